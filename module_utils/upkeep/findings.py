@@ -1,0 +1,123 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The finding: what one check saw, in the one shape that travels from probe to report.
+
+A *partial* finding is what a module returns: ``check, status, message`` and optionally
+``observed, expected, unit, requirements``. The controller completes it with ``system, host, area`` and a
+``fingerprint``. Runs on targets, so standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+
+STATUSES: t.Final = ("ok", "info", "warning", "critical", "unknown")
+#: Worst first: how a group of findings is summed up. ``unknown`` is worse than ``warning``: nobody looked.
+SEVERITY: t.Final = ("critical", "unknown", "warning", "info", "ok")
+PARTIAL_FIELDS: t.Final = ("check", "status", "observed", "expected", "unit", "message", "requirements")
+FIELDS: t.Final = ("system", "host", "area", *PARTIAL_FIELDS, "fingerprint")
+
+_REQUIREMENT = re.compile(r"^R-[a-z_]+-\d{2,3}$")
+_AREA = re.compile(r"^[a-z][a-z0-9_]*$")
+
+Status = t.Literal["ok", "info", "warning", "critical", "unknown"]
+Finding = t.Dict[str, t.Any]
+
+
+class FindingError(ValueError):
+    """A finding that does not fit the schema; the message names the field and the value."""
+
+
+def finding(
+    check: str,
+    status: str,
+    message: str,
+    *,
+    observed: t.Any = None,
+    expected: t.Any = None,
+    unit: str = "",
+    requirements: t.Iterable[str] = (),
+) -> Finding:
+    """Return one partial finding; raises FindingError when a field does not fit."""
+    partial = {
+        "check": check,
+        "status": status,
+        "observed": observed,
+        "expected": expected,
+        "unit": unit,
+        "message": message,
+        "requirements": sorted(set(requirements)),
+    }
+    validate_partial(partial)
+    return partial
+
+
+def judge(
+    value: float,
+    warning: float | None = None,
+    critical: float | None = None,
+    worse: t.Literal["above", "below"] = "above",
+) -> str:
+    """Return ``ok``, ``warning`` or ``critical`` for a measured value; a limit itself is still within it."""
+    sign = 1 if worse == "above" else -1
+    if critical is not None and sign * value > sign * critical:
+        return "critical"
+    if warning is not None and sign * value > sign * warning:
+        return "warning"
+    return "ok"
+
+
+def worst(statuses: t.Iterable[str]) -> str:
+    """Return the most severe of the given statuses; ``unknown`` for none, since nothing was seen."""
+    seen = set(statuses)
+    return next((status for status in SEVERITY if status in seen), "unknown")
+
+
+def fingerprint(system: str, host: str, area: str, check: str) -> str:
+    """Return the 16 hex digits that stay the same for one check on one host, whatever it observes."""
+    return hashlib.sha256("\0".join((system, host, area, check)).encode()).hexdigest()[:16]
+
+
+def validate_partial(partial: t.Any) -> None:
+    """Raise FindingError unless ``partial`` is a well-formed partial finding."""
+    if not isinstance(partial, dict):
+        raise FindingError(f"a finding is a mapping, not {type(partial).__name__}: {partial!r}")
+    extra = set(partial) - set(PARTIAL_FIELDS)
+    if extra:
+        raise FindingError(f"unknown field(s) {sorted(extra)} in finding {partial.get('check')!r}; known: {PARTIAL_FIELDS}")
+    for name in ("check", "message"):
+        if not isinstance(partial.get(name), str) or not partial[name].strip():
+            raise FindingError(f"field '{name}' must be text that is not empty: {partial!r}")
+    if partial.get("status") not in STATUSES:
+        raise FindingError(f"field 'status' of {partial['check']!r} is {partial.get('status')!r}; choose one of {STATUSES}")
+    if not isinstance(partial.get("unit", ""), str):
+        raise FindingError(f"field 'unit' of {partial['check']!r} must be text")
+    _validate_requirements(partial)
+
+
+def _validate_requirements(partial: Finding) -> None:
+    ids = partial.get("requirements", [])
+    if not isinstance(ids, (list, tuple)):
+        raise FindingError(f"field 'requirements' of {partial['check']!r} must be a list of ids, not {ids!r}")
+    for item in ids:
+        if not isinstance(item, str) or not _REQUIREMENT.match(item):
+            raise FindingError(f"requirement id {item!r} of {partial['check']!r} does not look like R-<system>-<number>")
+
+
+def complete(partial: t.Any, *, system: str, host: str, area: str) -> Finding:
+    """Return the full finding for the report; raises FindingError when a part of it does not fit."""
+    validate_partial(partial)
+    if not _AREA.match(area):
+        raise FindingError(f"area {area!r} must be lower case letters, digits and underscores")
+    full = {name: partial.get(name) for name in PARTIAL_FIELDS}
+    full["unit"] = full["unit"] or ""
+    full["requirements"] = sorted(set(full["requirements"] or []))
+    return {
+        "system": system,
+        "host": host,
+        "area": area,
+        **full,
+        "fingerprint": fingerprint(system, host, area, partial["check"]),
+    }
