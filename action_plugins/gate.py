@@ -1,0 +1,66 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decide whether a system may be changed; see library/gate.py for the documentation."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep import run_facts
+from upkeep.gate import Decision, decide
+
+from ansible.module_utils.upkeep.findings import Finding, finding
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Read the findings of all hosts of the system and answer once for this host."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return ``cleared``, ``reasons`` and the gate's own finding."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "system": {"type": "str", "required": True},
+                "holding_checks": {"type": "list", "elements": "str", "required": True},
+                "required_checks": {"type": "list", "elements": "str", "default": []},
+                "allow_unseen": {"type": "bool", "default": False},
+            }
+        )
+        hosts = list(task_vars["groups"].get(args["system"], []))
+        if not hosts:
+            raise AnsibleActionFail(f"system '{args['system']}' has no group in the inventory; name its group like the system")
+        decision = decide(
+            hosts,
+            live=set(task_vars["ansible_play_hosts"]),
+            in_play=set(task_vars["ansible_play_hosts_all"]),
+            findings=run_facts.by_host(task_vars, hosts),
+            holding_checks=args["holding_checks"],
+            required_checks=args["required_checks"],
+            allow_unseen=args["allow_unseen"],
+        )
+        return {
+            **result,
+            "changed": False,
+            "cleared": decision.cleared,
+            "reasons": decision.reasons,
+            "findings": [_as_finding(decision)],
+        }
+
+
+def _as_finding(decision: Decision) -> Finding:
+    if decision.cleared:
+        return finding("gate:change", "ok", "The system is fit for change.", observed="open", expected="open")
+    message = "Nothing is changed on this system: " + "; ".join(decision.reasons)
+    return finding("gate:change", "critical", message, observed="closed", expected="open")

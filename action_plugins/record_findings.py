@@ -1,0 +1,50 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Record the findings of one job on one host; see library/record_findings.py for the documentation."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep.findings import complete_all
+from upkeep.run_facts import FACT, merge_findings
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Complete, check and keep a whole list of findings at once."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the completed findings, and as facts all findings of this host in this run."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        self._refuse_repetition()
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "area": {"type": "str", "required": True},
+                "findings": {"type": "list", "elements": "dict", "required": True},
+                "system": {"type": "str"},
+            }
+        )
+        host = task_vars["inventory_hostname"]
+        system = args["system"] or self._templar.template(task_vars.get("system_name", ""))
+        recorded = complete_all(args["findings"], system=system, host=host, area=args["area"])
+        kept = merge_findings(task_vars.get("ansible_facts", {}).get(FACT), recorded)
+        return {**result, "changed": False, "upkeep_recorded": recorded, "ansible_facts": {FACT: kept}}
+
+    def _refuse_repetition(self) -> None:
+        """A loop keeps only its last item's facts and run_once only one host's: both would lose findings."""
+        if self._task.loop is not None or self._task.loop_with:
+            raise AnsibleActionFail("record_findings takes the whole list at once; remove 'loop' from the task")
+        if self._task.run_once:
+            raise AnsibleActionFail("record_findings records for every host; remove 'run_once' from the task")

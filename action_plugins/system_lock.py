@@ -1,0 +1,40 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take the lease of a system in the name of this run; see library/system_lock.py for the documentation.
+
+The module on the target knows the lease, the controller knows whether the process that holds it still lives. So a run
+that was killed does not block the next one of the same controller until the lease expires.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep import process, run_facts
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Fill in who runs, call the module, and call it once more when the holder is dead."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the module's result."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        args = {**self._task.args, **process.identity(), "run_id": run_facts.require_run_id()}
+        answer = self._call(args, task_vars)
+        holder = answer.get("holder") or {}
+        if answer.get("lock_state") == "held" and args.get("state", "held") == "held" and process.is_dead(holder):
+            answer = self._call({**args, "steal_from": holder["run_id"]}, task_vars)
+        return {**result, **answer}
+
+    def _call(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        answer: dict[str, t.Any] = self._execute_module("system_lock", module_args=args, task_vars=task_vars)
+        return answer

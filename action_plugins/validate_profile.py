@@ -1,0 +1,53 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Check a host's profile on the controller; see library/validate_profile.py for the documentation."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep import profile
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Collect the system_* variables of the host and hold them against the schema."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return nothing but ``changed: false`` for a good profile; fail naming each value that does not fit."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        self.validate_argument_spec(argument_spec={})
+        host = task_vars["inventory_hostname"]
+        self._require_one_system(host, task_vars)
+        variables = {name: self._templar.template(value) for name, value in profile.select(task_vars).items()}
+        try:
+            found = profile.problems(variables)
+        except ImportError as error:
+            raise AnsibleActionFail(f"{error}: install the Python package 'jsonschema' on the controller") from error
+        if found:
+            raise AnsibleActionFail(f"The profile of {host} does not fit:\n" + "\n".join(f"- {line}" for line in found))
+        return {**result, "changed": False, "msg": f"{len(variables)} figures of {host} fit."}
+
+    def _require_one_system(self, host: str, task_vars: dict[str, t.Any]) -> None:
+        name = str(task_vars.get("system_name", ""))
+        if not name:
+            raise AnsibleActionFail(
+                f"host '{host}' belongs to no known system. Put it into the group of a system that has a folder "
+                "inventory/group_vars/<system>/ with system_name, or add such a folder"
+            )
+        if name not in task_vars["group_names"]:
+            raise AnsibleActionFail(
+                f"host '{host}' has system_name '{name}' but is not in a group of that name; "
+                f"it is in {sorted(task_vars['group_names'])}"
+            )

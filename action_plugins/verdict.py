@@ -1,0 +1,84 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Judge the run and set its exit code; see library/verdict.py for the documentation."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep import coverage, events, run_facts
+from upkeep.acknowledgements import AcknowledgementError, load
+from upkeep.verdict import Verdict, judge_run
+
+from ansible.module_utils.upkeep.findings import STATUSES, Finding
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Read the event log, judge it, and fail when it must."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the verdict; ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            argument_spec={
+                "fail_on": {"type": "list", "elements": "str", "choices": list(STATUSES), "required": True},
+                "acknowledgements": {"type": "path"},
+                "systems_group": {"type": "str", "default": "systems"},
+            }
+        )
+        verdict = self._judge(args, task_vars)
+        messages = verdict.messages()
+        return {
+            **result,
+            "changed": False,
+            "failed": verdict.outcome != "ok",
+            "msg": "\n".join(messages) or "Nothing speaks against this run.",
+            "upkeep_recorded": verdict.own_findings,
+            "upkeep_verdict": verdict.event(),
+        }
+
+    def _judge(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Verdict:
+        run_facts.require_run_id()
+        log = events.current_log()
+        if log is None or not log.exists():
+            raise AnsibleActionFail(f"this run has no event log ({log}), so nothing can be judged: is the store writable?")
+        logged = events.read(log)
+        try:
+            entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
+        except AcknowledgementError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return judge_run(
+            logged,
+            run_facts.by_host(task_vars, coverage.expected_hosts(logged)),
+            fail_on=args["fail_on"],
+            entries=entries,
+            own=self._coverage(logged, args["systems_group"], task_vars),
+            today=datetime.now(UTC).date(),
+        )
+
+    def _coverage(self, logged: list[events.Event], group: str, task_vars: dict[str, t.Any]) -> list[Finding]:
+        groups, hostvars = task_vars["groups"], task_vars["hostvars"]
+        expected = coverage.expected_hosts(logged)
+        if not expected:
+            return [coverage.nothing_finding()]
+        system_of = {host: str(hostvars[host].get("system_name", "unknown")) for host in expected if host in hostvars}
+        declared = {
+            system_of[host]: list(hostvars[host].get("system_components", [])) for host in groups.get(group, []) if host in system_of
+        }
+        return [
+            *coverage.host_findings(coverage.missing_hosts(logged), system_of),
+            *coverage.component_findings(coverage.empty_components(declared, groups)),
+        ]

@@ -1,0 +1,59 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin action_plugins/gate.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gate
+short_description: Decide whether the hosts of a system may be changed
+description:
+  - Reads this run's findings of all hosts of a system and clears the system only when none of them speaks against a change.
+  - One broken host closes the gate for every host of its system. A host that was not looked at closes it too.
+  - Runs on the controller only and never fails because of what it sees.
+options:
+  system:
+    description: Name of the system, which is the name of its inventory group.
+    type: str
+    required: true
+  holding_checks:
+    description: Shell patterns of check names whose status C(critical) or C(unknown) holds a change back.
+    type: list
+    elements: str
+    required: true
+  required_checks:
+    description: Shell patterns that must be matched by at least one finding of the system, or nobody looked.
+    type: list
+    elements: str
+    default: []
+  allow_unseen:
+    description: Whether hosts that C(--limit) left out may be ignored.
+    type: bool
+    default: false
+author: Upkeep contributors
+"""
+
+EXAMPLES = r"""
+- name: Ask whether the system may be changed
+  gate:
+    system: fairedge
+    holding_checks: ["unit:*", "postgresql:*"]
+  register: answer
+"""
+
+RETURN = r"""
+cleared:
+  description: Whether the system may be changed.
+  type: bool
+  returned: always
+reasons:
+  description: Everything that speaks against a change, in plain words.
+  type: list
+  elements: str
+  returned: always
+findings:
+  description: The gate's own partial finding, for record_findings.
+  type: list
+  elements: dict
+  returned: always
+"""

@@ -1,0 +1,47 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin action_plugins/verdict.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verdict
+short_description: Judge a run from its event log and set the exit code
+description:
+  - Fails when a finding has one of the given statuses and nobody acknowledged it, when a task failed, when a host did not answer, when a
+    host or component that should have been looked at was not, or when a recorded finding is missing from the event log.
+  - Runs on the controller only, as the last task of every cadence playbook.
+options:
+  fail_on:
+    description: Statuses that fail the run.
+    type: list
+    elements: str
+    choices: [ok, info, warning, critical, unknown]
+    required: true
+  acknowledgements:
+    description: YAML file of acknowledged findings; a missing file has none.
+    type: path
+  systems_group:
+    description: Inventory group that holds all systems.
+    type: str
+    default: systems
+author: Upkeep contributors
+"""
+
+EXAMPLES = r"""
+- name: Judge the run
+  verdict:
+    fail_on: [critical]
+    acknowledgements: inventory/acknowledgements.yml
+"""
+
+RETURN = r"""
+msg:
+  description: Everything that speaks against the run, one sentence a line.
+  type: str
+  returned: always
+upkeep_verdict:
+  description: The verdict as it is written to the event log.
+  type: dict
+  returned: always
+"""

@@ -1,0 +1,155 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write the event log of a run as it happens and render the report at its end."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: upkeep_events
+type: notification
+short_description: Keep the event log, the record and the report of every run
+description:
+  - Appends what happens to C(runs/<run id>/events.jsonl) in the store, flushed line by line, so that a killed run keeps its log.
+  - At the end it folds the log into C(record.json), renders C(report.html) and hands both to the store.
+  - It lives beside the playbooks because ansible-runner (and so AWX) replaces the configured callback path.
+options:
+  store:
+    description:
+      - A directory, which may be shared, or a SQLAlchemy address of a database.
+      - The variable C(upkeep_store) wins over this.
+    type: str
+    default: store
+    env: [{name: UPKEEP_STORE}]
+    ini: [{section: upkeep, key: store}]
+"""
+
+import os
+import socket
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.release import __version__ as core_version
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from upkeep import PROJECT, events, process
+from upkeep.archive import local_folder, publish
+from upkeep.task_event import describe
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """One object a run; Ansible calls it in the controller's main process."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "upkeep_events"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._playbook = ""
+        self._play = ""
+        self._started: dict[tuple[str, str], float] = {}
+        self._log: Path | None = None
+        self._target = ""
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        """Name the run; the log is opened with the first play, when the variables are known."""
+        self._playbook = os.path.relpath(playbook._file_name, PROJECT)
+        os.environ[events.ENV_RUN_ID] = events.new_run_id(self._playbook)
+        os.environ[process.ENV_PID] = str(os.getpid())
+        os.environ.pop(events.ENV_RUN_DIR, None)
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        """Open the log once, then note each play with the hosts that it is meant for."""
+        self._play = play.get_name()
+        variables = play.get_variable_manager().get_vars(play=play)
+        if self._log is None:
+            self._open(variables.get("upkeep_store") or self._inventory_store(play))
+        self._write("play_started", play=self._play, hosts=list(variables.get("ansible_play_hosts_all", [])))
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """An empty group is worth knowing: a check that ran nowhere must not look like a check that passed."""
+        self._write("no_hosts", play=self._play)
+
+    def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
+        """Remember when a host began a task."""
+        self._started[(host.name, task._uuid)] = time.monotonic()
+
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        """Note a task that went well, and every finding that it recorded."""
+        self._task(result, "changed" if result.result.get("changed") else "ok")
+
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        """Note a failed task; the verdict's failure is its way to set the exit code, not a failed task."""
+        self._task(result, "ignored" if ignore_errors else "failed")
+
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        """Note a host that did not answer."""
+        self._task(result, "unreachable")
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        """Close the log, render and store. A callback cannot fail a run, so trouble is told as a warning."""
+        if self._log is None:
+            return
+        self._write("run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)})
+        try:
+            place = publish(self._log.parent, self._target)
+        except Exception as error:
+            self._display.warning(f"Upkeep could not render or store this run ({self._log}): {error}")
+        else:
+            self._display.display(f"Upkeep report: {place}")
+
+    def _inventory_store(self, play: t.Any) -> t.Any:
+        """Return upkeep_store as the inventory's group 'all' has it; None when it is not set there."""
+        inventory = play.get_variable_manager()._inventory
+        return inventory.groups["all"].get_vars().get("upkeep_store") if inventory else None
+
+    def _open(self, target: t.Any) -> None:
+        cli = context.CLIARGS
+        self._target = str(target or self.get_option("store"))
+        run_id = os.environ[events.ENV_RUN_ID]
+        folder = local_folder(self._target, PROJECT) / "runs" / run_id
+        try:
+            folder.mkdir(parents=True, mode=0o750)
+        except OSError as error:
+            # No log means no verdict: record_findings and verdict fail the run with their own words.
+            self._display.warning(f"Upkeep cannot keep this run in '{folder}': {error}. Set upkeep_store to a writable place")
+            os.environ.pop(events.ENV_RUN_ID)
+            return
+        self._log = folder / events.LOG_NAME
+        os.environ[events.ENV_RUN_DIR] = str(folder)
+        self._write(
+            "run_started",
+            run_id=run_id,
+            playbook=self._playbook,
+            check=bool(cli.get("check")),
+            diff=bool(cli.get("diff")),
+            limit=cli.get("subset") or "",
+            tags=list(cli.get("tags") or []),
+            skip_tags=list(cli.get("skip_tags") or []),
+            core=core_version,
+            controller=socket.gethostname(),
+        )
+
+    def _task(self, result: t.Any, status: str) -> None:
+        begun = self._started.pop((result.host.name, result.task._uuid), None)
+        seconds = time.monotonic() - begun if begun is not None else 0.0
+        outcome = result.result
+        self._write("task", play=self._play, seconds=round(seconds, 3), **describe(result, status))
+        for finding in outcome.get("upkeep_recorded", []):
+            self._write("finding", play=self._play, finding=finding)
+        if "upkeep_verdict" in outcome:
+            self._write("verdict", **outcome["upkeep_verdict"])
+
+    def _write(self, event: str, **fields: t.Any) -> None:
+        if self._log is None:
+            return
+        try:
+            events.append(self._log, event, **fields)
+        except OSError as error:
+            self._display.warning(f"Upkeep could not write to '{self._log}': {error}")

@@ -1,0 +1,68 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The event log of a run: one JSON object a line, appended as things happen.
+
+Every line carries ``v`` (schema version), ``event`` (its kind) and ``time`` (ISO 8601, UTC). The log is the truth
+of a run: record, report and verdict are read from it, so it is flushed line by line and survives a kill.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from datetime import UTC, datetime
+from pathlib import Path
+
+VERSION: t.Final = 1
+LOG_NAME: t.Final = "events.jsonl"
+#: Set by the callback in the controller process; forked workers (action plugins) inherit both.
+ENV_RUN_ID: t.Final = "UPKEEP_RUN_ID"
+ENV_RUN_DIR: t.Final = "UPKEEP_RUN_DIR"
+
+Event = dict[str, t.Any]
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """Return the moment (default: now) as ISO 8601 UTC with milliseconds, e.g. ``2026-01-31T23:59:59.123Z``."""
+    moment = moment or datetime.now(UTC)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_run_id(playbook: str, moment: datetime | None = None) -> str:
+    """Return a sortable, unique id such as ``20260131T235959Z-weekly-1f3a9c``."""
+    moment = moment or datetime.now(UTC)
+    name = "".join(c if c.isalnum() else "-" for c in Path(playbook).stem)[:40]
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-{os.urandom(3).hex()}"
+
+
+def current_run_id() -> str | None:
+    """Return the id of the run this controller process belongs to; None when the callback is not active."""
+    return os.environ.get(ENV_RUN_ID)
+
+
+def current_log() -> Path | None:
+    """Return the path of this run's event log; None when the callback is not active."""
+    folder = os.environ.get(ENV_RUN_DIR)
+    return Path(folder) / LOG_NAME if folder else None
+
+
+def append(path: Path, event: str, **fields: t.Any) -> Event:
+    """Append one event and return it as written; raises OSError when the log cannot be written."""
+    line = {"v": VERSION, "event": event, "time": timestamp(), **fields}
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    return line
+
+
+def read(path: Path) -> list[Event]:
+    """Return the events of a log. A damaged line (a kill in the middle of a write) is left out, the rest is kept."""
+    events = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            events.append(event)
+    return events

@@ -1,0 +1,94 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Check a system's profile (its ``system_*`` variables) against the closed schema, in words that help."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import typing as t
+from pathlib import Path
+
+import yaml
+
+SCHEMA: t.Final = Path(__file__).with_name("profile.schema.yml")
+PREFIX: t.Final = "system_"
+
+
+@functools.cache
+def schema() -> dict[str, t.Any]:
+    """Return the JSON Schema of a profile."""
+    loaded: dict[str, t.Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return loaded
+
+
+def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return only the profile's variables."""
+    return {name: variables[name] for name in variables if name.startswith(PREFIX)}
+
+
+def problems(profile: t.Mapping[str, t.Any]) -> list[str]:
+    """Return what is wrong with a profile, one sentence for each place; empty when it fits."""
+    # Imported here: targets never need it, and a controller without it gets the clear error of the caller.
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema())
+    errors = sorted(validator.iter_errors(dict(profile)), key=lambda error: [str(part) for part in error.absolute_path])
+    return [sentence for error in errors for sentence in _explain(error)]
+
+
+def _explain(error: t.Any) -> list[str]:
+    place = _place(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        return [_misspelled(place, name, known) for name in sorted(set(error.instance) - set(known))]
+    if error.validator == "required":
+        return [f"{place or 'profile'}: {error.message.replace(' is a required property', ' is missing')}"]
+    if error.validator == "type":
+        return [f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {_kinds(error.validator_value)}{_hint(error)}"]
+    if error.validator == "enum":
+        close = difflib.get_close_matches(str(error.instance), [str(v) for v in error.validator_value], 1)
+        advice = f"; did you mean '{close[0]}'?" if close else f"; choose one of {error.validator_value}"
+        return [f"{place}: {error.instance!r} is not known{advice}"]
+    return [f"{place}: {error.message}"]
+
+
+def _place(path: t.Iterable[t.Any]) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _misspelled(place: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    advice = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(known)}"
+    return f"{place + ': ' if place else ''}'{name}' is not a known name; {advice}"
+
+
+_WORDS: t.Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def _kinds(names: str | list[str]) -> str:
+    return " or ".join(_WORDS[name] for name in ([names] if isinstance(names, str) else names))
+
+
+def _kind(value: t.Any) -> str:
+    for kind, word in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object")):
+        if isinstance(value, kind):
+            return _WORDS[word]
+    return "nothing"
+
+
+def _hint(error: t.Any) -> str:
+    if isinstance(error.instance, str) and error.validator_value in ("integer", "number", "boolean"):
+        return " (variables given as -e name=value are always text: use -e '{\"name\": value}')"
+    return ""
