@@ -1,0 +1,40 @@
+# What can be done with this checkout; `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test lint unit molecule docs trace bench clean
+PYTHON := .venv/bin/python
+
+help: ## List what can be made
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make .venv and install missing Debian packages (it says which)
+	@python=$$(tools/find-python) && "$$python" -m tools.setup
+
+demo: setup ## Start the demo fleet and run the weekly maintenance twice [DEFECTS=all or a,b]
+	@$(PYTHON) -m tools.demo $(if $(DEFECTS),--defects "$(DEFECTS)")
+
+demo-down: ## Remove the demo fleet
+	@$(PYTHON) -m demo down
+
+test: setup ## Run every check there is (what CI runs)
+	@$(PYTHON) -m tools.suite
+
+lint: setup ## Run ruff, mypy, yamllint and ansible-lint
+	@$(PYTHON) -m tools.suite lint
+
+unit: setup ## Run the tests that need no host: unit, regressions, house rules
+	@$(PYTHON) -m tools.suite unit meta
+
+molecule: setup ## Run the role scenarios, two at a time [SCENARIO=name]
+	@$(PYTHON) -m tools.molecule $(SCENARIO)
+
+docs: setup ## Write the generated pages: README.md of each role, docs/playbooks.md
+	@$(PYTHON) -m tools.docs
+
+trace: setup ## Write docs/requirements.md and count what is delivered and tested
+	@$(PYTHON) -m tools.trace
+
+bench: setup ## Run the benchmarks [NAME=x]
+	@$(PYTHON) -m tools.bench $(NAME)
+
+clean: ## Remove virtual environments, logs and caches; keeps store/ and a running fleet
+	rm -rf .venv .venv-core219 .cache/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,109 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where requirement ids stand: in data (what delivers them) and in marks of tests (what shows them)."""
+
+from __future__ import annotations
+
+import ast
+import typing as t
+from pathlib import Path
+
+from tools import yamlfiles
+
+#: Where ids may stand as data: profiles first, then what roles and playbooks bring along themselves.
+DATA_GLOBS: t.Final = ("inventory/group_vars/**/*.yml", "roles/*/[!m]*/**/*.yml", "playbooks/**/*.yml")
+TEST_GLOBS: t.Final = ("tests/**/*.py", "molecule/*/tests/*.py", "molecule/*/test_*.py")
+
+
+class EvidenceError(ValueError):
+    """An id stands where it cannot be read, or is not known; the message names file and id."""
+
+
+class Place(t.NamedTuple):
+    """One place that names a requirement: a file relative to the project, and what in it (entry or test)."""
+
+    path: str
+    name: str
+
+
+Places = dict[str, list[Place]]
+
+
+def from_data(project: Path) -> Places:
+    """Return the places in YAML data whose ``requirements`` lists name each id."""
+    found: Places = {}
+    for path in _files(project, DATA_GLOBS):
+        relative = path.relative_to(project).as_posix()
+        for requirement, name in _ids_in(yamlfiles.read(path), relative, ""):
+            _add(found, requirement, Place(relative, name))
+    return found
+
+
+def from_tests(project: Path) -> Places:
+    """Return the tests whose ``@pytest.mark.requirement`` names each id."""
+    found: Places = {}
+    for path in _files(project, TEST_GLOBS):
+        relative = path.relative_to(project).as_posix()
+        for requirement, name in _marks_in(ast.parse(path.read_text(encoding="utf-8")), relative, ""):
+            _add(found, requirement, Place(relative, name))
+    return found
+
+
+def check_known(known: t.Container[str], *evidence: Places) -> None:
+    """Raise EvidenceError that lists every id that is not a requirement, with the file that names it."""
+    unknown = [
+        f"{place.path}: {requirement} is not in docs/requirements.csv"
+        for places in evidence
+        for requirement in sorted(places)
+        if requirement not in known
+        for place in places[requirement]
+    ]
+    if unknown:
+        raise EvidenceError("\n".join(unknown))
+
+
+def _files(project: Path, globs: t.Iterable[str]) -> list[Path]:
+    return sorted({path for pattern in globs for path in project.glob(pattern) if path.is_file()})
+
+
+def _add(found: Places, requirement: str, place: Place) -> None:
+    places = found.setdefault(requirement, [])
+    if place not in places:
+        places.append(place)
+
+
+def _ids_in(node: t.Any, path: str, name: str) -> t.Iterator[tuple[str, str]]:
+    """Yield (id, name of the nearest named entry) of every ``requirements`` list below ``node``."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _ids_in(item, path, name)
+    if not isinstance(node, dict):
+        return
+    own = node.get("name")
+    name = own if isinstance(own, str) else name
+    for key, value in node.items():
+        if key == "requirements" and not isinstance(value, dict):
+            yield from ((requirement, name) for requirement in _id_list(value, path))
+        else:
+            yield from _ids_in(value, path, name or str(key))
+
+
+def _id_list(value: t.Any, path: str) -> list[str]:
+    if isinstance(value, str) and "{{" in value:
+        return []  # handed on from a list that is counted where it stands
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise EvidenceError(f"{path}: `requirements` must be a list of ids, not {value!r}")
+    return value
+
+
+def _marks_in(node: ast.AST, path: str, name: str) -> t.Iterator[tuple[str, str]]:
+    """Yield (id, name of the enclosing test) of every requirement mark below ``node``."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        name = f"{name}.{node.name}".lstrip(".")
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.requirement"):
+        for argument in node.args:
+            if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+                raise EvidenceError(f"{path}:{node.lineno}: write the ids of a requirement mark as plain strings")
+            yield argument.value, name
+    for child in ast.iter_child_nodes(node):
+        yield from _marks_in(child, path, name)

@@ -1,0 +1,76 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the Molecule scenarios as separate processes, two at a time: ``python -m tools.molecule [SCENARIO...]``.
+
+Molecule's own workers need a collection, and scenarios that share state overwrite each other's files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tools import PROJECT
+from tools.process import Outcome, end_all, environment, run_logged, tail, tool
+
+AT_A_TIME: t.Final = 2
+#: Seconds for one scenario from create to destroy; a usual one takes about 60.
+SCENARIO_TIMEOUT: t.Final = 900.0
+
+
+def scenarios(project: Path = PROJECT) -> list[str]:
+    """Return the names of all scenarios."""
+    return sorted(path.parent.name for path in project.glob("molecule/*/molecule.yml"))
+
+
+def run_one(scenario: str) -> Outcome:
+    """Run one scenario from create to destroy and tell its end on one line."""
+    env = environment()
+    del env["ANSIBLE_CONFIG"]  # Molecule writes its own from .config/molecule/config.yml
+    argv = [tool("molecule"), "test", "--scenario-name", scenario]
+    outcome = run_logged(f"molecule-{scenario}", argv, timeout=SCENARIO_TIMEOUT, env=env)
+    print(f"  {scenario:<24}{outcome.seconds:7.1f} s  {'ok' if outcome.code == 0 else 'FAILED'}", flush=True)
+    return outcome
+
+
+def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME) -> dict[str, Outcome]:
+    """Run scenarios, build the hosts' image first; returns scenario -> outcome, with the log's end for a failed one."""
+    image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=1800.0)
+    if image.code:
+        print(tail(image.log), flush=True)
+        return dict.fromkeys(names, image)
+    pool = ThreadPoolExecutor(max_workers=at_a_time)
+    try:
+        outcomes = dict(zip(names, pool.map(run_one, names), strict=True))
+    except BaseException:  # an interrupt reaches this thread only
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    for outcome in outcomes.values():
+        if outcome.code:
+            print(tail(outcome.log), flush=True)
+    return outcomes
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run some or all scenarios; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.molecule", description=__doc__)
+    parser.add_argument("scenario", nargs="*", help="names of folders in molecule/; default: all")
+    parser.add_argument("--at-a-time", type=int, default=min(AT_A_TIME, os.cpu_count() or 1))
+    arguments = parser.parse_args(argv)
+    unknown = sorted(set(arguments.scenario) - set(scenarios()))
+    if unknown:
+        print(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(scenarios())}", file=sys.stderr)
+        return 2
+    outcomes = run_all(arguments.scenario or scenarios(), arguments.at_a_time)
+    failed = [name for name, outcome in outcomes.items() if outcome.code]
+    print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

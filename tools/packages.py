@@ -1,0 +1,81 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Debian packages behind the demo fleet and the tests: which are missing, and their installation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+#: Package -> what it is for; shown before it is installed.
+PACKAGES: t.Final = {
+    "podman": "demo hosts",
+    "runc": "demo hosts",
+    "mmdebstrap": "base image of the demo hosts",
+    "debian-archive-keyring": "base image of the demo hosts",
+    "netavark": "network of the demo hosts",
+    "aardvark-dns": "network of the demo hosts",
+    "iptables": "network of the demo hosts",
+    "uidmap": "demo hosts",
+    "openssh-client": "ssh to hosts",
+    "logrotate": "tests",
+    "postgresql": "tests; binaries only, no server is started",
+}
+NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
+
+
+class PackageError(Exception):
+    """Packages are missing and cannot be installed from here; the message names them."""
+
+
+def missing(wanted: t.Iterable[str], installed: t.Container[str]) -> list[str]:
+    """Return the wanted packages that are not installed, in their order, each once."""
+    return [name for name in dict.fromkeys(wanted) if name not in installed]
+
+
+def parse_installed(listing: str) -> set[str]:
+    """Return the installed packages of a listing whose lines are a three-letter state and a name."""
+    return {line[3:].strip() for line in listing.splitlines() if line.startswith("ii")}
+
+
+def ensure(wanted: t.Sequence[str]) -> list[str]:
+    """Install what is missing, saying so; returns what was installed, raises PackageError naming what is missing."""
+    if shutil.which("dpkg-query") is None:
+        raise PackageError(f"this is not Debian or Ubuntu; make sure that you have the like of: {' '.join(wanted)}")
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Package}\n"]
+    listing = subprocess.run(query, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    names = missing(wanted, parse_installed(listing))
+    if names:
+        _install(names, _as_root(names))
+    return names
+
+
+def _as_root(names: list[str]) -> list[str]:
+    """Return the prefix that makes a command run as root."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], check=False, capture_output=True).returncode == 0:  # noqa: S603
+        return [sudo, "-n"]
+    raise PackageError(f"please run: sudo apt-get install --no-install-recommends {' '.join(names)}")
+
+
+def _install(names: list[str], prefix: list[str]) -> None:
+    for name in names:
+        print(f"setup: installing the package {name} ({PACKAGES.get(name, 'virtual environments')})", flush=True)
+    if "postgresql" in names:
+        print(f"setup: writing {NO_CLUSTER}, so that the installation creates no server", flush=True)
+        _run([*prefix, "mkdir", "-p", str(NO_CLUSTER.parent)])
+        _run([*prefix, "tee", str(NO_CLUSTER)], "create_main_cluster = false\n")
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+    _run([*apt, "update"])
+    _run([*apt, "install", "--yes", "--no-install-recommends", *names])
+
+
+def _run(argv: list[str], text: str = "") -> None:
+    result = subprocess.run(argv, check=False, input=text, capture_output=True, text=True)  # noqa: S603
+    if result.returncode:
+        raise PackageError(f"`{' '.join(argv)}` failed: {(result.stderr or result.stdout).strip()}")

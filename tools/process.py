@@ -1,0 +1,111 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run one command with its output in a log file, timed, and show the end of the log when it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from tools import PROJECT
+
+#: Where every command of a demo or test run leaves its output.
+LOGS: t.Final = PROJECT / ".cache" / "logs"
+TAIL_LINES: t.Final = 40
+#: Seconds between the polite and the firm end of a command that overran.
+GRACE: t.Final = 30.0
+
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+class Outcome(t.NamedTuple):
+    """How a command ended. ``code`` is its exit code, or 124 when it ran out of time."""
+
+    code: int
+    seconds: float
+    log: Path
+
+
+def tool(name: str) -> str:
+    """Return the path of a command of the virtual environment that this process runs in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return the environment of commands: the virtual environment's programs first, no terminal tricks."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    plain = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "TERM": "dumb"}
+    return {**os.environ, **plain, "PATH": path, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), **extra}
+
+
+def run_logged(
+    name: str, argv: t.Sequence[str], *, timeout: float, env: t.Mapping[str, str] | None = None, cwd: Path = PROJECT
+) -> Outcome:
+    """Run a command and return how it ended; its whole process group is ended when ``timeout`` seconds are over.
+
+    An interrupt of this process ends the command too, so that no Ansible run goes on unseen.
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.log"
+    started = time.monotonic()
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(  # noqa: S603
+            argv,
+            cwd=cwd,
+            env=dict(environment() if env is None else env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        _running.add(process)
+        try:
+            code = _wait(process, timeout)
+        finally:
+            _running.discard(process)
+        if code is None:
+            output.write(f"\nended after {timeout:.0f} s without a result\n")
+            code = 124
+    return Outcome(code, time.monotonic() - started, log)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
+    """Return the exit code, or None after ending the command because time is over."""
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return None
+    except BaseException:
+        _end(process)
+        raise
+
+
+def end_all() -> None:
+    """End every command that other threads of this process still wait for."""
+    for process in tuple(_running):
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(GRACE)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """Return the last lines of a log, indented, under its path."""
+    text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    shown = log.relative_to(PROJECT) if log.is_relative_to(PROJECT) else log
+    return "\n".join([f"  the end of {shown}:", *(f"  | {line}" for line in text)])

@@ -1,0 +1,123 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make this checkout ready: Debian packages, the virtual environment, and a second one for the oldest core.
+
+Runs before anything is installed, so standard library only. Safe to repeat and to interrupt: an environment
+counts as made only when its stamp, written last, names the inputs of today.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from tools import PROJECT
+from tools.packages import PACKAGES, PackageError, ensure
+
+STAMP: t.Final = ".upkeep-stamp"
+#: The last Python that can run the oldest supported ansible-core.
+OLDEST: t.Final = "3.11"
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message is one line that says what failed."""
+
+
+class Environment(t.NamedTuple):
+    """One virtual environment: where it lives, which Python makes it, what pip is asked for."""
+
+    path: Path
+    python: str
+    version: str
+    arguments: tuple[str, ...]
+
+
+def environments(python: str, version: str, oldest: str | None, project: Path = PROJECT) -> list[Environment]:
+    """Return the environments to have, given the best Python and the path of the oldest one (None: not here)."""
+    main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"))
+    if version == OLDEST or oldest is None:
+        return [main]
+    arguments = ("-r", "requirements.txt", "-c", "requirements-dev.txt", "pytest")
+    return [main, Environment(project / ".venv-core219", oldest, OLDEST, arguments)]
+
+
+def digest(environment: Environment, project: Path) -> str:
+    """Return what the stamp must hold: a hash of the interpreter, pip's arguments and every requirements file."""
+    seen = hashlib.sha256(repr((str(environment.path), *environment[1:])).encode())
+    for path in sorted(project.glob("requirements*.txt")):
+        seen.update(path.read_bytes())
+    return seen.hexdigest()
+
+
+def is_current(environment: Environment, project: Path) -> bool:
+    """Tell whether the environment was finished with the inputs of today."""
+    stamp = environment.path / STAMP
+    return stamp.is_file() and stamp.read_text() == digest(environment, project)
+
+
+def make(environment: Environment, project: Path) -> bool:
+    """Make or renew one virtual environment; returns False when there was nothing to do, raises SetupError."""
+    if is_current(environment, project):
+        return False
+    print(f"setup: making {environment.path.name} with {environment.python}", flush=True)
+    started = time.monotonic()
+    _run(project, environment.python, "-m", "venv", "--clear", str(environment.path))
+    python = str(environment.path / "bin" / "python")
+    _run(project, python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *environment.arguments)
+    (environment.path / STAMP).write_text(digest(environment, project))
+    print(f"setup: {environment.path.name} is ready after {time.monotonic() - started:.0f} s", flush=True)
+    return True
+
+
+def _run(project: Path, *argv: str) -> None:
+    result = subprocess.run(argv, cwd=project, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
+    if result.returncode:
+        raise SetupError(f"`{' '.join(argv)}` ended with exit code {result.returncode}; its output is above")
+
+
+def find_python(*versions: str) -> str | None:
+    """Return the path of a working Python of one of the versions, or None."""
+    argv = [str(PROJECT / "tools" / "find-python"), *versions]
+    found = subprocess.run(argv, check=False, capture_output=True, text=True)  # noqa: S603
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def venv_packages(environment: Environment) -> list[str]:
+    """Return the Debian package that the interpreter lacks for making environments; none when it lacks nothing."""
+    probe = [environment.python, "-c", "import ensurepip"]
+    lacks = subprocess.run(probe, check=False, capture_output=True).returncode != 0  # noqa: S603
+    return [f"python{environment.version}-venv"] if lacks else []
+
+
+def set_up() -> None:
+    """Do what is missing; raises SetupError."""
+    wanted = environments(sys.executable, f"{sys.version_info[0]}.{sys.version_info[1]}", find_python(OLDEST))
+    try:
+        ensure([*PACKAGES, *(name for each in wanted for name in venv_packages(each))])
+    except PackageError as error:
+        # Linting and unit tests need none of them; the demo says itself when it cannot start.
+        print(f"setup: packages are missing; {error}", file=sys.stderr)
+    for each in wanted:
+        make(each, PROJECT)
+
+
+def main() -> int:
+    """Set up, one at a time per checkout; returns the exit code."""
+    (PROJECT / ".cache").mkdir(exist_ok=True)
+    with (PROJECT / ".cache" / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            set_up()
+        except SetupError as error:
+            print(f"setup: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the checks of the project, part by part: ``python -m tools.suite [PART...]``; default: all of them.
+
+A failure does not stop the rest. Ends with one line per part and a closing line ``N passed, N failed``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+import typing as t
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tools import PROJECT, demo, molecule
+from tools.process import LOGS, environment, run_logged, tail, tool
+
+#: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
+FOLDERS: t.Final = {
+    "unit": "unit",
+    "regressions": "unit",
+    "meta": "meta",
+    "contract": "contract",
+    "fleet": "fleet",
+}
+LINTERS: t.Final = {
+    "ruff": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "mypy": ["mypy", "."],
+    "yamllint": ["yamllint", "--strict", "."],
+    "ansible-lint": ["ansible-lint"],
+}
+#: Seconds for one linter or one pytest process.
+TIMEOUT: t.Final = 1200.0
+
+
+class Count(t.NamedTuple):
+    """How many checks passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: tuple[t.Any, ...]) -> Count:  # type: ignore[override]
+        return Count(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+def lint() -> Count:
+    """Run every linter; each counts as one check."""
+    total = Count()
+    for name, argv in LINTERS.items():
+        total += _one(f"lint-{name}", [tool(argv[0]), *argv[1:]])
+    return total
+
+
+def unit() -> Count:
+    """Run the unit and regression tests."""
+    return _pytest("unit", sys.executable, _folders("unit"))
+
+
+def meta() -> Count:
+    """Run the tests of the house rules."""
+    return _pytest("meta", sys.executable, _folders("meta"))
+
+
+def contract() -> Count:
+    """Run the contract tests on this ansible-core and, where set-up could make it, on the oldest one."""
+    total = _pytest("contract", sys.executable, _folders("contract"))
+    oldest = PROJECT / ".venv-core219" / "bin" / "python"
+    if oldest.exists():
+        total += _pytest("contract-core219", str(oldest), _folders("contract"))
+    return total
+
+
+def scenarios() -> Count:
+    """Run all Molecule scenarios; each counts as one check, and so does that there is one."""
+    outcomes = molecule.run_all(molecule.scenarios())
+    failed = sum(1 for outcome in outcomes.values() if outcome.code)
+    return Count(len(outcomes) - failed, failed) if outcomes else Count(failed=1)
+
+
+def fleet() -> Count:
+    """Run the demonstration on the demo fleet, then the tests that need the fleet."""
+    try:
+        demo.play([])
+        total = Count(passed=1)
+    except demo.DemoError as error:
+        print(f"  FAILED demo: {error}", flush=True)
+        total = Count(failed=1)
+    folders = _folders("fleet")
+    return total + _pytest("fleet", sys.executable, folders) if folders else total
+
+
+PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
+    "lint": lint,
+    "unit": unit,
+    "meta": meta,
+    "contract": contract,
+    "molecule": scenarios,
+    "fleet": fleet,
+}
+
+
+def read_junit(path: Path) -> Count:
+    """Return the counts of a pytest report; a report that is missing or holds no test is a failure."""
+    if not path.is_file():
+        return Count(failed=1)
+    suites = ElementTree.parse(path).getroot().iter("testsuite")  # noqa: S314 - written by our own pytest
+    total = Count()
+    for suite in suites:
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        total += Count(max(tests - skipped - failed, 0), failed, skipped)
+    return total if sum(total) else Count(failed=1)
+
+
+def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
+    """Return the table of parts and, last, the closing line."""
+    total = sum((count for count, _ in results.values()), Count())
+    rows = [
+        f"{name:<12}{seconds:8.1f} s {count.passed:6} passed {count.failed:4} failed {count.skipped:4} skipped"
+        for name, (count, seconds) in results.items()
+    ]
+    return "\n".join(["", *rows, f"{total.passed} passed, {total.failed} failed"])
+
+
+def _folders(part: str) -> list[str]:
+    return [
+        f"tests/{name}" for name, runs_in in FOLDERS.items() if runs_in == part and (PROJECT / "tests" / name).is_dir()
+    ]
+
+
+def _one(name: str, argv: list[str]) -> Count:
+    """Run one command that counts as one check, and tell its end on one line."""
+    outcome = run_logged(name, argv, timeout=TIMEOUT)
+    good = outcome.code == 0
+    print(f"  {name:<24}{outcome.seconds:7.1f} s  {'ok' if good else 'FAILED'}", flush=True)
+    if not good:
+        print(tail(outcome.log), flush=True)
+    return Count(passed=int(good), failed=int(not good))
+
+
+def _pytest(name: str, python: str, folders: list[str]) -> Count:
+    """Run pytest on folders of tests/ and return what its report counts."""
+    if not folders:
+        print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
+        return Count(failed=1)
+    report = LOGS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    argv = [python, "-m", "pytest", "-q", "--import-mode=importlib", f"--junitxml={report}", *folders]
+    env = environment(PATH=f"{Path(python).parent}:{environment()['PATH']}")
+    outcome = run_logged(name, argv, timeout=TIMEOUT, env=env)
+    count = read_junit(report)
+    if outcome.code and not count.failed:
+        count += Count(failed=1)
+    print(f"  {name:<24}{outcome.seconds:7.1f} s  {'FAILED' if count.failed else 'ok'}", flush=True)
+    if count.failed:
+        print(tail(outcome.log), flush=True)
+    return count
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run some or all parts; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.suite", description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
+    wanted = parser.parse_args(argv).part or list(PARTS)
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+    results = {}
+    for name in wanted:
+        print(f"{name}:", flush=True)
+        started = time.monotonic()
+        results[name] = (PARTS[name](), time.monotonic() - started)
+    print(summary(results))
+    return 1 if any(count.failed for count, _ in results.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
