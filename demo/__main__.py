@@ -1,0 +1,164 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Command line of the demo fleet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from . import access, containers, engine, image, inventory
+from .errors import DemoError
+from .files import locked, write_atomically
+from .fleet import DEFAULT, PROJECT, SSH, Fleet, load, select
+
+
+class Progress:
+    """Says on screen what is being done and, when a phase ends, how long it took."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Print one line at once."""
+        print(text, flush=True)
+
+    def phase(self, done: str) -> None:
+        """Print what was done and the seconds since the last phase."""
+        now = time.monotonic()
+        self.say(f"{done} ({now - self.began:.1f} s)")
+        self.began = now
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start the fleet; a fleet that runs stays as it is."""
+    engine.require()
+    definition, progress = load(), Progress()
+    fleet = select(definition, arguments.fleet, arguments.hosts, arguments.state)
+    suite = arguments.suite or definition.image.suite
+    name = image.ensure(definition.image, suite, progress.say)
+    progress.phase(f"image {name}")
+    with locked(arguments.state / f".{fleet.name}.lock"):
+        _start(fleet, name, progress)
+    return 0
+
+
+def _start(fleet: Fleet, name: str, progress: Progress) -> None:
+    access.prepare(fleet)
+    descriptions = access.describe(fleet)
+    image_id = engine.podman_json("image", "inspect", name)[0]["Id"]
+    specs = {
+        host.name: containers.specification(fleet, host, image_id, descriptions[host.name]) for host in fleet.hosts
+    }
+    containers.ensure_network(fleet)
+    containers.together(lambda host: containers.start(fleet, host, name, specs[host.name], progress.say), fleet.hosts)
+    progress.phase(f"started {', '.join(host.name for host in fleet.hosts)}")
+    booted = containers.together(lambda host: containers.wait_booted(fleet, host), fleet.hosts)
+    keys = {host.name: answer for host, answer in zip(fleet.hosts, booted, strict=True)}
+    access.write_known_hosts(fleet, keys)
+    progress.phase("booted, ssh answers")
+    containers.together(lambda host: containers.wait_healthy(fleet, host), fleet.hosts)
+    progress.phase("healthy")
+    if not fleet.fixed_ports:
+        inventory.link_profiles(fleet)
+        write_atomically(fleet.inventory, inventory.render(fleet, {host: port for host, (port, _) in keys.items()}))
+    progress.say(f"fleet {fleet.name} is up; inventory: {fleet.inventory}")
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """Take the fleet away with everything that belongs to it."""
+    engine.require()
+    progress = Progress()
+    fleet = select(load(), arguments.fleet, [], arguments.state)
+    with locked(arguments.state / f".{fleet.name}.lock"):
+        names = containers.take_down(fleet)
+    progress.phase(f"fleet {fleet.name} is down: {len(names)} host(s) removed")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Show the hosts and where they are reached; exit code 0 when all of them run."""
+    engine.require()
+    fleet = select(load(), arguments.fleet, arguments.hosts, arguments.state)
+    found = {host.name: containers.inspect(fleet, host.name) for host in fleet.hosts}
+    if not any(found.values()):
+        print(f"fleet {fleet.name} is not running; start it with: python -m demo up{_option(fleet)}")
+        return 1
+    for name, container in found.items():
+        ports = ", ".join(f"{inside} at 127.0.0.1:{port}" for inside, port in (container.ports if container else {}).items())
+        state = "missing" if container is None else "running" if container.running else "stopped"
+        print(f"{name:<16} {state:<8} {ports}")
+    return 0 if all(container and container.running for container in found.values()) else 1
+
+
+def _option(fleet: Fleet) -> str:
+    return "" if fleet.name == DEFAULT else f" --fleet {fleet.name}"
+
+
+def build_image(arguments: argparse.Namespace) -> int:
+    """Build the image if it is missing or its inputs have changed."""
+    engine.require()
+    definition, progress = load(), Progress()
+    name = image.ensure(definition.image, arguments.suite or definition.image.suite, progress.say)
+    progress.phase(f"image {name}")
+    return 0
+
+
+def render_inventory(arguments: argparse.Namespace) -> int:
+    """Write inventory/demo.yml, or only tell (exit code 1) whether it is out of date."""
+    fleet = select(load(), DEFAULT, [], arguments.state)
+    text = inventory.render(fleet, {host.name: host.publish[SSH] for host in fleet.hosts})
+    if arguments.check:
+        current = fleet.inventory.read_text(encoding="utf-8") if fleet.inventory.exists() else ""
+        if current != text:
+            print(f"{fleet.inventory} is out of date; run: python -m demo render-inventory", file=sys.stderr)
+        return int(current != text)
+    write_atomically(fleet.inventory, text)
+    return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
+    """Return the parsed command line; ``run`` is the command's function."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Start and stop the demo fleet (demo/fleet.yml).")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--fleet", default=DEFAULT, help="name; other fleets than 'default' run beside it on free ports")
+    common.add_argument("--state", type=Path, default=PROJECT / ".demo", help="folder for keys and the like (%(default)s)")
+    some = argparse.ArgumentParser(add_help=False)
+    some.add_argument("--hosts", type=_names, default=[], help="comma separated; default all, needed ones are added")
+    suite = argparse.ArgumentParser(add_help=False)
+    suite.add_argument("--suite", default="", help="Debian release, e.g. trixie (default: that of fleet.yml)")
+    entries: tuple[tuple[str, t.Callable[[argparse.Namespace], int], list[argparse.ArgumentParser]], ...] = (
+        ("up", up, [common, some, suite]),
+        ("down", down, [common]),
+        ("status", status, [common, some]),
+        ("image", build_image, [suite]),
+        ("render-inventory", render_inventory, [common]),
+    )
+    for name, function, parents in entries:
+        command = commands.add_parser(name, help=(function.__doc__ or "").partition(";")[0], parents=parents)
+        command.set_defaults(run=function)
+        if function is render_inventory:
+            command.add_argument("--check", action="store_true", help="write nothing, exit code 1 when it would change")
+    return parser.parse_args(argv)
+
+
+def main(argv: t.Sequence[str] | None = None) -> int:
+    """Run one command; what cannot be done is one clear message and exit code 2."""
+    arguments = parse(argv)
+    try:
+        return int(arguments.run(arguments))
+    except DemoError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The HTTP side: ``python3 -m services.api``. Which routes exist follows from the system and the parts it has."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+import typing as t
+import uuid
+
+import fastapi
+import sqlalchemy as sa
+import uvicorn
+
+from . import health, logs, settings, tasks
+
+LOG: t.Final = logging.getLogger("services.api")
+#: Requests that carry it are measurements of maintenance tools and must not show up in the traffic.
+PROBE_HEADER: t.Final = "x-upkeep-probe"
+
+Handler = t.Callable[..., t.Any]
+Check = t.Callable[[], health.Health]
+
+
+def health_checks(config: settings.Settings, engine: sa.engine.Engine | None) -> dict[str, Check]:
+    """Return the check of every part that this system has, by the name that its answers use."""
+    checks: dict[str, Check] = {}
+    if engine is not None:
+        pool = engine
+        checks["database"] = lambda: health.database(pool)
+    client = health.make_cache(config)
+    if client is not None:
+        redis_client = client
+        checks["redis"] = lambda: health.cache(redis_client)
+    if config.broker_url:
+        from .celery_app import celery_app
+
+        checks["celery"] = lambda: health.workers(celery_app)
+    return checks
+
+
+def health_routes(checks: t.Mapping[str, Check]) -> dict[str, Handler]:
+    """Return /health over all parts and /health/<part> for each."""
+
+    def everything(response: fastapi.Response) -> dict[str, t.Any]:
+        parts = {name: check() for name, check in checks.items()}
+        response.status_code, word = health.overall(parts)
+        return {
+            "status": word,
+            "timestamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "services": {name: part["status"] for name, part in parts.items()},
+            "version": settings.VERSION,
+        }
+
+    def one(check: Check) -> Handler:
+        def answer(response: fastapi.Response) -> health.Health:
+            part = check()
+            response.status_code = 200 if part["status"] == "healthy" else 503
+            return part
+
+        return answer
+
+    return {"/health": everything, **{f"/health/{name}": one(check) for name, check in checks.items()}}
+
+
+def system_routes(system: str, engine: sa.engine.Engine | None) -> dict[str, Handler]:
+    """Return what the system is there for."""
+
+    def rows(statement: str) -> list[dict[str, t.Any]]:
+        if engine is None:
+            return []
+        with engine.connect() as connection:
+            return [dict(row) for row in connection.execute(sa.text(statement)).mappings()]
+
+    def opportunities() -> dict[str, t.Any]:
+        found = rows(tasks.BEST)
+        return {"count": len(found), "opportunities": found}
+
+    def strategies() -> dict[str, t.Any]:
+        counts = rows("SELECT status, count(*) AS n FROM strategies GROUP BY status")
+        return {"strategies": {row["status"]: row["n"] for row in counts}}
+
+    routes: dict[str, dict[str, Handler]] = {
+        "fairedge": {"/api/opportunities": opportunities},
+        "hyperopt": {"/api/strategies": strategies},
+    }
+    return routes.get(system, {})
+
+
+async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
+    """Write one line per request, except for probes."""
+    if PROBE_HEADER in request.headers:
+        return await call_next(request)
+    began = time.monotonic()
+    context: dict[str, t.Any] = {
+        "request_id": f"req_{uuid.uuid4().hex[:12]}",
+        "user_id": request.headers.get("x-user-id"),
+        "endpoint": request.url.path,
+        "client_ip": request.client.host if request.client else None,
+    }
+    status = 500  # what the client sees when the handler raises
+    try:
+        response = await call_next(request)
+        status = response.status_code
+        return response
+    finally:
+        context["duration_ms"] = round((time.monotonic() - began) * 1000, 1)
+        level = logging.ERROR if status >= 500 else logging.INFO
+        LOG.log(level, "Request processed", extra={**context, "status_code": status})
+
+
+def make_app(config: settings.Settings) -> t.Any:
+    """Return the ASGI application of the system."""
+    engine = health.make_engine(config)
+    app = fastapi.FastAPI(title=config.system, version=settings.VERSION, docs_url=None, redoc_url=None)
+    app.middleware("http")(log_request)
+    routes = health_routes(health_checks(config, engine)) | system_routes(config.system, engine)
+    for path, handler in routes.items():
+        app.add_api_route(path, handler, methods=["GET"])
+    return app
+
+
+def main() -> None:
+    """Serve until stopped."""
+    config = settings.load()
+    logs.configure(config.service, config.log_file)
+    uvicorn.run(make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the environment file says this process is. Read once, at start."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+VERSION: t.Final = "1.0.0"
+
+
+class Settings(t.NamedTuple):
+    """One process of one system. Empty text means: this system has no such part."""
+
+    system: str
+    service: str  # how the process calls itself in its log: api, celery
+    bind: str
+    port: int
+    database_url: str
+    redis_url: str  # the cache
+    broker_url: str  # the task queue
+    log_file: str  # empty: standard output, so the journal
+
+
+def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings; raises SystemExit that names the variable which is missing or no number."""
+    try:
+        return Settings(
+            system=environ["SYSTEM"],
+            service=environ["SERVICE"],
+            bind=environ.get("BIND", "127.0.0.1"),
+            port=int(environ.get("PORT", "8000")),
+            database_url=environ.get("DATABASE_URL", ""),
+            redis_url=environ.get("REDIS_URL", ""),
+            broker_url=environ.get("CELERY_BROKER_URL", ""),
+            log_file=environ.get("LOG_FILE", ""),
+        )
+    except KeyError as error:
+        raise SystemExit(f"variable {error} is not set: start this process by its unit, which reads the file") from None
+    except ValueError as error:
+        raise SystemExit(f"variable PORT is not a number: {error}") from None

@@ -1,0 +1,207 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Containers of a fleet: create, start, wait until they are ready, take away."""
+
+from __future__ import annotations
+
+import concurrent.futures as cf
+import hashlib
+import http.client
+import json
+import shutil
+import socket
+import time
+import typing as t
+
+from . import access
+from .engine import podman, podman_json
+from .errors import DemoError
+from .fleet import SSH, Fleet, Health, Host
+
+LABEL_FLEET: t.Final = "org.upkeep.fleet"
+LABEL_SPEC: t.Final = "org.upkeep.spec"
+BOOT_SECONDS: t.Final = 180
+HEALTH_SECONDS: t.Final = 60
+POLL_SECONDS: t.Final = 0.3
+STOP_SECONDS: t.Final = 10
+LOOPBACK: t.Final = "127.0.0.1"
+
+_Item = t.TypeVar("_Item")
+_Result = t.TypeVar("_Result")
+
+
+class Container(t.NamedTuple):
+    """What podman knows about a host's container; ``ports`` maps container port to port on loopback."""
+
+    running: bool
+    spec: str
+    ports: dict[int, int]
+
+
+def together(work: t.Callable[[_Item], _Result], items: t.Iterable[_Item]) -> list[_Result]:
+    """Do the work for all items at once; every item is tried, then the first error is raised."""
+    listed = list(items)
+    with cf.ThreadPoolExecutor(max_workers=max(len(listed), 1)) as pool:
+        futures = [pool.submit(work, item) for item in listed]
+    return [future.result() for future in futures]
+
+
+def inspect(fleet: Fleet, host: str) -> Container | None:
+    """Return the container of the host, None when there is none."""
+    found = podman_json("container", "inspect", fleet.container(host))
+    if not found:
+        return None
+    bound = found[0]["HostConfig"]["PortBindings"] or {}
+    live = found[0]["NetworkSettings"].get("Ports") or {}
+    ports = {int(key.split("/")[0]): int(value[0]["HostPort"] or 0) for key, value in {**bound, **live}.items() if value}
+    return Container(
+        running=found[0]["State"]["Running"],
+        spec=(found[0]["Config"]["Labels"] or {}).get(LABEL_SPEC, ""),
+        ports=ports,
+    )
+
+
+def specification(fleet: Fleet, host: Host, image_id: str, description: str) -> str:
+    """Return a digest of all that a container is made from; one with another digest is made anew."""
+    parts = [image_id, description, sorted(host.publish.items()) if fleet.fixed_ports else sorted(host.publish)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def start(fleet: Fleet, host: Host, image: str, spec: str, say: t.Callable[[str], None]) -> None:
+    """Bring the host's container into being and to run; nothing happens to one that is as it should be."""
+    name = fleet.container(host.name)
+    current = inspect(fleet, host.name)
+    if current and current.spec != spec:
+        say(f"{host.name}: image or settings have changed, making it anew")
+        _remove(name)
+        current = None
+    if current and current.running:
+        return
+    if current:
+        podman("start", name)
+        return
+    if fleet.fixed_ports:
+        _check_free(host)
+    ports = [f"{LOOPBACK}:{fixed if fleet.fixed_ports else ''}:{inside}" for inside, fixed in host.publish.items()]
+    podman(
+        "run", "--detach", "--systemd=always", "--name", name, "--hostname", host.name,
+        "--network", fleet.network, "--network-alias", host.name,
+        *[argument for port in ports for argument in ("--publish", port)],
+        "--volume", f"{fleet.folder.resolve() / 'hosts' / host.name}.json:/etc/demo/host.json:ro",
+        "--label", f"{LABEL_FLEET}={fleet.name}", "--label", f"{LABEL_SPEC}={spec}",
+        image,
+    )  # fmt: skip
+
+
+def _check_free(host: Host) -> None:
+    """Raise DemoError when one of the host's fixed ports is taken."""
+    for inside, port in host.publish.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError as error:
+                raise DemoError(
+                    f"port {port} on {LOOPBACK} is taken ({error.strerror}): stop what uses it, or change"
+                    f" hosts.{host.name}.publish.{inside} in demo/fleet.yml and run: python -m demo render-inventory"
+                ) from error
+
+
+def ensure_network(fleet: Fleet) -> None:
+    """Create the fleet's network unless it is there."""
+    if podman("network", "exists", fleet.network, check=False).returncode:
+        podman("network", "create", "--label", f"{LABEL_FLEET}={fleet.name}", fleet.network)
+
+
+def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
+    """Wait until the host has booted; return its ssh port and public host key. Raises DemoError with the journal."""
+    name = fleet.container(host.name)
+    deadline = time.monotonic() + BOOT_SECONDS
+    state = "no answer"
+    while time.monotonic() < deadline:
+        # --wait returns when the boot is over; before the bus is up the call fails at once and is tried again.
+        answer = podman("exec", name, "systemctl", "is-system-running", "--wait", check=False, timeout=BOOT_SECONDS)
+        state = answer.stdout.strip() or answer.stderr.strip() or state
+        if state == "running":
+            break
+        if state in ("degraded", "maintenance", "stopping"):
+            raise DemoError(f"{host.name} did not come up ({state}):\n{_journal(name)}")
+        time.sleep(POLL_SECONDS)
+    else:
+        raise DemoError(f"{host.name} did not come up within {BOOT_SECONDS} s ({state}):\n{_journal(name)}")
+    key = podman("exec", name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.strip()
+    container = inspect(fleet, host.name)
+    if container is None:
+        raise DemoError(f"{host.name} went away while it was started: is another process taking the fleet down?")
+    port = container.ports[SSH]
+    if not answers_ssh(port, deadline - time.monotonic()):
+        raise DemoError(f"{host.name} booted, but ssh does not answer on {LOOPBACK}:{port}:\n{_journal(name)}")
+    return port, key
+
+
+def answers_ssh(port: int, seconds: float) -> bool:
+    """Return whether an ssh server greets on the loopback port within the time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+                if connection.recv(4) == b"SSH-":
+                    return True
+        except OSError:
+            pass
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+
+
+def wait_healthy(fleet: Fleet, host: Host) -> None:
+    """Wait until the host's health endpoint answers that it is healthy; raises DemoError with the last answer."""
+    container = inspect(fleet, host.name)
+    if host.health is None or container is None:
+        return
+    deadline = time.monotonic() + HEALTH_SECONDS
+    port = container.ports[host.health.port]
+    while (answer := _ask(port, host.health)) != "healthy":
+        if time.monotonic() >= deadline:
+            journal = _journal(fleet.container(host.name))
+            raise DemoError(f"{host.name}{host.health.path} is not healthy after {HEALTH_SECONDS} s ({answer}):\n{journal}")
+        time.sleep(POLL_SECONDS)
+
+
+def _ask(port: int, health: Health) -> str:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", health.path, headers={"X-Upkeep-Probe": "1"})
+        response = connection.getresponse()
+        body = response.read(65536)
+        return str(json.loads(body)["status"]) if response.status in (200, 503) else f"HTTP {response.status}"
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+
+
+def _journal(name: str) -> str:
+    """Return the units that failed and the end of the journal, indented."""
+    failed = podman("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False).stdout
+    lines = podman("exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False).stdout
+    text = [*(f"failed: {line}" for line in failed.splitlines()), *lines.splitlines()]
+    return "\n".join(f"  {line}" for line in text) or "  (its journal is empty)"
+
+
+def _remove(name: str) -> None:
+    """Shut the host down politely, so that open ssh connections end now and not by a time-out, then remove it."""
+    podman("stop", "--time", str(STOP_SECONDS), name, check=False)
+    podman("rm", "--force", "--time", "0", "--volumes", name)
+
+
+def take_down(fleet: Fleet) -> list[str]:
+    """Remove containers, network and folder of the fleet; return the names of the containers that there were."""
+    listing = podman("ps", "--all", "--filter", f"label={LABEL_FLEET}={fleet.name}", "--format", "{{.Names}}").stdout
+    names = listing.split()
+    together(_remove, names)
+    if podman("network", "exists", fleet.network, check=False).returncode == 0:
+        podman("network", "rm", fleet.network)
+    if (fleet.folder / access.KEY).exists():
+        shutil.rmtree(fleet.folder)
+    return names

@@ -1,0 +1,194 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make this container the host that /etc/demo/host.json describes. Run once, by demo-firstboot.service, as root.
+
+Every step may run again: a first boot that was cut short starts over and reaches the same end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import string
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+DESCRIPTION: t.Final = Path("/etc/demo/host.json")
+DONE: t.Final = Path("/var/lib/demo/firstboot.done")
+SHARE: t.Final = Path("/usr/local/lib/demo")
+
+
+class Host(t.NamedTuple):
+    """The description; ``settings`` holds what demo/fleet.yml says about the system, then about the host."""
+
+    name: str
+    system: str
+    components: list[str]
+    settings: dict[str, t.Any]
+    authorized_key: str
+    database_password: str
+
+
+def run(*argv: str, stdin: str | None = None) -> None:
+    """Run a command; its output goes to the journal, a failure ends the first boot."""
+    subprocess.run(argv, input=stdin, text=True, check=True)  # noqa: S603 - fixed commands, no shell
+
+
+def write(path: Path, text: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> None:
+    """Write a file with its final owner and mode, its folder included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    path.chmod(mode)
+    shutil.chown(path, owner, group)
+
+
+def template(name: str, values: t.Mapping[str, t.Any]) -> str:
+    """Return the template filled in; a name that ``values`` lacks is an error."""
+    return string.Template((SHARE / "templates" / name).read_text(encoding="utf-8")).substitute(values)
+
+
+def urls(host: Host) -> dict[str, str]:
+    """Return where the application finds its database, cache and broker."""
+    settings = host.settings
+    login = f"{settings['user']}:{host.database_password}"
+    redis = f"redis://{settings['redis_host']}:6379"
+    return {
+        "database_url": f"postgresql+psycopg2://{login}@{settings['database_host']}:5432/{settings['database']}",
+        "redis_url": f"{redis}/1",
+        "broker_url": f"{redis}/0" if "celery" in host.components else "",
+    }
+
+
+def units(host: Host) -> dict[str, tuple[str, str]]:
+    """Return unit name -> (template, name of its log file) for the parts of this host that are ours."""
+    wanted: dict[str, tuple[str, str]] = {}
+    if "app" in host.components:
+        wanted[f"{host.system}-api.service"] = ("api.service", "api.log")
+    if "celery" in host.components:
+        wanted[f"{host.system}-celery-worker.service"] = ("celery-worker.service", "celery.log")
+        wanted[f"{host.system}-celery-beat.service"] = ("celery-beat.service", "celery.log")
+    return wanted
+
+
+def open_ssh(host: Host) -> None:
+    """Let the maintenance user in by key, and give the host a key of its own."""
+    write(Path("/home/upkeep/.ssh/authorized_keys"), f"{host.authorized_key}\n", 0o600, "upkeep", "upkeep")
+    folder = Path("/home/upkeep/.ssh")
+    folder.chmod(0o700)
+    shutil.chown(folder, "upkeep", "upkeep")
+    key = Path("/etc/ssh/ssh_host_ed25519_key")
+    if not key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+
+
+def add_user(host: Host) -> None:
+    """Create the service user."""
+    user, home = host.settings["user"], host.settings["home"]
+    known = subprocess.run(["/usr/bin/id", user], capture_output=True, check=False)  # noqa: S603
+    if known.returncode:
+        run("useradd", "--system", "--user-group", "--home-dir", home, "--shell", "/usr/sbin/nologin", user)
+    Path(home).mkdir(parents=True, exist_ok=True)
+    shutil.chown(home, user, user)
+
+
+def database_sql(host: Host) -> str:
+    """Return the statements that make role and database anew and fill them; what an aborted boot left is dropped."""
+    user, database = host.settings["user"], host.settings["database"]
+    rows = (SHARE / "sql" / f"{host.system}.sql").read_text(encoding="utf-8")
+    return (
+        f'DROP DATABASE IF EXISTS "{database}";\n'
+        f'DROP ROLE IF EXISTS "{user}";\n'
+        f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{host.database_password}';\n"
+        f'CREATE DATABASE "{database}" OWNER "{user}";\n'
+        f'\\connect "{database}"\n'
+        f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
+    )
+
+
+def set_up_postgresql(host: Host) -> list[str]:
+    """Configure, start and fill the cluster; return its units."""
+    (folder,) = Path("/etc/postgresql").glob("*/main")
+    user, database = host.settings["user"], host.settings["database"]
+    listen = "localhost" if "app" in host.components else "*"
+    settings = f"listen_addresses = '{listen}'\nshared_buffers = '32MB'\nmax_connections = 50\n"
+    write(folder / "conf.d" / "demo.conf", settings, 0o644, "postgres", "postgres")
+    rule = f"host {database} {user} samenet scram-sha-256\n"
+    access = folder / "pg_hba.conf"
+    if rule not in access.read_text(encoding="utf-8"):
+        with access.open("a", encoding="utf-8") as file:
+            file.write(rule)
+    unit = f"postgresql@{folder.parent.name}-main.service"
+    run("systemctl", "restart", unit)
+    run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=database_sql(host))
+    return ["postgresql.service"]
+
+
+def set_up_redis(host: Host) -> list[str]:
+    """Configure Redis by one include file; a host without the application serves the container network."""
+    lines = ["maxmemory 64mb", "maxmemory-policy allkeys-lru" if "celery" not in host.components else ""]
+    if "app" not in host.components:
+        lines += ["bind * -::*", "protected-mode no"]
+    write(Path("/etc/redis/demo.conf"), "\n".join(filter(None, lines)) + "\n", 0o640, "root", "redis")
+    main, include = Path("/etc/redis/redis.conf"), "include /etc/redis/demo.conf\n"
+    if include not in main.read_text(encoding="utf-8"):
+        with main.open("a", encoding="utf-8") as file:
+            file.write(include)
+    return ["redis-server.service"]
+
+
+def set_up_application(host: Host) -> list[str]:
+    """Install code, environment file, log folder and units; return the units."""
+    user, home = host.settings["user"], Path(host.settings["home"])
+    shutil.copytree(SHARE / "app", home / "app", dirs_exist_ok=True)
+    values = {"system": host.system, **host.settings, **urls(host)}
+    write(home / ".env.production", template("env.production", values), 0o640, "root", user)
+    logs = host.settings.get("log_dir", "")
+    if logs:
+        Path(logs).mkdir(mode=0o750, parents=True, exist_ok=True)
+        shutil.chown(logs, user, user)
+    wanted = units(host)
+    for name, (source, log) in wanted.items():
+        text = template(source, {**values, "log_file": f"{logs}/{log}" if logs else ""})
+        write(Path("/etc/systemd/system") / name, text)
+    run("systemctl", "daemon-reload")
+    return list(wanted)
+
+
+def set_up_web(host: Host) -> list[str]:
+    """Put nginx before the API; return its unit."""
+    text = template("nginx.conf", {"system": host.system, **host.settings})
+    write(Path("/etc/nginx/sites-enabled/demo.conf"), text)
+    run("nginx", "-qt")
+    return ["nginx.service"]
+
+
+#: In the order of start: what others need comes first.
+STEPS: t.Final[dict[str, t.Callable[[Host], list[str]]]] = {
+    "postgresql": set_up_postgresql,
+    "redis": set_up_redis,
+    "app": set_up_application,
+    "web": set_up_web,
+}
+
+
+def main() -> int:
+    """Set the host up and start what it carries."""
+    host = Host(**json.loads(DESCRIPTION.read_text(encoding="utf-8")))
+    open_ssh(host)
+    add_user(host)
+    started = [unit for component, step in STEPS.items() if component in host.components for unit in step(host)]
+    if started:
+        run("systemctl", "enable", "--quiet", *started)
+        run("systemctl", "restart", *started)
+    write(DONE, f"{host.name}\n")
+    print(f"{host.name} is set up: {', '.join(host.components)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

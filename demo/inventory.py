@@ -1,0 +1,74 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Ansible inventory of a fleet: the committed one for the default fleet, one in its folder for any other."""
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+
+from . import access
+from .fleet import COMPONENTS, PROJECT, SSH, Fleet
+
+HEADER: t.Final = """\
+---
+# Rendered from demo/fleet.yml by `python -m demo render-inventory`: change it there.
+# The key and the host keys are made by `python -m demo up`.
+"""
+
+
+def render(fleet: Fleet, ports: t.Mapping[str, int]) -> str:
+    """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback."""
+    names = [host.name for host in fleet.hosts]
+    systems = sorted({host.system for host in fleet.hosts})
+    members = {
+        system: {"hosts": {host.name: None for host in fleet.hosts if host.system == system}} for system in systems
+    }
+    components = {
+        component: {"hosts": {host.name: None for host in fleet.hosts if component in host.components}}
+        for component in sorted(COMPONENTS)
+    }
+    children = {
+        "systems": {"children": members},
+        **{name: group for name, group in components.items() if group["hosts"]},
+        "demo": {"hosts": {name: {"ansible_port": ports[name]} for name in names}, "vars": _connection(fleet)},
+    }
+    return HEADER + yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=120)
+
+
+def _connection(fleet: Fleet) -> dict[str, t.Any]:
+    """Return how Ansible reaches the hosts: as it would in production, by key and with strict host keys."""
+    folder = f"{{{{ inventory_dir }}}}/../.demo/{fleet.name}" if fleet.fixed_ports else "{{ inventory_dir }}/.."
+    known = f"-o 'UserKnownHostsFile=\"{folder}/{access.KNOWN_HOSTS}\"'"
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_user": "upkeep",
+        "ansible_ssh_private_key_file": f"{folder}/{access.KEY}",
+        "ansible_host_key_checking": True,
+        "ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a host without variables as ``name:``, and indents lists as yamllint wants them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
+
+
+def fixed_ports(fleet: Fleet) -> dict[str, int]:
+    """Return the ssh ports that fleet.yml gives."""
+    return {host.name: host.publish[SSH] for host in fleet.hosts}
+
+
+def link_profiles(fleet: Fleet) -> None:
+    """Put the project's group variables beside a fleet's own inventory, so that the profiles apply to its hosts."""
+    link = fleet.inventory.parent / "group_vars"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(PROJECT / "inventory" / "group_vars")
