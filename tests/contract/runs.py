@@ -1,0 +1,90 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Start whole ansible-playbook processes and read what they left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+INVENTORY = HERE / "inventory.yml"
+PLAYBOOKS = HERE / "playbooks"
+
+
+def environments() -> list[Path]:
+    """Return the bin folders of the Python environments to test: this one, and the one with the oldest core."""
+    oldest = PROJECT / ".venv-core219" / "bin"
+    return [Path(sys.executable).parent, *([oldest] if (oldest / "ansible-playbook").exists() else [])]
+
+
+@dataclass
+class Run:
+    """One finished process and the store that it wrote to."""
+
+    code: int
+    output: str
+    store: Path
+
+    @property
+    def folder(self) -> Path:
+        """Return the newest run's folder."""
+        return max(p for p in (self.store / "runs").iterdir() if p.is_dir() and not p.is_symlink())
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of the newest run."""
+        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return the record of the newest run."""
+        record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
+        return record
+
+    def findings(self, check: str) -> dict[str, str]:
+        """Return host -> status of one check."""
+        return {f["host"]: f["status"] for f in self.record["findings"] if f["check"] == check}
+
+
+@dataclass
+class Controller:
+    """Starts playbooks in one Python environment, each test with its own store and scratch folder."""
+
+    bin: Path
+    scratch: Path
+
+    def command(self, playbook: str, *args: str, **extra: Any) -> list[str]:
+        """Return the argv for a playbook of this folder with extra variables."""
+        variables = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks"), **extra}
+        tool = str(self.bin / "ansible-playbook")
+        return [tool, "-i", str(INVENTORY), str(PLAYBOOKS / playbook), "-e", json.dumps(variables), *args]
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """Return the environment of a controller that writes to this test's store."""
+        (self.scratch / "out").mkdir(exist_ok=True)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "UPKEEP_"))}
+        return {**clean, "UPKEEP_STORE": str(self.scratch / "store"), "NO_COLOR": "1", **extra}
+
+    def play(self, playbook: str, *args: str, env: dict[str, str] | None = None, **extra: Any) -> Run:
+        """Run a playbook to its end."""
+        done = subprocess.run(
+            self.command(playbook, *args, **extra),
+            cwd=PROJECT,
+            env=self.environment(**(env or {})),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout + done.stderr, self.scratch / "store")
+
+    def written(self) -> set[str]:
+        """Return the hosts whose change was made."""
+        return {path.name for path in (self.scratch / "out").iterdir()}

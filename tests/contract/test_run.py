@@ -1,0 +1,258 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a run promises: findings kept, exit code right, changes held back, locks honoured."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.contract.runs import INVENTORY, PLAYBOOKS, PROJECT, Controller, Run
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_good_run_changes_every_host_and_leaves_a_report(controller: Controller) -> None:
+    run = controller.play("maintain.yml")
+    assert run.code == 0, run.output
+    assert controller.written() == {"a1", "a2", "b1"}
+    assert run.record["outcome"] == "ok"
+    assert run.findings("unit:app") == {"a1": "ok", "a2": "ok", "b1": "ok"}
+    assert "<html" in (run.folder / "report.html").read_text()
+    assert not list((controller.scratch / "locks").glob("*.json")), "a lock was not given back"
+
+
+def test_a_critical_finding_sets_the_exit_code_and_holds_its_whole_system_back(controller: Controller) -> None:
+    run = controller.play("maintain.yml", seen={"a2": "critical"})
+    assert run.code == 2, run.output
+    assert run.record["outcome"] == "findings"
+    assert run.record["failed_tasks"] == []
+    assert controller.written() == {"b1"}, "alpha must be held back on both hosts, beta not"
+
+
+def test_unknown_holds_a_change_back_but_is_not_a_failure_by_default(controller: Controller) -> None:
+    run = controller.play("maintain.yml", seen={"b1": "unknown"})
+    assert controller.written() == {"a1", "a2"}
+    assert run.findings("gate:change") == {"a1": "ok", "a2": "ok", "b1": "critical"}
+    assert run.code == 2
+
+
+def test_a_failed_task_fails_the_run_and_closes_the_gate(controller: Controller) -> None:
+    run = controller.play("maintain.yml", broken_hosts=["a1"])
+    assert run.code == 2
+    assert run.record["outcome"] == "failed"
+    assert [task["host"] for task in run.record["failed_tasks"]] == ["a1"]
+    assert controller.written() == {"b1"}
+
+
+def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Controller) -> None:
+    gone = json.dumps({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1})
+    inventory = controller.scratch / "hosts.yml"
+    inventory.write_text(INVENTORY.read_text().replace("a1: {}, a2: {}}\n          vars", f"a1: {{}}, a2: {gone}}}\n          vars"))
+    run = controller.play("maintain.yml", "-i", str(inventory))
+    assert run.code != 0
+    assert run.record["outcome"] == "unreachable"
+    assert controller.written() == {"b1"}
+
+
+def test_all_hosts_unreachable_still_leaves_a_record(controller: Controller) -> None:
+    run = controller.play("maintain.yml", ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1)
+    assert run.code == 4
+    assert run.record["outcome"] == "unreachable"
+    assert controller.written() == set()
+
+
+def test_an_empty_group_is_a_finding(controller: Controller) -> None:
+    run = controller.play("maintain.yml", contract_hosts="nobody", system_name="alpha")
+    assert run.code == 2, run.output
+    assert {f["check"]: f["status"] for f in run.record["findings"]} == {"inventory:hosts": "critical"} or run.record["outcome"] == "findings"
+
+
+def test_a_component_without_host_is_a_finding(controller: Controller) -> None:
+    run = controller.play("maintain.yml", system_components=["app", "redis"])
+    assert run.code == 2
+    assert set(run.findings("component:redis").values()) == {"critical"}
+
+
+def test_tags_keep_look_gate_and_verdict(controller: Controller) -> None:
+    run = controller.play("maintain.yml", "--tags", "write", seen={"b1": "critical"})
+    assert run.code == 2
+    assert controller.written() == {"a1", "a2"}
+
+
+def test_skipping_the_gate_changes_nothing(controller: Controller) -> None:
+    run = controller.play("maintain.yml", "--skip-tags", "always")
+    assert controller.written() == set()
+    assert run.record["outcome"] == "incomplete"
+
+
+def test_limit_to_part_of_a_system_holds_back_until_allowed(controller: Controller) -> None:
+    held = controller.play("maintain.yml", "--limit", "a1,localhost")
+    assert held.code == 2
+    assert controller.written() == set()
+    allowed = controller.play("maintain.yml", "--limit", "a1,localhost", gate_allow_unseen=True)
+    assert allowed.code == 0, allowed.output
+    assert controller.written() == {"a1"}
+
+
+def test_check_mode_predicts_what_the_run_changes_and_writes_nothing(controller: Controller) -> None:
+    predicted = controller.play("maintain.yml", "--check")
+    assert controller.written() == set()
+    assert not (controller.scratch / "locks").exists()
+    done = controller.play("maintain.yml")
+    again = controller.play("maintain.yml")
+    assert changed(predicted) == changed(done) != set()
+    assert changed(again) == set()
+
+
+def changed(run: Run) -> set[tuple[str, str]]:
+    return {(c["host"], c["task"]) for c in run.record["changes"]}
+
+
+@pytest.mark.parametrize("mode", ["loop", "run_once"])
+def test_repetition_that_would_lose_findings_is_refused(controller: Controller, mode: str) -> None:
+    run = controller.play("record.yml", mode=mode)
+    assert run.code == 2
+    assert "remove" in run.output
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ([{"check": "unit:a", "status": "green", "message": "x"}], "green"),
+        ([{"check": "unit:a", "status": "ok", "message": "x", "extra": 1}], "extra"),
+        ([{"check": "unit:a", "status": "ok"}], "message"),
+        ([{"check": "unit:a", "status": "ok", "message": "x", "requirements": ["nonsense"]}], "nonsense"),
+        ([{"check": "unit:a", "status": "ok", "message": "x"}] * 2, "unit:a"),
+    ],
+)
+def test_a_finding_that_does_not_fit_is_refused_by_name(controller: Controller, given: list[object], named: str) -> None:
+    run = controller.play("record.yml", mode="given", given=given)
+    assert run.code == 2
+    assert named in run.output
+
+
+def test_a_fact_cache_cannot_replay_an_older_run(controller: Controller) -> None:
+    cache = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(controller.scratch / "facts")}
+    first = controller.play("record.yml", env=cache, mode="replay")
+    assert "no host was looked at" in first.output.lower() or first.code == 2
+    good = controller.play("maintain.yml", env=cache)
+    assert good.code == 0, good.output
+    assert "unit:old" not in {f["check"] for f in good.record["findings"]}
+
+
+def test_a_store_that_cannot_be_written_fails_the_run(controller: Controller) -> None:
+    blocked = controller.scratch / "file"
+    blocked.write_text("not a folder")
+    run = controller.play("maintain.yml", env={"UPKEEP_STORE": str(blocked)})
+    assert run.code == 2
+    assert controller.written() == set()
+    assert "upkeep_store" in run.output
+
+
+def test_two_runs_at_once_only_one_changes(controller: Controller) -> None:
+    first = start(controller, wait_seconds=30)
+    try:
+        wait_for_lock(controller)
+        second = controller.play("maintain.yml", content="second")
+    finally:
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert second.code == 2
+    assert "Another run changes" in second.output
+    assert (controller.scratch / "out" / "b1").read_text() == "written\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_is_marked_and_the_next_one_goes_on(controller: Controller, how: signal.Signals) -> None:
+    process = start(controller, wait_seconds=30)
+    wait_for_lock(controller)
+    process.send_signal(how)
+    process.wait(timeout=60)
+    interrupted = Run(process.returncode, "", controller.scratch / "store")
+    shown = subprocess.run(
+        [controller.bin / "python", "-m", "upkeep", "--store", str(interrupted.store), "report", interrupted.folder.name],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert interrupted.record["outcome"] == "interrupted"
+    after = controller.play("maintain.yml", content="after")
+    assert after.code == 0, after.output
+    assert set(after.findings("lock:system").values()) == {"info"}, "the dead run's lock is taken over, and said so"
+
+
+def test_a_stale_lock_of_another_controller_needs_expiry_or_a_person(controller: Controller) -> None:
+    locks = controller.scratch / "locks"
+    locks.mkdir()
+    now = time.time()
+    lease = {"run_id": "x", "owner": "somebody", "controller": "elsewhere", "process": "1:1", "taken_at": now, "expires_at": now + 600}
+    (locks / "beta.json").write_text(json.dumps(lease))
+    held = controller.play("maintain.yml")
+    assert held.code == 2
+    assert controller.written() == {"a1", "a2"}
+    stolen = controller.play("maintain.yml", "-e", "lock_steal=true")
+    assert stolen.code == 0, stolen.output
+    (locks / "beta.json").write_text(json.dumps({**lease, "expires_at": now - 1}))
+    assert controller.play("maintain.yml").code == 0
+
+
+def test_the_same_under_ansible_runner(controller: Controller) -> None:
+    script = (
+        "import ansible_runner, sys, json\n"
+        "r = ansible_runner.run(private_data_dir=sys.argv[1], project_dir=sys.argv[2], playbook=sys.argv[3],"
+        " inventory=sys.argv[4], extravars=json.loads(sys.argv[5]), quiet=True)\n"
+        "print(r.status, r.rc); print(r.stdout.read()); sys.exit(r.rc)\n"
+    )
+    (controller.scratch / "private").mkdir()
+    variables = {
+        "contract_dir": str(controller.scratch / "out"),
+        "lock_directory": str(controller.scratch / "locks"),
+        "seen": {"a1": "critical"},
+    }
+    done = subprocess.run(
+        [
+            str(controller.bin / "python"),
+            "-c",
+            script,
+            str(controller.scratch / "private"),
+            str(PROJECT),
+            str(PLAYBOOKS / "maintain.yml"),
+            str(INVENTORY),
+            json.dumps(variables),
+        ],
+        cwd=controller.scratch,
+        env={**controller.environment(), "PATH": f"{controller.bin}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    run = Run(done.returncode, done.stdout + done.stderr, controller.scratch / "store")
+    assert run.code == 2, run.output
+    assert run.record["outcome"] == "findings"
+    assert controller.written() == {"b1"}
+
+
+def start(controller: Controller, **extra: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        controller.command("maintain.yml", **extra),
+        cwd=PROJECT,
+        env=controller.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for_lock(controller: Controller) -> None:
+    """Wait until the run has changed its files, which it does while it holds its locks."""
+    deadline = time.monotonic() + 60
+    while controller.written() != {"a1", "a2", "b1"}:
+        assert time.monotonic() < deadline, "the run did not get to its change"
+        time.sleep(0.1)
