@@ -21,7 +21,12 @@ NAME, SCALAR, LONG = 200, 500, 4000
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def clean(value: t.Any, limit: int = NAME) -> str:
+def line(value: t.Any) -> str:
+    """Return ``value`` as one line of text, as names of hosts, checks and tasks are."""
+    return " ".join(clean(value, NAME).split())
+
+
+def clean(value: t.Any, limit: int = LONG) -> str:
     """Return ``value`` as text that is safe to print and store, at most ``limit`` characters and a note."""
     if value is None:
         return ""
@@ -60,7 +65,7 @@ def names(value: t.Any) -> list[str]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
         return []
-    return [name for name in (clean(item).strip() for item in items) if name]
+    return [name for name in (line(item) for item in items) if name]
 
 
 def moment(value: t.Any) -> datetime | None:

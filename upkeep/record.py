@@ -18,7 +18,7 @@ from ansible.module_utils.upkeep.findings import SEVERITY, STATUSES, fingerprint
 
 from upkeep import events as event_log
 from upkeep import record_types as rt
-from upkeep.clean import LONG, clean, mapping, moment, names, number, scalar, stamp
+from upkeep.clean import clean, line, mapping, moment, names, number, scalar, stamp
 
 EVENT_KINDS: t.Final = frozenset(
     ("run_started", "play_started", "no_hosts", "task", "finding", "verdict", "run_finished")
@@ -90,8 +90,8 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
     hosts = _hosts(start, stages, tasks, findings, said, end)
     return {
         "schema_version": rt.SCHEMA_VERSION,
-        "run_id": clean(start.get("run_id")) or clean(run_id),
-        "playbook": clean(start.get("playbook")),
+        "run_id": line(start.get("run_id")) or line(run_id),
+        "playbook": line(start.get("playbook")),
         "started": stamp(started),
         "finished": stamp(last) if end is not None else None,
         "seconds": _between(started, last),
@@ -100,9 +100,9 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "limit": ", ".join(names(start.get("limit"))),
         "tags": names(start.get("tags")),
         "skip_tags": names(start.get("skip_tags")),
-        "core": clean(start.get("core")),
-        "upkeep": clean(start.get("upkeep")),
-        "controller": clean(start.get("controller")),
+        "core": line(start.get("core")),
+        "upkeep": line(start.get("upkeep")),
+        "controller": line(start.get("controller")),
         "verdict": None if said is None else _verdict(said),
         "systems": _systems(hosts, findings),
         "hosts": hosts,
@@ -137,7 +137,7 @@ def _verdict(event: Event) -> rt.Verdict:
         "outcome": outcome if outcome in VERDICTS else "incomplete",
         "fail_on": names(event.get("fail_on")),
         "failing": names(event.get("failing")),
-        "messages": [clean(item, LONG) for item in messages] if isinstance(messages, list) else [],
+        "messages": [clean(item) for item in messages] if isinstance(messages, list) else [],
     }
 
 
@@ -157,16 +157,16 @@ def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.Host]) -
 
 def _task(event: Event) -> Task:
     return {
-        "host": clean(event.get("host")),
-        "system": clean(event.get("system")),
-        "role": clean(event.get("role")),
-        "task": clean(event.get("task")),
-        "play": clean(event.get("play")),
+        "host": line(event.get("host")),
+        "system": line(event.get("system")),
+        "role": line(event.get("role")),
+        "task": line(event.get("task")),
+        "play": line(event.get("play")),
         "status": event["status"],
         "seconds": number(event.get("seconds")),
         "remote": int(number(event.get("remote"))),
-        "message": clean(event.get("message"), LONG),
-        "diff": clean(event.get("diff"), LONG),
+        "message": clean(event.get("message")),
+        "diff": clean(event.get("diff")),
     }
 
 
@@ -216,8 +216,8 @@ def _remember(finding: rt.Finding, earlier: rt.Finding) -> None:
 
 def _finding(event: Event, acknowledged: Event) -> rt.Finding:
     seen = event["finding"]
-    system, host, area, check = (clean(seen.get(key)) for key in ("system", "host", "area", "check"))
-    mark = clean(seen.get("fingerprint")) or fingerprint(system, host, area, check)
+    system, host, area, check = (line(seen.get(key)) for key in ("system", "host", "area", "check"))
+    mark = line(seen.get("fingerprint")) or fingerprint(system, host, area, check)
     status = seen.get("status")
     return {
         "system": system,
@@ -227,11 +227,11 @@ def _finding(event: Event, acknowledged: Event) -> rt.Finding:
         "status": status if status in STATUSES else "unknown",
         "observed": scalar(seen.get("observed")),
         "expected": scalar(seen.get("expected")),
-        "unit": clean(seen.get("unit")),
-        "message": clean(seen.get("message"), LONG),
+        "unit": line(seen.get("unit")),
+        "message": clean(seen.get("message")),
         "requirements": names(seen.get("requirements")),
         "fingerprint": mark,
-        "play": clean(event.get("play")),
+        "play": line(event.get("play")),
         "first_status": None,
         "first_observed": None,
         "acknowledged": _acknowledgement(acknowledged.get(mark)),
@@ -242,9 +242,9 @@ def _acknowledgement(value: t.Any) -> rt.Acknowledgement | None:
     if not isinstance(value, dict):
         return None
     return {
-        "owner": clean(value.get("owner")),
-        "reason": clean(value.get("reason"), LONG),
-        "until": clean(value.get("until")),
+        "owner": line(value.get("owner")),
+        "reason": clean(value.get("reason")),
+        "until": line(value.get("until")),
     }
 
 
@@ -359,7 +359,7 @@ def _plays(stages: list[Event], last: datetime | None) -> list[rt.Play]:
     plays: list[rt.Play] = []
     starts: list[datetime | None] = []
     for event in stages:
-        name, empty = clean(event.get("play")), event["event"] == "no_hosts"
+        name, empty = line(event.get("play")), event["event"] == "no_hosts"
         if empty and plays and plays[-1]["name"] == name:
             plays[-1]["no_hosts"] = True
             continue
