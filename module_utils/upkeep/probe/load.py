@@ -1,0 +1,33 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``load``: the 5 minute load average per core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from ..findings import Finding, judge
+from .model import Check, Deadline, Kind, limits_text
+
+
+def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
+    """Yield the load per core, so that one limit fits hosts of any size."""
+    cores = os.cpu_count() or 1
+    per_core = round(os.getloadavg()[1] / cores, 2)
+    warning, critical = check.options["warning"], check.options["critical"]
+    status = judge(per_core, warning, critical)
+    message = f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)"
+    yield check.finding(
+        status,
+        message if status == "ok" else f"{message}: see which processes use the processor or wait for the disk",
+        observed=per_core,
+        expected=limits_text(warning, critical),
+        unit="per core",
+    )
+
+
+KIND = Kind(
+    options={"warning": {"type": "float", "default": 1.5}, "critical": {"type": "float", "default": 4.0}},
+    probe=probe,
+)

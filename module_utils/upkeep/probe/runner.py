@@ -1,0 +1,164 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs all checks at once, each attempt in a child process, and comes back in time whatever happens."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+import typing as t
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..findings import Finding, worst
+from .attempt import timed_out
+from .child import GRACE, Child, start
+from .kinds import KINDS
+from .model import Check
+
+_FAILED: t.Final = ("critical", "unknown")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A check without a verdict yet: waiting for its turn, or under way. Moments are those of time.monotonic()."""
+
+    check: Check
+    attempt: int = 1
+    not_before: float = 0.0
+    started: float = 0.0
+    before: tuple[Finding, ...] = ()  # what the attempt before this one found
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.check.timeout + GRACE
+
+
+def run(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) -> list[Finding]:
+    """Return the findings of all checks, in the order of the checks, after at most about ``timeout`` seconds."""
+    with selectors.DefaultSelector() as selector:
+        settled = _Run(checks, timeout, workers, selector).settle()
+    return [found for check in checks for found in settled[check.id]]
+
+
+class _Run:
+    """The one loop that starts children, listens to them and ends them."""
+
+    def __init__(self, checks: Sequence[Check], timeout: float, workers: int, selector: selectors.BaseSelector) -> None:
+        self._waiting = [Job(check) for check in checks]
+        self._running: dict[int, tuple[Job, Child]] = {}  # by the child's pipe
+        self._settled: dict[str, list[Finding]] = {}
+        self._timeout = timeout
+        self._end = time.monotonic() + timeout
+        self._workers = workers
+        self._selector = selector
+
+    def settle(self) -> dict[str, list[Finding]]:
+        """Return the findings by check id once every check is settled or all time is over; leaves no child behind."""
+        while (self._waiting or self._running) and time.monotonic() < self._end:
+            self._settle_hopeless()
+            self._start_ready()
+            for key, _events in self._selector.select(self._pause()):
+                self._listen(key.fd)
+            now = time.monotonic()
+            for pipe in [pipe for pipe, (job, _child) in self._running.items() if now >= job.deadline]:
+                self._stop(pipe)
+        for pipe in list(self._running):
+            self._stop(pipe)
+        for job in self._waiting:
+            self._settled[job.check.id] = self._out_of_time(job)
+        return self._settled
+
+    def _settle_hopeless(self) -> None:
+        """Settle every waiting job whose dependency failed, and those that depend on it in turn."""
+        while hopeless := [(job, failed) for job in self._waiting if (failed := self._failed_needs(job.check))]:
+            for job, failed in hopeless:
+                self._waiting.remove(job)
+                message = f"not judged: {', '.join(failed)} failed"
+                self._settled[job.check.id] = [job.check.finding("unknown", message)]
+
+    def _failed_needs(self, check: Check) -> list[str]:
+        return [need for need in check.depends_on if need in self._settled and has_failed(need, self._settled[need])]
+
+    def _start_ready(self) -> None:
+        now = time.monotonic()
+        ready = [
+            job
+            for job in self._waiting
+            if job.not_before <= now and all(need in self._settled for need in job.check.depends_on)
+        ]
+        for job in ready[: self._workers - len(self._running)]:
+            self._waiting.remove(job)
+            child = start(job.check)
+            self._running[child.pipe] = (replace(job, started=time.monotonic()), child)
+            self._selector.register(child.pipe, selectors.EVENT_READ)
+
+    def _pause(self) -> float:
+        """Return how long nothing but an answer can matter, s."""
+        now = time.monotonic()
+        moments = [job.deadline for job, _child in self._running.values()]
+        moments += [job.not_before for job in self._waiting if job.not_before > now]
+        return max(0.0, min([self._end, *moments]) - now) if self._waiting or self._running else 0.0
+
+    def _listen(self, pipe: int) -> None:
+        job, child = self._running[pipe]
+        chunk = os.read(pipe, 65536)
+        if chunk:
+            child.received += chunk
+            return
+        self._forget(pipe)
+        code = child.reap()
+        findings = child.findings()
+        if code != 0:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            findings = _with_own(job.check, findings, job.check.finding("unknown", f"the probe ended with {how}"))
+        self._conclude(job, findings)
+
+    def _stop(self, pipe: int) -> None:
+        """End an attempt that has had all its time, or whose time is cut short because all time is over."""
+        job, child = self._running[pipe]
+        self._forget(pipe)
+        child.kill()
+        if time.monotonic() >= job.deadline - 2 * GRACE:
+            self._conclude(job, _with_own(job.check, child.findings(), timed_out(job.check)))
+        else:
+            self._settled[job.check.id] = self._out_of_time(job)
+
+    def _forget(self, pipe: int) -> None:
+        self._selector.unregister(pipe)
+        del self._running[pipe]
+
+    def _conclude(self, job: Job, findings: list[Finding]) -> None:
+        """Take what an attempt found as the verdict, or plan the next attempt."""
+        findings = complete(job.check, findings)
+        if job.attempt < job.check.attempts and worst(found["status"] for found in findings) in _FAILED:
+            moment = time.monotonic() + job.check.interval
+            self._waiting.append(Job(job.check, job.attempt + 1, moment, before=tuple(findings)))
+            return
+        if job.attempt > 1:
+            findings[0]["message"] += f" (attempt {job.attempt} of {job.check.attempts})"
+        self._settled[job.check.id] = findings
+
+    def _out_of_time(self, job: Job) -> list[Finding]:
+        """Return the verdict on a check that could not have its time: the one before, else that nobody knows."""
+        message = f"not judged: the limit of {self._timeout:g} s for all checks together was reached"
+        return list(job.before) or complete(job.check, [job.check.finding("unknown", message)])
+
+
+def has_failed(check_id: str, findings: Iterable[Finding]) -> bool:
+    """Return whether what depends on this check cannot be judged; a slow answer alone does not count."""
+    statuses = {found["check"]: found["status"] for found in findings}
+    return statuses.get(check_id, worst(statuses.values())) in _FAILED
+
+
+def complete(check: Check, findings: list[Finding]) -> list[Finding]:
+    """Return the findings with a row for all that was due, so that no older verdict seems to hold still."""
+    seen = {found["check"] for found in findings}
+    due = [name for name in KINDS[check.kind].names(check) if name not in seen]
+    return findings + [check.named(name, "unknown", f"not judged: {check.id} did not get that far") for name in due]
+
+
+def _with_own(check: Check, findings: list[Finding], own: Finding) -> list[Finding]:
+    """Return the findings with the check's own one in front, unless it came before the attempt went wrong."""
+    return findings if any(found["check"] == check.id for found in findings) else [own, *findings]
