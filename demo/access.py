@@ -15,7 +15,7 @@ from .fleet import Fleet, Host
 
 KEY: t.Final = "id_ed25519"
 KNOWN_HOSTS: t.Final = "known_hosts"
-_PASSWORDS: t.Final = "passwords.json"  # noqa: S105 - a file name
+_PASSWORDS: t.Final = "passwords.json"
 
 
 def prepare(fleet: Fleet) -> None:

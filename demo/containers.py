@@ -53,7 +53,9 @@ def inspect(fleet: Fleet, host: str) -> Container | None:
         return None
     bound = found[0]["HostConfig"]["PortBindings"] or {}
     live = found[0]["NetworkSettings"].get("Ports") or {}
-    ports = {int(key.split("/")[0]): int(value[0]["HostPort"] or 0) for key, value in {**bound, **live}.items() if value}
+    ports = {
+        int(key.split("/")[0]): int(value[0]["HostPort"] or 0) for key, value in {**bound, **live}.items() if value
+    }
     return Container(
         running=found[0]["State"]["Running"],
         spec=(found[0]["Config"]["Labels"] or {}).get(LABEL_SPEC, ""),
@@ -164,7 +166,9 @@ def wait_healthy(fleet: Fleet, host: Host) -> None:
     while (answer := _ask(port, host.health)) != "healthy":
         if time.monotonic() >= deadline:
             journal = _journal(fleet.container(host.name))
-            raise DemoError(f"{host.name}{host.health.path} is not healthy after {HEALTH_SECONDS} s ({answer}):\n{journal}")
+            raise DemoError(
+                f"{host.name}{host.health.path} is not healthy after {HEALTH_SECONDS} s ({answer}):\n{journal}"
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -184,7 +188,9 @@ def _ask(port: int, health: Health) -> str:
 def _journal(name: str) -> str:
     """Return the units that failed and the end of the journal, indented."""
     failed = podman("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False).stdout
-    lines = podman("exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False).stdout
+    lines = podman(
+        "exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False
+    ).stdout
     text = [*(f"failed: {line}" for line in failed.splitlines()), *lines.splitlines()]
     return "\n".join(f"  {line}" for line in text) or "  (its journal is empty)"
 

@@ -58,7 +58,9 @@ def odds_refresh() -> int:
                 )
             ).rowcount
             connection.execute(
-                sa.text("INSERT INTO odds_history (opportunity_id, odds) SELECT id, odds FROM opportunities WHERE active")
+                sa.text(
+                    "INSERT INTO odds_history (opportunity_id, odds) SELECT id, odds FROM opportunities WHERE active"
+                )
             )
             return int(moved)
 
