@@ -13,7 +13,7 @@ from tools.pages import bring_up_to_date
 
 
 def pages(project: Path) -> dict[Path, str]:
-    """Return path -> text of docs/playbooks.md and every role's README.md; raises RoleError naming all missing prose."""
+    """Return path -> text of docs/playbooks.md and of all README.md; raises RoleError naming all missing prose."""
     rendered = {project / "docs" / "playbooks.md": playbook_page.render(project)}
     problems = []
     for role in role_readme.role_names(project):

@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
-from tools.process import LOGS, environment, run_logged, tail, tool
+from tools.process import LOGS, run_logged, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -58,21 +58,17 @@ def lint() -> Count:
 
 def unit() -> Count:
     """Run the unit and regression tests."""
-    return _pytest("unit", sys.executable, _folders("unit"))
+    return _pytest("unit", _folders("unit"))
 
 
 def meta() -> Count:
     """Run the tests of the house rules."""
-    return _pytest("meta", sys.executable, _folders("meta"))
+    return _pytest("meta", _folders("meta"))
 
 
 def contract() -> Count:
-    """Run the contract tests on this ansible-core and, where set-up could make it, on the oldest one."""
-    total = _pytest("contract", sys.executable, _folders("contract"))
-    oldest = PROJECT / ".venv-core219" / "bin" / "python"
-    if oldest.exists():
-        total += _pytest("contract-core219", str(oldest), _folders("contract"))
-    return total
+    """Run the contract tests, which start playbooks on each ansible-core that set-up installed."""
+    return _pytest("contract", _folders("contract"))
 
 
 def scenarios() -> Count:
@@ -91,7 +87,7 @@ def fleet() -> Count:
         print(f"  FAILED demo: {error}", flush=True)
         total = Count(failed=1)
     folders = _folders("fleet")
-    return total + _pytest("fleet", sys.executable, folders) if folders else total
+    return total + _pytest("fleet", folders) if folders else total
 
 
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
@@ -143,16 +139,15 @@ def _one(name: str, argv: list[str]) -> Count:
     return Count(passed=int(good), failed=int(not good))
 
 
-def _pytest(name: str, python: str, folders: list[str]) -> Count:
+def _pytest(name: str, folders: list[str]) -> Count:
     """Run pytest on folders of tests/ and return what its report counts."""
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    argv = [python, "-m", "pytest", "-q", "--import-mode=importlib", f"--junitxml={report}", *folders]
-    env = environment(PATH=f"{Path(python).parent}:{environment()['PATH']}")
-    outcome = run_logged(name, argv, timeout=TIMEOUT, env=env)
+    argv = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *folders]
+    outcome = run_logged(name, argv, timeout=TIMEOUT)
     count = read_junit(report)
     if outcome.code and not count.failed:
         count += Count(failed=1)

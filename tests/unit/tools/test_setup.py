@@ -1,0 +1,85 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Set-up: which environments and packages it wants, and that an interrupted one is done again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import PROJECT, packages, setup
+
+
+@pytest.mark.parametrize(
+    ("version", "oldest", "names"),
+    [
+        ("3.12", "/usr/bin/python3.11", [".venv", ".venv-core219"]),
+        ("3.12", None, [".venv"]),
+        ("3.11", "/usr/bin/python3.11", [".venv"]),
+    ],
+)
+def test_the_second_environment_is_for_the_oldest_core_only(
+    tmp_path: Path, version: str, oldest: str | None, names: list[str]
+) -> None:
+    wanted = setup.environments("/usr/bin/python", version, oldest, tmp_path)
+    assert [environment.path.name for environment in wanted] == names
+
+
+def test_an_interrupted_environment_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("")
+    environment = setup.Environment(tmp_path / ".venv", sys.executable, "3.12", ("-r", "requirements.txt"))
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)  # what a kill in the middle leaves
+    assert setup.make(environment, tmp_path)
+    assert not setup.make(environment, tmp_path)
+    (tmp_path / "requirements.txt").write_text("# changed\n")
+    assert not setup.is_current(environment, tmp_path)
+
+
+def test_a_failing_pip_leaves_no_stamp(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("this is not a requirement\n")
+    environment = setup.Environment(tmp_path / ".venv", sys.executable, "3.12", ("-r", "requirements.txt"))
+    with pytest.raises(setup.SetupError, match="pip install"):
+        setup.make(environment, tmp_path)
+    assert not setup.is_current(environment, tmp_path)
+
+
+def test_packages_that_are_half_installed_are_missing() -> None:
+    listing = "ii podman\nrc runc\nii  uidmap\n"
+    assert packages.parse_installed(listing) == {"podman", "uidmap"}
+    assert packages.missing(["podman", "runc", "runc", "uidmap"], packages.parse_installed(listing)) == ["runc"]
+
+
+def test_without_root_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(packages.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "dpkg-query" else None)
+    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "ii podman\n"))
+    with pytest.raises(packages.PackageError, match=r"sudo apt-get install --no-install-recommends runc$"):
+        packages.ensure(["podman", "runc"])
+
+
+def test_find_python_passes_over_a_broken_shim(tmp_path: Path) -> None:
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    shim = tmp_path / "shims" / f"python{version}"
+    real = tmp_path / "real" / "python3"
+    for path, script in ((shim, "exit 127"), (real, f'exec {sys.executable} "$@"')):
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    env = {"PATH": f"{shim.parent}:{real.parent}", "HOME": str(tmp_path)}
+    found = subprocess.run(
+        [str(PROJECT / "tools" / "find-python"), "3.99", version], env=env, check=True, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == sys.executable
+
+
+def test_find_python_says_what_to_install(tmp_path: Path) -> None:
+    env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    found = subprocess.run(
+        ["/bin/sh", str(PROJECT / "tools" / "find-python")], env=env, check=False, capture_output=True, text=True
+    )
+    assert found.returncode == 1
+    assert "install one" in found.stderr

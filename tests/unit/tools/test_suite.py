@@ -1,0 +1,112 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The test runner: counting, time-outs, and that nothing run is never a pass."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import bench, demo, molecule, process, suite
+
+JUNIT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
+
+
+@pytest.fixture(autouse=True)
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the logs of commands that tests start apart from those of the run that they are part of."""
+    monkeypatch.setattr(process, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(suite, "LOGS", tmp_path / "logs")
+    return tmp_path / "logs"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "count"),
+    [((5, 1, 1, 1), suite.Count(2, 2, 1)), ((3, 0, 0, 0), suite.Count(3)), ((0, 0, 0, 0), suite.Count(failed=1))],
+)
+def test_counts_of_a_report(tmp_path: Path, numbers: tuple[int, ...], count: suite.Count) -> None:
+    (tmp_path / "report.xml").write_text(JUNIT.format(*numbers))
+    assert suite.read_junit(tmp_path / "report.xml") == count
+
+
+def test_no_report_is_a_failure(tmp_path: Path) -> None:
+    assert suite.read_junit(tmp_path / "none.xml").failed == 1
+
+
+def test_summary_ends_with_the_closing_line() -> None:
+    lines = suite.summary({"lint": (suite.Count(5), 2.0), "unit": (suite.Count(7, 1, 2), 61.5)}).splitlines()
+    assert lines[-1] == "12 passed, 1 failed"
+    assert lines[-2].split() == ["unit", "61.5", "s", "7", "passed", "1", "failed", "2", "skipped"]
+
+
+def test_a_failure_is_counted_told_and_sets_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {"bad": [sys.executable, "-c", "print('why it broke'); raise SystemExit(3)"], "good": ["/bin/true"]}
+    monkeypatch.setattr(suite, "LINTERS", broken)
+    monkeypatch.setattr(suite, "tool", lambda name: name)
+    assert suite.main(["lint"]) == 1
+    printed = capsys.readouterr().out
+    assert "why it broke" in printed
+    assert printed.splitlines()[-1] == "1 passed, 1 failed"
+
+
+def test_a_command_that_hangs_is_ended_with_its_children(logs: Path) -> None:
+    script = "import os, subprocess; p = subprocess.Popen(['sleep', '600']); print(p.pid, flush=True); p.wait()"
+    outcome = process.run_logged("hang", [sys.executable, "-c", script], timeout=2)
+    assert outcome.code == 124
+    assert outcome.seconds < 30
+    child = int(outcome.log.read_text().split()[0])
+    state = Path(f"/proc/{child}/stat")
+    assert not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_scenarios_run_apart_and_each_outcome_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "molecule"
+    tool.write_text('#!/bin/sh\n[ -z "$ANSIBLE_CONFIG" ] && [ "$3" = good ]\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(molecule, "tool", lambda _: str(tool))
+    monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": "/bin/true"}))
+    outcomes = molecule.run_all(["good", "bad"])
+    assert {name: outcome.code for name, outcome in outcomes.items()} == {"good": 0, "bad": 1}
+
+
+def test_unknown_names_are_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert molecule.main(["no_such_scenario"]) == 2
+    assert bench.main(["no_such_bench"]) == 2
+    with pytest.raises(SystemExit):
+        suite.main(["no_such_part"])
+    assert capsys.readouterr().err.count("there are: ") == 3
+
+
+def record(outcome: str, **failed: str) -> dict[str, Any]:
+    """Return the parts of a run's record that the demo looks at."""
+    tasks = [{"role": role, "task": "T", "host": "h", "message": why} for role, why in failed.items()]
+    return {"outcome": outcome, "failed_tasks": tasks, "hosts": {"a": {"changed": 0}, "b": {"changed": 2}}}
+
+
+@pytest.mark.parametrize(
+    ("code", "seen", "good"),
+    [
+        (0, record("ok"), True),
+        (2, record("findings", verdict="critical findings"), True),
+        (2, record("findings", log_rotation="no space"), False),
+        (2, record("failed"), False),
+        (4, record("unreachable"), False),
+        (1, record("findings"), False),
+    ],
+)
+def test_the_demo_accepts_findings_but_no_failure(code: int, seen: dict[str, Any], good: bool) -> None:
+    assert (demo.ended_well(code, seen) == "") is good
+
+
+def test_the_demo_sees_every_changed_host() -> None:
+    assert demo.changed_hosts(record("ok")) == {"b": 2}
+
+
+def test_commands_see_the_virtual_environment_first() -> None:
+    assert process.environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
