@@ -1,0 +1,161 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One session with one database: settings that keep it from harming anybody, and the errors it can meet."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .settings import Login
+
+try:
+    import psycopg2
+    from psycopg2 import errors, sql
+except ImportError:  # answered by open_session, so that a host without the driver gets a finding
+    psycopg2 = None
+
+#: Debian 12 and 13 ship 15 and 17; older servers write their statistics too late to see whether work was done.
+OLDEST_SERVER: t.Final = 150000
+CONNECT_SECONDS: t.Final = 10
+READ_SECONDS: t.Final = 60
+#: The same number on every controller: the first eight bytes of sha256("upkeep.db_maintenance"), signed.
+LOCK_KEY: t.Final = 2078999284841504728
+
+_SESSION: t.Final = {
+    # As superuser in somebody's database: nothing in it may stand in for a function or operator of PostgreSQL.
+    "search_path": "pg_catalog, pg_temp",
+    "statement_timeout": f"{READ_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{READ_SECONDS}s",
+    # A killed module must not leave its statement running for hours.
+    "client_connection_check_interval": "2s",
+}
+
+
+class DriverMissingError(Exception):
+    """psycopg2 is not installed for this Python."""
+
+
+class DatabaseError(Exception):
+    """The server refused or was lost; the message is the server's, on one line, without secrets."""
+
+
+class BusyError(DatabaseError):
+    """Another session holds a lock that was not released in time (or waits for ours)."""
+
+
+class Session:
+    """An autocommit connection. Every failure leaves as a DatabaseError."""
+
+    def __init__(self, connection: t.Any) -> None:
+        self._connection = connection
+
+    @property
+    def lost(self) -> bool:
+        """Say whether the connection is gone."""
+        return bool(self._connection.closed)
+
+    def rows(self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]) -> list[t.Any]:
+        """Return the rows of a query; ``names`` fill {placeholders} with quoted identifiers."""
+        with self._cursor() as cursor:
+            cursor.execute(_compose(query, names), values or {})
+            return list(cursor.fetchall())
+
+    def value(self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]) -> t.Any:
+        """Return the first column of the first row."""
+        return self.rows(query, values, **names)[0][0]
+
+    def execute(self, statement: str, **names: t.Sequence[str]) -> None:
+        """Run a statement that gives no rows."""
+        with self._cursor() as cursor:
+            cursor.execute(_compose(statement, names))
+
+    def maintain(self, statement: str, **names: t.Sequence[str]) -> None:
+        """Run maintenance, which may take as long as it needs (lock_timeout still applies)."""
+        with self.statement_timeout(0):
+            self.execute(statement, **names)
+
+    @contextlib.contextmanager
+    def statement_timeout(self, seconds: float) -> t.Iterator[None]:
+        """Give the statements inside this many seconds each; 0 is no limit."""
+        self._set("statement_timeout", f"{int(seconds * 1000)}ms")
+        try:
+            yield
+        finally:
+            if not self.lost and not self._in_failed_transaction():
+                self._set("statement_timeout", f"{READ_SECONDS}s")
+
+    @contextlib.contextmanager
+    def rolled_back(self) -> t.Iterator[None]:
+        """Undo everything that is done inside."""
+        self.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if not self.lost:
+                self.execute("ROLLBACK")
+                self._set("statement_timeout", f"{READ_SECONDS}s")
+
+    def take_lock(self) -> bool:
+        """Take the lock that keeps two maintenance runs apart; it ends with the session."""
+        return bool(self.value("SELECT pg_try_advisory_lock(%(key)s)", {"key": LOCK_KEY}))
+
+    def close(self) -> None:
+        """End the session; a lost one is fine too."""
+        self._connection.close()
+
+    def _set(self, name: str, value: str) -> None:
+        self.rows("SELECT set_config(%(name)s, %(value)s, false)", {"name": name, "value": value})
+
+    def _in_failed_transaction(self) -> bool:
+        return bool(self._connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INERROR)
+
+    @contextlib.contextmanager
+    def _cursor(self) -> t.Iterator[t.Any]:
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            raise BusyError(one_line(error)) from error
+        except psycopg2.Error as error:
+            raise DatabaseError(one_line(error)) from error
+
+
+def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
+    """Connect to one database; raises DriverMissingError or DatabaseError."""
+    if psycopg2 is None:
+        raise DriverMissingError("the Python module psycopg2 is not installed")
+    target = {"user": login.user, "host": login.host, "port": login.port, "password": login.password}
+    try:
+        connection = psycopg2.connect(
+            dbname=database,
+            connect_timeout=CONNECT_SECONDS,
+            application_name="upkeep_maintenance",
+            **{key: value for key, value in target.items() if value},
+        )
+    except psycopg2.Error as error:
+        raise DatabaseError(one_line(error)) from error
+    connection.autocommit = True
+    session = Session(connection)
+    try:
+        _prepare(session, connection.server_version, lock_timeout_ms)
+    except DatabaseError:
+        session.close()
+        raise
+    return session
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line, short enough for a report."""
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+def _prepare(session: Session, version: int, lock_timeout_ms: int) -> None:
+    if version < OLDEST_SERVER:
+        raise DatabaseError(f"PostgreSQL {version // 10000} is too old for this job; it needs {OLDEST_SERVER // 10000}")
+    for name, value in {**_SESSION, "lock_timeout": f"{lock_timeout_ms}ms"}.items():
+        session._set(name, value)
+
+
+def _compose(text: str, names: t.Mapping[str, t.Sequence[str]]) -> t.Any:
+    return sql.SQL(text).format(**{key: sql.Identifier(*parts) for key, parts in names.items()})

@@ -1,0 +1,97 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A throw-away PostgreSQL server for tests: own folder, unix socket only, gone at exit."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import typing as t
+import uuid
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+PORT: t.Final = 54399
+_SETTINGS: t.Final = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "autovacuum": "off",
+    "max_connections": "40",
+    "shared_buffers": "32MB",
+}
+
+
+class Server:
+    """A running server; databases made through it vanish with it."""
+
+    def __init__(self, socket_folder: str) -> None:
+        self.login = {"user": "postgres", "host": socket_folder, "port": PORT}
+
+    def connect(self, database: str = "postgres", **options: t.Any) -> t.Any:
+        """Return an autocommit connection."""
+        connection = psycopg2.connect(dbname=database, **self.login, **options)
+        connection.autocommit = True
+        return connection
+
+    def create_database(self, name: str = "", *statements: str) -> str:
+        """Create a database, run statements in it and return its name."""
+        name = name or f"db_{uuid.uuid4().hex[:8]}"
+        self.run("postgres", sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self.run(name, *statements)
+        return name
+
+    def run(self, database: str, *statements: t.Any) -> None:
+        """Run statements, each in its own transaction."""
+        connection = self.connect(database)
+        try:
+            for statement in statements:
+                connection.cursor().execute(statement)
+        finally:
+            connection.close()
+
+    def query(self, database: str, text: str, *values: t.Any) -> list[tuple[t.Any, ...]]:
+        """Return the rows of a query."""
+        connection = self.connect(database)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(text, values)
+            return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+
+@functools.cache
+def server() -> Server:
+    """Start the one server of this test session."""
+    binaries = _binaries()
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-pg-"))
+    as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_owner:
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    _call([*as_owner, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
+    options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in _SETTINGS.items())
+    control = [*as_owner, str(binaries / "pg_ctl"), "-D", str(data)]
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _call([*control, "-w", "-l", str(folder / "log"), "-o", f"{options} -p {PORT} -k {folder}", "start"])
+    atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], capture_output=True, check=False, cwd="/")
+    return Server(str(folder))
+
+
+def _binaries() -> Path:
+    """Return the folder of the newest installed server; set-up installs one, so its absence is an error."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if not found and not on_path:
+        raise RuntimeError("no PostgreSQL server for the tests: install the package postgresql (make setup does)")
+    return found[-1].parent if found else Path(str(on_path)).parent
+
+
+def _call(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True, cwd="/")
