@@ -88,12 +88,16 @@ def status(arguments: argparse.Namespace) -> int:
         print(f"fleet {fleet.name} is not running; start it with: python -m demo up{_option(fleet)}")
         return 1
     for name, container in found.items():
-        ports = ", ".join(
-            f"{inside} at 127.0.0.1:{port}" for inside, port in (container.ports if container else {}).items()
-        )
-        state = "missing" if container is None else "running" if container.running else "stopped"
-        print(f"{name:<16} {state:<8} {ports}")
+        print(f"{name:<16} {_state(container)}")
     return 0 if all(container and container.running for container in found.values()) else 1
+
+
+def _state(container: containers.Container | None) -> str:
+    if container is None:
+        return "missing"
+    if not container.running:
+        return "stopped"
+    return "running  " + ", ".join(f"{inside} at 127.0.0.1:{port}" for inside, port in container.ports.items())
 
 
 def _option(fleet: Fleet) -> str:
@@ -128,17 +132,11 @@ def _names(text: str) -> list[str]:
 
 def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
     """Return the parsed command line; ``run`` is the command's function."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Start and stop the demo fleet (demo/fleet.yml)."
-    )
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Start and stop the demo fleet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--fleet", default=DEFAULT, help="name; other fleets than 'default' run beside it on free ports"
-    )
-    common.add_argument(
-        "--state", type=Path, default=PROJECT / ".demo", help="folder for keys and the like (%(default)s)"
-    )
+    common.add_argument("--fleet", default=DEFAULT, help="others than 'default' run beside it on free ports")
+    common.add_argument("--state", type=Path, default=PROJECT / ".demo", help="folder for keys (%(default)s)")
     some = argparse.ArgumentParser(add_help=False)
     some.add_argument("--hosts", type=_names, default=[], help="comma separated; default all, needed ones are added")
     suite = argparse.ArgumentParser(add_help=False)

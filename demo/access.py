@@ -66,6 +66,6 @@ def _description(host: Host, public_key: str, password: str) -> str:
 
 
 def write_known_hosts(fleet: Fleet, keys: t.Mapping[str, tuple[int, str]]) -> None:
-    """Write known_hosts; ``keys`` maps host name to ssh port on loopback and the content of its public host key file."""
+    """Write known_hosts; ``keys`` maps host name to ssh port on loopback and the content of its public key file."""
     lines = [f"[127.0.0.1]:{port} {' '.join(key.split()[:2])}\n" for _, (port, key) in sorted(keys.items())]
     write_atomically(fleet.folder / KNOWN_HOSTS, "".join(lines), 0o600)

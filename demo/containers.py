@@ -53,9 +53,8 @@ def inspect(fleet: Fleet, host: str) -> Container | None:
         return None
     bound = found[0]["HostConfig"]["PortBindings"] or {}
     live = found[0]["NetworkSettings"].get("Ports") or {}
-    ports = {
-        int(key.split("/")[0]): int(value[0]["HostPort"] or 0) for key, value in {**bound, **live}.items() if value
-    }
+    places = {**bound, **live}.items()  # a stopped container has only what it asked for
+    ports = {int(key.split("/")[0]): int(where[0]["HostPort"] or 0) for key, where in places if where}
     return Container(
         running=found[0]["State"]["Running"],
         spec=(found[0]["Config"]["Labels"] or {}).get(LABEL_SPEC, ""),
@@ -187,11 +186,9 @@ def _ask(port: int, health: Health) -> str:
 
 def _journal(name: str) -> str:
     """Return the units that failed and the end of the journal, indented."""
-    failed = podman("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False).stdout
-    lines = podman(
-        "exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False
-    ).stdout
-    text = [*(f"failed: {line}" for line in failed.splitlines()), *lines.splitlines()]
+    failed = podman("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False)
+    journal = podman("exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False)
+    text = [*(f"failed: {line}" for line in failed.stdout.splitlines()), *journal.stdout.splitlines()]
     return "\n".join(f"  {line}" for line in text) or "  (its journal is empty)"
 
 

@@ -18,7 +18,7 @@ DEFAULT: t.Final = "default"
 SSH: t.Final = 22
 
 _NAME: t.Final = re.compile(r"^[a-z][a-z0-9_-]{0,40}$")
-_HOST_KEYS: t.Final = {"system", "components", "needs", "publish", "settings", "health"}
+_HOST_KEYS: t.Final = {"system", "components", "needs", "publish", "settings", "health", "variables"}
 COMPONENTS: t.Final = {"app", "web", "postgresql", "redis", "celery"}
 
 
@@ -39,6 +39,7 @@ class Host(t.NamedTuple):
     publish: dict[int, int]
     settings: dict[str, t.Any]
     health: Health | None
+    variables: dict[str, t.Any]
 
 
 class Image(t.NamedTuple):
@@ -120,6 +121,7 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
         publish=dict(entry["publish"]),
         settings={**systems[entry["system"]], **entry.get("settings", {})},
         health=health,
+        variables=dict(entry.get("variables", {})),
     )
 
 

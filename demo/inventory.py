@@ -20,7 +20,6 @@ HEADER: t.Final = """\
 
 def render(fleet: Fleet, ports: t.Mapping[str, int]) -> str:
     """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback."""
-    names = [host.name for host in fleet.hosts]
     systems = sorted({host.system for host in fleet.hosts})
     members = {
         system: {"hosts": {host.name: None for host in fleet.hosts if host.system == system}} for system in systems
@@ -32,9 +31,12 @@ def render(fleet: Fleet, ports: t.Mapping[str, int]) -> str:
     children = {
         "systems": {"children": members},
         **{name: group for name, group in components.items() if group["hosts"]},
-        "demo": {"hosts": {name: {"ansible_port": ports[name]} for name in names}, "vars": _connection(fleet)},
+        "demo": {
+            "hosts": {host.name: {"ansible_port": ports[host.name], **host.variables} for host in fleet.hosts},
+            "vars": _connection(fleet),
+        },
     }
-    return HEADER + yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=120)
+    return HEADER + yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=100)
 
 
 def _connection(fleet: Fleet) -> dict[str, t.Any]:

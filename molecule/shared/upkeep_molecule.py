@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -43,3 +46,40 @@ def findings(runs: t.Callable[[str], list[Path]]) -> list[dict[str, t.Any]]:
     lines = (made[-1] / "events.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
     return [event["finding"] for event in events if event["event"] == "finding"]
+
+
+@pytest.fixture(scope="session")
+def records(runs: t.Callable[[str], list[Path]]) -> t.Callable[[str], list[dict[str, t.Any]]]:
+    """Return a function from playbook stem to the records of its runs, oldest first."""
+    return lambda playbook: [json.loads((run / "record.json").read_text(encoding="utf-8")) for run in runs(playbook)]
+
+
+@pytest.fixture(scope="session")
+def record(records: t.Callable[[str], list[dict[str, t.Any]]]) -> t.Callable[[str], dict[str, t.Any]]:
+    """Return a function from playbook stem to the record of its last run."""
+    return lambda playbook: records(playbook)[-1]
+
+
+@pytest.fixture(scope="session")
+def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs a playbook on this scenario's hosts: its converge, or one of playbooks/ by stem.
+
+    With ``retry_until`` it runs again (at most 30 s) until that function says yes: services need a moment to come back.
+    """
+    project = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+    scenario = os.environ["MOLECULE_SCENARIO_NAME"]
+    own = project / "molecule" / scenario / "converge.yml"
+    shared = project / "molecule" / "shared" / "converge.yml"
+
+    def run(stem: str, *args: str, retry_until: t.Callable[[], bool] = lambda: True) -> subprocess.CompletedProcess[str]:
+        converge = own if own.exists() else shared
+        path = converge if stem == "converge" else project / "playbooks" / f"{stem}.yml"
+        inventories = (project / ".demo" / f"mol-{scenario}" / "inventory" / "hosts.yml", project / "molecule/shared/inventory")
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), *(f"--inventory={i}" for i in inventories)]
+        give_up = time.monotonic() + 30
+        while True:
+            done = subprocess.run([*command, str(path), *args], cwd=project, capture_output=True, text=True, check=False)
+            if retry_until() or time.monotonic() > give_up:
+                return done
+
+    return run

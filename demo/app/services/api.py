@@ -10,9 +10,9 @@ import time
 import typing as t
 import uuid
 
-import fastapi
+import fastapi  # type: ignore[import-not-found]
 import sqlalchemy as sa
-import uvicorn
+import uvicorn  # type: ignore[import-not-found]
 
 from . import health, logs, settings, tasks
 

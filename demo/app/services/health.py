@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-import kombu.exceptions
+import kombu.exceptions  # type: ignore[import-not-found]
 import redis
 import sqlalchemy as sa
 
@@ -90,7 +90,7 @@ def workers(celery_app: t.Any) -> Health:
 
 
 def overall(parts: t.Mapping[str, Health]) -> tuple[int, str]:
-    """Return HTTP status and word for the whole: without a database nothing works, without the rest only some things."""
+    """Return HTTP status and word for the whole: without a database nothing works."""
     ill = {name for name, health in parts.items() if health["status"] != "healthy"}
     if "database" in ill:
         return 503, "unhealthy"

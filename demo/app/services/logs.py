@@ -40,10 +40,7 @@ class JsonFormatter(logging.Formatter):
 
 def configure(service: str, log_file: str) -> None:
     """Send everything to ``log_file`` (reopened after a rotation by itself), or to standard output when it is empty."""
-    handler: logging.Handler
-    if log_file:
-        handler = logging.handlers.WatchedFileHandler(log_file)
-    else:
-        handler = logging.StreamHandler(sys.stdout)
+    to_file = logging.handlers.WatchedFileHandler
+    handler: logging.Handler = to_file(log_file) if log_file else logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

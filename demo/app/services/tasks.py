@@ -16,8 +16,22 @@ from . import health, settings
 
 LOG: t.Final = logging.getLogger("services.tasks")
 CACHE_SECONDS: t.Final = 300
-EXPECTED_VALUE: t.Final = "round((odds * probability - 1)::numeric, 4)"
-
+MOVE_ODDS: t.Final = """
+    UPDATE opportunities
+       SET odds = greatest(1.01, round((odds * (0.99 + random() * 0.02))::numeric, 2)), updated_at = now()
+     WHERE active
+"""
+KEEP_ODDS: t.Final = """
+    INSERT INTO odds_history (opportunity_id, odds) SELECT id, odds FROM opportunities WHERE active
+"""
+CALCULATE: t.Final = """
+    UPDATE opportunities SET expected_value = new.value
+      FROM (SELECT id, round(odds * probability - 1, 4) AS value FROM opportunities WHERE active) AS new
+     WHERE opportunities.id = new.id AND expected_value <> new.value
+"""
+CLEAN_UP: t.Final = """
+    DELETE FROM auth.users WHERE confirmed_at IS NULL AND created_at < now() - interval '30 days'
+"""
 BEST: t.Final = """
     SELECT id, sport, event, market, bookmaker, odds, probability, expected_value, updated_at
       FROM opportunities WHERE active ORDER BY expected_value DESC, id LIMIT 50
@@ -51,26 +65,16 @@ def odds_refresh() -> int:
 
     def job() -> int:
         with _engine().begin() as connection:
-            moved = connection.execute(
-                sa.text(
-                    "UPDATE opportunities SET odds = greatest(1.01, round((odds * (0.99 + random() * 0.02))::numeric, 2)),"
-                    " updated_at = now() WHERE active"
-                )
-            ).rowcount
-            connection.execute(
-                sa.text(
-                    "INSERT INTO odds_history (opportunity_id, odds) SELECT id, odds FROM opportunities WHERE active"
-                )
-            )
-            return int(moved)
+            moved = connection.execute(sa.text(MOVE_ODDS)).rowcount
+            connection.execute(sa.text(KEEP_ODDS))
+        return int(moved)
 
     return _timed("odds_refresh", job)
 
 
 def ev_calculation() -> int:
     """Bring the expected values in line with the odds."""
-    change = f"UPDATE opportunities SET expected_value = {EXPECTED_VALUE} WHERE active AND expected_value <> {EXPECTED_VALUE}"
-    return _timed("ev_calculation", lambda: _execute(change))
+    return _timed("ev_calculation", lambda: _execute(CALCULATE))
 
 
 def cache_warming() -> int:
@@ -90,8 +94,7 @@ def cache_warming() -> int:
 
 def user_cleanup() -> int:
     """Remove accounts that were never confirmed within 30 days."""
-    removal = "DELETE FROM auth.users WHERE confirmed_at IS NULL AND created_at < now() - interval '30 days'"
-    return _timed("user_cleanup", lambda: _execute(removal))
+    return _timed("user_cleanup", lambda: _execute(CLEAN_UP))
 
 
 TASKS: t.Final[dict[str, t.Callable[[], int]]] = {
