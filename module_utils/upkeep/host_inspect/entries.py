@@ -1,0 +1,75 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read crontabs and logrotate files as cron and logrotate read them. Pure: text in, entries out."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+_FIELD = r"[0-9A-Za-z*/,~-]+"
+_ASSIGNMENT = re.compile(r"""\s*(?:[A-Za-z_][A-Za-z0-9_]*|"[^"]*"|'[^']*')\s*=""")
+_TIMES = re.compile(rf"\s*(?P<when>{_FIELD}(?:\s+{_FIELD}){{4}})\s+(?P<rest>\S.*)")
+_NICKNAME = re.compile(
+    r"\s*(?P<when>@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly))\s+(?P<rest>\S.*)", re.IGNORECASE
+)
+_USER = re.compile(r"(?P<user>\S+)\s+(?P<command>\S.*)")
+_SCRIPT_START: t.Final = ("prerotate", "postrotate", "firstaction", "lastaction", "preremove")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of a crontab; ``line`` counts from 0, ``user`` is empty in a user's own crontab."""
+
+    line: int
+    when: str
+    user: str
+    command: str
+
+
+def crontab_jobs(text: str, with_user: bool) -> list[Job]:
+    """Return the jobs of a crontab; ``with_user`` for /etc/crontab and /etc/cron.d, which name a user on each line.
+
+    Comments, empty lines, assignments and lines that cron would refuse are left out.
+    """
+    jobs = (_job(number, line, with_user) for number, line in enumerate(text.split("\n")))
+    return [job for job in jobs if job is not None]
+
+
+def _job(number: int, line: str, with_user: bool) -> Job | None:
+    if not line.strip() or line.lstrip().startswith("#") or _ASSIGNMENT.match(line):
+        return None
+    match = _NICKNAME.fullmatch(line) or _TIMES.fullmatch(line)
+    if match is None:
+        return None
+    if not with_user:
+        return Job(number, match["when"], "", match["rest"].strip())
+    owner = _USER.fullmatch(match["rest"])
+    return Job(number, match["when"], owner["user"], owner["command"].strip()) if owner else None
+
+
+def script_lines(text: str) -> list[str]:
+    """Return the lines of a script or configuration file that say something: not empty, no comment."""
+    return [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+
+
+def logrotate_sections(text: str) -> list[str]:
+    """Return for each section of a logrotate file its list of paths, in one line each."""
+    sections: list[str] = []
+    names: list[str] = []
+    inside = in_script = False
+    for line in script_lines(text):
+        if in_script:
+            in_script = line.split()[0] != "endscript"
+        elif inside:
+            in_script = line.split()[0] in _SCRIPT_START
+            inside = not line.endswith("}")
+        elif names or line.startswith(("/", '"', "'", "~")):
+            names.append(line.split("{")[0].strip())
+            if "{" in line:
+                sections.append(" ".join(name for name in names if name))
+                names, inside = [], not line.endswith("}")
+        elif line == "{":
+            inside = True
+    return sections
