@@ -111,6 +111,7 @@ def page(folded: rt.Record) -> str:
         record=folded,
         headline=terminal.headline(folded),
         open_findings=terminal.open_findings(folded),
+        broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
         host_count=terminal.host_count(folded),
         areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
         systems=system_views(folded),
