@@ -13,9 +13,9 @@ version_added: "0.1.0"
 description:
   - Runs any number of checks at the same time and returns what each of them saw as a finding.
   - Never changes anything and never fails on what it sees. It fails only on a check that it cannot understand.
-  - Each attempt at a check runs in a process of its own and is ended when its time is over, so that no service, driver or
-    dead mount can make the module hang. A network service that does not answer in time is C(critical); what could not be
-    observed is C(unknown), never C(ok).
+  - Each attempt at a check runs in a process of its own and is ended when its time is over, so that no service,
+    driver or dead mount can make the module hang.
+  - A network service that does not answer in time is C(critical); what could not be observed is C(unknown), not C(ok).
 options:
   checks:
     description:
@@ -48,7 +48,7 @@ options:
       depends_on:
         description:
           - Checks, as C(name) or C(kind:name), that have to be fine before this one makes sense.
-          - When one of them is C(critical) or C(unknown), this check is not carried out and reported once as C(unknown).
+          - When one of them is C(critical) or C(unknown), this check is not carried out and is C(unknown).
           - A dependency that does not concern this host is left out.
         type: list
         elements: str
@@ -71,8 +71,8 @@ options:
         default: GET
       headers:
         description:
-          - Kind V(http). Headers to send. C(X-Upkeep-Probe) and C(User-Agent) are set by the module, so that services can
-            leave probes out of their own figures.
+          - Kind V(http). Headers to send.
+          - The module sets C(X-Upkeep-Probe) and C(User-Agent), so that services can leave probes out of their figures.
         type: dict
       expect_status:
         description: Kind V(http). Status codes that are right.
@@ -89,7 +89,7 @@ options:
         default: []
         suboptions:
           path:
-            description: Where the value is, as in C(services.database) or C(items.0.id). A backslash makes a dot part of a key.
+            description: Where the value is, as in C(services.database) or C(items.0.id); C(\.) is a dot within a key.
             type: str
             required: true
           equals:
@@ -173,15 +173,16 @@ options:
       expect:
         description:
           - Kind V(unit), list of active states that are right, C([active]) when not given.
-          - Kind V(postgresql), a condition with C(equals), C(at_least), C(at_most) and C(severity) on the first column of
-            the only row.
+          - Kind V(postgresql), a condition (C(equals), C(at_least), C(at_most), C(severity)) on the first column of the
+            only row.
         type: raw
       max_restarts:
         description: Kind V(unit). Adds C(unit:name.restarts), C(warning) when systemd restarted the unit more often.
         type: int
       paths:
         description:
-          - Kind V(filesystem). Paths whose file systems are judged, each as C(filesystem:PATH) and C(filesystem:PATH.inodes).
+          - Kind V(filesystem). Paths whose file systems are judged.
+          - The findings are called C(filesystem:PATH) and C(filesystem:PATH.inodes).
           - V(all) takes every local file system that the host has mounted.
         type: list
         elements: str
@@ -196,8 +197,19 @@ options:
             V(load), the 5 minute load per core, 1.5.
         type: float
       critical:
-        description: Above this is C(critical). Kind V(filesystem), 90 when not given. Kind V(memory), 95. Kind V(load), 4.
+        description:
+          - Above this is C(critical). Kind V(filesystem), 90 when not given. Kind V(memory), 95. Kind V(load), 4.
         type: float
+      inodes:
+        description: Kind V(filesystem). Limits for inodes; those for space when not given.
+        type: dict
+        suboptions:
+          warning:
+            description: Above this many percent is C(warning).
+            type: float
+          critical:
+            description: Above this many percent is C(critical).
+            type: float
       include_swap:
         description: Kind V(memory). Take memory and swap together.
         type: bool
@@ -228,7 +240,7 @@ options:
         description: Kind V(redis). Number of the database.
         type: int
         default: 0
-      limits:
+      info:
         description: Kind V(redis). Limits on fields of INFO; each adds C(redis:name.FIELD).
         type: list
         elements: dict
@@ -327,7 +339,7 @@ EXAMPLES = r"""
       - name: cache
         kind: redis
         password: "{{ shop_redis_password }}"
-        limits:
+        info:
           - {field: used_memory, warning: 200000000, critical: 250000000}
           - {field: rdb_last_bgsave_status, equals: ok}
       - name: workers

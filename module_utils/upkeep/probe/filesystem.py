@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import typing as t
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..findings import Finding, judge
@@ -46,21 +47,22 @@ def _judge_path(check: Check, path: str) -> Iterator[Finding]:
         yield check.named(f"filesystem:{path}", "unknown", f"{path} cannot be looked at: {error.strerror}")
         return
     free = f"{counts.f_bavail * counts.f_frsize / 2**30:.1f} GiB free"
-    yield _share(check, f"filesystem:{path}", space_percent(counts), f"of the space of {path} is used, {free}")
+    what = f"of the space of {path} is used, {free}"
+    yield _share(check, f"filesystem:{path}", space_percent(counts), what, check.options)
     inodes = inodes_percent(counts)
     if inodes is not None:
-        yield _share(check, f"filesystem:{path}.inodes", inodes, f"of the inodes of {path} are used")
+        what = f"of the inodes of {path} are used"
+        yield _share(check, f"filesystem:{path}.inodes", inodes, what, check.options["inodes"] or check.options)
 
 
-def _share(check: Check, name: str, percent: float, what: str) -> Finding:
-    warning, critical = check.options["warning"], check.options["critical"]
-    status = judge(percent, warning, critical)
+def _share(check: Check, name: str, percent: float, what: str, limits: Mapping[str, t.Any]) -> Finding:
+    status = judge(percent, limits["warning"], limits["critical"])
     return check.named(
         name,
         status,
         f"{percent:g} % {what}" + ("" if status == "ok" else ": clean up or make it larger"),
         observed=percent,
-        expected=limits_text(warning, critical),
+        expected=limits_text(limits["warning"], limits["critical"]),
         unit="%",
     )
 
@@ -96,6 +98,7 @@ KIND = Kind(
         "exclude": {"type": "list", "elements": "str", "default": []},
         "warning": {"type": "float", "default": 80.0},
         "critical": {"type": "float", "default": 90.0},
+        "inodes": {"type": "dict", "options": {"warning": {"type": "float"}, "critical": {"type": "float"}}},
     },
     probe=probe,
     names=_names,

@@ -163,6 +163,8 @@ def _validate(check: Check) -> None:
         raise CheckError("tls_expiry needs an https url and verify_tls: true")
     if not 0 < options["max_body"] <= 64 * 2**20:
         raise CheckError("max_body must be between 1 byte and 64 MiB")
+    if parts.port == 0:  # looking at the port raises ValueError when it is no number
+        raise CheckError("url must not name port 0")
     latency.validate(check)
     conditions.validate_pattern(options["body_regex"])
     for rule in options["json"]:

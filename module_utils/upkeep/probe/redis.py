@@ -22,13 +22,13 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
             redis.login(options["username"], options["password"], options["db"])
             answer = redis.ask("PING")
             took = milliseconds(started)
-            fields = parse_info(redis.ask("INFO") or "") if options["limits"] else {}
+            fields = parse_info(redis.ask("INFO") or "") if options["info"] else {}
     except RedisRefusal as refusal:
         raise ProbeError("critical", explain(refusal), observed=refusal.code) from refusal
     if answer != "PONG":
         raise ProbeError("critical", "something answers there, but not as Redis does")
     yield check.finding("ok", f"Redis answers within {took:g} ms", observed="PONG", expected="PONG")
-    for limit in options["limits"]:
+    for limit in options["info"]:
         yield judge_field(check, limit, fields)
 
 
@@ -66,11 +66,11 @@ def judge_field(check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, s
 
 
 def _names(check: Check) -> tuple[str, ...]:
-    return tuple(f"{check.id}.{limit['field']}" for limit in check.options["limits"])
+    return tuple(f"{check.id}.{limit['field']}" for limit in check.options["info"])
 
 
 def _validate(check: Check) -> None:
-    for limit in check.options["limits"]:
+    for limit in check.options["info"]:
         if limit["equals"] is None and limit["warning"] is None and limit["critical"] is None:
             raise CheckError(f"the limit on {limit['field']} needs warning, critical or equals")
     if check.options["username"] and not check.options["password"]:
@@ -84,7 +84,7 @@ KIND = Kind(
         "db": {"type": "int", "default": 0},
         "username": {"type": "str"},
         "password": {"type": "str", "no_log": True},
-        "limits": {
+        "info": {
             "type": "list",
             "elements": "dict",
             "default": [],
