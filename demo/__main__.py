@@ -10,7 +10,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, engine, image, inventory
+from . import access, containers, engine, images, inventory
 from .errors import DemoError
 from .files import locked, write_atomically
 from .fleet import DEFAULT, PROJECT, SSH, Fleet, load, select
@@ -39,7 +39,7 @@ def up(arguments: argparse.Namespace) -> int:
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, arguments.hosts, arguments.state)
     suite = arguments.suite or definition.image.suite
-    name = image.ensure(definition.image, suite, progress.say)
+    name = images.ensure(definition.image, suite, progress.say)
     progress.phase(f"image {name}")
     with locked(arguments.state / f".{fleet.name}.lock"):
         _start(fleet, name, progress)
@@ -108,7 +108,7 @@ def build_image(arguments: argparse.Namespace) -> int:
     """Build the image if it is missing or its inputs have changed."""
     engine.require()
     definition, progress = load(), Progress()
-    name = image.ensure(definition.image, arguments.suite or definition.image.suite, progress.say)
+    name = images.ensure(definition.image, arguments.suite or definition.image.suite, progress.say)
     progress.phase(f"image {name}")
     return 0
 

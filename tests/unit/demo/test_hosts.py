@@ -1,0 +1,139 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keys and passwords, ports, the hint, and errors as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+import demo
+from demo import __main__ as cli
+from demo import access, containers, fleet
+from demo.errors import DemoError
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> fleet.Fleet:
+    return fleet.select(fleet.load(), "mol-x", ["hyperopt-api1", "fairedge"], tmp_path / "state")
+
+
+@contextlib.contextmanager
+def listener(greeting: bytes) -> t.Iterator[int]:
+    """A server on loopback that greets each caller; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    with caller:
+                        caller.sendall(greeting)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def test_secrets_are_for_the_owner_only(small: fleet.Fleet) -> None:
+    access.prepare(small)
+    access.describe(small)
+    access.write_known_hosts(small, {"fairedge": (2201, "ssh-ed25519 AAAA root@host")})
+    assert small.folder.stat().st_mode & 0o777 == 0o700
+    private = [path for path in small.folder.rglob("*") if path.is_file() and path.suffix != ".pub"]
+    assert len(private) == 6  # key, passwords, known_hosts and three hosts
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+    assert (small.folder / "known_hosts").read_text() == "[127.0.0.1]:2201 ssh-ed25519 AAAA\n"
+
+
+def test_a_second_start_keeps_key_and_passwords(small: fleet.Fleet) -> None:
+    access.prepare(small)
+    first = access.describe(small)
+    access.prepare(small)
+    assert access.describe(small) == first
+
+
+def test_hosts_of_one_system_share_a_password_and_systems_do_not(small: fleet.Fleet) -> None:
+    access.prepare(small)
+    described = {name: json.loads(text) for name, text in access.describe(small).items()}
+    passwords = {name: host["database_password"] for name, host in described.items()}
+    assert passwords["hyperopt-api1"] == passwords["hyperopt-db"] != passwords["fairedge"]
+
+
+def test_a_taken_port_names_itself_and_who_can_change_it(small: fleet.Fleet) -> None:
+    with listener(b"") as port:
+        host = small.hosts[0]._replace(publish={22: port})
+        with pytest.raises(DemoError, match=f"port {port} .*hosts.{host.name}.publish.22 in demo/fleet.yml"):
+            containers._check_free(host)
+    containers._check_free(host)
+
+
+def test_only_an_ssh_greeting_counts(small: fleet.Fleet) -> None:
+    with listener(b"SSH-2.0-test\r\n") as port:
+        assert containers.answers_ssh(port, 5)
+    assert not containers.answers_ssh(port, 0), "nobody listens any more"
+    with listener(b"220 mail\r\n") as port:
+        assert not containers.answers_ssh(port, 0)
+
+
+def test_the_hint_names_the_silent_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = fleet.load()
+    with listener(b"SSH-2.0-test\r\n") as port:
+        heard = {name: host._replace(publish={22: port}) for name, host in definition.hosts.items()}
+        monkeypatch.setattr(fleet, "load", lambda: definition._replace(hosts=heard))
+        assert demo.fleet_hint() is None
+    hint = demo.fleet_hint()
+    assert hint is not None
+    assert "fairedge" in hint and "python -m demo up" in hint and "\n" not in hint
+
+
+def test_a_container_is_made_anew_when_what_it_is_made_of_changes(small: fleet.Fleet) -> None:
+    host = small.hosts[0]
+    spec = containers.specification(small, host, "image", "description")
+    assert spec == containers.specification(small, host, "image", "description")
+    moved = host._replace(publish={22: 4022, 80: 4080})
+    assert spec == containers.specification(small, moved, "image", "description"), "its ports are free ones anyway"
+    fixed = small._replace(name=fleet.DEFAULT)
+    assert containers.specification(fixed, host, "i", "d") != containers.specification(fixed, moved, "i", "d")
+    assert spec != containers.specification(small, host, "other image", "description")
+    assert spec != containers.specification(small, host, "image", "other description")
+
+
+def test_every_item_is_tried_before_the_first_error_is_raised() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 1:
+            raise DemoError("one")
+        done.append(number)
+        return number
+
+    with pytest.raises(DemoError, match="one"):
+        containers.together(work, [1, 2, 3])
+    assert sorted(done) == [2, 3]
+    assert containers.together(work, []) == []
+
+
+def test_what_cannot_be_done_is_a_line_and_not_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("demo.engine.require", lambda: None)
+    assert cli.main(["up", "--hosts", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("demo: no host 'nowhere' in demo/fleet.yml; known: fairedge")
+
+
+def test_an_inventory_that_is_out_of_date_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["render-inventory", "--check"]) == 0
+    monkeypatch.setattr("demo.inventory.HEADER", "---\n# another\n")
+    assert cli.main(["render-inventory", "--check"]) == 1
+    assert "render-inventory" in capsys.readouterr().err
