@@ -12,7 +12,8 @@ import pytest
 from ansible.module_utils.upkeep.logrotate.spec import SpecError, parse_size, parse_specs, render
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from logrotate_samples import LOGROTATE, entry
+
+from tests.unit.module_utils.logrotate.logrotate_samples import LOGROTATE, entry
 
 
 @pytest.mark.parametrize(
