@@ -12,7 +12,7 @@ setup: ## Make .venv and install missing Debian packages (it says which)
 demo: setup ## Start the demo fleet and run the weekly maintenance twice [DEFECTS=all or a,b]
 	@$(PYTHON) -m tools.demo $(if $(DEFECTS),--defects "$(DEFECTS)")
 
-demo-down: ## Remove the demo fleet
+demo-down: setup ## Remove the demo fleet
 	@$(PYTHON) -m demo down
 
 test: setup ## Run every check there is (what CI runs)

@@ -12,8 +12,8 @@ from tools import PROJECT, playbook_page, role_readme
 from tools.pages import bring_up_to_date
 
 
-def pages(project: Path) -> dict[Path, str]:
-    """Return path -> text of docs/playbooks.md and of all README.md; raises RoleError naming all missing prose."""
+def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
+    """Return path -> text of docs/playbooks.md and of all README.md, and what is wrong with roles that have none."""
     rendered = {project / "docs" / "playbooks.md": playbook_page.render(project)}
     problems = []
     for role in role_readme.role_names(project):
@@ -21,9 +21,7 @@ def pages(project: Path) -> dict[Path, str]:
             rendered[project / "roles" / role / "README.md"] = role_readme.render(project, role)
         except role_readme.RoleError as error:
             problems.append(str(error))
-    if problems:
-        raise role_readme.RoleError("\n".join(problems))
-    return rendered
+    return rendered, problems
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,15 +29,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
     arguments = parser.parse_args(argv)
-    try:
-        stale = bring_up_to_date(pages(PROJECT), write=not arguments.check)
-    except role_readme.RoleError as error:
-        print(error, file=sys.stderr)
-        return 1
+    rendered, problems = pages(PROJECT)
+    stale = bring_up_to_date(rendered, write=not arguments.check)
     for path in stale:
         state = "is stale; run `make docs`" if arguments.check else "written"
         print(f"{path.relative_to(PROJECT)} {state}")
-    return 1 if arguments.check and stale else 0
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems or (arguments.check and stale) else 0
 
 
 if __name__ == "__main__":

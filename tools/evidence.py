@@ -5,14 +5,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from pathlib import Path
 
 from tools import yamlfiles
 
-#: Where ids may stand as data: profiles first, then what roles and playbooks bring along themselves.
-DATA_GLOBS: t.Final = ("inventory/group_vars/**/*.yml", "roles/*/[!m]*/**/*.yml", "playbooks/**/*.yml")
+#: Where ids may stand as data: profiles, and what roles and playbooks bring along themselves.
+PROFILE_GLOB: t.Final = "inventory/group_vars/**/*.yml"
+CONSUMER_GLOBS: t.Final = ("roles/*/[!m]*/**/*.yml", "playbooks/**/*.yml")
 TEST_GLOBS: t.Final = ("tests/**/*.py", "molecule/*/tests/*.py", "molecule/*/test_*.py")
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class EvidenceError(ValueError):
@@ -29,14 +34,47 @@ class Place(t.NamedTuple):
 Places = dict[str, list[Place]]
 
 
-def from_data(project: Path) -> Places:
-    """Return the places in YAML data whose ``requirements`` lists name each id."""
-    found: Places = {}
-    for path in _files(project, DATA_GLOBS):
-        relative = path.relative_to(project).as_posix()
-        for requirement, name in _ids_in(yamlfiles.read(path), relative, ""):
-            _add(found, requirement, Place(relative, name))
-    return found
+class Data(t.NamedTuple):
+    """What the ``requirements`` lists in YAML data name: figures that something reads, and figures for later."""
+
+    delivered: Places
+    planned: Places
+
+
+def from_data(project: Path) -> Data:
+    """Return the places in YAML data that name each id.
+
+    A variable of a profile delivers only when a role or playbook reads it, directly or through other variables:
+    a figure that nothing reads changes nothing on any host.
+    """
+    data = Data({}, {})
+    used = variables_in_use(project)
+    for path in _files(project, [PROFILE_GLOB]):
+        for variable, value in (yamlfiles.read(path) or {}).items():
+            _collect(data.delivered if variable in used else data.planned, {variable: value}, path, project)
+    for path in _files(project, CONSUMER_GLOBS):
+        _collect(data.delivered, yamlfiles.read(path), path, project)
+    return data
+
+
+def variables_in_use(project: Path) -> set[str]:
+    """Return the names of the profiles' variables that roles and playbooks read, directly or through each other."""
+    values: dict[str, set[str]] = {}
+    for path in _files(project, [PROFILE_GLOB]):
+        for variable, value in (yamlfiles.read(path) or {}).items():
+            values.setdefault(variable, set()).update(_WORD.findall(str(value)))
+    used: set[str] = set()
+    reached = {word for path in _files(project, CONSUMER_GLOBS) for word in _WORD.findall(path.read_text("utf-8"))}
+    while reached := (reached & values.keys()) - used:
+        used |= reached
+        reached = {word for variable in reached for word in values[variable]}
+    return used
+
+
+def _collect(found: Places, node: t.Any, path: Path, project: Path) -> None:
+    relative = path.relative_to(project).as_posix()
+    for requirement, name in _ids_in(node, relative, ""):
+        _add(found, requirement, Place(relative, name))
 
 
 def from_tests(project: Path) -> Places:

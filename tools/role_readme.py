@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tools.pages import cell, move_links
 
 #: A default longer than this is easier to read in defaults/main.yml.
 LONGEST_DEFAULT: t.Final = 60
+
+#: Ansible's markup for code, options and values.
+_CODE = re.compile(r"\b[COVE]\(([^()]*)\)")
 
 Spec = dict[str, t.Any]
 
@@ -89,7 +93,7 @@ def _meaning(option: Spec) -> str:
     text = " ".join(description) if isinstance(description, list) else str(description)
     if option.get("choices"):
         text += " One of " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
-    return cell(text)
+    return cell(_CODE.sub(r"`\1`", text))
 
 
 def _default(value: t.Any) -> str:

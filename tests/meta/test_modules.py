@@ -129,6 +129,7 @@ def test_module_has_unit_tests(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODULES if is_action(name)])
 def test_action_plugin_is_tested_within_a_playbook(name: str) -> None:
     """An action plugin lives on what Ansible hands it, so a playbook proves more than a stand-in."""
-    called = re.compile(rf"\b{name}\b")
-    files = [*PROJECT.glob("tests/contract/**/*.yml"), *PROJECT.glob("tests/contract/*.py")]
-    assert [path.name for path in files if called.search(path.read_text())]
+    task = re.compile(rf"^\s+(?:- )?{name}:", re.MULTILINE)
+    callers = [path.parents[1].name for path in PROJECT.glob("roles/*/tasks/*.yml") if task.search(path.read_text())]
+    called = re.compile(rf"\b({'|'.join([name, *callers])})\b")
+    assert [path.name for path in PROJECT.glob("tests/contract/playbooks/*.yml") if called.search(path.read_text())]

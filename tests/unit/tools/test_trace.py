@@ -36,6 +36,8 @@ def project(tmp_path: Path) -> Path:
         "system_checks:\n  - name: api\n    password: !vault |\n      abc\n    requirements: [R-alpha-01]\n"
         "system_keep:\n  days: 7\n  requirements: [R-alpha-03]\n",
     )
+    write(tmp_path, "inventory/group_vars/all/inputs.yml", "logs_entries: '{{ system_checks }}'\n")
+    write(tmp_path, "roles/logs/tasks/main.yml", "- name: Do\n  logs: {entries: '{{ logs_entries }}'}\n")
     write(tmp_path, "roles/logs/defaults/main.yml", "logs_entries: []\nrequirements: '{{ passed_on }}'\n")
     write(tmp_path, "roles/logs/meta/argument_specs.yml", "requirements: [R-none-01]\n")
     write(
@@ -48,10 +50,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_places_are_named_after_entry_and_test(project: Path) -> None:
-    assert from_data(project) == {
-        "R-alpha-01": [Place("inventory/group_vars/alpha/health.yml", "api")],
-        "R-alpha-03": [Place("inventory/group_vars/alpha/health.yml", "system_keep")],
-    }
+    data = from_data(project)
+    assert data.delivered == {"R-alpha-01": [Place("inventory/group_vars/alpha/health.yml", "api")]}
+    assert data.planned == {"R-alpha-03": [Place("inventory/group_vars/alpha/health.yml", "system_keep")]}
     assert from_tests(project)["R-alpha-02"] == [Place("tests/unit/test_a.py", "TestApi.test_lives")]
 
 
@@ -59,6 +60,15 @@ def test_a_test_without_delivery_does_not_count(project: Path) -> None:
     found = trace.collect(project)
     figures = trace.count(found, found.rows)
     assert trace.closing_line(figures) == "trace automated=2 delivered=1 tested=1 human=1 open=1"
+
+
+def test_a_figure_that_nothing_reads_delivers_nothing(project: Path) -> None:
+    (project / "inventory/group_vars/all/inputs.yml").write_text("logs_entries: []\n")
+    found = trace.collect(project)
+    assert trace.count(found, found.rows).delivered == 0
+    assert "| open, planned in [alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |" in trace.render(
+        found
+    )
 
 
 def test_page_links_what_delivers_and_marks_what_is_open(project: Path) -> None:
