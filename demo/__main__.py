@@ -13,7 +13,7 @@ from pathlib import Path
 from . import access, containers, engine, images, inventory
 from .errors import DemoError
 from .files import locked, write_atomically
-from .fleet import DEFAULT, PROJECT, SSH, Fleet, load, select
+from .fleet import DEFAULT, PROJECT, Fleet, Image, load, select
 
 
 class Progress:
@@ -38,15 +38,29 @@ def up(arguments: argparse.Namespace) -> int:
     engine.require()
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, arguments.hosts, arguments.state)
-    suite = arguments.suite or definition.image.suite
+    suite = _suite(arguments, definition.image)
+    if fleet.fixed_ports and suite != definition.image.suite:
+        raise DemoError("--suite needs --fleet NAME: the default fleet has the inventory that is in the repository")
     name = images.ensure(definition.image, suite, progress.say)
     progress.phase(f"image {name}")
     with locked(arguments.state / f".{fleet.name}.lock"):
-        _start(fleet, name, progress)
+        ports = _start(fleet, name, progress)
+        if not fleet.fixed_ports:
+            inventory.link_profiles(fleet)
+            write_atomically(fleet.inventory, inventory.render(fleet, ports, definition.image.suites[suite]))
+    progress.say(f"fleet {fleet.name} is up; inventory: {fleet.inventory}")
     return 0
 
 
-def _start(fleet: Fleet, name: str, progress: Progress) -> None:
+def _suite(arguments: argparse.Namespace, image: Image) -> str:
+    suite: str = arguments.suite or image.suite
+    if suite not in image.suites:
+        raise DemoError(f"no Debian release {suite!r} in demo/fleet.yml; known: {', '.join(image.suites)}")
+    return suite
+
+
+def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
+    """Start the hosts and wait for them; return the ssh port of each."""
     access.prepare(fleet)
     descriptions = access.describe(fleet)
     image_id = engine.podman_json("image", "inspect", name)[0]["Id"]
@@ -62,10 +76,7 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> None:
     progress.phase("booted, ssh answers")
     containers.together(lambda host: containers.wait_healthy(fleet, host), fleet.hosts)
     progress.phase("healthy")
-    if not fleet.fixed_ports:
-        inventory.link_profiles(fleet)
-        write_atomically(fleet.inventory, inventory.render(fleet, {host: port for host, (port, _) in keys.items()}))
-    progress.say(f"fleet {fleet.name} is up; inventory: {fleet.inventory}")
+    return {host: port for host, (port, _) in keys.items()}
 
 
 def down(arguments: argparse.Namespace) -> int:
@@ -87,6 +98,8 @@ def status(arguments: argparse.Namespace) -> int:
     if not any(found.values()):
         print(f"fleet {fleet.name} is not running; start it with: python -m demo up{_option(fleet)}")
         return 1
+    if not (fleet.fixed_ports or arguments.hosts):  # such a fleet may be meant to have only some of the hosts
+        found = {name: container for name, container in found.items() if container}
     for name, container in found.items():
         print(f"{name:<16} {_state(container)}")
     return 0 if all(container and container.running for container in found.values()) else 1
@@ -108,7 +121,7 @@ def build_image(arguments: argparse.Namespace) -> int:
     """Build the image if it is missing or its inputs have changed."""
     engine.require()
     definition, progress = load(), Progress()
-    name = images.ensure(definition.image, arguments.suite or definition.image.suite, progress.say)
+    name = images.ensure(definition.image, _suite(arguments, definition.image), progress.say)
     progress.phase(f"image {name}")
     return 0
 
@@ -116,7 +129,7 @@ def build_image(arguments: argparse.Namespace) -> int:
 def render_inventory(arguments: argparse.Namespace) -> int:
     """Write inventory/demo.yml, or only tell (exit code 1) whether it is out of date."""
     fleet = select(load(), DEFAULT, [], arguments.state)
-    text = inventory.render(fleet, {host.name: host.publish[SSH] for host in fleet.hosts})
+    text = inventory.render(fleet, inventory.fixed_ports(fleet))
     if arguments.check:
         current = fleet.inventory.read_text(encoding="utf-8") if fleet.inventory.exists() else ""
         if current != text:

@@ -43,10 +43,11 @@ class Host(t.NamedTuple):
 
 
 class Image(t.NamedTuple):
-    """Where images are named and what the bare base carries."""
+    """Where images are named, what the bare base carries, and per release the inventory variables that differ."""
 
     repository: str
     suite: str
+    suites: dict[str, dict[str, t.Any]]
     base_packages: tuple[str, ...]
 
 
@@ -94,7 +95,7 @@ def load(path: Path = DEFINITION) -> Definition:
             if needed not in hosts:
                 raise DemoError(f"fleet.yml: host {host.name} needs {needed}, which is not defined")
     _check_ports(hosts.values())
-    return Definition(Image(image["repository"], image["suite"], tuple(image["base_packages"])), hosts)
+    return Definition(Image(image["repository"], image["suite"], image["suites"], tuple(image["base_packages"])), hosts)
 
 
 def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any]]) -> Host:

@@ -36,6 +36,8 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None]) -> str:
             "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
             timeout=BUILD_SECONDS,
         )  # fmt: skip
+        # What bore this name before is of no use; images of running hosts are kept by podman itself.
+        podman("image", "prune", "--force", "--filter", f"label={LABEL}", check=False)
     return name
 
 
@@ -72,6 +74,7 @@ def _ensure_base(image: Image, suite: str, say: t.Callable[[str], None]) -> str:
 
 def _bootstrap(suite: str, packages: str, archive: Path) -> None:
     partial = archive.with_name(f"partial-{archive.name}")  # mmdebstrap tells the format by the ending
+    partial.unlink(missing_ok=True)
     argv = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={packages}", suite, str(partial)]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)  # noqa: S603
     if result.returncode:

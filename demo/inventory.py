@@ -18,8 +18,11 @@ HEADER: t.Final = """\
 """
 
 
-def render(fleet: Fleet, ports: t.Mapping[str, int]) -> str:
-    """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback."""
+def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t.Any] | None = None) -> str:
+    """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback.
+
+    ``variables`` apply to every host and win over the profiles.
+    """
     systems = sorted({host.system for host in fleet.hosts})
     members = {
         system: {"hosts": {host.name: None for host in fleet.hosts if host.system == system}} for system in systems
@@ -32,7 +35,10 @@ def render(fleet: Fleet, ports: t.Mapping[str, int]) -> str:
         "systems": {"children": members},
         **{name: group for name, group in components.items() if group["hosts"]},
         "demo": {
-            "hosts": {host.name: {"ansible_port": ports[host.name], **host.variables} for host in fleet.hosts},
+            "hosts": {
+                host.name: {"ansible_port": ports[host.name], **(variables or {}), **host.variables}
+                for host in fleet.hosts
+            },
             "vars": _connection(fleet),
         },
     }

@@ -15,7 +15,12 @@ from demo import fleet
 from demo.errors import DemoError
 
 GOOD: dict[str, t.Any] = {
-    "image": {"repository": "localhost/x", "suite": "bookworm", "base_packages": ["systemd"]},
+    "image": {
+        "repository": "localhost/x",
+        "suite": "bookworm",
+        "suites": {"bookworm": {}},
+        "base_packages": ["systemd"],
+    },
     "systems": {"shop": {"user": "shop", "port": 8000}},
     "hosts": {
         "shop-db": {"system": "shop", "components": ["postgresql"], "publish": {22: 2201}},

@@ -126,8 +126,13 @@ def test_what_cannot_be_done_is_a_line_and_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("demo.engine.require", lambda: None)
-    assert cli.main(["up", "--hosts", "nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("demo: no host 'nowhere' in demo/fleet.yml; known: fairedge")
+    for arguments, message in (
+        (["--hosts", "nowhere"], "demo: no host 'nowhere' in demo/fleet.yml; known: fairedge"),
+        (["--suite", "potato", "--fleet", "x"], "demo: no Debian release 'potato' in demo/fleet.yml; known: bookworm"),
+        (["--suite", "trixie"], "demo: --suite needs --fleet NAME"),
+    ):
+        assert cli.main(["up", *arguments]) == 2
+        assert capsys.readouterr().err.startswith(message)
 
 
 def test_an_inventory_that_is_out_of_date_is_told(

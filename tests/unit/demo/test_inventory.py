@@ -51,6 +51,13 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
         assert all(host.name in seen[component]["hosts"] for component in host.components)
 
 
+def test_variables_of_a_release_win_over_the_profile(other: fleet.Fleet) -> None:
+    inventory.link_profiles(other)
+    unit = "postgresql@17-main.service"
+    other.inventory.write_text(inventory.render(other, inventory.fixed_ports(other), {"system_postgresql_unit": unit}))
+    assert read(other.inventory)["_meta"]["hostvars"]["hyperopt-db"]["system_postgresql_unit"] == unit
+
+
 def test_a_host_belongs_to_one_system(other: fleet.Fleet) -> None:
     groups = yaml.safe_load(inventory.render(other, inventory.fixed_ports(other)))["all"]["children"]
     members = [host for group in groups["systems"]["children"].values() for host in group["hosts"]]
