@@ -397,13 +397,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    # ... but would also blot every word of theirs out of the findings. Only the secrets are to be blotted out.
-    module.no_log_values = secrets_of(params["checks"])
+    # ... but would also blot every word of theirs out of the findings. Only the secrets are to be blotted out, and the
+    # checks themselves left out of the answer: a password under a misspelled key is not known as one.
+    raw_checks = params.pop("checks")
+    module.no_log_values = secrets_of(raw_checks)
     if params["timeout"] <= 0 or params["workers"] < 1:
         module.fail_json(msg="timeout must be above 0 and workers at least 1")
     started = time.monotonic()
     try:
-        checks = plan(params["checks"], params["components"], longest=params["timeout"])
+        checks = plan(raw_checks, params["components"], longest=params["timeout"])
     except CheckError as error:
         module.fail_json(msg=str(error))
     findings = run(checks, params["timeout"], params["workers"]) or [NOTHING]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import select
 import signal
 import typing as t
 from collections.abc import Iterator
@@ -44,10 +45,15 @@ class Child:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def kill(self) -> None:
-        """End the child without waiting: it may hang where even SIGKILL has to wait."""
+        """End the child; wait for that only briefly, since it may hang where even SIGKILL has to wait."""
         os.close(self.pipe)
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, os.WNOHANG)
+        handle = os.pidfd_open(self.pid)
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            select.select([handle], [], [], GRACE)
+            os.waitpid(self.pid, os.WNOHANG)
+        finally:
+            os.close(handle)
 
 
 def start(check: Check) -> Child:
@@ -82,7 +88,7 @@ def become(user: str) -> None:
 def _live(check: Check, pipe: int) -> None:
     # Should the parent be killed, this ends the child nevertheless.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, check.timeout + 2 * GRACE)
+    signal.setitimer(signal.ITIMER_REAL, check.timeout + 4 * GRACE)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)

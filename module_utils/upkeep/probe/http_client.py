@@ -79,8 +79,12 @@ def _exchange(request: Request, url: str, headers: dict[str, str], deadline: Dea
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request(request.method, target, headers=headers)
         response = connection.getresponse()
+        if response.headers.defects:  # http.client takes headers that were cut off for all of them
+            raise ProbeError("critical", f"answered {response.status}, but with broken headers")
         body, truncated = _read(response, sock, request.max_body, deadline)
         return Answer(url, response.status, response.headers, body, truncated, milliseconds(started), not_after)
+    except http.client.RemoteDisconnected:
+        raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
         raise ProbeError("critical", f"{shown(url)} does not speak proper HTTP: {type(error).__name__}") from error
     finally:

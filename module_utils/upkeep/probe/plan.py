@@ -40,7 +40,7 @@ def plan(
     _refuse_twins(checks)
     checks = [replace(check, depends_on=_resolve(check, checks)) for check in checks]
     _refuse_cycles(checks)
-    _refuse_paths_judged_twice(checks)
+    checks = _share_out_paths(checks)
     if components is None:
         return checks
     present = set(components)
@@ -61,6 +61,9 @@ def parse(raw: Mapping[str, t.Any], position: int = 1, longest: float = 86400) -
     if unknown:
         known = ", ".join(sorted((*COMMON, *kind.options)))
         raise CheckError(f"{label}: unknown key(s) {', '.join(map(repr, unknown))}; known: {known}")
+    empty = sorted(key for key in kind.options if raw.get(key) == {})
+    if empty:
+        raise CheckError(f"{label}: {empty[0]} is empty; say what is wanted, or leave it out")
     result = ArgumentSpecValidator({**COMMON, **kind.options}).validate(dict(raw))
     if result.error_messages:
         raise CheckError(f"{label}: {'; '.join(result.error_messages)}")
@@ -136,10 +139,10 @@ def _refuse_cycles(checks: Sequence[Check]) -> None:
         waiting = {name: needs for name, needs in waiting.items() if name not in free}
 
 
-def _refuse_paths_judged_twice(checks: Sequence[Check]) -> None:
-    """Findings of file systems carry the path, not the check's name: one path must belong to one check.
+def _share_out_paths(checks: Sequence[Check]) -> list[Check]:
+    """Return the checks with each path judged once: findings of file systems carry the path, not the check's name.
 
-    ``paths: all`` leaves out what another check judges by name: limits of its own for one mount are an exception.
+    ``paths: all`` leaves out what another check names, so that one mount can have limits of its own.
     """
     owner: dict[str, str] = {}
     for check in checks:
@@ -149,3 +152,10 @@ def _refuse_paths_judged_twice(checks: Sequence[Check]) -> None:
                     f"check {check.name!r} ({check.kind}): path {path!r} belongs to {owner[path]!r} already"
                 )
             owner[path] = check.name
+    named = [path for path in owner if path != "all"]
+    return [
+        replace(check, options={**check.options, "exclude": [*check.options["exclude"], *named]})
+        if check.kind == "filesystem" and check.options["paths"] == ["all"]
+        else check
+        for check in checks
+    ]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import typing as t
 from contextlib import AbstractContextManager
@@ -83,7 +85,7 @@ class Redis(AbstractContextManager["Redis"]):
         self._socket.settimeout(self._deadline.remaining())
         chunk = self._socket.recv(65536)
         if not chunk:
-            raise ConnectionResetError("closed by the other side")
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         self._buffer += chunk
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import time
 import typing as t
 from collections.abc import Iterable, Sequence
@@ -110,7 +111,9 @@ class _Run:
         self._forget(pipe)
         code = child.reap()
         findings = child.findings()
-        if code != 0:
+        if code == -signal.SIGALRM:  # its own alarm was quicker than we were
+            findings = _with_own(job.check, findings, timed_out(job.check))
+        elif code != 0:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             findings = _with_own(job.check, findings, job.check.finding("unknown", f"the probe ended with {how}"))
         self._conclude(job, findings)

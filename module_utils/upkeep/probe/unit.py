@@ -22,7 +22,7 @@ def parse(text: str) -> dict[str, str]:
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the unit's state and, where a limit is given, how often systemd had to restart it."""
     state = _show(check.options["unit"], deadline)
-    yield _judge_state(check, state)
+    yield judge_state(check, state)
     limit = check.options["max_restarts"]
     if limit is None:
         return
@@ -38,7 +38,8 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     )
 
 
-def _judge_state(check: Check, state: Mapping[str, str]) -> Finding:
+def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
+    """Return the finding for a unit in this state; raises ProbeError when the state is not told."""
     unit, expected = check.options["unit"], check.options["expect"]
     load, active = state.get("LoadState", ""), state.get("ActiveState", "")
     if not load or not active:

@@ -1,0 +1,123 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module health_probe."""
+
+from __future__ import annotations
+
+import json
+import socket
+import typing as t
+from collections.abc import Callable
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils.upkeep.findings import validate_partial
+from ansible.module_utils.upkeep.probe.kinds import KINDS
+from ansible.module_utils.upkeep.probe.plan import COMMON
+
+from library import health_probe
+
+Call = Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that runs the module and returns its answer."""
+
+    def run(**args: t.Any) -> dict[str, t.Any]:
+        args["_ansible_inject_invocation"] = True  # what a person sees with -vvv
+        with patch_module_args(args), pytest.raises(SystemExit):
+            health_probe.main()
+        answer: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_findings_are_partial_findings(call: Call, closed_port: int, check_mode: bool) -> None:
+    checks = [
+        {"name": "m", "kind": "memory", "requirements": ["R-demo-01"]},
+        {"name": "p", "kind": "tcp", "port": closed_port},
+    ]
+    answer = call(checks=checks, _ansible_check_mode=check_mode)
+    assert not answer["changed"]
+    assert answer["elapsed_ms"] > 0
+    assert [finding["check"] for finding in answer["findings"]] == ["memory:m", "tcp:p"]
+    for finding in answer["findings"]:
+        validate_partial(finding)
+    assert answer["findings"][0]["requirements"] == ["R-demo-01"]
+    assert answer["findings"][1]["status"] == "critical", "a dead service is a finding, not a failure"
+
+
+def test_a_host_without_checks_says_so(call: Call) -> None:
+    checks = [{"name": "m", "kind": "memory", "component": "app"}]
+    answer = call(checks=checks, components=["web"])
+    assert [(finding["check"], finding["status"]) for finding in answer["findings"]] == [("health:checks", "info")]
+    assert call(checks=[])["findings"] == answer["findings"]
+    assert call(checks=checks, components=["app"])["findings"][0]["check"] == "memory:m"
+
+
+def test_secrets_are_in_no_answer(call: Call, closed_port: int) -> None:
+    checks = [
+        {"name": "r", "kind": "redis", "port": closed_port, "password": "p-one"},
+        {"name": "c", "kind": "celery", "broker": f"redis://:p-two@127.0.0.1:{closed_port}/0"},
+    ]
+    answer = call(checks=checks)
+    assert [finding["status"] for finding in answer["findings"]] == ["critical", "critical"]
+    assert "p-one" not in json.dumps(answer)
+    assert "p-two" not in json.dumps(answer)
+    assert "127.0.0.1" in answer["findings"][1]["message"], "words that are not secret are not blotted out"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (
+            {"checks": [{"name": "r", "kind": "redis", "passwort": "p-one"}]},
+            "check 'r' (redis): unknown key(s) 'passwort'",
+        ),
+        (
+            {"checks": [{"name": "r", "kind": "redis", "password": "p-one", "port": "p-one"}]},
+            "check 'r' (redis): argument 'port'",
+        ),
+        (
+            {"checks": [{"name": "r", "kind": "redis", "timeout": 9}], "timeout": 8},
+            "timeout must be between 0.001 and 8",
+        ),
+        ({"checks": [], "workers": 0}, "workers at least 1"),
+        ({"checks": [], "timeout": 0}, "timeout must be above 0"),
+        ({}, "missing required arguments: checks"),
+    ],
+)
+def test_bad_input_fails_with_the_name_of_the_check(call: Call, args: dict[str, t.Any], words: str) -> None:
+    answer = call(**args)
+    assert answer["failed"]
+    assert words in answer["msg"]
+    assert '"p-one"' not in json.dumps(answer)
+
+
+def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
+    page = yaml.safe_load(health_probe.DOCUMENTATION)["options"]["checks"]["suboptions"]
+    assert set(page) == set(COMMON) | {key for kind in KINDS.values() for key in kind.options}
+    assert page["kind"]["choices"] == sorted(KINDS)
+    for kind in KINDS.values():
+        for key, spec in kind.options.items():
+            inner = set(spec.get("options", {}))
+            assert inner <= set(page[key].get("suboptions", {})) or key == "expect", key
+
+
+def test_the_defaults_on_the_page_are_the_real_ones() -> None:
+    page = yaml.safe_load(health_probe.DOCUMENTATION)["options"]["checks"]["suboptions"]
+    for spec in (COMMON, *(kind.options for kind in KINDS.values())):
+        for key, option in spec.items():
+            if "default" in page[key]:
+                assert page[key]["default"] == option.get("default"), key
