@@ -68,14 +68,19 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
         host.name: containers.specification(fleet, host, image_id, descriptions[host.name]) for host in fleet.hosts
     }
     containers.ensure_network(fleet)
-    containers.together(lambda host: containers.start(fleet, host, name, specs[host.name], progress.say), fleet.hosts)
-    progress.phase(f"started {', '.join(host.name for host in fleet.hosts)}")
+    started = containers.together(
+        lambda host: containers.start(fleet, host, name, specs[host.name], progress.say), fleet.hosts
+    )
+    fresh = {host.name for host, new in zip(fleet.hosts, started, strict=True) if new}
+    progress.phase(f"started {', '.join(sorted(fresh)) or 'nothing, all hosts were running'}")
     booted = containers.together(lambda host: containers.wait_booted(fleet, host), fleet.hosts)
     keys = {host.name: answer for host, answer in zip(fleet.hosts, booted, strict=True)}
     access.write_known_hosts(fleet, keys)
     progress.phase("booted, ssh answers")
-    containers.together(lambda host: containers.wait_healthy(fleet, host), fleet.hosts)
-    progress.phase("healthy")
+    healthy = containers.together(
+        lambda host: containers.wait_healthy(fleet, host, host.name in fresh, progress.say), fleet.hosts
+    )
+    progress.phase("healthy" if all(healthy) else "running, not healthy")
     return {host: port for host, (port, _) in keys.items()}
 
 

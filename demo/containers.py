@@ -22,6 +22,7 @@ LABEL_FLEET: t.Final = "org.upkeep.fleet"
 LABEL_SPEC: t.Final = "org.upkeep.spec"
 BOOT_SECONDS: t.Final = 180
 HEALTH_SECONDS: t.Final = 60
+HEALTH_SECONDS_OLD: t.Final = 10  # for hosts that were running already
 POLL_SECONDS: t.Final = 0.3
 STOP_SECONDS: t.Final = 10
 LOOPBACK: t.Final = "127.0.0.1"
@@ -68,8 +69,8 @@ def specification(fleet: Fleet, host: Host, image_id: str, description: str) -> 
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def start(fleet: Fleet, host: Host, image: str, spec: str, say: t.Callable[[str], None]) -> None:
-    """Bring the host's container into being and to run; nothing happens to one that is as it should be."""
+def start(fleet: Fleet, host: Host, image: str, spec: str, say: t.Callable[[str], None]) -> bool:
+    """Bring the host's container into being and to run; return whether it was started, False when it ran already."""
     name = fleet.container(host.name)
     current = inspect(fleet, host.name)
     if current and current.spec != spec:
@@ -77,10 +78,10 @@ def start(fleet: Fleet, host: Host, image: str, spec: str, say: t.Callable[[str]
         _remove(name)
         current = None
     if current and current.running:
-        return
+        return False
     if current:
         podman("start", name)
-        return
+        return True
     if fleet.fixed_ports:
         _check_free(host)
     ports = [f"{LOOPBACK}:{fixed if fleet.fixed_ports else ''}:{inside}" for inside, fixed in host.publish.items()]
@@ -92,6 +93,7 @@ def start(fleet: Fleet, host: Host, image: str, spec: str, say: t.Callable[[str]
         "--label", f"{LABEL_FLEET}={fleet.name}", "--label", f"{LABEL_SPEC}={spec}",
         image,
     )  # fmt: skip
+    return True
 
 
 def _check_free(host: Host) -> None:
@@ -123,7 +125,7 @@ def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
         # --wait returns when the boot is over; before the bus is up the call fails at once and is tried again.
         answer = podman("exec", name, "systemctl", "is-system-running", "--wait", check=False, timeout=BOOT_SECONDS)
         state = answer.stdout.strip() or answer.stderr.strip() or state
-        if state == "running":
+        if state == "running" or (state == "degraded" and _is_set_up(name)):
             break
         if state in ("degraded", "maintenance", "stopping"):
             raise DemoError(f"{host.name} did not come up ({state}):\n{_journal(name)}")
@@ -138,6 +140,11 @@ def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
     if not answers_ssh(port, deadline - time.monotonic()):
         raise DemoError(f"{host.name} booted, but ssh does not answer on {LOOPBACK}:{port}:\n{_journal(name)}")
     return port, key
+
+
+def _is_set_up(name: str) -> bool:
+    """Return whether the first boot is behind the host; what fails later may have been broken on purpose."""
+    return podman("exec", name, "test", "-e", "/var/lib/demo/firstboot.done", check=False).returncode == 0
 
 
 def answers_ssh(port: int, seconds: float) -> bool:
@@ -155,20 +162,26 @@ def answers_ssh(port: int, seconds: float) -> bool:
         time.sleep(POLL_SECONDS)
 
 
-def wait_healthy(fleet: Fleet, host: Host) -> None:
-    """Wait until the host's health endpoint answers that it is healthy; raises DemoError with the last answer."""
+def wait_healthy(fleet: Fleet, host: Host, fresh: bool, say: t.Callable[[str], None]) -> bool:
+    """Wait until the host's health endpoint says so; return whether it does.
+
+    Raises DemoError when a host that was just started does not get there; one that ran before may have been broken on
+    purpose, which is only told.
+    """
     container = inspect(fleet, host.name)
     if host.health is None or container is None:
-        return
-    deadline = time.monotonic() + HEALTH_SECONDS
-    port = container.ports[host.health.port]
-    while (answer := _ask(port, host.health)) != "healthy":
+        return True
+    seconds = HEALTH_SECONDS if fresh else HEALTH_SECONDS_OLD
+    deadline = time.monotonic() + seconds
+    while (answer := _ask(container.ports[host.health.port], host.health)) != "healthy":
         if time.monotonic() >= deadline:
-            journal = _journal(fleet.container(host.name))
-            raise DemoError(
-                f"{host.name}{host.health.path} is not healthy after {HEALTH_SECONDS} s ({answer}):\n{journal}"
-            )
+            text = f"{host.name}{host.health.path} is not healthy after {seconds} s ({answer})"
+            if fresh:
+                raise DemoError(f"{text}:\n{_journal(fleet.container(host.name))}")
+            say(f"{text}; it ran before and is left as it is")
+            return False
         time.sleep(POLL_SECONDS)
+    return True
 
 
 def _ask(port: int, health: Health) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import socket
 import threading
@@ -105,6 +106,50 @@ def test_a_container_is_made_anew_when_what_it_is_made_of_changes(small: fleet.F
     assert containers.specification(fixed, host, "i", "d") != containers.specification(fixed, moved, "i", "d")
     assert spec != containers.specification(small, host, "other image", "description")
     assert spec != containers.specification(small, host, "image", "other description")
+
+
+@contextlib.contextmanager
+def health_endpoint(status: str) -> t.Iterator[int]:
+    """An API on loopback whose health is ``status``; yields its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"status": status}).encode())
+
+        def log_message(self, *_: t.Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+    thread.join(5)
+
+
+@pytest.mark.parametrize(("status", "fresh", "result"), [("healthy", True, True), ("degraded", False, False)])
+def test_health_of_a_host_that_ran_before_is_only_told(
+    small: fleet.Fleet, monkeypatch: pytest.MonkeyPatch, status: str, fresh: bool, result: bool
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(containers, "HEALTH_SECONDS_OLD", 0)
+    host = next(host for host in small.hosts if host.name == "fairedge")
+    with health_endpoint(status) as port:
+        monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
+        assert containers.wait_healthy(small, host, fresh, told.append) is result
+    assert bool(told) is not result
+
+
+def test_a_host_that_was_just_started_must_get_healthy(small: fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "HEALTH_SECONDS", 0)
+    monkeypatch.setattr(containers, "_journal", lambda _: "  failed: x.service")
+    host = next(host for host in small.hosts if host.name == "fairedge")
+    with health_endpoint("degraded") as port:
+        monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
+        with pytest.raises(DemoError, match=r"fairedge/health is not healthy .*degraded.*\n.*x.service"):
+            containers.wait_healthy(small, host, True, print)
 
 
 def test_every_item_is_tried_before_the_first_error_is_raised() -> None:
