@@ -74,12 +74,12 @@ def render(run_dir: Path) -> Path:
     return write_atomically(run_dir / PAGE_NAME, page(folded), mode)
 
 
-def write_atomically(path: Path, text: str, mode: int = 0o640) -> Path:
-    """Replace a file in one step, so that a reader sees the old or the new text, also after a crash; raises OSError."""
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Path:
+    """Replace a file in one step, so that a reader sees the old or the new one, also after a crash; raises OSError."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())

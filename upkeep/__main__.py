@@ -1,0 +1,107 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at kept runs: ``python -m upkeep list|show|report|prune``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+import sys
+import typing as t
+from pathlib import Path
+
+from upkeep import PROJECT, archive, terminal
+from upkeep.clean import line
+from upkeep.record_types import Record
+from upkeep.store import LATEST, Store, StoreError, open_store
+
+DEFAULT_STORE: t.Final = "store"
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it could be done, 2 with one line on the error stream when not."""
+    options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a message may hold what the terminal cannot show
+    try:
+        options.run(open_store(_target(options.store)), options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (StoreError, OSError) as error:
+        print(f"upkeep: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m upkeep", description="Look at the kept runs of Upkeep.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--store",
+        help="a directory or a SQLAlchemy address (default: the environment variable UPKEEP_STORE, then the "
+        "project's directory 'store'); prefer the variable for an address with a password",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    listing = commands.add_parser("list", parents=[shared], help="list the kept runs, newest first")
+    listing.add_argument("--limit", type=int, default=20, help="how many at most (default: 20)")
+    listing.set_defaults(run=_list)
+
+    show = commands.add_parser("show", parents=[shared], help="show a run as a table")
+    show.add_argument("id", nargs="?", default=LATEST, help="run id (default: latest)")
+    show.set_defaults(run=_show)
+
+    report = commands.add_parser("report", parents=[shared], help="render a run's page again and print its path")
+    report.add_argument("id", nargs="?", default=LATEST, help="run id (default: latest)")
+    report.add_argument("--output", type=Path, help="folder to write to (needed for a run from a database)")
+    report.set_defaults(run=_report)
+
+    prune = commands.add_parser("prune", parents=[shared], help="remove old runs and print their ids")
+    prune.add_argument("--keep-days", type=int, required=True, help="keep runs that started within this many days")
+    prune.add_argument("--keep-min", type=int, default=10, help="keep at least this many runs (default: 10)")
+    prune.add_argument("--dry-run", action="store_true", help="only print what would be removed")
+    prune.set_defaults(run=_prune)
+    return parser
+
+
+def _target(given: str | None) -> str:
+    """Return the store to open; a relative directory in UPKEEP_STORE belongs to the project, as for the callback."""
+    if given:
+        return given
+    target = os.environ.get("UPKEEP_STORE") or DEFAULT_STORE
+    return target if "://" in target else str(archive.local_folder(target, PROJECT))
+
+
+def _list(store: Store, options: argparse.Namespace) -> None:
+    for record in store.runs(options.limit):
+        print(_line(record))
+
+
+def _line(record: Record) -> str:
+    started = (record["started"] or "unknown start")[:19].replace("T", " ")
+    mode = "  (check mode)" if record["check_mode"] else ""
+    took = terminal.duration(record["seconds"])
+    return (
+        f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}  {line(record['playbook'])}{mode}"
+    )
+
+
+def _show(store: Store, options: argparse.Namespace) -> None:
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(terminal.table(store.load(options.id), terminal.colour_wanted(sys.stdout, os.environ), width), end="")
+
+
+def _report(store: Store, options: argparse.Namespace) -> None:
+    print(store.write_report(options.id, options.output))
+
+
+def _prune(store: Store, options: argparse.Namespace) -> None:
+    for name in store.prune(options.keep_days, options.keep_min, dry_run=options.dry_run):
+        print(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
