@@ -11,7 +11,7 @@ from dataclasses import dataclass
 #: planned: check mode; skipped: another session was in the way; not_started: the time was up.
 Status = t.Literal["planned", "done", "failed", "skipped", "not_started"]
 
-_PLAIN = re.compile(r"^[a-z_][a-z0-9_$]*$")
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def display(*parts: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    if _PLAIN.match(name) and "\n" not in name:
+    if _PLAIN.fullmatch(name):
         return name
     visible = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
     return '"' + visible.replace('"', '""') + '"'

@@ -106,6 +106,11 @@ def transactions(session: Session) -> list[Transaction]:
     return [Transaction(*row) for row in session.rows(queries.TRANSACTIONS)]
 
 
+def in_the_way(session: Session, table_oid: int) -> list[Transaction]:
+    """Return the transactions, open for longer than lock_timeout, that a concurrent rebuild would wait for."""
+    return [Transaction(*row) for row in session.rows(queries.IN_THE_WAY, {"table": table_oid})]
+
+
 def database_bytes(session: Session) -> int:
     """Return the size of the database on disk."""
     return int(session.value("SELECT pg_database_size(current_database())"))

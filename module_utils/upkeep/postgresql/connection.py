@@ -117,7 +117,7 @@ class Session:
                 yield cursor
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             raise BusyError(one_line(error)) from error
-        except psycopg2.Error as error:
+        except (psycopg2.Error, UnicodeError) as error:
             raise DatabaseError(one_line(error)) from error
 
 
@@ -131,6 +131,7 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
             dbname=database,
             connect_timeout=CONNECT_SECONDS,
             application_name="upkeep_maintenance",
+            client_encoding="UTF8",
             **{key: value for key, value in target.items() if value},
         )
     except psycopg2.Error as error:

@@ -112,7 +112,7 @@ def _remove(session: Session, action: Action) -> str | None:
 
 
 def _rebuild(session: Session, action: Action) -> str | None:
-    obstacle = lack_of_space(action)
+    obstacle = lack_of_space(action) or _blocker(session, action)
     if obstacle:
         return obstacle
     known = {index.oid for index in catalogue.invalid_indexes(session)}
@@ -122,6 +122,12 @@ def _rebuild(session: Session, action: Action) -> str | None:
         _clean_up(session, action, known)
         raise
     return None
+
+
+def _blocker(session: Session, action: Action) -> str | None:
+    """Return who would let the rebuild run into lock_timeout, so that it is not begun in vain."""
+    found = catalogue.in_the_way(session, action.table_oid)
+    return f"the transaction of pid {found[0].pid} is open for {found[0].seconds:.0f} s" if found else None
 
 
 def _clean_up(session: Session, action: Action, known: set[int]) -> None:

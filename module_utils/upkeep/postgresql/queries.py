@@ -109,6 +109,18 @@ SELECT a.pid, a.usename, a.state, extract(epoch FROM clock_timestamp() - a.xact_
  ORDER BY a.xact_start
 """
 
+# REINDEX CONCURRENTLY waits for every older snapshot in the database and for everybody who has locked the table.
+IN_THE_WAY: t.Final = """
+SELECT a.pid, a.usename, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float
+  FROM pg_stat_activity a
+ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+   AND a.xact_start < clock_timestamp() - current_setting('lock_timeout')::interval
+   AND (a.backend_type = 'client backend' AND a.backend_xmin IS NOT NULL
+        OR EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                    WHERE l.pid = a.pid AND l.granted AND l.relation = %(table)s AND d.datname = a.datname))
+ ORDER BY a.xact_start
+"""
+
 TABLE_SIZES: t.Final = """
 SELECT n.nspname, c.relname, pg_total_relation_size(c.oid) AS bytes
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

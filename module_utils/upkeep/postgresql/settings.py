@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 #: page is closed when the next key, at most a third of a page, does not fit). A lower limit could never be reached.
 LEAST_BLOAT_PERCENT: t.Final = 30.0
 
-_DURATION = re.compile(r"^(\d+)(ms|s|min)$")
+_DURATION = re.compile(r"(\d+)(ms|s|min)")
 _MILLISECONDS: t.Final = {"ms": 1, "s": 1000, "min": 60_000}
 
 
@@ -133,7 +133,7 @@ def parse_databases(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database
 
 def milliseconds(duration: str) -> int:
     """Return a duration such as ``500ms``, ``2s`` or ``1min`` in ms; raises SettingsError, also for no time at all."""
-    match = _DURATION.match(duration)
+    match = _DURATION.fullmatch(duration)
     if not match or int(match[1]) == 0:
         raise SettingsError(f"lock_timeout is {duration!r}; give a time above zero such as '500ms', '2s' or '1min'")
     return int(match[1]) * _MILLISECONDS[match[2]]
