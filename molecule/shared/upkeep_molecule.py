@@ -71,14 +71,17 @@ def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
     own = project / "molecule" / scenario / "converge.yml"
     shared = project / "molecule" / "shared" / "converge.yml"
 
-    def run(stem: str, *args: str, retry_until: t.Callable[[], bool] = lambda: True) -> subprocess.CompletedProcess[str]:
+    def run(
+        stem: str, *args: str, retry_until: t.Callable[[], bool] = lambda: True
+    ) -> subprocess.CompletedProcess[str]:
         converge = own if own.exists() else shared
         path = converge if stem == "converge" else project / "playbooks" / f"{stem}.yml"
-        inventories = (project / ".demo" / f"mol-{scenario}" / "inventory" / "hosts.yml", project / "molecule/shared/inventory")
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), *(f"--inventory={i}" for i in inventories)]
+        fleet = project / ".demo" / f"mol-{scenario}" / "inventory" / "hosts.yml"
+        inventories = (f"--inventory={fleet}", f"--inventory={shared.parent / 'inventory'}")
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), *inventories, str(path), *args]
         give_up = time.monotonic() + 30
         while True:
-            done = subprocess.run([*command, str(path), *args], cwd=project, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
             if retry_until() or time.monotonic() > give_up:
                 return done
 
