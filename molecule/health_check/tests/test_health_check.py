@@ -1,0 +1,106 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What was planted is found, what is well is called well, and looking leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Finding = dict[str, t.Any]
+
+
+@pytest.fixture(scope="session")
+def found(findings: list[Finding]) -> dict[str, Finding]:
+    """Return the findings by check."""
+    by_check = {finding["check"]: finding for finding in findings}
+    assert len(by_check) == len(findings), "each check has one row"
+    assert {finding["area"] for finding in findings} == {"health_check"}
+    return by_check
+
+
+@pytest.mark.requirement("R-fairedge-04", "R-fairedge-05", "R-fairedge-07", "R-fairedge-51", "R-fairedge-66")
+@pytest.mark.parametrize(
+    ("check", "status", "words"),
+    [
+        # Redis is stopped: its own checks say so, and so do the services that need it.
+        ("unit:redis", "critical", "inactive"),
+        ("redis:server", "critical", "refused"),
+        ("http:health", "critical", "services.redis"),
+        ("http:health.latency", "unknown", "not judged"),
+        ("http:health-redis", "critical", ""),
+        ("celery:workers", "critical", "broker 127.0.0.1:6379"),
+        ("celery:workers.queue_celery", "unknown", "not judged"),
+        ("http:hung", "critical", "no complete answer within 1 s"),
+        ("http:hung.latency", "unknown", "not judged"),
+        ("tcp:follows", "unknown", "not judged: http:hung failed"),
+        ("unit:masked", "critical", "masked"),
+        ("unit:absent", "critical", "does not exist"),
+        ("redis:no-password", "critical", "asks for a password"),
+        ("redis:password", "ok", ""),
+        ("redis:password.used_memory", "warning", ""),
+        ("redis:password.role", "ok", ""),
+        ("postgresql:no-such-database", "critical", "does not exist"),
+        ("postgresql:no-such-user", "unknown", "cannot act as the user no-such-user"),
+        ("postgresql:writes", "critical", "read-only transaction"),
+        ("postgresql:slow", "critical", ""),
+    ],
+)
+def test_what_was_planted_is_found(found: dict[str, Finding], check: str, status: str, words: str) -> None:
+    assert (found[check]["status"], words in found[check]["message"]) == (status, True), found[check]
+
+
+@pytest.mark.requirement("R-fairedge-06", "R-fairedge-14", "R-fairedge-15", "R-fairedge-17")
+@pytest.mark.parametrize(
+    "check",
+    [
+        "unit:nginx",
+        "unit:postgresql",
+        "postgresql:fairedge_prod",
+        "postgresql:opportunities",
+        "http:health-database",
+        "memory:memory",
+        "filesystem:/",
+        "filesystem:/.inodes",
+    ],
+)
+def test_what_is_well_is_ok(found: dict[str, Finding], check: str) -> None:
+    assert found[check]["status"] == "ok", found[check]
+
+
+def test_checks_of_other_components_are_left_out(found: dict[str, Finding]) -> None:
+    assert "tcp:elsewhere" not in found
+
+
+def test_no_secret_is_in_the_record(runs: Callable[[str], list[Path]]) -> None:
+    for run in runs("converge"):
+        assert "open-sesame" not in (run / "events.jsonl").read_text()
+
+
+def test_looking_starts_one_interpreter(runs: Callable[[str], list[Path]]) -> None:
+    lines = (runs("converge")[-1] / "events.jsonl").read_text().splitlines()
+    tasks = [event for event in map(json.loads, lines) if event["event"] == "task"]
+    assert sum(event["remote"] for event in tasks) == 1
+
+
+def test_looking_changes_nothing(host: t.Any) -> None:
+    counted = host.run("su postgres -c \"psql -tA fairedge_prod -c 'SELECT count(*) FROM opportunities'\"")
+    assert int(counted.stdout) >= 10
+
+
+def test_our_own_requests_are_in_no_log(host: t.Any) -> None:
+    log = host.file("/var/log/fairedge/api.log")
+    assert "/health/database" not in log.content_string
+    # Another visitor's request is logged, so the silence above means something.
+    assert host.run("curl --fail --silent --max-time 10 http://127.0.0.1:8000/health/database").rc == 0
+    assert "/health/database" in log.content_string
+
+
+def test_no_secret_is_in_the_system_log(host: t.Any) -> None:
+    log = host.run("journalctl --no-pager -t ansible-health_probe").stdout
+    assert "checks=NOT_LOGGING_PARAMETER" in log
+    assert "open-sesame" not in log
