@@ -87,8 +87,8 @@ def play(defects: list[str]) -> None:
 
 def show() -> None:
     """Print the latest record as a table, and where its report is."""
-    command = [sys.executable, "-m", "upkeep", "--store", str(STORE), "show", "latest"]
-    result = subprocess.run(command, cwd=PROJECT, env=environment(), check=False)  # noqa: S603
+    command = [sys.executable, "-m", "upkeep", "show", "latest"]
+    result = subprocess.run(command, cwd=PROJECT, env=environment(UPKEEP_STORE=str(STORE)), check=False)  # noqa: S603
     if result.returncode:
         raise DemoError(f"`{' '.join(command)}` ended with exit code {result.returncode}")
     print(f"\nreport: {(STORE / 'runs' / 'latest').resolve() / 'report.html'}")
