@@ -72,7 +72,7 @@ def test_a_file_past_its_time_is_gone_although_the_log_is_quiet(host: t.Any) -> 
 
 def test_a_working_host_costs_two_calls(records: t.Any) -> None:
     role = next(role for role in records("converge")[AGAIN]["roles"] if role["role"] == "log_rotation")
-    assert role["remote_tasks_by_host"] == {"fairedge": 2}
+    assert list(role["remote_tasks_by_host"].values()) == [2]
 
 
 def test_a_full_disk_is_critical_and_loses_nothing(host: t.Any, play: t.Any, runs: t.Any) -> None:

@@ -109,7 +109,7 @@ def test_a_plain_look_costs_one_call_and_changes_nothing(
     assert changed(record("converge")) == []
     assert statuses(runs("converge")[-1])[f"legacy:{planted}"] == "warning"
     role = next(role for role in record("converge")["roles"] if role["role"] == "preflight")
-    assert role["remote_tasks_by_host"] == {"fairedge": 1}
+    assert list(role["remote_tasks_by_host"].values()) == [1]
 
 
 def test_removal_keeps_the_original_and_a_manifest(host: t.Any, play: t.Any, planted: str) -> None:
