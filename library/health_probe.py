@@ -70,9 +70,7 @@ options:
         choices: [GET, HEAD, POST, OPTIONS]
         default: GET
       headers:
-        description:
-          - Kind V(http). Headers to send.
-          - The module sets C(X-Upkeep-Probe) and C(User-Agent), so that services can leave probes out of their figures.
+        description: Kind V(http). Headers to send besides C(X-Upkeep-Probe) and C(User-Agent), which mark a probe.
         type: dict
       expect_status:
         description: Kind V(http). Status codes that are right.
@@ -161,8 +159,7 @@ options:
             type: float
             default: 7.0
       host:
-        description:
-          - Kinds V(tcp) and V(redis), 127.0.0.1 when not given. Kind V(postgresql), the local socket when not given.
+        description: Kinds V(tcp) and V(redis), by default 127.0.0.1. Kind V(postgresql), by default the local socket.
         type: str
       port:
         description: Kind V(tcp), required. Kind V(redis), 6379 when not given. Kind V(postgresql), libpq's default.
@@ -181,9 +178,8 @@ options:
         type: int
       paths:
         description:
-          - Kind V(filesystem). Paths whose file systems are judged.
-          - The findings are called C(filesystem:PATH) and C(filesystem:PATH.inodes).
-          - V(all) takes every local file system that the host has mounted.
+          - Kind V(filesystem). Paths to judge, each as C(filesystem:PATH) and C(filesystem:PATH.inodes).
+          - V(all) takes every local file system that no other check names.
         type: list
         elements: str
       exclude:
@@ -192,13 +188,10 @@ options:
         elements: str
         default: []
       warning:
-        description:
-          - Above this is C(warning). Kind V(filesystem), percent, 80 when not given. Kind V(memory), percent, 85. Kind
-            V(load), the 5 minute load per core, 1.5.
+        description: Above this is C(warning). V(filesystem), percent, 80 by default. V(memory), 85. V(load), per core, 1.5.
         type: float
       critical:
-        description:
-          - Above this is C(critical). Kind V(filesystem), 90 when not given. Kind V(memory), 95. Kind V(load), 4.
+        description: Above this is C(critical). V(filesystem), 90 by default. V(memory), 95. V(load), 4.
         type: float
       inodes:
         description: Kind V(filesystem). Limits for inodes; those for space when not given.
@@ -305,7 +298,6 @@ requirements:
   - python3-psycopg2 on the target for kind V(postgresql)
   - python3-celery and python3-redis on the target for kind V(celery)
 notes:
-  - Supports C(check_mode); it does then what it always does, since it never changes anything.
   - A missing driver makes the check C(unknown) and names the package to install.
 author:
   - Upkeep contributors
@@ -322,7 +314,7 @@ EXAMPLES = r"""
           - {path: status, equals: healthy}
           - {path: services.database, equals: healthy}
         latency: {warning_ms: 300, critical_ms: 500, samples: 5}
-        depends_on: ["unit:api"]
+        depends_on: [unit:api]
       - {name: api, kind: unit, unit: shop-api.service, max_restarts: 3}
       - {name: disks, kind: filesystem, paths: all, warning: 80, critical: 90}
 
@@ -339,15 +331,12 @@ EXAMPLES = r"""
       - name: cache
         kind: redis
         password: "{{ shop_redis_password }}"
-        info:
-          - {field: used_memory, warning: 200000000, critical: 250000000}
-          - {field: rdb_last_bgsave_status, equals: ok}
+        info: [{field: used_memory, warning: 200000000}, {field: rdb_last_bgsave_status, equals: ok}]
       - name: workers
         kind: celery
         broker: "redis://:{{ shop_redis_password }}@127.0.0.1:6379/0"
         min_workers: 2
-        queues:
-          - {name: celery, warning: 100, critical: 1000}
+        queues: [{name: celery, warning: 100, critical: 1000}]
         depends_on: [cache]
   no_log: true
 """
@@ -359,13 +348,7 @@ findings:
   type: list
   elements: dict
   sample:
-    - check: http:api.latency
-      status: warning
-      observed: 412.7
-      expected: at most 300
-      unit: ms
-      message: "answered in 412.7 ms: see what the service waits for"
-      requirements: []
+    - {check: memory:all, status: ok, observed: 41.3, expected: at most 85, unit: "%", message: ..., requirements: []}
 elapsed_ms:
   description: How long all checks together took.
   returned: success

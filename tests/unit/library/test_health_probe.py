@@ -14,7 +14,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.probe.kinds import KINDS
-from ansible.module_utils.upkeep.probe.plan import COMMON
+from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
 from library import health_probe
 
@@ -121,3 +121,8 @@ def test_the_defaults_on_the_page_are_the_real_ones() -> None:
         for key, option in spec.items():
             if "default" in page[key]:
                 assert page[key]["default"] == option.get("default"), key
+
+
+def test_the_examples_are_understood() -> None:
+    for task in yaml.safe_load(health_probe.EXAMPLES):
+        assert plan(task["health_probe"]["checks"])
