@@ -9,6 +9,7 @@ only its own style and script, so that hostile text in a log stays text.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -97,6 +98,28 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Pat
 
 def page(folded: rt.Record) -> str:
     """Return the HTML page of a record."""
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            record=folded,
+            headline=terminal.headline(folded),
+            open_findings=terminal.open_findings(folded),
+            broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
+            host_count=terminal.host_count(folded),
+            areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
+            systems=system_views(folded),
+            lost=[name for name, host in folded["hosts"].items() if not host["system"] and host["missing"]],
+            style=Markup(style),  # noqa: S704 (our own files, no part of a log)
+            script=Markup(script),  # noqa: S704
+            policy=policy(style, script),
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -106,20 +129,7 @@ def page(folded: rt.Record) -> str:
     )
     environment.filters.update(anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words)
     environment.globals.update(plural=terminal.plural)
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    return environment.get_template("report.html.j2").render(
-        record=folded,
-        headline=terminal.headline(folded),
-        open_findings=terminal.open_findings(folded),
-        broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
-        host_count=terminal.host_count(folded),
-        areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
-        systems=system_views(folded),
-        lost=[name for name, host in folded["hosts"].items() if not host["system"] and host["missing"]],
-        style=Markup(style),  # noqa: S704 (our own files, no part of a log)
-        script=Markup(script),  # noqa: S704
-        policy=policy(style, script),
-    )
+    return environment
 
 
 def policy(style: str, script: str) -> str:

@@ -26,7 +26,7 @@ def colour_wanted(stream: t.TextIO, environment: t.Mapping[str, str]) -> bool:
 
 def duration(seconds: float) -> str:
     """Return a length of time as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``1 h 3 min``."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
@@ -110,9 +110,9 @@ def _plain(text: str, status: str) -> str:
 
 
 def _title(record: Record, width: int) -> str:
-    mode = "check mode, nothing was changed" if record["check_mode"] else ""
-    parts = (record["playbook"], record["run_id"], record["started"] or "", duration(record["seconds"]), mode)
-    return _wrap(_GAP.join(filter(None, parts)), width)
+    parts = (record["playbook"], record["run_id"], record["started"] or "", duration(record["seconds"]))
+    title = _wrap(_GAP.join(filter(None, parts)), width)
+    return f"{title}\nCHECK MODE: nothing was changed" if record["check_mode"] else title
 
 
 def _matrix(record: Record, paint: t.Callable[[str, str], str], width: int) -> str:
@@ -145,9 +145,9 @@ def _aligned(grid: list[list[tuple[str, str]]], paint: t.Callable[[str, str], st
     widths = [len(_widest(column)[0]) for column in zip(*grid, strict=True)]
     lines = []
     for row in grid:
-        cells = [text.ljust(size) for (text, _), size in zip(row, widths, strict=True)]
-        painted = [paint(cell, status) if status else cell for cell, (_, status) in zip(cells, row, strict=True)]
-        lines.append(_GAP.join(painted).rstrip())
+        padding = [" " * (size - len(text)) for (text, _), size in zip(row, widths, strict=True)]
+        painted = [paint(text, status) if status else text for text, status in row]
+        lines.append(_GAP.join(map("".join, zip(painted, padding, strict=True))).rstrip())
     return "\n".join(lines)
 
 

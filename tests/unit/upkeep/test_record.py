@@ -11,10 +11,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import run_log as log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT, record
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads((PROJECT / "upkeep/record.schema.json").read_text()))
@@ -210,7 +210,7 @@ def test_text_that_is_not_utf8_keeps_its_event(tmp_path: Path):
 WEEKLY = log.lines(log.weekly())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(cut=st.integers(0, len(WEEKLY)))
 def test_a_log_cut_at_any_byte_still_yields_a_record(tmp_path_factory: pytest.TempPathFactory, cut: int):
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
@@ -229,7 +229,7 @@ ANYTHING = st.recursive(
 FIELDS = sorted({field for event in log.weekly() for field in event} | {"expected", "message"})
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(position=st.integers(0, 12), field=st.sampled_from(FIELDS), value=ANYTHING)
 def test_any_field_may_hold_anything(position: int, field: str, value: t.Any):
     events = copy.deepcopy(log.weekly())
@@ -237,7 +237,7 @@ def test_any_field_may_hold_anything(position: int, field: str, value: t.Any):
     fold(events)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(field=st.sampled_from(["system", "host", "area", "check", *record.rt.Finding.__annotations__]), value=ANYTHING)
 def test_any_field_of_a_finding_may_hold_anything(field: str, value: t.Any):
     event = log.seen("http:api", "critical", "x")
