@@ -53,7 +53,7 @@ class Transaction(t.NamedTuple):
 
 @dataclass(frozen=True)
 class WorkTimes:
-    """When a table was last worked on by hand (not by autovacuum)."""
+    """When a table was last worked on, be it by autovacuum."""
 
     vacuum: datetime | None
     analyze: datetime | None
@@ -87,7 +87,7 @@ def invalid_indexes(session: Session) -> list[InvalidIndex]:
 
 
 def work_times(session: Session, oid: int) -> WorkTimes:
-    """Return when a table was last vacuumed and analysed by a command."""
+    """Return when a table was last vacuumed and analysed."""
     return WorkTimes(*session.rows(queries.WORK_TIMES, {"oid": oid})[0])
 
 

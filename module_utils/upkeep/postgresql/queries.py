@@ -85,7 +85,11 @@ SELECT c.oid, i.indrelid, n.nspname, c.relname,
  ORDER BY 3, 4
 """
 
-WORK_TIMES: t.Final = "SELECT pg_stat_get_last_vacuum_time(%(oid)s), pg_stat_get_last_analyze_time(%(oid)s)"
+# Autovacuum counts too: when it is at the table just now, it does the work that we skip.
+WORK_TIMES: t.Final = """
+SELECT greatest(pg_stat_get_last_vacuum_time(%(oid)s), pg_stat_get_last_autovacuum_time(%(oid)s)),
+       greatest(pg_stat_get_last_analyze_time(%(oid)s), pg_stat_get_last_autoanalyze_time(%(oid)s))
+"""
 
 EXTENSION: t.Final = """
 SELECT (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %(name)s),
