@@ -188,7 +188,7 @@ options:
         elements: str
         default: []
       warning:
-        description: Above this is C(warning). V(filesystem), percent, 80 by default. V(memory), 85. V(load), per core, 1.5.
+        description: Above this is C(warning). V(filesystem), 80 (%) by default. V(memory), 85 (%). V(load), 1.5.
         type: float
       critical:
         description: Above this is C(critical). V(filesystem), 90 by default. V(memory), 95. V(load), 4.
