@@ -104,7 +104,7 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "upkeep": line(start.get("upkeep")),
         "controller": line(start.get("controller")),
         "verdict": None if said is None else _verdict(said),
-        "systems": _systems(hosts, findings),
+        "systems": _systems(hosts, findings, tasks),
         "hosts": hosts,
         "findings": findings,
         "changes": [_change(task) for task in tasks if task["status"] == "changed"],
@@ -296,12 +296,14 @@ def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt
     }
 
 
-def _systems(hosts: dict[str, rt.Host], findings: list[rt.Finding]) -> dict[str, rt.System]:
-    """Return the systems by name; findings of no system (the controller's own) are kept under the name ``""``."""
+def _systems(hosts: dict[str, rt.Host], findings: list[rt.Finding], tasks: list[Task]) -> dict[str, rt.System]:
+    """Return the systems by name; the controller's own things are kept under ``""``, after the others."""
     seen: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in findings:
         seen[finding["system"]].append(finding)
-    named = {host["system"] for host in hosts.values() if host["system"] or host["failed"]} | set(seen)
+    # The controller is listed only when there is something to tell about it.
+    told = {task["system"] for task in tasks if task["status"] not in ("ok", "verdict")}
+    named = {host["system"] for host in hosts.values() if host["system"] or host["failed"]} | set(seen) | told
     return {name: _system(name, hosts, seen[name]) for name in sorted(named, key=lambda name: (name == "", name))}
 
 
@@ -315,6 +317,8 @@ def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) ->
     # Findings alone cannot tell that a task broke or that nobody answered.
     statuses += ["critical" for facts in own.values() if facts["failed"]]
     statuses += ["unknown" for facts in own.values() if facts["missing"] or facts["unreachable"]]
+    if name == "" and not statuses:  # nothing is ever checked there
+        statuses = ["info"]
     counts = Counter(finding["status"] for finding in findings if not finding["acknowledged"])
     return {
         "hosts": list(own),

@@ -131,6 +131,15 @@ def test_the_verdicts_own_failure_does_not_make_the_controller_a_failed_host():
     assert (folded["failed_tasks"], folded["systems"]) == ([], {})
 
 
+def test_the_controller_is_listed_only_when_there_is_something_to_tell():
+    task = log.task("localhost", "", "", "Make the inventory")
+    assert fold([log.run_started(), task])["systems"] == {}
+    changed = fold([log.run_started(), {**task, "status": "changed"}])["systems"]
+    assert (list(changed), changed[""]["status"]) == ([""], "info")
+    failed = fold([log.run_started(), {**task, "status": "failed"}])["systems"]
+    assert failed[""]["status"] == "critical"
+
+
 def test_failed_unreachable_and_ignored_tasks_are_listed_with_their_message():
     statuses = ("failed", "unreachable", "ignored")
     tasks = [log.task("fairedge", "fairedge", "lock", f"T {s}", s, message=f"because {s}") for s in statuses]
