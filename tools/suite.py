@@ -33,8 +33,8 @@ LINTERS: t.Final = {
     "yamllint": ["yamllint", "--strict", "."],
     "ansible-lint": ["ansible-lint"],
 }
-#: Seconds for one linter or one pytest process.
-TIMEOUT: t.Final = 1200.0
+#: Seconds for one linter or one pytest process; the contract tests start about fifty playbooks.
+TIMEOUT: t.Final = 2400.0
 
 
 class Count(t.NamedTuple):

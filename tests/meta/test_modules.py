@@ -132,4 +132,6 @@ def test_action_plugin_is_tested_within_a_playbook(name: str) -> None:
     task = re.compile(rf"^\s+(?:- )?{name}:", re.MULTILINE)
     callers = [path.parents[1].name for path in PROJECT.glob("roles/*/tasks/*.yml") if task.search(path.read_text())]
     called = re.compile(rf"\b({'|'.join([name, *callers])})\b")
-    assert [path.name for path in PROJECT.glob("tests/contract/playbooks/*.yml") if called.search(path.read_text())]
+    tests = [path for path in PROJECT.glob("tests/contract/playbooks/*.yml") if called.search(path.read_text())]
+    scenarios = [role for role in callers if list(PROJECT.glob(f"molecule/{role}/tests/test_*.py"))]
+    assert tests or scenarios
