@@ -19,7 +19,7 @@ _SAMPLE_STAMP: t.Final = "-20000101-000000"
 _PATH = re.compile(r"/[A-Za-z0-9._@%+=:,/*?\[\]-]+")
 _BRACKETS = re.compile(r"\[(.)[^]]*\]")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]*\.service")
 _MODE = re.compile(r"0[0-7]{3}")
 _SIZE = re.compile(r"([1-9][0-9]*)([kMG]?)")
@@ -176,21 +176,37 @@ def _section(spec: LogSpec) -> str:
     ]
     if spec.max_size is not None:
         lines.append(f"maxsize {spec.max_size}")
-    lines += (
-        ["copytruncate"] if spec.copytruncate else ["nocopytruncate", f"create {spec.mode} {spec.owner} {spec.group}"]
-    )
-    lines.append("sharedscripts")
-    lines += _postrotate(spec.reopen)
+    lines += _new_file(spec)
     names = "\n".join(f'"{path}"' for path in spec.paths)
     body = "".join(f"    {line}\n" for line in lines)
     return f"\n# {spec.name}\n{names}\n{{\n{body}}}\n"
 
 
-def _postrotate(reopen: Reopen | None) -> list[str]:
-    if reopen is None:
-        return []
-    # A stopped unit has nothing to reopen and must not turn the rotation into an error.
+def _new_file(spec: LogSpec) -> list[str]:
+    """Return how the new log file comes to be, and how the writer comes to it."""
+    if spec.copytruncate:
+        return ["copytruncate", "sharedscripts"]
+    if spec.reopen is None:
+        return ["nocopytruncate", *_beside_a_watching_writer(spec)]
+    return ["nocopytruncate", f"create {spec.mode} {spec.owner} {spec.group}", *_signal(spec.reopen)]
+
+
+def _beside_a_watching_writer(spec: LogSpec) -> list[str]:
+    """Make the file unless the writer was faster, with the rights of the folder's user, so that no link leads astray.
+
+    The directive ``create`` cannot stand beside a writer that makes the file itself: logrotate moves the writer's new
+    file to a name with hour precision, where nothing ever compresses or removes it and the next one overwrites it.
+    """
+    mask = f"{0o666 & ~int(spec.mode, 8):04o}"
+    new = f'umask {mask}; : >> "$1" && chmod {spec.mode} "$1" && chown -h {spec.owner}:{spec.group} "$1"'
+    account = f"--reuid={spec.su_user} --regid={spec.su_group} --init-groups"
+    return ["nocreate", "nosharedscripts", "postrotate", f"    setpriv {account} sh -c '{new}' sh \"$1\"", "endscript"]
+
+
+def _signal(reopen: Reopen) -> list[str]:
+    """Tell the unit once for all files; a stopped one has nothing to reopen and must not fail the rotation."""
     return [
+        "sharedscripts",
         "postrotate",
         f"    if systemctl --quiet is-active '{reopen.unit}'; then",
         f"        systemctl kill --kill-whom=main --signal={reopen.signal} '{reopen.unit}'",

@@ -8,6 +8,7 @@ import fcntl
 import getpass
 import gzip
 import os
+import shutil
 import time
 import typing as t
 from dataclasses import dataclass, replace
@@ -99,6 +100,22 @@ def test_two_rotations_on_one_day_keep_both_files(box: Sandbox) -> None:
     segments = [name for name in box.names() if name != "a.log"]
     assert len(segments) == 2
     assert [name.endswith(".gz") for name in segments] == [True, False]
+
+
+def test_a_file_that_the_writer_made_first_is_kept(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer may be faster than the script after the rename; its first lines stay where they are."""
+    log = box.log("a.log", 2000)
+    # The first program of that script, with a writer that gets in before it.
+    faster = box.root / "bin" / "setpriv"
+    faster.parent.mkdir()
+    faster.write_text(f'#!/bin/sh\numask 0; echo first >> {log}\nexec {shutil.which("setpriv")} "$@"\n')
+    faster.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{faster.parent}:{os.environ['PATH']}")
+    outcome = manage(box.spec(), box.host, check_mode=False)
+    assert status_of(outcome, "log:api") == "ok"
+    assert log.read_text() == "first\n"
+    assert log.stat().st_mode & 0o777 == 0o640
+    assert len(box.names()) == 2
 
 
 def test_compression_at_rotation(box: Sandbox) -> None:

@@ -68,7 +68,7 @@ def test_the_configuration_says_days_and_seconds() -> None:
     text = render(parse_specs([entry(max_size="1k", reopen={"unit": "nginx.service", "signal": "USR1"})]))
     for words in ("maxage 30", "rotate -1", "dateformat -%Y%m%d-%H%M%S", "create 0640 root root", "delaycompress"):
         assert f"    {words}\n" in text
-    assert text.count("postrotate") == 1
+    assert text.count("    postrotate\n") == text.count("    sharedscripts\n") == 1
     assert "maxsize 1024" in text
 
 
@@ -77,6 +77,14 @@ def test_compression_at_rotation_and_copytruncate() -> None:
     assert "    nodelaycompress\n" in text
     assert "    copytruncate\n" in text
     assert "create" not in text
+
+
+def test_beside_a_writer_that_makes_its_own_file_logrotate_makes_none() -> None:
+    text = render(parse_specs([entry(owner="fairedge", group="adm", mode="0640")]))
+    assert "    nocreate\n" in text
+    assert "umask 0026" in text
+    assert "setpriv --reuid=fairedge --regid=adm --init-groups" in text
+    assert "chown -h fairedge:adm" in text
 
 
 def test_another_user_may_rotate_than_owns_the_log() -> None:
