@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep import run_facts
+from upkeep import events, run_facts
 from upkeep.gate import Decision, decide
 
 from ansible.module_utils.upkeep.findings import Finding, finding
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(f"system '{args['system']}' has no group in the inventory; name its group like the system")
         decision = decide(
             hosts,
-            live=set(task_vars["ansible_play_hosts"]),
+            live=set(task_vars["ansible_play_hosts"]) - _broken_earlier(),
             in_play=set(task_vars["ansible_play_hosts_all"]),
             findings=run_facts.by_host(task_vars, hosts),
             holding_checks=args["holding_checks"],
@@ -57,6 +57,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "reasons": decision.reasons,
             "findings": [_as_finding(decision)],
         }
+
+
+def _broken_earlier() -> set[str]:
+    """Hosts that failed or vanished in this run. Ansible's own list forgets those of earlier plays."""
+    log = events.current_log()
+    return events.broken_hosts(events.read(log)) if log else set()
 
 
 def _as_finding(decision: Decision) -> Finding:

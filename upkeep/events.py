@@ -66,3 +66,8 @@ def read(path: Path) -> list[Event]:
         if isinstance(event, dict) and "event" in event:
             events.append(event)
     return events
+
+
+def broken_hosts(events: t.Iterable[Event]) -> set[str]:
+    """Return the hosts on which a task failed or that could not be reached."""
+    return {e["host"] for e in events if e["event"] == "task" and e["status"] in ("failed", "unreachable")}

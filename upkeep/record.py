@@ -142,16 +142,14 @@ def _verdict(event: Event) -> rt.Verdict:
 
 
 def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.Host]) -> str:
-    """Return the outcome; a verdict of ``ok`` does not hide what failed after it was given."""
+    """Return the outcome; no verdict, or one of ``ok``, does not hide what failed."""
     if end is None:
         return "interrupted"
-    if said is None:
-        return "incomplete"
-    outcome = _verdict(said)["outcome"]
-    if outcome == "ok" and any(host["failed"] for host in hosts.values()):
-        return "failed"
-    if outcome == "ok" and any(host["unreachable"] for host in hosts.values()):
+    outcome = _verdict(said)["outcome"] if said else "incomplete"
+    if outcome in ("ok", "incomplete") and any(host["unreachable"] for host in hosts.values()):
         return "unreachable"
+    if outcome in ("ok", "incomplete") and any(host["failed"] for host in hosts.values()):
+        return "failed"
     return outcome
 
 

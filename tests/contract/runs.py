@@ -26,25 +26,20 @@ def environments() -> list[Path]:
 
 @dataclass
 class Run:
-    """One finished process and the store that it wrote to."""
+    """One finished process and the folder of its run, which is the newest when this is made."""
 
     code: int
     output: str
     store: Path
+    folder: Path = Path()
 
-    @property
-    def folder(self) -> Path:
-        """Return the newest run's folder."""
-        return max(p for p in (self.store / "runs").iterdir() if p.is_dir() and not p.is_symlink())
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """Return the events of the newest run."""
-        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+    def __post_init__(self) -> None:
+        runs = self.store / "runs"
+        self.folder = max(runs.iterdir(), key=lambda run: run.name) if runs.is_dir() else Path("no-run")
 
     @property
     def record(self) -> dict[str, Any]:
-        """Return the record of the newest run."""
+        """Return the record of the run."""
         record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
         return record
 

@@ -49,6 +49,11 @@ def test_a_failed_task_fails_the_run_and_closes_the_gate(controller: Controller)
     assert controller.written() == {"b1"}
 
 
+def test_a_host_that_failed_after_its_look_closes_the_gate(controller: Controller) -> None:
+    controller.play("maintain.yml", late_broken_hosts=["a2"])
+    assert controller.written() == {"b1"}
+
+
 def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Controller) -> None:
     gone = json.dumps({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1})
     inventory = controller.scratch / "hosts.yml"
@@ -175,7 +180,7 @@ def test_an_interrupted_run_is_marked_and_the_next_one_goes_on(controller: Contr
     process.wait(timeout=60)
     interrupted = Run(process.returncode, "", controller.scratch / "store")
     shown = subprocess.run(
-        [controller.bin / "python", "-m", "upkeep", "--store", str(interrupted.store), "report", interrupted.folder.name],
+        [controller.bin / "python", "-m", "upkeep", "report", interrupted.folder.name, "--store", str(interrupted.store)],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -34,7 +34,7 @@ def hosts(tmp_path: Path) -> dict[str, firstboot.Host]:
 
 
 def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host]) -> None:
-    assert set(firstboot.units(hosts["fairedge"])) == {
+    assert set(firstboot.units(hosts["fairedge-1"])) == {
         "fairedge-api.service",
         "fairedge-celery-worker.service",
         "fairedge-celery-beat.service",
@@ -55,7 +55,7 @@ def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.
 
 
 def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None:
-    host = hosts["fairedge"]
+    host = hosts["fairedge-1"]
     values = {"system": host.system, **host.settings, **firstboot.urls(host), "log_file": ""}
     for path in (SOURCES / "templates").iterdir():
         text = string.Template(path.read_text()).substitute(values)
@@ -63,13 +63,13 @@ def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None
 
 
 def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.Host]) -> None:
-    assert firstboot.urls(hosts["fairedge"])["broker_url"] == "redis://127.0.0.1:6379/0"
+    assert firstboot.urls(hosts["fairedge-1"])["broker_url"] == "redis://127.0.0.1:6379/0"
     assert firstboot.urls(hosts["hyperopt-api1"])["broker_url"] == ""
     assert "@hyperopt-db:5432/hyperopt" in firstboot.urls(hosts["hyperopt-api1"])["database_url"]
 
 
 def test_the_database_is_filled_whole_or_not_at_all(hosts: dict[str, firstboot.Host]) -> None:
-    sql = firstboot.database_sql(hosts["fairedge"])
+    sql = firstboot.database_sql(hosts["fairedge-1"])
     assert sql.index("DROP DATABASE IF EXISTS") < sql.index("BEGIN;") < sql.index("CREATE TABLE opportunities")
     assert sql.rstrip().endswith("COMMIT;")
 

@@ -22,7 +22,7 @@ from demo.errors import DemoError
 
 @pytest.fixture
 def small(tmp_path: Path) -> fleet.Fleet:
-    return fleet.select(fleet.load(), "mol-x", ["hyperopt-api1", "fairedge"], tmp_path / "state")
+    return fleet.select(fleet.load(), "mol-x", ["hyperopt-api1", "fairedge-1"], tmp_path / "state")
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def listener(greeting: bytes) -> t.Iterator[int]:
 def test_secrets_are_for_the_owner_only(small: fleet.Fleet) -> None:
     access.prepare(small)
     access.describe(small)
-    access.write_known_hosts(small, {"fairedge": (2201, "ssh-ed25519 AAAA root@host")})
+    access.write_known_hosts(small, {"fairedge-1": (2201, "ssh-ed25519 AAAA root@host")})
     assert small.folder.stat().st_mode & 0o777 == 0o700
     private = [path for path in small.folder.rglob("*") if path.is_file() and path.suffix != ".pub"]
     assert len(private) == 6  # key, passwords, known_hosts and three hosts
@@ -66,7 +66,7 @@ def test_hosts_of_one_system_share_a_password_and_systems_do_not(small: fleet.Fl
     access.prepare(small)
     described = {name: json.loads(text) for name, text in access.describe(small).items()}
     passwords = {name: host["database_password"] for name, host in described.items()}
-    assert passwords["hyperopt-api1"] == passwords["hyperopt-db"] != passwords["fairedge"]
+    assert passwords["hyperopt-api1"] == passwords["hyperopt-db"] != passwords["fairedge-1"]
 
 
 def test_a_taken_port_names_itself_and_who_can_change_it(small: fleet.Fleet) -> None:
@@ -135,7 +135,7 @@ def test_health_of_a_host_that_ran_before_is_only_told(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(containers, "HEALTH_SECONDS_OLD", 0)
-    host = next(host for host in small.hosts if host.name == "fairedge")
+    host = next(host for host in small.hosts if host.name == "fairedge-1")
     with health_endpoint(status) as port:
         monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
         assert containers.wait_healthy(small, host, fresh, told.append) is result
@@ -145,7 +145,7 @@ def test_health_of_a_host_that_ran_before_is_only_told(
 def test_a_host_that_was_just_started_must_get_healthy(small: fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "HEALTH_SECONDS", 0)
     monkeypatch.setattr(containers, "_journal", lambda _: "  failed: x.service")
-    host = next(host for host in small.hosts if host.name == "fairedge")
+    host = next(host for host in small.hosts if host.name == "fairedge-1")
     with health_endpoint("degraded") as port:
         monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
         with pytest.raises(DemoError, match=r"fairedge/health is not healthy .*degraded.*\n.*x.service"):

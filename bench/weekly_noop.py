@@ -1,0 +1,78 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A weekly run that finds nothing to do, against the same looks and changes written with stock modules in loops.
+
+Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn, after one warm-up each.
+Interpreter starts are counted on the targets themselves, by a wrapper around Python, in one further run of each side.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+PROJECT: t.Final = Path(__file__).resolve().parent.parent
+OURS: t.Final = "playbooks/weekly.yml"
+OTHER: t.Final = "bench/playbooks/weekly_stock.yml"
+PAIRS: t.Final = 3
+BAR: t.Final = 3.0
+COUNTER: t.Final = "/usr/local/bin/counting-python3"
+TALLY: t.Final = "/var/tmp/interpreter-starts"  # noqa: S108 - a file on the demo hosts, removed afterwards
+WRAPPER: t.Final = f'#!/bin/sh\necho x >> {TALLY}\nexec /usr/bin/python3 "$@"\n'
+
+
+def tool(name: str) -> str:
+    """Return the path of a program beside this interpreter."""
+    return str(Path(sys.executable).parent / name)
+
+
+def play(playbook: str, *args: str) -> float:
+    """Run a playbook and return its wall time in seconds; raises CalledProcessError when it fails."""
+    begun = time.monotonic()
+    done = subprocess.run([tool("ansible-playbook"), playbook, *args], cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
+        done.check_returncode()
+    return time.monotonic() - begun
+
+
+def on_hosts(module: str, arguments: str) -> str:
+    """Run one ad-hoc task on all systems and return its output."""
+    command = [tool("ansible"), "systems", "--become", "-m", module, "-a", arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+
+def count_starts(playbook: str) -> dict[str, int]:
+    """Return host -> interpreter starts in one run of a playbook."""
+    on_hosts("ansible.builtin.copy", f"content='{WRAPPER}' dest={COUNTER} mode=0755")
+    on_hosts("ansible.builtin.copy", f"content='' dest={TALLY} mode=0666")
+    play(playbook, "-e", f"ansible_python_interpreter={COUNTER}")
+    shown = on_hosts("ansible.builtin.command", f"wc -l {TALLY}")
+    on_hosts("ansible.builtin.file", f"path={TALLY} state=absent")
+    on_hosts("ansible.builtin.file", f"path={COUNTER} state=absent")
+    lines = shown.splitlines()
+    return {lines[i].split()[0]: int(lines[i + 1].split()[0]) for i in range(0, len(lines) - 1, 2)}
+
+
+def main() -> int:
+    """Measure, print the figures and the closing line; returns 1 when the bar is missed."""
+    for playbook in (OURS, OTHER):
+        play(playbook)
+    pairs = [(play(OURS), play(OTHER)) for _ in range(PAIRS)]
+    for ours, other in pairs:
+        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s")
+    ours_starts, other_starts = count_starts(OURS), count_starts(OTHER)
+    for host in sorted(ours_starts):
+        print(f"  {host}: interpreter starts {ours_starts[host]} against {other_starts.get(host)}")
+    ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = other / ours
+    print(f"bench weekly_noop ours={ours:.1f} other={other:.1f} unit=s ratio={ratio:.2f} bar={BAR}")
+    return 0 if ratio >= BAR else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A stale lease is taken over and said so; the lease then names this run."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+LEASE = "/var/lib/upkeep/locks/fairedge.json"
+
+
+def test_the_stale_lease_was_taken_over(runs: t.Callable[[str], list[t.Any]]) -> None:
+    lines = (runs("converge")[0] / "events.jsonl").read_text().splitlines()
+    checked = [e["finding"] for e in map(json.loads, lines) if e["event"] == "finding"]
+    assert [(f["check"], f["status"]) for f in checked] == [("lock:system", "ok")], "check mode only looks"
+    lines = (runs("converge")[1] / "events.jsonl").read_text().splitlines()
+    taken = [e["finding"] for e in map(json.loads, lines) if e["event"] == "finding"]
+    assert [(f["check"], f["status"]) for f in taken] == [("lock:system", "info")]
+    assert "dead" in taken[0]["observed"]
+
+
+def test_the_lease_names_the_last_run(host: t.Any, runs: t.Callable[[str], list[t.Any]]) -> None:
+    lease = json.loads(host.file(LEASE).content_string)
+    assert lease["run_id"] == runs("converge")[-1].name
+    assert lease["expires_at"] - lease["taken_at"] == 120 * 60
+    assert host.file(LEASE).user == "root"
