@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from upkeep.acknowledgements import AcknowledgementError, load
 
 GOOD = "- {fingerprint: 1f0c9d2ab34e5f67, status: warning, owner: on-call, reason: known, until: 2026-12-31}\n"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
+
 from upkeep.gate import decide
 
 HOLDING = ["unit:*", "host:*"]

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+
 from upkeep import PROJECT, profile
 
 SYSTEMS = sorted(p.parent.name for p in (PROJECT / "inventory" / "group_vars").glob("*/health.yml"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
+
 from upkeep import events, run_facts
 from upkeep.findings import complete_all
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from upkeep.task_event import failure_message, remote_runs, short_diff
 
 

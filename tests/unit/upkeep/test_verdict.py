@@ -8,6 +8,7 @@ from datetime import date
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
+
 from upkeep.acknowledgements import Acknowledgement
 from upkeep.events import Event
 from upkeep.verdict import judge_run
