@@ -62,7 +62,6 @@ def adopt(root: Path, check_mode: bool = False, way: t.Any = "adopted") -> Taken
     return take(scan(PATTERNS, root).hits, way, root / "archive", check_mode)
 
 
-@pytest.mark.requirement("R-hyperopt-124", "R-hyperopt-125")
 def test_jobs_are_found_where_they_would_run(root: Path) -> None:
     assert found(root) == [
         "etc/cron.d/hyperopt",
@@ -136,7 +135,6 @@ def test_check_mode_predicts_and_touches_nothing(root: Path) -> None:
     assert "hunter2" not in json.dumps(done.diff)
 
 
-@pytest.mark.requirement("R-hyperopt-124", "R-hyperopt-125")
 def test_adoption_silences_old_jobs_and_nothing_else(root: Path) -> None:
     taken = adopt(root)
     assert taken.changed
