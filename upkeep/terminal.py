@@ -76,8 +76,8 @@ def headline(record: Record) -> str:
         "findings": f"{plural(failing, 'finding')} {'needs' if failing == 1 else 'need'} action",
         "failed": f"{plural(failed, 'task')} failed" if failed else "The run failed",
         "unreachable": f"{plural(silent, 'host')} did not answer" if silent else "A host did not answer",
-        "interrupted": "Interrupted: this run has no end",
-        "incomplete": "Incomplete: this run ended without a verdict",
+        "interrupted": "This run was cut off before its end",
+        "incomplete": "This run ended without a verdict",
     }
     return sentences[record["outcome"]]
 

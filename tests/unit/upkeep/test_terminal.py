@@ -115,8 +115,8 @@ def test_values_carry_their_unit(observed: record.rt.Scalar, unit: str, text: st
 @pytest.mark.parametrize(
     ("tail", "words"),
     [
-        ([], "Interrupted: this run has no end"),
-        ([log.run_finished()], "Incomplete: this run ended without a verdict"),
+        ([], "This run was cut off before its end"),
+        ([log.run_finished()], "This run ended without a verdict"),
         ([log.verdict(), log.run_finished()], "Everything is in order"),
         ([log.seen("a", "warning", "m"), log.verdict(), log.run_finished()], "Passed, 1 finding to look at"),
         ([log.verdict("findings", failing=["a", "b"]), log.run_finished()], "2 findings need action"),
