@@ -13,10 +13,10 @@ from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from ansible.module_utils.upkeep.findings import Finding, finding
+
 from upkeep import events, run_facts
 from upkeep.gate import Decision, decide
-
-from ansible.module_utils.upkeep.findings import Finding, finding
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -40,7 +40,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         hosts = list(task_vars["groups"].get(args["system"], []))
         if not hosts:
-            raise AnsibleActionFail(f"system '{args['system']}' has no group in the inventory; name its group like the system")
+            raise AnsibleActionFail(
+                f"system '{args['system']}' has no group in the inventory; name its group like the system"
+            )
         decision = decide(
             hosts,
             live=set(task_vars["ansible_play_hosts"]) - _broken_earlier(),

@@ -14,11 +14,11 @@ from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from ansible.module_utils.upkeep.findings import STATUSES, Finding
+
 from upkeep import coverage, events, run_facts
 from upkeep.acknowledgements import AcknowledgementError, load
 from upkeep.verdict import Verdict, judge_run
-
-from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -54,7 +54,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         run_facts.require_run_id()
         log = events.current_log()
         if log is None or not log.exists():
-            raise AnsibleActionFail(f"this run has no event log ({log}), so nothing can be judged: is the store writable?")
+            raise AnsibleActionFail(
+                f"this run has no event log ({log}), so nothing can be judged: is the store writable?"
+            )
         logged = events.read(log)
         try:
             entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
@@ -76,7 +78,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return [coverage.nothing_finding()]
         system_of = {host: str(hostvars[host].get("system_name", "unknown")) for host in expected if host in hostvars}
         declared = {
-            system_of[host]: list(hostvars[host].get("system_components", [])) for host in groups.get(group, []) if host in system_of
+            system_of[host]: list(hostvars[host].get("system_components", []))
+            for host in groups.get(group, [])
+            if host in system_of
         }
         return [
             *coverage.host_findings(coverage.missing_hosts(logged), system_of),

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A weekly run that finds nothing to do, against the same looks and changes written with stock modules in loops.
 
-Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn, after one warm-up each.
-Interpreter starts are counted on the targets themselves, by a wrapper around Python, in one further run of each side.
+Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn, after one warm-up
+each. Interpreter starts are counted on the targets themselves, by a wrapper around Python, in one further run of each.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def tool(name: str) -> str:
 def play(playbook: str, *args: str) -> float:
     """Run a playbook and return its wall time in seconds; raises CalledProcessError when it fails."""
     begun = time.monotonic()
-    done = subprocess.run([tool("ansible-playbook"), playbook, *args], cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own programs, no shell
+        [tool("ansible-playbook"), playbook, *args], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
         done.check_returncode()

@@ -42,7 +42,8 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
             "vars": _connection(fleet),
         },
     }
-    return HEADER + yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=100)
+    rendered: str = yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=100)
+    return HEADER + rendered
 
 
 def _connection(fleet: Fleet) -> dict[str, t.Any]:
@@ -59,7 +60,7 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
     }
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     """Writes a host without variables as ``name:``, and indents lists as yamllint wants them."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:

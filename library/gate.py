@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: gate
 short_description: Decide whether the hosts of a system may be changed
 description:
-  - Reads this run's findings of all hosts of a system and clears the system only when none of them speaks against a change.
+  - Reads this run's findings of all hosts of a system. Clears it only when none of them speaks against a change.
   - One broken host closes the gate for every host of its system. A host that was not looked at closes it too.
   - Runs on the controller only and never fails because of what it sees.
 options:

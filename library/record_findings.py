@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
 module: record_findings
 short_description: Record what a job saw on a host
 description:
-  - Takes the whole list of partial findings of one job, checks each against the schema and completes it with system, host, area and
-    fingerprint.
+  - Takes the whole list of partial findings of one job, checks each against the schema and completes it with system,
+    host, area and fingerprint.
   - The callback C(upkeep_events) writes them to the event log; gate and verdict read them as facts, keyed by run id.
   - Refuses C(loop) and C(run_once), which would lose findings. Runs on the controller only.
 options:

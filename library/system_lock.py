@@ -9,8 +9,8 @@ module: system_lock
 short_description: Let one run at a time change a system
 description:
   - Keeps a lease (who, since when, until when) in a file on one host of the system.
-  - A lease that expired is taken over. So is one whose controller process is known to be dead, which is looked up on the controller
-    that runs this task.
+  - A lease that expired is taken over. So is one whose controller process is known to be dead, which is looked up on
+    the controller that runs this task.
   - Never reports C(changed); the lease is not configuration. In check mode it only looks.
 options:
   system:
@@ -79,6 +79,7 @@ findings:
 
 import re
 import time
+import typing as t
 from dataclasses import asdict
 from pathlib import Path
 
@@ -86,7 +87,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep import lock
 
 
-def apply(params: dict, check_mode: bool, now: float) -> lock.Outcome:
+def apply(params: dict[str, t.Any], check_mode: bool, now: float) -> lock.Outcome:
     """Do what the parameters ask for and return how it went."""
     path = Path(params["directory"]) / f"{params['system']}.json"
     if check_mode or params["state"] == "inspected":
@@ -113,7 +114,10 @@ def main() -> None:
             "process": {"type": "str"},
             "steal_from": {"type": "str", "default": ""},
         },
-        required_if=[("state", "held", ("run_id", "owner", "controller", "process")), ("state", "released", ("run_id",))],
+        required_if=[
+            ("state", "held", ("run_id", "owner", "controller", "process")),
+            ("state", "released", ("run_id",)),
+        ],
         supports_check_mode=True,
     )
     if not re.fullmatch(r"[a-z][a-z0-9_]*", module.params["system"]):

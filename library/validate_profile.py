@@ -9,7 +9,8 @@ module: validate_profile
 short_description: Check the figures of a system before anything runs
 description:
   - Holds all C(system_*) variables of the host against the closed schema C(upkeep/profile.schema.yml).
-  - A misspelled name, a wrong type or a missing figure fails the task with a sentence that names the place and what to change.
+  - A misspelled name, a wrong type or a missing figure fails the task with a sentence that names the place and what to
+    change.
   - Runs on the controller only; the host is not contacted.
 options: {}
 author: Upkeep contributors

@@ -8,8 +8,9 @@ DOCUMENTATION = r"""
 module: verdict
 short_description: Judge a run from its event log and set the exit code
 description:
-  - Fails when a finding has one of the given statuses and nobody acknowledged it, when a task failed, when a host did not answer, when a
-    host or component that should have been looked at was not, or when a recorded finding is missing from the event log.
+  - Fails when a finding has one of the given statuses and nobody acknowledged it, when a task failed, when a host did
+    not answer, when a host or component that should have been looked at was not, or when a recorded finding is missing
+    from the event log.
   - Runs on the controller only, as the last task of every cadence playbook.
 options:
   fail_on:
@@ -32,7 +33,7 @@ EXAMPLES = r"""
 - name: Judge the run
   verdict:
     fail_on: [critical]
-    acknowledgements: inventory/acknowledgements.yml
+    acknowledgements: acknowledgements.yml
 """
 
 RETURN = r"""

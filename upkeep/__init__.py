@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ansible.module_utils
 
+__version__ = "0.1.0"
 PROJECT = Path(__file__).resolve().parent.parent
 _SHARED = str(PROJECT / "module_utils")
 

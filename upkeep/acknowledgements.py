@@ -57,7 +57,9 @@ def _check(entry: t.Any, where: str) -> Acknowledgement:
         found = sorted(entry) if isinstance(entry, dict) else entry
         raise AcknowledgementError(f"{where} must have exactly the keys {sorted(KEYS)}, not {found}")
     if not re.fullmatch(r"[0-9a-f]{16}", str(entry["fingerprint"])):
-        raise AcknowledgementError(f"{where}: fingerprint {entry['fingerprint']!r} is not 16 hex digits as in the report")
+        raise AcknowledgementError(
+            f"{where}: fingerprint {entry['fingerprint']!r} is not 16 hex digits as in the report"
+        )
     if entry["status"] not in MUTABLE:
         raise AcknowledgementError(f"{where}: status {entry['status']!r} must be one of {MUTABLE}")
     for key in ("owner", "reason"):
@@ -65,10 +67,14 @@ def _check(entry: t.Any, where: str) -> Acknowledgement:
             raise AcknowledgementError(f"{where}: '{key}' must say who or why")
     if not isinstance(entry["until"], date):
         raise AcknowledgementError(f"{where}: until {entry['until']!r} must be a date like 2026-12-31")
-    return t.cast(Acknowledgement, {**entry, "fingerprint": str(entry["fingerprint"]), "until": entry["until"].isoformat()})
+    return t.cast(
+        Acknowledgement, {**entry, "fingerprint": str(entry["fingerprint"]), "until": entry["until"].isoformat()}
+    )
 
 
-def acknowledged(findings: t.Iterable[Finding], entries: t.Iterable[Acknowledgement], today: date) -> dict[str, Acknowledgement]:
+def acknowledged(
+    findings: t.Iterable[Finding], entries: t.Iterable[Acknowledgement], today: date
+) -> dict[str, Acknowledgement]:
     """Return, by fingerprint, the entry that mutes a finding today. A status worse than the entry's is not muted."""
     valid = {e["fingerprint"]: e for e in entries if date.fromisoformat(e["until"]) >= today}
     return {

@@ -29,7 +29,9 @@ def missing_hosts(events: t.Sequence[Event]) -> list[str]:
     return sorted(set(expected_hosts(events)) - seen_hosts(events))
 
 
-def empty_components(systems: t.Mapping[str, t.Sequence[str]], groups: t.Mapping[str, t.Sequence[str]]) -> list[tuple[str, str]]:
+def empty_components(
+    systems: t.Mapping[str, t.Sequence[str]], groups: t.Mapping[str, t.Sequence[str]]
+) -> list[tuple[str, str]]:
     """Return (system, component) pairs that a profile declares but that no host of the system carries."""
     return [
         (system, component)
@@ -41,7 +43,9 @@ def empty_components(systems: t.Mapping[str, t.Sequence[str]], groups: t.Mapping
 
 def host_findings(missing: t.Iterable[str], system_of: t.Mapping[str, str]) -> list[Finding]:
     """Return one critical finding for each host that the run should have seen and did not."""
-    text = "This host was to be looked at, but nothing was seen of it: see the failed or unreachable task, then run again."
+    text = (
+        "This host was to be looked at, but nothing was seen of it: see the failed or unreachable task, then run again."
+    )
     part = finding("host:seen", "critical", text, observed="nothing", expected="findings")
     return [complete(part, system=system_of.get(host, "unknown"), host=host, area=AREA) for host in missing]
 

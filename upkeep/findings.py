@@ -15,7 +15,8 @@ def complete_all(partials: t.Iterable[t.Any], *, system: str, host: str, area: s
     """Return the completed findings of one job; raises AnsibleActionFail that names what is wrong."""
     if not system:
         raise AnsibleActionFail(
-            f"host '{host}' belongs to no system: system_name is not set. Put the host into a system's group or pass 'system'"
+            f"host '{host}' belongs to no system: system_name is not set. "
+            "Put the host into a system's group or pass 'system'"
         )
     try:
         findings = [complete(partial, system=system, host=host, area=area) for partial in partials]

@@ -45,7 +45,8 @@ def _explain(error: t.Any) -> list[str]:
     if error.validator == "required":
         return [f"{place or 'profile'}: {error.message.replace(' is a required property', ' is missing')}"]
     if error.validator == "type":
-        return [f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {_kinds(error.validator_value)}{_hint(error)}"]
+        wanted = _kinds(error.validator_value)
+        return [f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {wanted}{_hint(error)}"]
     if error.validator == "enum":
         close = difflib.get_close_matches(str(error.instance), [str(v) for v in error.validator_value], 1)
         advice = f"; did you mean '{close[0]}'?" if close else f"; choose one of {error.validator_value}"
@@ -82,7 +83,14 @@ def _kinds(names: str | list[str]) -> str:
 
 
 def _kind(value: t.Any) -> str:
-    for kind, word in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object")):
+    for kind, word in (
+        (bool, "boolean"),
+        (int, "integer"),
+        (float, "number"),
+        (str, "string"),
+        (list, "array"),
+        (dict, "object"),
+    ):
         if isinstance(value, kind):
             return _WORDS[word]
     return "nothing"

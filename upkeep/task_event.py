@@ -9,8 +9,11 @@ import typing as t
 
 #: Actions that run on the controller only and cost nothing on the target.
 CONTROLLER_ACTIONS: t.Final = frozenset(
-    """add_host assert debug fail group_by import_role import_tasks include_role include_tasks include_vars meta pause
-    set_fact set_stats validate_argument_spec gate record_findings validate_profile verdict""".split()
+    {
+        *("add_host", "assert", "debug", "fail", "group_by", "meta", "pause", "set_fact", "set_stats"),
+        *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars", "validate_argument_spec"),
+        *("gate", "record_findings", "validate_profile", "verdict"),
+    }
 )
 #: Longest message and diff that the log keeps, in characters.
 MESSAGE_LIMIT: t.Final = 4_000
@@ -71,5 +74,5 @@ def _one_diff(diff: t.Any) -> str:
     if diff.get("prepared"):
         return str(diff["prepared"])
     before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
-    headers = [str(diff.get(f"{side}_header") or side) for side in ("before", "after")]
-    return "\n".join(difflib.unified_diff(before, after, *headers, lineterm="", n=2))
+    old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
+    return "\n".join(difflib.unified_diff(before, after, old, new, lineterm="", n=2))

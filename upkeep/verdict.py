@@ -63,7 +63,9 @@ def judge_run(
     failing = [f for f in [*findings, *own] if f["status"] in fail_on and f["fingerprint"] not in muted]
     broken = _broken_tasks(events)
     problems = [*broken, *_lost(findings, facts)]
-    outcome = "unreachable" if _any(events, "unreachable") else "failed" if problems else "findings" if failing else "ok"
+    outcome = (
+        "unreachable" if _any(events, "unreachable") else "failed" if problems else "findings" if failing else "ok"
+    )
     return Verdict(
         outcome=outcome,
         fail_on=list(fail_on),

@@ -23,7 +23,7 @@ _REQUIREMENT = re.compile(r"^R-[a-z_]+-\d{2,3}$")
 _AREA = re.compile(r"^[a-z][a-z0-9_]*$")
 
 Status = t.Literal["ok", "info", "warning", "critical", "unknown"]
-Finding = t.Dict[str, t.Any]
+Finding = dict[str, t.Any]
 
 
 class FindingError(ValueError):
@@ -86,12 +86,14 @@ def validate_partial(partial: t.Any) -> None:
         raise FindingError(f"a finding is a mapping, not {type(partial).__name__}: {partial!r}")
     extra = set(partial) - set(PARTIAL_FIELDS)
     if extra:
-        raise FindingError(f"unknown field(s) {sorted(extra)} in finding {partial.get('check')!r}; known: {PARTIAL_FIELDS}")
+        named = f"{sorted(extra)} in finding {partial.get('check')!r}"
+        raise FindingError(f"unknown field(s) {named}; known: {PARTIAL_FIELDS}")
     for name in ("check", "message"):
         if not isinstance(partial.get(name), str) or not partial[name].strip():
             raise FindingError(f"field '{name}' must be text that is not empty: {partial!r}")
     if partial.get("status") not in STATUSES:
-        raise FindingError(f"field 'status' of {partial['check']!r} is {partial.get('status')!r}; choose one of {STATUSES}")
+        named = f"field 'status' of {partial['check']!r} is {partial.get('status')!r}"
+        raise FindingError(f"{named}; choose one of {STATUSES}")
     if not isinstance(partial.get("unit", ""), str):
         raise FindingError(f"field 'unit' of {partial['check']!r} must be text")
     _validate_requirements(partial)
@@ -103,7 +105,8 @@ def _validate_requirements(partial: Finding) -> None:
         raise FindingError(f"field 'requirements' of {partial['check']!r} must be a list of ids, not {ids!r}")
     for item in ids:
         if not isinstance(item, str) or not _REQUIREMENT.match(item):
-            raise FindingError(f"requirement id {item!r} of {partial['check']!r} does not look like R-<system>-<number>")
+            named = f"requirement id {item!r} of {partial['check']!r}"
+            raise FindingError(f"{named} does not look like R-<system>-<number>")
 
 
 def complete(partial: t.Any, *, system: str, host: str, area: str) -> Finding:

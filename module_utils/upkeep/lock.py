@@ -125,7 +125,9 @@ def _exclusive(path: Path) -> t.Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         guard = path.with_suffix(".guard").open("w")
     except OSError as error:
-        raise LockError(f"cannot write below '{path.parent}': {error}; check disk space and that become is on") from error
+        raise LockError(
+            f"cannot write below '{path.parent}': {error}; check disk space and that become is on"
+        ) from error
     with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         try:

@@ -9,7 +9,7 @@ name: upkeep_events
 type: notification
 short_description: Keep the event log, the record and the report of every run
 description:
-  - Appends what happens to C(runs/<run id>/events.jsonl) in the store, flushed line by line, so that a killed run keeps its log.
+  - Appends what happens to C(runs/<run id>/events.jsonl) in the store line by line; a killed run keeps its log.
   - At the end it folds the log into C(record.json), renders C(report.html) and hands both to the store.
   - It lives beside the playbooks because ansible-runner (and so AWX) replaces the configured callback path.
 options:
@@ -36,7 +36,7 @@ from ansible.release import __version__ as core_version
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from upkeep import PROJECT, events, process
+from upkeep import PROJECT, __version__, events, process
 from upkeep.archive import local_folder, publish
 from upkeep.task_event import describe
 
@@ -68,9 +68,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Open the log once, then note each play with the hosts that it is meant for."""
         self._play = play.get_name()
         variables = play.get_variable_manager().get_vars(play=play)
+        hosts = list(variables.get("ansible_play_hosts_all", []))
         if self._log is None:
-            self._open(variables.get("upkeep_store") or self._inventory_store(play))
-        self._write("play_started", play=self._play, hosts=list(variables.get("ansible_play_hosts_all", [])))
+            self._open(variables.get("upkeep_store") or self._inventory_store(play), hosts)
+        self._write("play_started", play=self._play, hosts=hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         """An empty group is worth knowing: a check that ran nowhere must not look like a check that passed."""
@@ -109,7 +110,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         inventory = play.get_variable_manager()._inventory
         return inventory.groups["all"].get_vars().get("upkeep_store") if inventory else None
 
-    def _open(self, target: t.Any) -> None:
+    def _open(self, target: t.Any, expected: list[str]) -> None:
         cli = context.CLIARGS
         self._target = str(target or self.get_option("store"))
         run_id = os.environ[events.ENV_RUN_ID]
@@ -118,7 +119,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             folder.mkdir(parents=True, mode=0o750)
         except OSError as error:
             # No log means no verdict: record_findings and verdict fail the run with their own words.
-            self._display.warning(f"Upkeep cannot keep this run in '{folder}': {error}. Set upkeep_store to a writable place")
+            self._display.warning(
+                f"Upkeep cannot keep this run in '{folder}': {error}. Set upkeep_store to a writable place"
+            )
             os.environ.pop(events.ENV_RUN_ID)
             return
         self._log = folder / events.LOG_NAME
@@ -133,6 +136,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             tags=list(cli.get("tags") or []),
             skip_tags=list(cli.get("skip_tags") or []),
             core=core_version,
+            upkeep=__version__,
+            expected=expected,
             controller=socket.gethostname(),
         )
 

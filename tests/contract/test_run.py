@@ -57,7 +57,9 @@ def test_a_host_that_failed_after_its_look_closes_the_gate(controller: Controlle
 def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Controller) -> None:
     gone = json.dumps({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1})
     inventory = controller.scratch / "hosts.yml"
-    inventory.write_text(INVENTORY.read_text().replace("a1: {}, a2: {}}\n          vars", f"a1: {{}}, a2: {gone}}}\n          vars"))
+    inventory.write_text(
+        INVENTORY.read_text().replace("a1: {}, a2: {}}\n          vars", f"a1: {{}}, a2: {gone}}}\n          vars")
+    )
     run = controller.play("maintain.yml", "-i", str(inventory))
     assert run.code != 0
     assert run.record["outcome"] == "unreachable"
@@ -74,7 +76,9 @@ def test_all_hosts_unreachable_still_leaves_a_record(controller: Controller) -> 
 def test_an_empty_group_is_a_finding(controller: Controller) -> None:
     run = controller.play("maintain.yml", contract_hosts="nobody", system_name="alpha")
     assert run.code == 2, run.output
-    assert {f["check"]: f["status"] for f in run.record["findings"]} == {"inventory:hosts": "critical"} or run.record["outcome"] == "findings"
+    assert {f["check"]: f["status"] for f in run.record["findings"]} == {"inventory:hosts": "critical"} or run.record[
+        "outcome"
+    ] == "findings"
 
 
 def test_a_component_without_host_is_a_finding(controller: Controller) -> None:
@@ -135,7 +139,9 @@ def test_repetition_that_would_lose_findings_is_refused(controller: Controller, 
         ([{"check": "unit:a", "status": "ok", "message": "x"}] * 2, "unit:a"),
     ],
 )
-def test_a_finding_that_does_not_fit_is_refused_by_name(controller: Controller, given: list[object], named: str) -> None:
+def test_a_finding_that_does_not_fit_is_refused_by_name(
+    controller: Controller, given: list[object], named: str
+) -> None:
     run = controller.play("record.yml", mode="given", given=given)
     assert run.code == 2
     assert named in run.output
@@ -180,7 +186,15 @@ def test_an_interrupted_run_is_marked_and_the_next_one_goes_on(controller: Contr
     process.wait(timeout=60)
     interrupted = Run(process.returncode, "", controller.scratch / "store")
     shown = subprocess.run(
-        [controller.bin / "python", "-m", "upkeep", "report", interrupted.folder.name, "--store", str(interrupted.store)],
+        [
+            controller.bin / "python",
+            "-m",
+            "upkeep",
+            "report",
+            interrupted.folder.name,
+            "--store",
+            str(interrupted.store),
+        ],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -197,7 +211,14 @@ def test_a_stale_lock_of_another_controller_needs_expiry_or_a_person(controller:
     locks = controller.scratch / "locks"
     locks.mkdir()
     now = time.time()
-    lease = {"run_id": "x", "owner": "somebody", "controller": "elsewhere", "process": "1:1", "taken_at": now, "expires_at": now + 600}
+    lease = {
+        "run_id": "x",
+        "owner": "somebody",
+        "controller": "elsewhere",
+        "process": "1:1",
+        "taken_at": now,
+        "expires_at": now + 600,
+    }
     (locks / "beta.json").write_text(json.dumps(lease))
     held = controller.play("maintain.yml")
     assert held.code == 2

@@ -15,7 +15,9 @@ def test_nothing_was_changed_while_redis_was_down(host: t.Any, findings: list[di
 
 
 def test_the_gate_opens_once_the_service_is_back(host: t.Any, play: t.Callable[..., t.Any]) -> None:
-    host.check_output("systemctl start redis-server.service fairedge-celery-worker.service fairedge-celery-beat.service")
+    host.check_output(
+        "systemctl start redis-server.service fairedge-celery-worker.service fairedge-celery-beat.service"
+    )
     done = play("converge", retry_until=lambda: host.file("/root/changed").exists)
     assert done.returncode == 0
     assert host.file("/root/changed").exists

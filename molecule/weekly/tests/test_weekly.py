@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The shipped weekly playbook on the whole fleet: truthful check mode, no second change, one broken host holds its system."""
+"""The shipped weekly playbook on the fleet: truthful check mode, no second change, a broken host holds its system."""
 
 from __future__ import annotations
 
@@ -37,11 +37,19 @@ def test_starts_per_host_stay_within_the_budget(records: Records) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "unit", "system"),
-    [("hyperopt-db", "postgresql@15-main.service", "hyperopt"), ("fairedge-1", "postgresql@15-main.service", "fairedge")],
+    [
+        ("hyperopt-db", "postgresql@15-main.service", "hyperopt"),
+        ("fairedge-1", "postgresql@15-main.service", "fairedge"),
+    ],
 )
 @pytest.mark.requirement("R-hyperopt-03", "R-fairedge-06")
 def test_a_database_that_is_down_holds_its_whole_system(
-    fleet_host: t.Callable[[str], t.Any], play: t.Callable[..., t.Any], records: Records, broken: str, unit: str, system: str
+    fleet_host: t.Callable[[str], t.Any],
+    play: t.Callable[..., t.Any],
+    records: Records,
+    broken: str,
+    unit: str,
+    system: str,
 ) -> None:
     host = fleet_host(broken)
     host.check_output(f"systemctl stop {unit}")
@@ -53,6 +61,8 @@ def test_a_database_that_is_down_holds_its_whole_system(
     assert done.returncode == 2
     assert record["outcome"] == "findings"
     assert record["failed_tasks"] == []
-    gates = {f["host"]: f["status"] for f in record["findings"] if f["check"] == "gate:change" and f["system"] == system}
+    gates = {
+        f["host"]: f["status"] for f in record["findings"] if f["check"] == "gate:change" and f["system"] == system
+    }
     assert set(gates.values()) == {"critical"}
     assert [c for c in record["changes"] if c["system"] == system] == []

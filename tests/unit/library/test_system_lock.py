@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from library import system_lock
 from ansible.module_utils.testing import patch_module_args
+
+from library import system_lock
 
 WHO = {"run_id": "r1", "owner": "o", "controller": "c", "process": "1:1"}
 
 
 def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, **args: Any) -> dict[str, Any]:
-    with patch_module_args({"system": "alpha", "directory": str(tmp_path / "locks"), **WHO, **args}), pytest.raises(SystemExit):
+    given = {"system": "alpha", "directory": str(tmp_path / "locks"), **WHO, **args}
+    with patch_module_args(given), pytest.raises(SystemExit):
         system_lock.main()
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
@@ -38,9 +40,16 @@ def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path:
 
 @pytest.mark.parametrize(
     ("args", "named"),
-    [({"system": "../etc"}, "../etc"), ({"system": "A b"}, "A b"), ({"minutes": 0}, "minutes"), ({"state": "taken"}, "taken")],
+    [
+        ({"system": "../etc"}, "../etc"),
+        ({"system": "A b"}, "A b"),
+        ({"minutes": 0}, "minutes"),
+        ({"state": "taken"}, "taken"),
+    ],
 )
-def test_bad_input_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path, args: dict[str, Any], named: str) -> None:
+def test_bad_input_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, args: dict[str, Any], named: str
+) -> None:
     answer = call(capsys, tmp_path, **args)
     assert answer["failed"]
     assert named in answer["msg"]

@@ -56,8 +56,17 @@ def test_area_must_be_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("value", "worse", "expected"),
-    [(89, "above", "ok"), (90, "above", "ok"), (91, "above", "warning"), (95, "above", "warning"), (96, "above", "critical")]
-    + [(11, "below", "ok"), (10, "below", "ok"), (9, "below", "warning"), (4, "below", "critical")],
+    [
+        (89, "above", "ok"),
+        (90, "above", "ok"),
+        (91, "above", "warning"),
+        (95, "above", "warning"),
+        (96, "above", "critical"),
+        (11, "below", "ok"),
+        (10, "below", "ok"),
+        (9, "below", "warning"),
+        (4, "below", "critical"),
+    ],
 )
 def test_judge_counts_the_limit_itself_as_within(value: float, worse: str, expected: str) -> None:
     limits = {"above": (90, 95), "below": (10, 5)}[worse]

