@@ -1,0 +1,57 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One playbook for each cadence, and each does what the profiles expect of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import PROJECT, playbook_page, yamlfiles
+from upkeep import profile
+
+CADENCES = list(profile.schema()["properties"]["system_jobs"]["properties"])
+LOOKING = ("quarter_hourly", "hourly")
+CHANGING = [cadence for cadence in CADENCES if cadence not in LOOKING]
+SYSTEMS = sorted(PROJECT.glob("inventory/group_vars/*/health.yml"))
+CLEARED = "upkeep_cleared"
+
+
+def playbook(cadence: str) -> Path:
+    """Return the playbook of a cadence."""
+    return PROJECT / "playbooks" / f"{cadence}.yml"
+
+
+def roles_of(cadence: str, *, changing: bool) -> set[str]:
+    """Return the roles of the plays that change systems, or of those that do not."""
+    plays = [play for play in playbook_page.plays(playbook(cadence)) if (CLEARED in play["hosts"]) is changing]
+    return {role for play in plays for role in playbook_page.roles_of(play)}
+
+
+@pytest.mark.parametrize("cadence", LOOKING)
+def test_frequent_playbooks_only_look(cadence: str) -> None:
+    assert roles_of(cadence, changing=True) == set()
+    assert roles_of(cadence, changing=False) == {"profile", "health_check", "verdict"}
+
+
+@pytest.mark.parametrize("cadence", CHANGING)
+def test_nothing_changes_before_it_was_looked_at_and_cleared(cadence: str) -> None:
+    names = [play["name"] for play in playbook_page.plays(playbook(cadence))]
+    stages = ["Open", "Preflight", "Look", "Gate"]
+    assert names[: len(stages)] == stages
+    assert names[-3:] == ["Look", "Release", "Verdict"]
+
+
+@pytest.mark.parametrize("cadence", CHANGING)
+def test_playbook_names_its_own_cadence(cadence: str) -> None:
+    named: list[dict[str, Any]] = [play["vars"] for play in yamlfiles.read(playbook(cadence)) if "vars" in play]
+    assert named == [{"upkeep_cadence": cadence}]
+
+
+@pytest.mark.parametrize("cadence", CADENCES)
+@pytest.mark.parametrize("health", SYSTEMS, ids=lambda path: path.parent.name)
+def test_every_job_of_a_profile_has_a_play(cadence: str, health: Path) -> None:
+    jobs = yamlfiles.read(health.with_name("main.yml"))["system_jobs"][cadence]
+    assert set(jobs) <= roles_of(cadence, changing=True), f"playbooks/{cadence}.yml would leave them out"
