@@ -64,6 +64,7 @@ def record(records: t.Callable[[str], list[dict[str, t.Any]]]) -> t.Callable[[st
 def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs a playbook on this scenario's hosts: its converge, or one of playbooks/ by stem.
 
+    All it said stands in ``stdout``, with line breaks made spaces, since Ansible wraps messages where it likes.
     With ``retry_until`` it runs again (at most 30 s) until that function says yes: services need a moment to come back.
     """
     project = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
@@ -83,6 +84,7 @@ def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
         while True:
             done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
             if retry_until() or time.monotonic() > give_up:
+                done.stdout = " ".join((done.stdout + done.stderr).split())
                 return done
 
     return run
