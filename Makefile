@@ -27,7 +27,7 @@ unit: setup ## Run the tests that need no host: unit, regressions, house rules
 molecule: setup ## Run the role scenarios, two at a time [SCENARIO=name]
 	@$(PYTHON) -m tools.molecule $(SCENARIO)
 
-docs: setup ## Write the generated pages: README.md of each role, docs/playbooks.md
+docs: setup ## Write the generated pages: README.md of each role, docs/playbooks.md, docs/systems/
 	@$(PYTHON) -m tools.docs
 
 trace: setup ## Write docs/requirements.md and count what is delivered and tested

@@ -1,6 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the generated pages: README.md of each role and docs/playbooks.md. ``--check`` only says which are stale."""
+"""Write the generated pages: README.md of each role, docs/playbooks.md and docs/systems/. ``--check`` only says which
+are stale.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools import PROJECT, playbook_page, role_readme
+from tools import PROJECT, evidence, playbook_page, profiles, role_readme, system_page
 from tools.pages import bring_up_to_date
 
 
 def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
-    """Return path -> text of docs/playbooks.md and of all README.md, and what is wrong with roles that have none."""
+    """Return path -> text of every generated page, and what is wrong: roles without prose, pages without a source."""
     rendered = {project / "docs" / "playbooks.md": playbook_page.render(project)}
-    problems = []
+    in_use = evidence.variables_in_use(project)
+    for system in profiles.systems(project):
+        rendered[project / "docs" / "systems" / f"{system}.md"] = system_page.render(project, system, in_use)
+    orphans = sorted(set((project / "docs" / "systems").glob("*.md")) - rendered.keys())
+    problems = [f"{page.relative_to(project)} describes no system: remove it" for page in orphans]
     for role in role_readme.role_names(project):
         try:
             rendered[project / "roles" / role / "README.md"] = role_readme.render(project, role)

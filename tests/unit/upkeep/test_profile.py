@@ -9,18 +9,22 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.upkeep.logrotate.spec import parse_specs
+from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS as POSTGRESQL
+from ansible.module_utils.upkeep.postgresql.settings import parse_databases
+from ansible.module_utils.upkeep.probe.kinds import KINDS
+from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
+from library.logrotate_run import LOG_OPTIONS
+from tools import profiles, trace
 from upkeep import PROJECT, profile
 
-SYSTEMS = sorted(p.parent.name for p in (PROJECT / "inventory" / "group_vars").glob("*/health.yml"))
+SYSTEMS = profiles.systems(PROJECT)
 
 
 def load(system: str) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
-    for path in sorted((PROJECT / "inventory" / "group_vars" / system).glob("*.yml")):
-        figures.update(yaml.safe_load(path.read_text()))
-    return figures
+    return profiles.load(PROJECT, system)
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -54,6 +58,12 @@ def changed(path: list[Any], value: Any) -> list[str]:
             "system_health_checks[0]: 'knid' is not a known name; did you mean",
         ),
         (["system_components"], [], "system_components"),
+        (["system_jobs", "hourly"], ["db_maintenance"], "system_jobs.hourly: ['db_maintenance']"),
+        (["system_health_checks", 0, "expect"], "up", "expect: 'up' is text, but must be a list or a mapping"),
+        (["system_health_checks", 0, "name"], "-x", "system_health_checks[0].name"),
+        (["system_databases", 0, "reindex", "bloat_percent"], 29, "reindex.bloat_percent: 29 is less than"),
+        (["system_databases", 0, "reindex", "min_size_mb"], 0, "reindex.min_size_mb: 0 is less than"),
+        (["system_databases", 0, "analyze", "due_after_days"], 0, "analyze.due_after_days: 0 is less than"),
         (["system_databases", 0, "vacuum", "due_after_days"], -1, "system_databases[0].vacuum.due_after_days"),
     ],
 )
@@ -61,6 +71,57 @@ def test_what_does_not_fit_is_named(path: list[Any], value: Any, sentence: str) 
     found = changed(path, value)
     assert len(found) == 1
     assert sentence in found[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ca_file", "/etc/ssl/own.pem"),
+        ("exclude", ["/mnt"]),
+        ("max_restarts", 3),
+        ("username", "upkeep"),
+        ("expect", ["active", "activating"]),
+        ("name", "Worker@1"),
+    ],
+)
+def test_what_the_probe_knows_fits(key: str, value: Any) -> None:
+    assert changed(["system_health_checks", 0, key], value) == []
+
+
+def validated(options: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries as the module with this argument spec gets them."""
+    spec = {"entries": {"type": "list", "elements": "dict", "options": options}}
+    result = ArgumentSpecValidator(spec).validate({"entries": entries})
+    assert result.error_messages == []
+    parameters: list[dict[str, Any]] = result.validated_parameters["entries"]
+    return parameters
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_modules_accept_what_the_schema_accepts(system: str) -> None:
+    figures = load(system)
+    assert plan(figures["system_health_checks"])
+    parse_databases(validated(POSTGRESQL["databases"]["options"], figures["system_databases"]))
+    parse_specs(validated(LOG_OPTIONS, figures["system_log_files"]))
+
+
+def properties(definition: str) -> set[str]:
+    return set(profile.schema()["$defs"][definition]["properties"])
+
+
+def test_schema_knows_the_keys_that_the_modules_know() -> None:
+    assert properties("health_check") == set(COMMON).union(*(kind.options for kind in KINDS.values()))
+    assert properties("log_file") == set(LOG_OPTIONS)
+    assert properties("database") == set(POSTGRESQL["databases"]["options"])
+    for aspect, option in POSTGRESQL["databases"]["options"].items():
+        inner = profile.schema()["$defs"]["database"]["properties"][aspect]
+        assert set(inner.get("properties", {})) == set(option.get("options", {}))
+
+
+def test_everything_the_guides_ask_for_has_a_place() -> None:
+    found = trace.collect(PROJECT)
+    asked = {row.id for row in found.rows if row.kind != "D"}
+    assert sorted(asked - found.data.keys() - found.planned.keys()) == []
 
 
 def test_a_missing_figure_is_named() -> None:

@@ -1,0 +1,170 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Health checks in words: what is asked, and which answers are a warning or critical."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
+
+# isort: split
+from ansible.module_utils.upkeep.probe.kinds import KINDS
+from ansible.module_utils.upkeep.probe.model import Check
+from ansible.module_utils.upkeep.probe.plan import plan
+
+NEVER: t.Final = "-"
+OTHERWISE: t.Final = "otherwise"
+
+Options = Mapping[str, t.Any]
+Row = tuple[str, str, str, str]
+
+
+class Judged(t.NamedTuple):
+    """One finding that a check yields: its name, what is asked, and from where it is a warning or critical."""
+
+    finding: str
+    asked: str
+    warning: str
+    critical: str
+    component: str
+    requirements: tuple[str, ...]
+
+
+def rows(checks: Sequence[Mapping[str, t.Any]]) -> list[Judged]:
+    """Return every finding that checks of a profile yield, in their order; raises CheckError as the probe would."""
+    return [Judged(*row, check.component or "", check.requirements) for check in plan(checks) for row in _words(check)]
+
+
+def _words(check: Check) -> Iterator[Row]:
+    yield from _KINDS[check.kind](check, check.options)
+    latency = check.options.get("latency")
+    if latency:
+        samples = latency["samples"]
+        asked = "time to the answer" + (f", 95th percentile of {samples}" if samples > 1 else "")
+        yield (f"{check.id}.latency", asked, *_limits(latency["warning_ms"], latency["critical_ms"], " ms"))
+
+
+def _limits(warning: float | None, critical: float | None, unit: str, worse: str = "above") -> tuple[str, str]:
+    shown = [NEVER if limit is None else f"{worse} {limit:g}{unit}" for limit in (warning, critical)]
+    return shown[0], shown[1]
+
+
+def _severity(condition: Options) -> tuple[str, str]:
+    """Return the columns for a condition, by what it becomes when it does not hold."""
+    return (NEVER, OTHERWISE) if _is_critical(condition) else (OTHERWISE, NEVER)
+
+
+def _condition(condition: Options) -> str:
+    words = {"equals": "is", "at_least": "is at least", "at_most": "is at most", "matches": "matches"}
+    tests = [f"{word} {_value(condition[key])}" for key, word in words.items() if condition.get(key) is not None]
+    if condition.get("exists") is not None:
+        tests.append("is there" if condition["exists"] else "is not there")
+    return " and ".join(tests)
+
+
+def _value(value: t.Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"`{value}`"
+
+
+def _http(check: Check, options: Options) -> Iterator[Row]:
+    codes = " or ".join(str(code) for code in options["expect_status"])
+    method = "" if options["method"] == "GET" else f" to {options['method']}"
+    asked = [f"`{options['url']}` answers {codes}{method}"]
+    asked += [f"`{entry['path']}` {_condition(entry)}" for entry in options["json"] if _is_critical(entry)]
+    asked += [f"the body matches `{options['body_regex']}`"] if options["body_regex"] else []
+    asked += [f"the header `{name}` is there" for name in options["headers_present"]]
+    yield check.id, ", ".join(asked) + _tries(check), *_milder(options["json"])
+    if options["tls_expiry"]:
+        limits = options["tls_expiry"]
+        yield (
+            f"{check.id}.tls_expiry",
+            "days that the certificate is still good",
+            *_limits(limits["warning_days"], limits["critical_days"], " days", "below"),
+        )
+
+
+def _is_critical(entry: Options) -> bool:
+    return bool(entry.get("severity", "critical") == "critical")
+
+
+def _milder(conditions: Sequence[Options]) -> tuple[str, str]:
+    mild = [f"unless `{entry['path']}` {_condition(entry)}" for entry in conditions if not _is_critical(entry)]
+    return ", ".join(mild) or NEVER, OTHERWISE
+
+
+def _tries(check: Check) -> str:
+    return f" ({check.attempts} tries, {check.interval:g} s apart)" if check.attempts > 1 else ""
+
+
+def _tcp(check: Check, _options: Options) -> Iterator[Row]:
+    yield check.id, f"{KINDS[check.kind].place(check)} accepts connections{_tries(check)}", NEVER, OTHERWISE
+
+
+def _unit(check: Check, options: Options) -> Iterator[Row]:
+    yield check.id, f"`{options['unit']}` is {' or '.join(options['expect'])}", NEVER, OTHERWISE
+    if options["max_restarts"] is not None:
+        yield f"{check.id}.restarts", "restarts by systemd", f"above {options['max_restarts']}", NEVER
+
+
+def _filesystem(check: Check, options: Options) -> Iterator[Row]:
+    limits = _limits(options["warning"], options["critical"], " %")
+    inodes = options["inodes"] or {}
+    own = _limits(inodes.get("warning"), inodes.get("critical"), " %")
+    for path in options["paths"]:
+        place = "every local file system" if path == "all" else f"`{path}`"
+        left_out = [entry for entry in options["exclude"] if path == "all"]
+        without = f" without {', '.join(f'`{entry}`' for entry in left_out)}" if left_out else ""
+        name = "filesystem:*" if path == "all" else f"filesystem:{path}"
+        if options["inodes"]:
+            yield name, f"space in use of {place}{without}", *limits
+            yield f"{name}.inodes", f"inodes in use of {place}{without}", *own
+        else:
+            yield name, f"space and inodes in use of {place}{without}", *limits
+
+
+def _memory(check: Check, options: Options) -> Iterator[Row]:
+    what = "memory and swap" if options["include_swap"] else "memory"
+    yield check.id, f"{what} in use", *_limits(options["warning"], options["critical"], " %")
+
+
+def _load(check: Check, options: Options) -> Iterator[Row]:
+    yield check.id, "runnable processes per core over 5 min", *_limits(options["warning"], options["critical"], "")
+
+
+def _postgresql(check: Check, options: Options) -> Iterator[Row]:
+    expect = options["expect"]
+    answer = f"the answer {_condition(expect)}" if expect else "there is an answer"
+    question = f"`{options['query']}` on database `{options['database']}`: {answer}"
+    yield check.id, question, *(_severity(expect) if expect else (NEVER, OTHERWISE))
+
+
+def _redis(check: Check, options: Options) -> Iterator[Row]:
+    yield check.id, f"Redis at {KINDS[check.kind].place(check)} answers{_tries(check)}", NEVER, OTHERWISE
+    for entry in options["info"]:
+        name, asked = f"{check.id}.{entry['field']}", f"`{entry['field']}` of INFO"
+        if entry["equals"] is not None:
+            yield name, f"{asked} is `{entry['equals']}`", NEVER, OTHERWISE
+        else:
+            yield name, asked, *_limits(entry["warning"], entry["critical"], "", entry["worse"])
+
+
+def _celery(check: Check, options: Options) -> Iterator[Row]:
+    yield check.id, f"workers that answer: at least {options['min_workers']}", NEVER, OTHERWISE
+    for queue in options["queues"]:
+        asked = f"tasks that wait in queue `{queue['name']}`"
+        yield f"{check.id}.queue_{queue['name']}", asked, *_limits(queue["warning"], queue["critical"], "")
+
+
+_KINDS: t.Final[Mapping[str, Callable[[Check, Options], Iterator[Row]]]] = {
+    "celery": _celery,
+    "filesystem": _filesystem,
+    "http": _http,
+    "load": _load,
+    "memory": _memory,
+    "postgresql": _postgresql,
+    "redis": _redis,
+    "tcp": _tcp,
+    "unit": _unit,
+}
