@@ -33,6 +33,8 @@ LINTERS: t.Final = {
     "yamllint": ["yamllint", "--strict", "."],
     "ansible-lint": ["ansible-lint"],
 }
+#: pytest processes at a time: most tests wait for processes that they start.
+WORKERS: t.Final = "2"
 #: Seconds for one linter or one pytest process; the contract tests start about fifty playbooks.
 TIMEOUT: t.Final = 2400.0
 
@@ -87,7 +89,7 @@ def fleet() -> Count:
         print(f"  FAILED demo: {error}", flush=True)
         total = Count(failed=1)
     folders = _folders("fleet")
-    return total + _pytest("fleet", folders) if folders else total
+    return total + _pytest("fleet", folders, workers="0") if folders else total
 
 
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
@@ -139,14 +141,14 @@ def _one(name: str, argv: list[str]) -> Count:
     return Count(passed=int(good), failed=int(not good))
 
 
-def _pytest(name: str, folders: list[str]) -> Count:
+def _pytest(name: str, folders: list[str], workers: str = WORKERS) -> Count:
     """Run pytest on folders of tests/ and return what its report counts."""
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *folders]
+    argv = [sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *folders]
     outcome = run_logged(name, argv, timeout=TIMEOUT)
     count = read_junit(report)
     if outcome.code and not count.failed:

@@ -35,7 +35,8 @@ class Run:
 
     def __post_init__(self) -> None:
         runs = self.store / "runs"
-        self.folder = max(runs.iterdir(), key=lambda run: run.name) if runs.is_dir() else Path("no-run")
+        made = [run for run in runs.iterdir() if not run.is_symlink()] if runs.is_dir() else []
+        self.folder = max(made, key=lambda run: run.name, default=Path("no-run"))
 
     @property
     def record(self) -> dict[str, Any]:
