@@ -10,7 +10,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, engine, images, inventory
+from . import access, containers, defects, engine, images, inventory
 from .errors import DemoError
 from .files import locked, write_atomically
 from .fleet import DEFAULT, PROJECT, Fleet, Image, load, select
@@ -44,6 +44,7 @@ def up(arguments: argparse.Namespace) -> int:
     name = images.ensure(definition.image, suite, progress.say)
     progress.phase(f"image {name}")
     with locked(arguments.state / f".{fleet.name}.lock"):
+        containers.retire(fleet, definition.hosts, progress.say)
         ports = _start(fleet, name, progress)
         if not fleet.fixed_ports:
             inventory.link_profiles(fleet)
@@ -122,6 +123,45 @@ def _option(fleet: Fleet) -> str:
     return "" if fleet.name == DEFAULT else f" --fleet {fleet.name}"
 
 
+def plant(arguments: argparse.Namespace) -> int:
+    """Plant faults for the maintenance to find; 'all', 'none' takes them back, no name lists them."""
+    engine.require()
+    definition, progress = load(), Progress()
+    fleet = select(definition, arguments.fleet, [], arguments.state)
+    catalogue = defects.load(definition.hosts)
+    wanted: list[str] = arguments.names
+    if not wanted:
+        return _list_defects(catalogue, defects.planted(fleet))
+    if defects.NONE in wanted:
+        if wanted != [defects.NONE]:
+            raise DemoError("'none' takes back whatever is planted and stands alone")
+        gone = defects.plant(fleet, list(catalogue.defects.values()), undo=True)
+        for host in fleet.hosts:
+            containers.wait_healthy(fleet, host, True, progress.say)
+        progress.phase(f"took back {', '.join(gone) or 'nothing, none was planted'}")
+        return 0
+    chosen = defects.choose(catalogue, wanted)
+    done = defects.plant(fleet, chosen)
+    for defect in chosen:
+        state = "planted" if defect.name in done else "was planted"
+        progress.say(f"{state:<12} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
+    rounds = {defect.round for defect in chosen}
+    if len(rounds) > 1:
+        progress.say(f"Some hide others: a round shows them one by one ({', '.join(catalogue.rounds)}).")
+    return 0
+
+
+def _list_defects(catalogue: defects.Catalogue, planted: dict[str, list[str]]) -> int:
+    for name, meaning in catalogue.rounds.items():
+        print(f"{name}: {meaning}")
+        for defect in catalogue.defects.values():
+            if defect.round == name:
+                mark = "*" if defect.name in planted.get(defect.host, ()) else " "
+                print(f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
+    print(f"to come: {', '.join(catalogue.pending)}")
+    return 0
+
+
 def build_image(arguments: argparse.Namespace) -> int:
     """Build the image if it is missing or its inputs have changed."""
     engine.require()
@@ -163,12 +203,15 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
         ("up", up, [common, some, suite]),
         ("down", down, [common]),
         ("status", status, [common, some]),
+        ("plant", plant, [common]),
         ("image", build_image, [suite]),
         ("render-inventory", render_inventory, [common]),
     )
     for name, function, parents in entries:
         command = commands.add_parser(name, help=(function.__doc__ or "").partition(";")[0], parents=parents)
         command.set_defaults(run=function)
+        if function is plant:
+            command.add_argument("names", nargs="*", metavar="NAME", help="of a defect or a round of them, all, none")
         if function is render_inventory:
             command.add_argument("--check", action="store_true", help="write nothing, exit code 1 when it would change")
     return parser.parse_args(argv)

@@ -211,10 +211,23 @@ def _remove(name: str) -> None:
     podman("rm", "--force", "--time", "0", "--volumes", name)
 
 
+def retire(fleet: Fleet, known: t.Container[str], say: t.Callable[[str], None]) -> None:
+    """Remove hosts of the fleet that the definition no longer has: they may hold ports that others are given now."""
+    for name in _names(fleet):
+        if name.removeprefix(fleet.container("")) not in known:
+            say(f"{name}: no longer in demo/fleet.yml, removing it")
+            _remove(name)
+
+
+def _names(fleet: Fleet) -> list[str]:
+    """Return the containers of the fleet, whether they run or not."""
+    label = f"label={LABEL_FLEET}={fleet.name}"
+    return podman("ps", "--all", "--filter", label, "--format", "{{.Names}}").stdout.split()
+
+
 def take_down(fleet: Fleet) -> list[str]:
     """Remove containers, network and folder of the fleet; return the names of the containers that there were."""
-    listing = podman("ps", "--all", "--filter", f"label={LABEL_FLEET}={fleet.name}", "--format", "{{.Names}}").stdout
-    names = listing.split()
+    names = _names(fleet)
     together(_remove, names)
     if podman("network", "exists", fleet.network, check=False).returncode == 0:
         podman("network", "rm", fleet.network)

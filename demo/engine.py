@@ -58,13 +58,15 @@ def settings(runtime_name: str, files: int, processes: int) -> str:
     )
 
 
-def podman(*arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+def podman(
+    *arguments: str, timeout: float = 120, check: bool = True, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run podman; raises DemoError with its last words when it fails or does not come back in ``timeout`` seconds."""
     try:
         result = subprocess.run(  # noqa: S603 - argv list, arguments checked against fleet.yml
             ["podman", *arguments],  # noqa: S607
             env={**os.environ, "CONTAINERS_CONF": str(SETTINGS)},
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             errors="replace",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import time
@@ -89,6 +90,16 @@ def system_routes(system: str, engine: sa.engine.Engine | None) -> dict[str, Han
     return routes.get(system, {})
 
 
+def slow_down(seconds: float) -> t.Callable[..., t.Awaitable[t.Any]]:
+    """Return a middleware that lets every answer wait."""
+
+    async def wait(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
+        await asyncio.sleep(seconds)
+        return await call_next(request)
+
+    return wait
+
+
 async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
     """Write one line per request, except for probes."""
     if PROBE_HEADER in request.headers:
@@ -115,6 +126,8 @@ def make_app(config: settings.Settings) -> t.Any:
     """Return the ASGI application of the system."""
     engine = health.make_engine(config)
     app = fastapi.FastAPI(title=config.system, version=settings.VERSION, docs_url=None, redoc_url=None)
+    if config.delay:
+        app.middleware("http")(slow_down(config.delay))
     app.middleware("http")(log_request)
     routes = health_routes(health_checks(config, engine)) | system_routes(config.system, engine)
     for path, handler in routes.items():

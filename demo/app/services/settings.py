@@ -21,6 +21,7 @@ class Settings(t.NamedTuple):
     redis_url: str  # the cache
     broker_url: str  # the task queue
     log_file: str  # empty: standard output, so the journal
+    delay: float  # seconds that each answer takes longer, to show what a slow service looks like
 
 
 def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
@@ -35,8 +36,9 @@ def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
             redis_url=environ.get("REDIS_URL", ""),
             broker_url=environ.get("CELERY_BROKER_URL", ""),
             log_file=environ.get("LOG_FILE", ""),
+            delay=float(environ.get("RESPONSE_DELAY", "0")),
         )
     except KeyError as error:
         raise SystemExit(f"variable {error} is not set: start this process by its unit, which reads the file") from None
     except ValueError as error:
-        raise SystemExit(f"variable PORT is not a number: {error}") from None
+        raise SystemExit(f"variable PORT or RESPONSE_DELAY is not a number: {error}") from None

@@ -148,8 +148,18 @@ def test_a_host_that_was_just_started_must_get_healthy(small: fleet.Fleet, monke
     host = next(host for host in small.hosts if host.name == "fairedge-1")
     with health_endpoint("degraded") as port:
         monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
-        with pytest.raises(DemoError, match=r"fairedge/health is not healthy .*degraded.*\n.*x.service"):
+        with pytest.raises(DemoError, match=r"fairedge-1/health is not healthy .*degraded.*\n.*x.service"):
             containers.wait_healthy(small, host, True, print)
+
+
+def test_hosts_that_the_definition_no_longer_has_are_removed(
+    small: fleet.Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+    monkeypatch.setattr(containers, "_names", lambda _: ["upkeep-mol-x-fairedge", "upkeep-mol-x-fairedge-1"])
+    monkeypatch.setattr(containers, "_remove", removed.append)
+    containers.retire(small, fleet.load().hosts, print)
+    assert removed == ["upkeep-mol-x-fairedge"]
 
 
 def test_every_item_is_tried_before_the_first_error_is_raised() -> None:

@@ -1,0 +1,160 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The faults of defects.yml as checked, typed values, and planting them on the hosts of a running fleet."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from . import containers
+from .engine import podman
+from .errors import DemoError
+from .fleet import PROJECT, Fleet, Host
+
+DEFINITION: t.Final = PROJECT / "demo" / "defects.yml"
+INSIDE: t.Final = PROJECT / "demo" / "inside.py"
+ALL: t.Final = "all"
+NONE: t.Final = "none"
+SECONDS: t.Final = 600  # for all steps on one host
+
+Step = dict[str, t.Any]
+_STEPS: t.Final = {"run": list, "sql": dict, "file": dict}
+
+
+class Finding(t.NamedTuple):
+    """The finding that must report a fault."""
+
+    host: str
+    area: str
+    check: str
+    status: str
+
+
+class Defect(t.NamedTuple):
+    """One fault; ``plant`` and ``undo`` are steps that demo/inside.py carries out on ``host``."""
+
+    name: str
+    system: str
+    host: str
+    round: str
+    plant: tuple[Step, ...]
+    undo: tuple[Step, ...]
+    finding: Finding
+    mended: bool
+
+
+class Catalogue(t.NamedTuple):
+    """The whole of defects.yml; ``pending`` maps the name of a fault to come to the area that is to report it."""
+
+    rounds: dict[str, str]
+    defects: dict[str, Defect]
+    pending: dict[str, str]
+
+
+def load(hosts: t.Mapping[str, Host], path: Path = DEFINITION) -> Catalogue:
+    """Return the checked catalogue; raises DemoError that names the entry which does not fit the fleet's hosts."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rounds: dict[str, str] = data["rounds"]
+    defects = {name: _defect(name, entry, rounds, hosts) for name, entry in data["defects"].items()}
+    taken = sorted({ALL, NONE, *rounds, *defects} & set(data["pending"]) | {ALL, NONE, *rounds} & set(defects))
+    if taken:
+        raise DemoError(f"defects.yml: {taken[0]!r} names two things")
+    return Catalogue(rounds, defects, data["pending"])
+
+
+def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]) -> Defect:
+    wrong = set(entry) ^ (set(Defect._fields) - {"name"})
+    if wrong:
+        raise DemoError(f"defects.yml: {name} has unknown or lacks keys: {', '.join(sorted(wrong))}")
+    host = hosts.get(entry["host"])
+    if host is None or host.system != entry["system"] or entry["finding"]["host"] not in hosts:
+        raise DemoError(
+            f"defects.yml: {name} names a host that demo/fleet.yml does not have in system {entry['system']}"
+        )
+    if entry["round"] not in rounds:
+        raise DemoError(f"defects.yml: {name} is of round {entry['round']!r}; known: {', '.join(rounds)}")
+    for step in (*entry["plant"], *entry["undo"]):
+        if len(step) != 1 or not all(isinstance(what, _STEPS.get(kind, ())) for kind, what in step.items()):
+            raise DemoError(f"defects.yml: {name} has a step that is none of {', '.join(_STEPS)}: {step}")
+    return Defect(
+        name=name,
+        **{key: entry[key] for key in ("system", "host", "round", "mended")},
+        plant=tuple(entry["plant"]),
+        undo=tuple(entry["undo"]),
+        finding=Finding(**entry["finding"]),
+    )
+
+
+def choose(catalogue: Catalogue, wanted: t.Iterable[str]) -> list[Defect]:
+    """Return the faults by their names or those of rounds, in the order of the file.
+
+    Raises DemoError with near names for an unknown one.
+    """
+    names: set[str] = set()
+    for word in wanted:
+        if word in catalogue.pending:
+            raise DemoError(f"{word} cannot be planted yet: nothing reports {catalogue.pending[word]} so far")
+        found = {defect.name for defect in catalogue.defects.values() if word in (ALL, defect.name, defect.round)}
+        if not found:
+            known = [*catalogue.defects, *catalogue.rounds, ALL, NONE]
+            near = _near(word, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else "the names: python -m demo plant"
+            raise DemoError(f"no defect {word!r}; {hint}")
+        names |= found
+    return [defect for name, defect in catalogue.defects.items() if name in names]
+
+
+def _near(word: str, known: t.Iterable[str]) -> list[str]:
+    """Return up to three names that are much like the word, or of which a part is."""
+    parts = {name: [name, *name.split("-")] for name in known}
+    scores = {name: max(difflib.SequenceMatcher(a=word, b=part).ratio() for part in own) for name, own in parts.items()}
+    return [name for name in sorted(scores, key=lambda name: -scores[name]) if scores[name] >= 0.7][:3]
+
+
+def planted(fleet: Fleet) -> dict[str, list[str]]:
+    """Return by running host the names of the faults that are planted there."""
+    hosts = _running(fleet)
+    answers = containers.together(lambda host: _ask(fleet, host, {}), hosts)
+    return {host: answer["planted"] for host, answer in zip(hosts, answers, strict=True)}
+
+
+def plant(fleet: Fleet, defects: t.Sequence[Defect], undo: bool = False) -> list[str]:
+    """Plant the faults, or take back those of them that are planted; return the names of those that were.
+
+    Hosts are worked on at the same time. Raises DemoError with what failed on each of them.
+    """
+    running = set(_running(fleet))
+    by_host: dict[str, dict[str, t.Sequence[Step]]] = {}
+    for defect in defects:
+        if defect.host in running:
+            by_host.setdefault(defect.host, {})[defect.name] = defect.undo if undo else defect.plant
+        elif not undo:
+            raise DemoError(
+                f"{defect.name} needs the host {defect.host}, which is not running; see: python -m demo status"
+            )
+    answers = containers.together(
+        lambda host: _ask(fleet, host, {"undo": undo, "defects": by_host[host]}), list(by_host)
+    )
+    errors = [f"{host}: {answer['error']}" for host, answer in zip(by_host, answers, strict=True) if answer["error"]]
+    if errors:
+        raise DemoError("; ".join(errors))
+    done = {name for answer in answers for name in answer["done"]}
+    return [defect.name for defect in defects if defect.name in done]
+
+
+def _running(fleet: Fleet) -> list[str]:
+    found = {host.name: containers.inspect(fleet, host.name) for host in fleet.hosts}
+    return [name for name, container in found.items() if container and container.running]
+
+
+def _ask(fleet: Fleet, host: str, request: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Have demo/inside.py answer one request on a host; privileged, since a full disk needs a mount."""
+    argv = ("exec", "--interactive", "--privileged", fleet.container(host), "/usr/bin/python3", "-c")
+    source = INSIDE.read_text(encoding="utf-8")
+    answer: dict[str, t.Any] = json.loads(podman(*argv, source, stdin=json.dumps(request), timeout=SECONDS).stdout)
+    return answer

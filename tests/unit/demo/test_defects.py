@@ -1,0 +1,134 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The catalogue of faults: what fits, how names are found, and how steps are carried out and taken back."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo import __main__ as cli
+from demo import defects, fleet, inside
+from demo.errors import DemoError
+
+HOSTS = fleet.load().hosts
+RAW: dict[str, t.Any] = yaml.safe_load(defects.DEFINITION.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> defects.Catalogue:
+    return defects.load(HOSTS)
+
+
+def test_the_shipped_catalogue_fits_and_can_all_be_taken_back(catalogue: defects.Catalogue) -> None:
+    assert len(catalogue.defects) >= 25
+    assert all(defect.plant and defect.undo for defect in catalogue.defects.values())
+    assert len({defect.finding for defect in catalogue.defects.values()}) == len(catalogue.defects), "one finding each"
+
+
+def test_findings_that_a_planted_fault_hides_are_in_another_round(catalogue: defects.Catalogue) -> None:
+    order = list(catalogue.rounds)
+    rounds = [order.index(defect.round) for defect in catalogue.defects.values()]
+    assert rounds == sorted(rounds), "faults are planted in the order of the file, the milder rounds first"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"hots": "fairedge-1"}, "hots"),
+        ({"host": "nowhere"}, "host"),
+        ({"system": "hyperopt"}, "system hyperopt"),
+        ({"round": "tomorrow"}, "tomorrow"),
+        ({"undo": [{"shell": "rm"}]}, "shell"),
+        ({"plant": [{"run": "reboot"}]}, "reboot"),
+    ],
+)
+def test_an_entry_that_does_not_fit_is_named(tmp_path: Path, changes: dict[str, t.Any], named: str) -> None:
+    data = copy.deepcopy(RAW)
+    data["defects"]["nginx-stopped"].update(changes)
+    path = tmp_path / "defects.yml"
+    path.write_text(yaml.safe_dump(data))
+    with pytest.raises(DemoError, match=f"nginx-stopped.*{named}"):
+        defects.load(HOSTS, path)
+
+
+def test_a_name_means_one_thing(tmp_path: Path) -> None:
+    path = tmp_path / "defects.yml"
+    path.write_text(yaml.safe_dump({**RAW, "pending": {"nginx-stopped": "backup"}}))
+    with pytest.raises(DemoError, match="'nginx-stopped' names two things"):
+        defects.load(HOSTS, path)
+
+
+def test_names_rounds_and_all_come_in_the_order_of_the_file(catalogue: defects.Catalogue) -> None:
+    names = [defect.name for defect in defects.choose(catalogue, ["postgresql-stopped", "dead-tuples", "dead-tuples"])]
+    assert names == ["dead-tuples", "postgresql-stopped"]
+    assert {defect.round for defect in defects.choose(catalogue, ["wrong"])} == {"wrong"}
+    assert len(defects.choose(catalogue, ["all"])) == len(catalogue.defects)
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("ngix", "no defect 'ngix'; did you mean nginx-wrong-upstream or nginx-stopped?"),
+        ("redis-stoped", "did you mean redis-stopped"),
+        ("quux", "the names: python -m demo plant"),
+        ("log-not-json", "nothing reports log_review so far"),
+    ],
+)
+def test_an_unknown_name_is_one_line_with_near_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str, words: str
+) -> None:
+    monkeypatch.setattr("demo.engine.require", lambda: None)
+    assert cli.main(["plant", word]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_none_stands_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("demo.engine.require", lambda: None)
+    assert cli.main(["plant", "none", "nginx-stopped"]) == 2
+    assert "stands alone" in capsys.readouterr().err
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for a host's file system."""
+    monkeypatch.setattr(inside, "MEMORY", tmp_path / "lib" / "planted.json")
+    monkeypatch.setattr("shutil.chown", lambda *_: None)
+    return tmp_path
+
+
+def ask(undo: bool, **named: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    return inside.answer({"undo": undo, "defects": named})
+
+
+def test_planting_twice_does_it_once_and_taking_back_is_in_reverse(host: Path) -> None:
+    log = host / "log"
+
+    def write(word: str) -> list[dict[str, t.Any]]:
+        return [{"run": ["/bin/sh", "-c", f"echo {word} >> {log}"]}]
+
+    assert ask(False, a=write("a"), b=write("b")) == {"done": ["a", "b"], "error": ""}
+    assert ask(False, a=write("a")) == {"done": [], "error": ""}
+    assert inside.answer({}) == {"planted": ["a", "b"]}
+    assert ask(True, a=write("-a"), b=write("-b"), c=write("-c"))["done"] == ["b", "a"]
+    assert log.read_text().split() == ["a", "b", "-b", "-a"]
+    assert inside.answer({}) == {"planted": []}
+
+
+def test_a_step_that_fails_is_named_with_its_words(host: Path) -> None:
+    file = {"file": {"path": str(host / "etc" / "x"), "text": "x\n", "mode": "0600"}}
+    failing = {"run": ["/bin/sh", "-c", "echo no room; exit 3"]}
+    assert ask(False, whole=[file], half=[file, failing], none=[failing]) == {
+        "done": ["whole"],
+        "error": "half: /bin/sh -c echo no room; exit 3: no room",
+    }
+    assert (host / "etc" / "x").stat().st_mode & 0o777 == 0o600
+    assert inside.answer({}) == {"planted": ["whole", "half"]}, "what was begun can be taken back"
+    assert ask(False, gone=[{"run": ["/no/such/program"]}])["error"].startswith("gone: ")
+    assert "gone" not in inside.answer({})["planted"]
