@@ -39,24 +39,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "systems_group": {"type": "str", "default": "systems"},
             }
         )
-        verdict = self._judge(args, task_vars)
+        log = _event_log()
+        verdict = self._judge(log, args, task_vars)
+        _write(log, verdict)
         messages = verdict.messages()
         return {
             **result,
             "changed": False,
             "failed": verdict.outcome != "ok",
             "msg": "\n".join(messages) or "Nothing speaks against this run.",
-            "upkeep_recorded": verdict.own_findings,
-            "upkeep_verdict": verdict.event(),
         }
 
-    def _judge(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Verdict:
-        run_facts.require_run_id()
-        log = events.current_log()
-        if log is None or not log.exists():
-            raise AnsibleActionFail(
-                f"this run has no event log ({log}), so nothing can be judged: is the store writable?"
-            )
+    def _judge(self, log: Path, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Verdict:
         logged = events.read(log)
         try:
             entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
@@ -86,3 +80,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             *coverage.host_findings(coverage.missing_hosts(logged), system_of),
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
+
+
+def _event_log() -> Path:
+    run_facts.require_run_id()
+    log = events.current_log()
+    if log is None or not log.exists():
+        raise AnsibleActionFail(f"this run has no event log ({log}), so it cannot be judged: is the store writable?")
+    return log
+
+
+def _write(log: Path, verdict: Verdict) -> None:
+    """Log the verdict here and not in the callback: what a failing task returns is shown to people in full."""
+    for finding in verdict.own_findings:
+        events.append(log, "finding", play="Verdict", finding=finding)
+    events.append(log, "verdict", **verdict.event())

@@ -41,8 +41,4 @@ msg:
   description: Everything that speaks against the run, one sentence a line.
   type: str
   returned: always
-upkeep_verdict:
-  description: The verdict as it is written to the event log.
-  type: dict
-  returned: always
 """

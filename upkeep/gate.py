@@ -61,8 +61,10 @@ def _host_reasons(
         return [f"{host} failed or did not answer earlier in this run"]
     if not findings:
         return [f"{host} was not looked at in this run"]
-    held = [f for f in findings if f["status"] in HOLDING and matches(f["check"], patterns)]
-    return [f"{host}: {f['check']} is {f['status']}: {f['message']}" for f in held]
+    held = [
+        f"{f['check']} ({f['status']})" for f in findings if f["status"] in HOLDING and matches(f["check"], patterns)
+    ]
+    return [f"{host} has {', '.join(held)}"] if held else []
 
 
 def _missing_checks(findings: t.Mapping[str, t.Sequence[Finding]], required: t.Sequence[str]) -> list[str]:

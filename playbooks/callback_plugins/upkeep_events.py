@@ -148,8 +148,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._write("task", play=self._play, seconds=round(seconds, 3), **describe(result, status))
         for finding in outcome.get("upkeep_recorded", []):
             self._write("finding", play=self._play, finding=finding)
-        if "upkeep_verdict" in outcome:
-            self._write("verdict", **outcome["upkeep_verdict"])
 
     def _write(self, event: str, **fields: t.Any) -> None:
         if self._log is None:

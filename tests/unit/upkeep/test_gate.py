@@ -37,7 +37,7 @@ def test_all_well_clears() -> None:
 @pytest.mark.parametrize("status", ["critical", "unknown"])
 def test_one_bad_host_holds_the_system(status: str) -> None:
     reasons = ask(findings={"h1": [seen("h1")], "h2": [seen("h2", status=status)]})
-    assert reasons == [f"h2: unit:app is {status}: m"]
+    assert reasons == [f"h2 has unit:app ({status})"]
 
 
 @pytest.mark.parametrize("status", ["ok", "info", "warning"])
