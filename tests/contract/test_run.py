@@ -97,11 +97,17 @@ def test_skipping_the_gate_changes_nothing(controller: Controller) -> None:
     assert run.record["outcome"] == "incomplete"
 
 
+def test_a_limited_run_is_judged_too(controller: Controller) -> None:
+    run = controller.play("maintain.yml", "--limit", "beta", seen={"b1": "critical"})
+    assert run.code == 2, run.output
+    assert run.record["outcome"] == "findings"
+
+
 def test_limit_to_part_of_a_system_holds_back_until_allowed(controller: Controller) -> None:
-    held = controller.play("maintain.yml", "--limit", "a1,localhost")
+    held = controller.play("maintain.yml", "--limit", "a1")
     assert held.code == 2
     assert controller.written() == set()
-    allowed = controller.play("maintain.yml", "--limit", "a1,localhost", gate_allow_unseen=True)
+    allowed = controller.play("maintain.yml", "--limit", "a1", gate_allow_unseen=True)
     assert allowed.code == 0, allowed.output
     assert controller.written() == {"a1"}
 
