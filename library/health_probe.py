@@ -36,7 +36,7 @@ options:
       timeout:
         description: Limit for one attempt, from start to verdict, in seconds.
         type: float
-        default: 5.0
+        default: 10.0
       attempts:
         description: How often to try before the check counts as C(critical) or C(unknown).
         type: int

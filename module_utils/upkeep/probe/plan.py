@@ -17,7 +17,7 @@ from .model import Check, CheckError
 COMMON: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "name": {"type": "str", "required": True},
     "kind": {"type": "str", "required": True, "choices": sorted(KINDS)},
-    "timeout": {"type": "float", "default": 5.0},
+    "timeout": {"type": "float", "default": 10.0},
     "attempts": {"type": "int", "default": 1},
     "interval": {"type": "float", "default": 1.0},
     "depends_on": {"type": "list", "elements": "str", "default": []},
