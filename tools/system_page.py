@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
@@ -195,13 +196,28 @@ def _lists(figures: Figures) -> Iterator[str]:
     for name, value in figures.items():
         if name in _SHOWN or not (isinstance(value, list) and value and isinstance(value[0], dict)):
             continue
-        rows = [[_plain(entry.get("name", "")), _rest(entry), _ids(entry.get("requirements", ()))] for entry in value]
+        rows = [[f"`{_name(entry)}`", _rest(entry), _ids(_requirements(entry))] for entry in value]
         yield _section(_title(name), "", ["name", "figures", "asked for by"], rows)
 
 
+def _name(entry: Entry) -> str:
+    return str(entry.get("name") or entry.get("path", NONE))
+
+
 def _rest(entry: Entry) -> str:
-    left = {key: value for key, value in entry.items() if key not in ("name", "requirements")}
-    return ", ".join(f"{_plain_key(key)}: {_plain(value)}" for key, value in left.items())
+    """Return the figures of an entry without its name and ids, those below a key in brackets."""
+    left = {key: value for key, value in entry.items() if key != "requirements" and value != _name(entry)}
+    words = [
+        f"{_plain_key(k)} ({_rest(v)})" if isinstance(v, dict) else f"{_plain_key(k)} {_plain(v)}"
+        for k, v in left.items()
+    ]
+    return ", ".join(words) or NONE
+
+
+def _requirements(entry: Entry) -> list[str]:
+    """Return the ids of an entry and of everything below it, each once."""
+    inner = [_requirements(value) for value in entry.values() if isinstance(value, dict)]
+    return list(dict.fromkeys(itertools.chain(entry.get("requirements", ()), *inner)))
 
 
 def _tables(heading: str, about: str, figures: Figures, names: Iterable[str]) -> str:
@@ -234,8 +250,6 @@ def _figure(entry: Entry) -> str:
 def _plain(value: t.Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{_plain_key(key)} {_plain(inner)}" for key, inner in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)

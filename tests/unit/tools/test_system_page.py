@@ -28,7 +28,8 @@ system_log_files:
   - {name: api, paths: [/var/log/a.log], cadence: weekly, keep_days: 30, compress_after_days: 0}
 system_databases:
   - {name: shop, vacuum: {dead_tuple_percent: 5}, connections: {warning_percent: 70, requirements: [R-shop-02]}}
-system_models: [{name: prices, path: /opt/shop/prices.pkl, requirements: [R-shop-03]}]
+system_models: [{name: prices, path: p.pkl, limits: {r2: 0.9, requirements: [R-shop-06]}, requirements: [R-shop-03]}]
+system_folders: [{path: /opt/shop/results}]
 system_schedule: {weekly: {value: Monday, requirements: [R-shop-04]}}
 system_limits: {errors: {levels: {warning: 10, critical: 50}, unit: in 1 h, note: by name, requirements: [R-shop-05]}}
 """
@@ -78,7 +79,8 @@ def test_figures_are_shown_with_limits_and_ids(project: Path) -> None:
     assert "| `shop` | connections | warning above 70 % | R-shop-02 |" in page
     assert "above 5 % dead rows and 1000 of them" in page
     assert "| path | `/opt/shop` | directory of `shop:shop` mode 0750 |" in page
-    assert "| prices | path: `/opt/shop/prices.pkl` | R-shop-03 |" in section(page, "Models")
+    assert "| `prices` | path p.pkl, limits (r2 0.9) | R-shop-03, -06 |" in section(page, "Models")
+    assert "| `/opt/shop/results` | - | - |" in section(page, "Folders")
 
 
 def test_what_nothing_reads_is_told_apart(project: Path) -> None:
