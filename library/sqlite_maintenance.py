@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ansible module: maintain the SQLite files of one host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sqlite_maintenance
+short_description: Check SQLite files, and vacuum, analyse and shorten the log of those that need it
+version_added: "0.1.0"
+description:
+  - Decides from the file itself what is due, does only that, and reports what it saw as findings. A second run right
+    after finds nothing due.
+  - Checks structure and references first. A damaged file is left as it is.
+  - Never fails on what it sees. A locked, damaged or missing file is a finding.
+  - When run as root, each file is worked on by a process of the user that owns it.
+options:
+  databases:
+    description: The files of this host. An aspect that is left out is not looked after.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name for people; the findings are called C(sqlite:name).
+        type: str
+        required: true
+      path:
+        description: The file. It is never created.
+        type: str
+        required: true
+      analyze:
+        description: Refresh the planner's statistics of tables whose number of rows has changed.
+        type: dict
+        suboptions:
+          changed_percent:
+            description: Due when the rows differ by more than this from those of the last time. At least 1.
+            type: float
+            default: 20
+          requirements: &requirements
+            description: Ids of the requirements that ask for this. Those of the database when none are given.
+            type: list
+            elements: str
+            default: []
+      vacuum:
+        description: Give pages that hold nothing back; in steps where the file allows it (C(auto_vacuum=incremental)).
+        type: dict
+        suboptions:
+          free_percent:
+            description: Due when more of the file's pages hold nothing. At least 1.
+            type: float
+            default: 20
+          min_free_mb:
+            description: Leave the file alone while less than this could be won, in MiB.
+            type: float
+            default: 1
+          requirements: *requirements
+      wal:
+        description: Write a write-ahead log that has grown back into the file and empty it.
+        type: dict
+        suboptions:
+          max_mb:
+            description: Due when the log is larger, in MiB.
+            type: float
+            default: 64
+          requirements: *requirements
+      requirements:
+        description: Ids of the requirements that ask for this.
+        type: list
+        elements: str
+        default: []
+  busy_timeout:
+    description: How long a statement waits for another process, in milliseconds.
+    type: int
+    default: 5000
+  max_seconds:
+    description: The whole run ends after this time; a statement that is under way is undone.
+    type: int
+    default: 3600
+attributes:
+  check_mode:
+    description: Reports exactly the actions that a run would carry out.
+    support: full
+  diff_mode:
+    description: Shows what was due and what is left of it.
+    support: full
+notes:
+  - A vacuum needs twice the size of the file free on its disk, and a moment without other writers. It may change the
+    row ids of tables without an C(INTEGER PRIMARY KEY).
+author:
+  - Upkeep contributors
+"""
+
+EXAMPLES = r"""
+- name: Maintain the file of the small edition
+  sqlite_maintenance:
+    databases:
+      - name: orders
+        path: /opt/shop/orders.db
+        analyze: {changed_percent: 20}
+        vacuum: {free_percent: 25}
+        wal: {max_mb: 64}
+  register: maintained
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or in check mode would be, in order of the plan.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    database:
+      description: Name of the database.
+      type: str
+    object:
+      description: Table, empty for the whole file.
+      type: str
+    action:
+      description: C(vacuum), C(incremental_vacuum), C(analyze) or C(checkpoint).
+      type: str
+    reason:
+      description: Why it is due.
+      type: str
+    status:
+      description: C(planned) in check mode, C(done), C(failed), C(skipped) (in the way) or C(not_started) (time up).
+      type: str
+    message:
+      description: What was in the way.
+      type: str
+findings:
+  description: Partial findings, C(sqlite:name) and its aspects.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.sqlite.maintenance import run
+from ansible.module_utils.upkeep.sqlite.settings import ARGUMENTS, SettingsError
+
+
+def main() -> None:
+    """Check the arguments, run, answer."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        result = run(module.params, module.check_mode)
+    except SettingsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
