@@ -126,6 +126,8 @@ def maintain(database: Database, limits: Limits) -> Answer:
             return _work(connection, database, path, limits)
     except sqlite3.Error as error:
         return report.refused(database, report.status_of(error), report.explain(database, error, limits.check_mode))
+    except OSError as error:
+        return report.refused(database, "unknown", f"{str(path)!r} cannot be looked at: {error}.")
 
 
 def _work(connection: sqlite3.Connection, database: Database, path: Path, limits: Limits) -> Answer:

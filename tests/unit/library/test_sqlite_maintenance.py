@@ -175,6 +175,14 @@ def test_no_action_is_begun_when_the_time_is_up(neglected: Path) -> None:
     assert verbs(t.cast(dict[str, t.Any], answer)) == [("vacuum", "not_started")]
 
 
+def test_a_disk_that_cannot_be_asked_is_unknown(call: Call, neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(maintenance, "free_space", refuse)
+    assert statuses(call(databases=[entry(neglected)])) == {"app": "unknown"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None:
     nobody = 65534
