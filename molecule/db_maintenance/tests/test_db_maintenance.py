@@ -41,7 +41,7 @@ def changed(record: Record) -> list[tuple[str, str]]:
 def test_check_mode_foretold_the_run_and_the_next_run_changed_nothing(records: t.Any) -> None:
     check, run, again = records("converge")[: AGAIN + 1]
     assert (check["check_mode"], run["check_mode"], again["check_mode"]) == (True, False, False)
-    assert [host for host, _ in changed(run)] == ["fairedge-1", "hyperopt-db"]
+    assert [host for host, _ in changed(run)] == ["fairedge-1", "fairedge-1", "hyperopt-db"]
     assert changed(check) == changed(run)
     assert changed(again) == []
 
@@ -79,9 +79,9 @@ def test_what_is_only_looked_at_is_reported(runs: t.Any) -> None:
     assert "public.backtest_trades" in hyperopt["database:hyperopt.table_sizes"]["message"]
 
 
-def test_a_run_costs_one_interpreter_start_on_each_host(records: t.Any) -> None:
+def test_a_run_costs_one_interpreter_start_for_each_kind_of_database(records: t.Any) -> None:
     role = next(role for role in records("converge")[AGAIN]["roles"] if role["role"] == "db_maintenance")
-    assert role["remote_tasks_by_host"] == {"fairedge-1": 1, "hyperopt-db": 1}
+    assert role["remote_tasks_by_host"] == {"fairedge-1": 2, "hyperopt-db": 1}
 
 
 def test_a_stopped_server_is_critical_and_the_run_goes_on(host: t.Any, play: t.Any, runs: t.Any) -> None:
@@ -109,3 +109,13 @@ def test_it_can_be_taken_away(fleet_host: t.Any, play: t.Any, record: t.Any) -> 
         fleet_host("fairedge-1"), "fairedge_prod", "SELECT count(*) FROM pg_extension WHERE extname = 'pgstattuple'"
     )
     assert left == "0"
+
+
+@pytest.mark.requirement("R-student_success-71")
+def test_the_sqlite_file_was_put_right_and_still_belongs_to_its_user(runs: t.Any, host: t.Any) -> None:
+    check, run, again = (found(folder, "fairedge-1") for folder in runs("converge")[: AGAIN + 1])
+    for aspect in ("vacuum", "analyze"):
+        item = f"sqlite:mvp.{aspect}"
+        assert [seen[item]["status"] for seen in (check, run, again)] == ["info", "ok", "ok"], run[item]
+    assert run["sqlite:mvp"]["observed"] > 5 * again["sqlite:mvp"]["observed"]
+    assert host.check_output("find /opt/fairedge/data -printf '%f %u\\n' | sort") == "data fairedge\nmvp.db fairedge"
