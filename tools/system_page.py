@@ -206,7 +206,7 @@ def _name(entry: Entry) -> str:
 
 def _rest(entry: Entry) -> str:
     """Return the figures of an entry without its name and ids, those below a key in brackets."""
-    left = {key: value for key, value in entry.items() if key != "requirements" and value != _name(entry)}
+    left = {key: value for key, value in entry.items() if key not in ("name", "requirements")}
     words = [
         f"{_plain_key(k)} ({_rest(v)})" if isinstance(v, dict) else f"{_plain_key(k)} {_plain(v)}"
         for k, v in left.items()

@@ -80,7 +80,7 @@ def test_figures_are_shown_with_limits_and_ids(project: Path) -> None:
     assert "above 5 % dead rows and 1000 of them" in page
     assert "| path | `/opt/shop` | directory of `shop:shop` mode 0750 |" in page
     assert "| `prices` | path p.pkl, limits (r2 0.9) | R-shop-03, -06 |" in section(page, "Models")
-    assert "| `/opt/shop/results` | - | - |" in section(page, "Folders")
+    assert "| `/opt/shop/results` | path `/opt/shop/results` | - |" in section(page, "Folders")
 
 
 def test_what_nothing_reads_is_told_apart(project: Path) -> None:
