@@ -66,6 +66,13 @@ def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Contro
     assert controller.written() == {"b1"}
 
 
+def test_hosts_that_explain_their_silence_do_it_once(controller: Controller) -> None:
+    run = controller.play("maintain.yml", unreachable_hint="Start it first.", ansible_host="127.0.0.1", ansible_port=1)
+    assert run.code == 2
+    assert run.output.count("fatal:") == 1
+    assert "Start it first." in run.output
+
+
 def test_all_hosts_unreachable_still_leaves_a_record(controller: Controller) -> None:
     run = controller.play("maintain.yml", ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1)
     assert run.code == 4
