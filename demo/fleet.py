@@ -19,7 +19,7 @@ SSH: t.Final = 22
 
 _NAME: t.Final = re.compile(r"^[a-z][a-z0-9_-]{0,40}$")
 _HOST_KEYS: t.Final = {"system", "components", "needs", "publish", "settings", "health", "variables"}
-COMPONENTS: t.Final = {"app", "web", "postgresql", "redis", "celery"}
+COMPONENTS: t.Final = {"app", "web", "postgresql", "redis", "celery", "sqlite", "models"}
 
 
 class Health(t.NamedTuple):
@@ -30,7 +30,10 @@ class Health(t.NamedTuple):
 
 
 class Host(t.NamedTuple):
-    """One host; ``publish`` maps ports of the container to fixed ports on loopback."""
+    """One host; ``publish`` maps ports of the container to fixed ports on loopback.
+
+    ``maintained`` tells whether its system is in the group ``systems``; others only serve, such as a sink for mails.
+    """
 
     name: str
     system: str
@@ -40,6 +43,7 @@ class Host(t.NamedTuple):
     settings: dict[str, t.Any]
     health: Health | None
     variables: dict[str, t.Any]
+    maintained: bool
 
 
 class Image(t.NamedTuple):
@@ -114,13 +118,15 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
     health = Health(**entry["health"]) if "health" in entry else None
     if health and health.port not in entry["publish"]:
         raise DemoError(f"fleet.yml: host {name} must publish port {health.port}, its health is asked there")
+    settings = {**systems[entry["system"]], **entry.get("settings", {})}
     return Host(
         name=name,
         system=entry["system"],
         components=tuple(entry["components"]),
         needs=tuple(entry.get("needs", ())),
         publish=dict(entry["publish"]),
-        settings={**systems[entry["system"]], **entry.get("settings", {})},
+        maintained=settings.pop("maintained", True),
+        settings=settings,
         health=health,
         variables=dict(entry.get("variables", {})),
     )

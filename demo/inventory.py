@@ -9,7 +9,7 @@ import typing as t
 import yaml
 
 from . import access
-from .fleet import COMPONENTS, PROJECT, SSH, Fleet
+from .fleet import COMPONENTS, PROJECT, SSH, Fleet, Host
 
 HEADER: t.Final = """\
 ---
@@ -23,17 +23,16 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
 
     ``variables`` apply to every host and win over the profiles.
     """
-    systems = sorted({host.system for host in fleet.hosts})
-    members = {
-        system: {"hosts": {host.name: None for host in fleet.hosts if host.system == system}} for system in systems
-    }
+    maintained = [host for host in fleet.hosts if host.maintained]
+    others = [host for host in fleet.hosts if not host.maintained]
     components = {
-        component: {"hosts": {host.name: None for host in fleet.hosts if component in host.components}}
+        component: {"hosts": {host.name: None for host in maintained if component in host.components}}
         for component in sorted(COMPONENTS)
     }
     children = {
-        "systems": {"children": members},
+        "systems": {"children": _by_system(maintained)},
         **{name: group for name, group in components.items() if group["hosts"]},
+        **_by_system(others),
         "demo": {
             "hosts": {
                 host.name: {"ansible_port": ports[host.name], **(variables or {}), **host.variables}
@@ -44,6 +43,11 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
     }
     rendered: str = yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=100)
     return HEADER + rendered
+
+
+def _by_system(hosts: list[Host]) -> dict[str, t.Any]:
+    systems = sorted({host.system for host in hosts})
+    return {system: {"hosts": {host.name: None for host in hosts if host.system == system}} for system in systems}
 
 
 def _connection(fleet: Fleet) -> dict[str, t.Any]:

@@ -7,9 +7,11 @@ Every step may run again: a first boot that was cut short starts over and reache
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import string
 import subprocess
 import sys
@@ -53,22 +55,33 @@ def template(name: str, values: t.Mapping[str, t.Any]) -> str:
 
 
 def urls(host: Host) -> dict[str, str]:
-    """Return where the application finds its database, cache and broker."""
+    """Return where the application finds its database, cache and broker; empty where the system has none."""
     settings = host.settings
     login = f"{settings['user']}:{host.database_password}"
-    redis = f"redis://{settings['redis_host']}:6379"
+    redis = f"redis://{settings['redis_host']}:6379" if "redis_host" in settings else ""
+    database = f"postgresql+psycopg2://{login}@{settings.get('database_host')}:5432/{settings.get('database')}"
     return {
-        "database_url": f"postgresql+psycopg2://{login}@{settings['database_host']}:5432/{settings['database']}",
-        "redis_url": f"{redis}/1",
+        "database_url": database if "database" in settings else "",
+        "redis_url": f"{redis}/1" if redis else "",
         "broker_url": f"{redis}/0" if "celery" in host.components else "",
     }
+
+
+def values(host: Host) -> dict[str, t.Any]:
+    """Return what templates are filled with, but for ``log_file``."""
+    return {"system": host.system, "log_format": "json", **host.settings, **urls(host)}
 
 
 def units(host: Host) -> dict[str, tuple[str, str]]:
     """Return unit name -> (template, name of its log file) for the parts of this host that are ours."""
     wanted: dict[str, tuple[str, str]] = {}
+    settings = host.settings
     if "app" in host.components:
-        wanted[f"{host.system}-api.service"] = ("api.service", "api.log")
+        unit, source = settings.get("unit", f"{host.system}-api"), settings.get("template", "api.service")
+        wanted[f"{unit}.service"] = (source, settings.get("log_file", "api.log"))
+    if "scraper" in settings:
+        for kind in ("service", "timer"):
+            wanted[f"{settings['scraper']}.{kind}"] = (f"scraper.{kind}", "scraper.log")
     if "celery" in host.components:
         wanted[f"{host.system}-celery-worker.service"] = ("celery-worker.service", "celery.log")
         wanted[f"{host.system}-celery-beat.service"] = ("celery-beat.service", "celery.log")
@@ -115,7 +128,14 @@ def set_up_postgresql(host: Host) -> list[str]:
     (folder,) = Path("/etc/postgresql").glob("*/main")
     user, database = host.settings["user"], host.settings["database"]
     listen = "localhost" if "app" in host.components else "*"
-    settings = f"listen_addresses = '{listen}'\nshared_buffers = '32MB'\nmax_connections = 50\n"
+    # Freshly filled tables call autovacuum in the first minutes, which then holds the locks that maintenance wants.
+    lines = (
+        f"listen_addresses = '{listen}'",
+        "shared_buffers = '32MB'",
+        "max_connections = 50",
+        "autovacuum_naptime = '1h'",
+    )
+    settings = "".join(f"{line}\n" for line in lines)
     write(folder / "conf.d" / "demo.conf", settings, 0o644, "postgres", "postgres")
     rule = f"host {database} {user} samenet scram-sha-256\n"
     access = folder / "pg_hba.conf"
@@ -141,22 +161,49 @@ def set_up_redis(host: Host) -> list[str]:
     return ["redis-server.service"]
 
 
+def set_up_files(host: Host) -> list[str]:
+    """Give the home what the application finds there: files, folders, models, SQLite; no units come of it."""
+    user, home = host.settings["user"], Path(host.settings["home"])
+    if (SHARE / "home" / host.system).is_dir():
+        shutil.copytree(SHARE / "home" / host.system, home, dirs_exist_ok=True)
+    if "models" in host.components:
+        shutil.copytree(SHARE / "models" / host.system, home / host.settings["models"], dirs_exist_ok=True)
+    for folder in host.settings.get("folders", ()):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    if "sqlite" in host.components:
+        set_up_sqlite(home / host.settings["sqlite"])
+    for path in (home, *home.rglob("*")):
+        shutil.chown(path, user, user)
+    return []
+
+
+def set_up_sqlite(path: Path) -> None:
+    """Make the database in WAL mode with a history of uploads; what an aborted boot left is replaced."""
+    path.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript((SHARE / "sql" / "mvp_data.sql").read_text(encoding="utf-8"))
+
+
 def set_up_application(host: Host) -> list[str]:
     """Install code, environment file, log folder and units; return the units."""
     user, home = host.settings["user"], Path(host.settings["home"])
     shutil.copytree(SHARE / "app", home / "app", dirs_exist_ok=True)
-    values = {"system": host.system, **host.settings, **urls(host)}
-    write(home / ".env.production", template("env.production", values), 0o640, "root", user)
+    write(home / ".env.production", template("env.production", values(host)), 0o640, "root", user)
     logs = host.settings.get("log_dir", "")
     if logs:
         Path(logs).mkdir(mode=0o750, parents=True, exist_ok=True)
         shutil.chown(logs, user, user)
     wanted = units(host)
     for name, (source, log) in wanted.items():
-        text = template(source, {**values, "log_file": f"{logs}/{log}" if logs else ""})
+        text = template(source, {**values(host), "log_file": f"{logs}/{log}" if logs else ""})
         write(Path("/etc/systemd/system") / name, text)
     run("systemctl", "daemon-reload")
-    return list(wanted)
+    # What only a timer starts is run once here, so that a fresh host has something to show.
+    timed = [name.removesuffix(".timer") + ".service" for name in wanted if name.endswith(".timer")]
+    if timed:
+        run("systemctl", "start", *timed)
+    return [name for name in wanted if name not in timed]
 
 
 def set_up_web(host: Host) -> list[str]:
@@ -171,6 +218,7 @@ def set_up_web(host: Host) -> list[str]:
 STEPS: t.Final[dict[str, t.Callable[[Host], list[str]]]] = {
     "postgresql": set_up_postgresql,
     "redis": set_up_redis,
+    "files": set_up_files,
     "app": set_up_application,
     "web": set_up_web,
 }
@@ -181,7 +229,8 @@ def main() -> int:
     host = Host(**json.loads(DESCRIPTION.read_text(encoding="utf-8")))
     open_ssh(host)
     add_user(host)
-    started = [unit for component, step in STEPS.items() if component in host.components for unit in step(host)]
+    wanted = {*host.components, "files"}
+    started = [unit for component, step in STEPS.items() if component in wanted for unit in step(host)]
     if started:
         run("systemctl", "enable", "--quiet", *started)
         run("systemctl", "restart", *started)

@@ -18,16 +18,13 @@ import uvicorn  # type: ignore[import-not-found]
 from . import health, logs, settings, tasks
 
 LOG: t.Final = logging.getLogger("services.api")
-#: Requests that carry it are measurements of maintenance tools and must not show up in the traffic.
-PROBE_HEADER: t.Final = "x-upkeep-probe"
 
 Handler = t.Callable[..., t.Any]
-Check = t.Callable[[], health.Health]
 
 
-def health_checks(config: settings.Settings, engine: sa.engine.Engine | None) -> dict[str, Check]:
+def health_checks(config: settings.Settings, engine: sa.engine.Engine | None) -> dict[str, health.Check]:
     """Return the check of every part that this system has, by the name that its answers use."""
-    checks: dict[str, Check] = {}
+    checks: dict[str, health.Check] = {}
     if engine is not None:
         pool = engine
         checks["database"] = lambda: health.database(pool)
@@ -42,7 +39,7 @@ def health_checks(config: settings.Settings, engine: sa.engine.Engine | None) ->
     return checks
 
 
-def health_routes(checks: t.Mapping[str, Check]) -> dict[str, Handler]:
+def health_routes(checks: t.Mapping[str, health.Check]) -> dict[str, Handler]:
     """Return /health over all parts and /health/<part> for each."""
 
     def everything(response: fastapi.Response) -> dict[str, t.Any]:
@@ -55,7 +52,7 @@ def health_routes(checks: t.Mapping[str, Check]) -> dict[str, Handler]:
             "version": settings.VERSION,
         }
 
-    def one(check: Check) -> Handler:
+    def one(check: health.Check) -> Handler:
         def answer(response: fastapi.Response) -> health.Health:
             part = check()
             response.status_code = 200 if part["status"] == "healthy" else 503
@@ -66,8 +63,27 @@ def health_routes(checks: t.Mapping[str, Check]) -> dict[str, Handler]:
     return {"/health": everything, **{f"/health/{name}": one(check) for name, check in checks.items()}}
 
 
-def system_routes(system: str, engine: sa.engine.Engine | None) -> dict[str, Handler]:
-    """Return what the system is there for."""
+def own_parts(
+    config: settings.Settings, engine: sa.engine.Engine | None
+) -> tuple[dict[str, health.Check], dict[str, Handler]]:
+    """Return the checks and routes that only this system has; its module is loaded here, since models are heavy."""
+    if config.system == "racing":
+        from . import racing
+
+        return racing.make(config)
+    if config.system == "student_success":
+        from . import student_success
+
+        return student_success.make(config, engine)
+    if config.system == "trailblaze":
+        from . import trailblaze
+
+        return trailblaze.make(config, engine)
+    return {}, query_routes(config.system, engine)
+
+
+def query_routes(system: str, engine: sa.engine.Engine | None) -> dict[str, Handler]:
+    """Return the routes of a system that only shows what is in its database."""
 
     def rows(statement: str) -> list[dict[str, t.Any]]:
         if engine is None:
@@ -102,12 +118,13 @@ def slow_down(seconds: float) -> t.Callable[..., t.Awaitable[t.Any]]:
 
 async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
     """Write one line per request, except for probes."""
-    if PROBE_HEADER in request.headers:
+    if settings.is_probe(request):
         return await call_next(request)
     began = time.monotonic()
     context: dict[str, t.Any] = {
         "request_id": f"req_{uuid.uuid4().hex[:12]}",
         "user_id": request.headers.get("x-user-id"),
+        "method": request.method,
         "endpoint": request.url.path,
         "client_ip": request.client.host if request.client else None,
     }
@@ -129,16 +146,21 @@ def make_app(config: settings.Settings) -> t.Any:
     if config.delay:
         app.middleware("http")(slow_down(config.delay))
     app.middleware("http")(log_request)
-    routes = health_routes(health_checks(config, engine)) | system_routes(config.system, engine)
-    for path, handler in routes.items():
-        app.add_api_route(path, handler, methods=["GET"])
+    if config.system == "trailblaze":
+        from .trailblaze import measure
+
+        app.middleware("http")(measure)
+    checks, routes = own_parts(config, engine)
+    for path, handler in {**health_routes({**health_checks(config, engine), **checks}), **routes}.items():
+        method, _, place = path.rpartition(" ")
+        app.add_api_route(place, handler, methods=[method or "GET"])
     return app
 
 
 def main() -> None:
     """Serve until stopped."""
     config = settings.load()
-    logs.configure(config.service, config.log_file)
+    logs.configure(config)
     uvicorn.run(make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False)
 
 

@@ -36,7 +36,7 @@ def make_app(config: settings.Settings) -> t.Any:
 
 def configure_logging(**_: t.Any) -> None:
     """Keep Celery from installing its own handlers."""
-    logs.configure(CONFIG.service, CONFIG.log_file)
+    logs.configure(CONFIG)
 
 
 CONFIG: t.Final = settings.load()

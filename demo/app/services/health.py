@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from .settings import Settings
 
 Health = dict[str, t.Any]
+Check = t.Callable[[], Health]
 TIMEOUT: t.Final = 2.0  # seconds for each part
 PING_SECONDS: t.Final = 1.0  # how long workers may take to answer a ping
 

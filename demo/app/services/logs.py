@@ -1,15 +1,22 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Logging: one JSON object per line, to a file that may be rotated by rename, or to the journal."""
+"""Logging in the form of the system, to a file that may be rotated by rename, or to the journal.
+
+``json``: one object per line with fixed fields. ``context``: one object per line, the rest below ``context``. ``text``:
+a line for people.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import http
 import json
 import logging
 import logging.handlers
 import sys
 import typing as t
+
+from .settings import Settings
 
 #: Fields that every record carries besides timestamp, level, service and message; null where they do not apply.
 CONTEXT: t.Final = ("request_id", "user_id", "endpoint", "duration_ms", "status_code", "client_ip")
@@ -24,23 +31,63 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON; a traceback stays inside the one line."""
-        message = record.getMessage()
-        if record.exc_info:
-            message = f"{message}\n{self.formatException(record.exc_info)}"
-        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         entry = {
-            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": _moment(record),
             "level": record.levelname,
             "service": self.service,
-            "message": message,
-            **{name: getattr(record, name, None) for name in CONTEXT},
+            "message": self._message(record),
+            **self._extra(record),
         }
         return json.dumps(entry, default=str)
 
+    def _message(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        return f"{message}\n{self.formatException(record.exc_info)}" if record.exc_info else message
 
-def configure(service: str, log_file: str) -> None:
-    """Send everything to ``log_file`` (reopened after a rotation by itself), or to standard output when it is empty."""
+    def _extra(self, record: logging.LogRecord) -> dict[str, t.Any]:
+        return {name: getattr(record, name, None) for name in CONTEXT}
+
+
+class ContextFormatter(JsonFormatter):
+    """Formats a record as seven fields, of which ``context`` holds whatever else there is."""
+
+    def _extra(self, record: logging.LogRecord) -> dict[str, t.Any]:
+        extra = super()._extra(record)
+        own = {name: extra.pop(name) for name in ("request_id", "user_id")}
+        return {**own, "context": {name: value for name, value in extra.items() if value is not None}}
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record as time, level, logger and message; of a request also what was asked and answered."""
+
+    def __init__(self, _service: str) -> None:
+        super().__init__()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text; a traceback follows on lines of its own."""
+        line = f"{_moment(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        if hasattr(record, "status_code"):
+            phrase = http.HTTPStatus(record.status_code).phrase
+            asked = f"{getattr(record, 'method', '-')} {getattr(record, 'endpoint', '-')}"
+            line += f" {asked} {record.status_code} {phrase} {getattr(record, 'duration_ms', 0)} ms"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _moment(record: logging.LogRecord) -> str:
+    moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+FORMATTERS: t.Final[dict[str, t.Callable[[str], logging.Formatter]]] = {
+    "json": JsonFormatter,
+    "context": ContextFormatter,
+    "text": TextFormatter,
+}
+
+
+def configure(config: Settings) -> None:
+    """Send everything to the log file (reopened after a rotation by itself), or to standard output without one."""
     to_file = logging.handlers.WatchedFileHandler
-    handler: logging.Handler = to_file(log_file) if log_file else logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter(service))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    handler: logging.Handler = to_file(config.log_file) if config.log_file else logging.StreamHandler(sys.stdout)
+    handler.setFormatter(FORMATTERS[config.log_format](config.service))
+    logging.basicConfig(level=config.log_level, handlers=[handler], force=True)

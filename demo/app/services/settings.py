@@ -8,6 +8,9 @@ import os
 import typing as t
 
 VERSION: t.Final = "1.0.0"
+#: Requests that carry it are measurements of maintenance tools and must not show up in the traffic.
+PROBE_HEADER: t.Final = "x-upkeep-probe"
+LOG_FORMATS: t.Final = ("json", "context", "text")
 
 
 class Settings(t.NamedTuple):
@@ -20,6 +23,9 @@ class Settings(t.NamedTuple):
     database_url: str
     redis_url: str  # the cache
     broker_url: str  # the task queue
+    home: str  # where models, caches and the like are
+    log_format: str  # one of LOG_FORMATS
+    log_level: str
     log_file: str  # empty: standard output, so the journal
     delay: float  # seconds that each answer takes longer, to show what a slow service looks like
 
@@ -35,6 +41,9 @@ def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
             database_url=environ.get("DATABASE_URL", ""),
             redis_url=environ.get("REDIS_URL", ""),
             broker_url=environ.get("CELERY_BROKER_URL", ""),
+            home=environ.get("APP_HOME", "."),
+            log_format=environ.get("LOG_FORMAT", LOG_FORMATS[0]),
+            log_level=environ.get("LOG_LEVEL", "INFO"),
             log_file=environ.get("LOG_FILE", ""),
             delay=float(environ.get("RESPONSE_DELAY", "0")),
         )
@@ -42,3 +51,8 @@ def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
         raise SystemExit(f"variable {error} is not set: start this process by its unit, which reads the file") from None
     except ValueError as error:
         raise SystemExit(f"variable PORT or RESPONSE_DELAY is not a number: {error}") from None
+
+
+def is_probe(request: t.Any) -> bool:
+    """Return whether a request is a measurement."""
+    return PROBE_HEADER in request.headers

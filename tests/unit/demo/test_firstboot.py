@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sqlite3
 import string
 import sys
 import typing as t
@@ -41,14 +43,22 @@ def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host
     }
     assert set(firstboot.units(hosts["hyperopt-api2"])) == {"hyperopt-api.service"}
     assert firstboot.units(hosts["hyperopt-db"]) == {}
+    assert firstboot.units(hosts["racing-1"]) == {"racing-dashboard.service": ("dashboard.service", "dashboard.log")}
+    assert set(firstboot.units(hosts["student-success-1"])) == {"student-success-api.service"}
+    assert set(firstboot.units(hosts["trailblaze-1"])) == {
+        "trailblaze-api.service",
+        "trailblaze-scraper.service",
+        "trailblaze-scraper.timer",
+    }
 
 
 def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.Host]) -> None:
     names = sorted(path.name for path in (SOURCES / "templates").iterdir())
     for host in hosts.values():
-        values = {"system": host.system, **host.settings, **firstboot.urls(host), "log_file": ""}
+        values = {**firstboot.values(host), "log_file": ""}
         filled = {name: firstboot.template(name, values) for name in names}
-        assert f"PORT={host.settings['port']}" in filled["api.service"]
+        for unit in ("api.service", "dashboard.service", "sinks.service"):
+            assert f"PORT={host.settings['port']}" in filled[unit]
         assert "proxy_set_header Host $host;" in filled["nginx.conf"], "what is nginx's own stays"
     with pytest.raises(KeyError):
         firstboot.template("nginx.conf", {})
@@ -56,7 +66,7 @@ def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.
 
 def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None:
     host = hosts["fairedge-1"]
-    values = {"system": host.system, **host.settings, **firstboot.urls(host), "log_file": ""}
+    values = {**firstboot.values(host), "log_file": ""}
     for path in (SOURCES / "templates").iterdir():
         text = string.Template(path.read_text()).substitute(values)
         assert (host.database_password in text) == (path.name == "env.production")
@@ -65,6 +75,7 @@ def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None
 def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.Host]) -> None:
     assert firstboot.urls(hosts["fairedge-1"])["broker_url"] == "redis://127.0.0.1:6379/0"
     assert firstboot.urls(hosts["hyperopt-api1"])["broker_url"] == ""
+    assert set(firstboot.urls(hosts["racing-1"]).values()) == {""}
     assert "@hyperopt-db:5432/hyperopt" in firstboot.urls(hosts["hyperopt-api1"])["database_url"]
 
 
@@ -103,6 +114,34 @@ def test_every_log_line_carries_the_fixed_fields() -> None:
     assert entry["user_id"] is None
 
 
+def request_record() -> logging.LogRecord:
+    record = logging.LogRecord("services.api", logging.INFO, __file__, 1, "Request processed", (), None)
+    record.created = 1767225600.25
+    record.__dict__.update(method="GET", endpoint="/health", status_code=200, duration_ms=1.5, request_id="req_1")
+    return record
+
+
+@pytest.mark.requirement("R-trailblaze-35", "R-trailblaze-36")
+def test_the_rest_of_a_log_line_is_its_context() -> None:
+    entry = json.loads(logs.ContextFormatter("api").format(request_record()))
+    assert set(entry) == {"timestamp", "level", "service", "request_id", "user_id", "message", "context"}
+    assert entry["context"] == {"endpoint": "/health", "status_code": 200, "duration_ms": 1.5}
+
+
+def test_a_text_line_says_what_was_asked_and_answered() -> None:
+    line = logs.TextFormatter("api").format(request_record())
+    assert line == "2026-01-01T00:00:00.250Z INFO services.api: Request processed GET /health 200 OK 1.5 ms"
+
+
+def test_sqlite_is_in_wal_mode_and_a_second_first_boot_makes_it_anew(tmp_path: Path) -> None:
+    path = tmp_path / "mvp_data.db"
+    for _ in range(2):
+        firstboot.set_up_sqlite(path)
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert database.execute("SELECT count(*) FROM uploads").fetchone() == (2000,)
+
+
 def test_a_traceback_stays_in_its_line() -> None:
     try:
         raise ValueError("broken")
@@ -117,7 +156,7 @@ def test_rotation_by_rename_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "api.log"
     before = logging.getLogger().handlers[:], logging.getLogger().level
     try:
-        logs.configure("api", str(path))
+        logs.configure(settings.load({"SYSTEM": "shop", "SERVICE": "api", "LOG_FILE": str(path)}))
         logging.getLogger("test").info("one")
         path.rename(tmp_path / "api.log.1")
         logging.getLogger("test").info("two")
