@@ -50,9 +50,9 @@ def seconds(work: t.Callable[[], object]) -> float:
 
 
 def best(*sides: t.Callable[[], object]) -> list[float]:
-    """Return the shortest time of each side, s; one round for warming up is not counted."""
-    rounds = [[seconds(side) for side in sides] for _ in range(ROUNDS + 1)]
-    return [min(times) for times in zip(*rounds[1:], strict=True)]
+    """Return the shortest time of each side over all rounds, s, so that a cold first round does not count."""
+    rounds = [[seconds(side) for side in sides] for _ in range(ROUNDS)]
+    return [min(times) for times in zip(*rounds, strict=True)]
 
 
 def digests(path: Path) -> bool:
