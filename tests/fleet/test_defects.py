@@ -63,10 +63,12 @@ def records(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 def settled(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """Return the record of a run; of a second one when answers were slow, since other work may hold a small machine."""
-    record = weekly(running, tmp_path_factory.mktemp("clean"))
-    slow = [check for _, _, check in alarms(record) if check.endswith(".latency")]
-    return weekly(running, tmp_path_factory.mktemp("again")) if slow else record
+    """Return the record of the first of three runs in which no answer was slow: other work may hold a small machine."""
+    for _ in range(3):
+        record = weekly(running, tmp_path_factory.mktemp("clean"))
+        if not any(check.endswith(".latency") for _, _, check in alarms(record)):
+            break
+    return record
 
 
 def weekly(running: fleet.Fleet, store: Path, *arguments: str) -> Record:
