@@ -9,14 +9,19 @@ import hashlib
 import os
 import stat
 import typing as t
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 #: Large enough that handing a block to a thread costs nothing beside its digest, bytes.
 BLOCK: t.Final = 1 << 20
 #: For a single digest, which needs no thread, bytes.
 SMALL_BLOCK: t.Final = 1 << 18
+#: Blocks that may wait for a digest.
+AHEAD: t.Final = 8
+
+Blocks = Queue[bytes | None]
 
 Digester = t.Callable[[str], t.Any]
 
@@ -138,33 +143,35 @@ def _feed(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
 
 def _feed_one(descriptor: int, digest: t.Any, size: int) -> int:
     """Feed one digest. The block stays in the processor's cache, which is worth more than reading ahead."""
-    block = memoryview(bytearray(min(SMALL_BLOCK, size + 1)))
     total = 0
-    while total <= size and (count := os.readv(descriptor, [block])):
-        total += count
-        digest.update(block[:count])
+    while total <= size and (block := os.read(descriptor, SMALL_BLOCK)):
+        total += len(block)
+        digest.update(block)
     return total
 
 
 def _feed_all(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
-    """Feed several digests, each in its own thread, while the next block is read."""
-    here, there = (memoryview(bytearray(min(BLOCK, size + 1))) for _ in range(2))
+    """Feed several digests, each in its own thread and some blocks apart, so that none waits for the others."""
+    queues: list[Blocks] = [Queue(AHEAD) for _ in digests]
     total = 0
-    running: list[Future[None]] = []
     with ThreadPoolExecutor(len(digests)) as pool:
-        while total <= size and (count := os.readv(descriptor, [here])):
-            total += count
-            _finish(running)
-            running = [pool.submit(digest.update, here[:count]) for digest in digests]
-            here, there = there, here
-        _finish(running)
+        for digest, blocks in zip(digests, queues, strict=True):
+            pool.submit(_consume, digest, blocks)
+        try:
+            while total <= size and (block := os.read(descriptor, BLOCK)):
+                total += len(block)
+                for blocks in queues:
+                    blocks.put(block)
+        finally:
+            for blocks in queues:
+                blocks.put(None)
     return total
 
 
-def _finish(running: t.Iterable[Future[None]]) -> None:
-    """Wait for the last block; its buffer and its digests are needed again."""
-    for future in running:
-        future.result()
+def _consume(digest: t.Any, blocks: Blocks) -> None:
+    """Feed a digest until the None at the end."""
+    while (block := blocks.get()) is not None:
+        digest.update(block)
 
 
 def _moved(before: os.stat_result, after: os.stat_result, path: Path) -> bool:

@@ -36,13 +36,14 @@ def test_a_file_is_read_once_for_all_digests(tmp_path: Path, monkeypatch: pytest
     model = tmp_path / "model.pkl"
     model.write_bytes(b"x" * (2 * BLOCK))
     sizes: list[int] = []
-    real = os.readv
+    real = os.read
 
-    def counted(descriptor: int, buffers: list[t.Any]) -> int:
-        sizes.append(real(descriptor, buffers))
-        return sizes[-1]
+    def counted(descriptor: int, size: int) -> bytes:
+        block = real(descriptor, size)
+        sizes.append(len(block))
+        return block
 
-    monkeypatch.setattr(reading.os, "readv", counted)
+    monkeypatch.setattr(reading.os, "read", counted)
     read(model, tmp_path, BOTH)
     assert sum(sizes) == 2 * BLOCK
 
@@ -156,15 +157,15 @@ def test_a_file_that_changes_meanwhile_gives_no_digest(
 ) -> None:
     model = tmp_path / "model.pkl"
     model.write_bytes(b"x" * (3 * BLOCK))
-    real, reads = os.readv, []
+    real, reads = os.read, []
 
-    def disturbed(descriptor: int, buffers: list[t.Any]) -> int:
+    def disturbed(descriptor: int, size: int) -> bytes:
         reads.append(1)
         if len(reads) == 2:
             disturb(model)
-        return real(descriptor, buffers)
+        return real(descriptor, size)
 
-    monkeypatch.setattr(reading.os, "readv", disturbed)
+    monkeypatch.setattr(reading.os, "read", disturbed)
     error = refused(model, tmp_path, algorithms)
     assert error.status == "unknown"
     assert "changed while it was read" in str(error)
