@@ -8,6 +8,7 @@ each. Interpreter starts are counted on the targets themselves, by a wrapper aro
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from pathlib import Path
 PROJECT: t.Final = Path(__file__).resolve().parent.parent
 OURS: t.Final = "playbooks/weekly.yml"
 OTHER: t.Final = "bench/playbooks/weekly_stock.yml"
-PAIRS: t.Final = 3
 BAR: t.Final = 3.0
 COUNTER: t.Final = "/usr/local/bin/counting-python3"
 TALLY: t.Final = "/var/tmp/interpreter-starts"  # noqa: S108 - a file on the demo hosts, removed afterwards
@@ -42,32 +42,37 @@ def play(playbook: str, *args: str) -> float:
     return time.monotonic() - begun
 
 
-def on_hosts(module: str, arguments: str) -> str:
-    """Run one ad-hoc task on all systems and return its output."""
-    command = [tool("ansible"), "systems", "--become", "-m", module, "-a", arguments]
+def on_hosts(module: str, arguments: str, *args: str) -> str:
+    """Run one ad-hoc task on the systems and return its output."""
+    command = [tool("ansible"), "systems", "--become", "-m", module, "-a", arguments, *args]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
 
 
-def count_starts(playbook: str) -> dict[str, int]:
+def count_starts(playbook: str, *args: str) -> dict[str, int]:
     """Return host -> interpreter starts in one run of a playbook."""
-    on_hosts("ansible.builtin.copy", f"content='{WRAPPER}' dest={COUNTER} mode=0755")
-    on_hosts("ansible.builtin.copy", f"content='' dest={TALLY} mode=0666")
-    play(playbook, "-e", f"ansible_python_interpreter={COUNTER}")
-    shown = on_hosts("ansible.builtin.command", f"wc -l {TALLY}")
-    on_hosts("ansible.builtin.file", f"path={TALLY} state=absent")
-    on_hosts("ansible.builtin.file", f"path={COUNTER} state=absent")
+    on_hosts("ansible.builtin.copy", f"content='{WRAPPER}' dest={COUNTER} mode=0755", *args)
+    on_hosts("ansible.builtin.copy", f"content='' dest={TALLY} mode=0666", *args)
+    play(playbook, "-e", f"ansible_python_interpreter={COUNTER}", *args)
+    shown = on_hosts("ansible.builtin.command", f"wc -l {TALLY}", *args)
+    on_hosts("ansible.builtin.file", f"path={TALLY} state=absent", *args)
+    on_hosts("ansible.builtin.file", f"path={COUNTER} state=absent", *args)
     lines = shown.splitlines()
     return {lines[i].split()[0]: int(lines[i + 1].split()[0]) for i in range(0, len(lines) - 1, 2)}
 
 
 def main() -> int:
     """Measure, print the figures and the closing line; returns 1 when the bar is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.weekly_noop", description=__doc__)
+    parser.add_argument("--limit", default="systems", help="hosts or systems to measure on, as for ansible-playbook")
+    parser.add_argument("--pairs", type=int, default=3, help="how often to run both sides (default: 3)")
+    wanted = parser.parse_args()
+    limit = ["--limit", wanted.limit]
     for playbook in (OURS, OTHER):
-        play(playbook)
-    pairs = [(play(OURS), play(OTHER)) for _ in range(PAIRS)]
+        play(playbook, *limit)
+    pairs = [(play(OURS, *limit), play(OTHER, *limit)) for _ in range(wanted.pairs)]
     for ours, other in pairs:
-        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s")
-    ours_starts, other_starts = count_starts(OURS), count_starts(OTHER)
+        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s", flush=True)
+    ours_starts, other_starts = count_starts(OURS, *limit), count_starts(OTHER, *limit)
     for host in sorted(ours_starts):
         print(f"  {host}: interpreter starts {ours_starts[host]} against {other_starts.get(host)}")
     ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
