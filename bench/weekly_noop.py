@@ -21,7 +21,7 @@ OURS: t.Final = "playbooks/weekly.yml"
 OTHER: t.Final = "bench/playbooks/weekly_stock.yml"
 BAR: t.Final = 3.0
 COUNTER: t.Final = "/usr/local/bin/counting-python3"
-TALLY: t.Final = "/var/tmp/interpreter-starts"  # noqa: S108 - a file on the demo hosts, removed afterwards
+TALLY: t.Final = "/usr/local/lib/interpreter-starts"
 WRAPPER: t.Final = f'#!/bin/sh\necho x >> {TALLY}\nexec /usr/bin/python3 "$@"\n'
 
 
