@@ -102,6 +102,10 @@ class Session:
 
     def close(self) -> None:
         """End the session; a lost one is fine too."""
+        if not self.lost:
+            # Now, and not when the server notices the end of the session: the next run may begin right away.
+            with contextlib.suppress(DatabaseError):
+                self.rows("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
     def _set(self, name: str, value: str) -> None:
