@@ -8,6 +8,7 @@ Molecule's own workers need a collection, and scenarios that share state overwri
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import typing as t
@@ -20,6 +21,9 @@ from tools.process import Outcome, end_all, environment, run_logged, tail, tool
 AT_A_TIME: t.Final = 2
 #: Seconds for one scenario from create to destroy; a usual one takes about 60.
 SCENARIO_TIMEOUT: t.Final = 900.0
+#: The scenarios of what every run relies on: they pass on the oldest ansible-core, too.
+ON_OLDEST: t.Final = ("gate", "lock", "verdict")
+OLDEST: t.Final = PROJECT / ".venv-core219" / "bin"
 
 
 def scenarios(project: Path = PROJECT) -> list[str]:
@@ -27,17 +31,21 @@ def scenarios(project: Path = PROJECT) -> list[str]:
     return sorted(path.parent.name for path in project.glob("molecule/*/molecule.yml"))
 
 
-def run_one(scenario: str) -> Outcome:
-    """Run one scenario from create to destroy and tell its end on one line."""
+def run_one(scenario: str, programs: Path | None = None) -> Outcome:
+    """Run one scenario from create to destroy and tell its end on one line; ``programs``: another environment to use."""
     env = environment()
     del env["ANSIBLE_CONFIG"]  # Molecule writes its own from .config/molecule/config.yml
-    argv = [tool("molecule"), "test", "--scenario-name", scenario]
-    outcome = run_logged(f"molecule-{scenario}", argv, timeout=SCENARIO_TIMEOUT, env=env)
+    name = f"molecule-{scenario}"
+    if programs:
+        env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
+        name += f"-{programs.parent.name.lstrip('.')}"
+    argv = [str(programs / "molecule") if programs else tool("molecule"), "test", "--scenario-name", scenario]
+    outcome = run_logged(name, argv, timeout=SCENARIO_TIMEOUT, env=env)
     print(f"  {scenario:<24}{outcome.seconds:7.1f} s  {'ok' if outcome.code == 0 else 'FAILED'}", flush=True)
     return outcome
 
 
-def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME) -> dict[str, Outcome]:
+def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path | None = None) -> dict[str, Outcome]:
     """Run scenarios, build the hosts' image first; returns scenario -> outcome, with the log's end for a failed one."""
     image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=1800.0)
     if image.code:
@@ -45,7 +53,7 @@ def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME) -> dict[str, Out
         return dict.fromkeys(names, image)
     pool = ThreadPoolExecutor(max_workers=at_a_time)
     try:
-        outcomes = dict(zip(names, pool.map(run_one, names), strict=True))
+        outcomes = dict(zip(names, pool.map(functools.partial(run_one, programs=programs), names), strict=True))
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
         end_all()
@@ -54,6 +62,14 @@ def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME) -> dict[str, Out
         if outcome.code:
             print(tail(outcome.log), flush=True)
     return outcomes
+
+
+def run_on_oldest() -> dict[str, Outcome]:
+    """Run the scenarios of ON_OLDEST with the oldest ansible-core; none where set-up found no Python for it."""
+    if not (OLDEST / "molecule").exists():
+        return {}
+    print("  on the oldest ansible-core:", flush=True)
+    return {f"{name} on the oldest core": outcome for name, outcome in run_all(ON_OLDEST, programs=OLDEST).items()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -42,7 +42,7 @@ def environments(python: str, version: str, oldest: str | None, project: Path = 
     main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"))
     if version == OLDEST or oldest is None:
         return [main]
-    return [main, Environment(project / ".venv-core219", oldest, OLDEST, ("-r", "requirements.txt"))]
+    return [main, Environment(project / ".venv-core219", oldest, OLDEST, ("-r", "requirements-oldest.txt"))]
 
 
 def digest(environment: Environment, project: Path) -> str:
