@@ -32,7 +32,7 @@ def scenarios(project: Path = PROJECT) -> list[str]:
 
 
 def run_one(scenario: str, programs: Path | None = None) -> Outcome:
-    """Run one scenario from create to destroy and tell its end on one line; ``programs``: another environment to use."""
+    """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment."""
     env = environment()
     del env["ANSIBLE_CONFIG"]  # Molecule writes its own from .config/molecule/config.yml
     name = f"molecule-{scenario}"
