@@ -15,7 +15,7 @@ import fastapi  # type: ignore[import-not-found]
 import sqlalchemy as sa
 import uvicorn  # type: ignore[import-not-found]
 
-from . import health, logs, settings, tasks
+from . import health, logs, settings
 
 LOG: t.Final = logging.getLogger("services.api")
 
@@ -79,31 +79,15 @@ def own_parts(
         from . import trailblaze
 
         return trailblaze.make(config, engine)
-    return {}, query_routes(config.system, engine)
+    if config.system == "hyperopt":
+        from . import hyperopt
 
+        return hyperopt.make(engine)
+    if config.system == "fairedge":
+        from . import fairedge
 
-def query_routes(system: str, engine: sa.engine.Engine | None) -> dict[str, Handler]:
-    """Return the routes of a system that only shows what is in its database."""
-
-    def rows(statement: str) -> list[dict[str, t.Any]]:
-        if engine is None:
-            return []
-        with engine.connect() as connection:
-            return [dict(row) for row in connection.execute(sa.text(statement)).mappings()]
-
-    def opportunities() -> dict[str, t.Any]:
-        found = rows(tasks.BEST)
-        return {"count": len(found), "opportunities": found}
-
-    def strategies() -> dict[str, t.Any]:
-        counts = rows("SELECT status, count(*) AS n FROM strategies GROUP BY status")
-        return {"strategies": {row["status"]: row["n"] for row in counts}}
-
-    routes: dict[str, dict[str, Handler]] = {
-        "fairedge": {"/api/opportunities": opportunities},
-        "hyperopt": {"/api/strategies": strategies},
-    }
-    return routes.get(system, {})
+        return fairedge.make(config, engine)
+    return {}, {}
 
 
 def slow_down(seconds: float) -> t.Callable[..., t.Awaitable[t.Any]]:
@@ -117,7 +101,8 @@ def slow_down(seconds: float) -> t.Callable[..., t.Awaitable[t.Any]]:
 
 
 async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
-    """Write one line per request, except for probes."""
+    """Write one line per request, except for probes; what else is logged about it has the same ``request_id``."""
+    request.state.request_id = None
     if settings.is_probe(request):
         return await call_next(request)
     began = time.monotonic()
@@ -128,6 +113,7 @@ async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awa
         "endpoint": request.url.path,
         "client_ip": request.client.host if request.client else None,
     }
+    request.state.request_id = context["request_id"]
     status = 500  # what the client sees when the handler raises
     try:
         response = await call_next(request)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import decimal
 import functools
 import json
 import logging
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from . import health, settings
 
 LOG: t.Final = logging.getLogger("services.tasks")
+CACHE_KEY: t.Final = "opportunities:best"
 CACHE_SECONDS: t.Final = 300
 MOVE_ODDS: t.Final = """
     UPDATE opportunities
@@ -60,6 +62,11 @@ def _execute(statement: str) -> int:
         return int(connection.execute(sa.text(statement)).rowcount)
 
 
+def _plain(value: t.Any) -> float | str:
+    """Return what JSON has no word for as the API writes it: numbers as numbers, moments as text."""
+    return float(value) if isinstance(value, decimal.Decimal) else value.isoformat()
+
+
 def odds_refresh() -> int:
     """Move the odds of every opportunity on offer a little, and keep the history."""
 
@@ -86,7 +93,7 @@ def cache_warming() -> int:
             return 0
         with client, _engine().connect() as connection:
             rows = connection.execute(sa.text(BEST)).mappings().all()
-            client.set("opportunities:best", json.dumps([dict(row) for row in rows], default=str), ex=CACHE_SECONDS)
+            client.set(CACHE_KEY, json.dumps([dict(row) for row in rows], default=_plain), ex=CACHE_SECONDS)
         return len(rows)
 
     return _timed("cache_warming", job)

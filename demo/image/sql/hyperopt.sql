@@ -25,6 +25,60 @@ CREATE TABLE backtest_trades (
     quantity numeric(12, 4) NOT NULL
 );
 
+CREATE TABLE trading_pairs (
+    symbol text PRIMARY KEY,
+    active boolean NOT NULL,
+    base_price numeric(12, 4) NOT NULL CHECK (base_price > 0)
+);
+
+-- One candle for each pair and five minutes.
+CREATE TABLE market_data (
+    symbol text NOT NULL REFERENCES trading_pairs (symbol),
+    "timestamp" timestamptz NOT NULL,
+    open numeric(12, 4) NOT NULL,
+    high numeric(12, 4) NOT NULL,
+    low numeric(12, 4) NOT NULL,
+    close numeric(12, 4) NOT NULL,
+    volume numeric(14, 4) NOT NULL,
+    PRIMARY KEY (symbol, "timestamp")
+);
+
+-- The market stands here as a function of pair, time and seed (setting demo.seed): slow waves and a little noise, both
+-- bounded, so that no candle is out of line for any seed. About two candles in a thousand are missing, as they are in
+-- life. The API calls it, too, to go on where the data end.
+CREATE FUNCTION market_candles(since timestamptz, until timestamptz)
+RETURNS SETOF market_data
+LANGUAGE sql STABLE AS $$
+    WITH pairs AS (
+        SELECT p.symbol, p.base_price::float8 AS base, s.seed,
+               (hashtextextended(p.symbol, s.seed) & 1023) / 1023.0::float8 * 2 * pi() AS phase
+          FROM trading_pairs AS p,
+               LATERAL (SELECT coalesce(nullif(current_setting('demo.seed', true), ''), '1')::bigint AS seed) AS s
+         WHERE p.active
+    ), points AS (
+        SELECT p.symbol, p.phase, slot, h.bits, p.base
+               * (1 + 0.08 * sin(slot * 2 * pi() / 10656 + p.phase) + 0.02 * sin(slot * 2 * pi() / 374 - p.phase)
+                    + 0.002 * ((h.bits & 1023) / 1023.0::float8 - 0.5)) AS price
+          FROM pairs AS p,
+               generate_series(floor(extract(epoch FROM since) / 300)::bigint,
+                               floor(extract(epoch FROM until) / 300)::bigint) AS slot,
+               LATERAL (SELECT hashtextextended(p.symbol || slot, p.seed) AS bits) AS h
+    ), moves AS (
+        SELECT *, lead(price) OVER (PARTITION BY symbol ORDER BY slot) AS last,
+               ((bits >> 10) & 1023) / 1023.0::float8 AS spread, ((bits >> 20) & 1023) / 1023.0::float8 AS demand
+          FROM points
+    )
+    SELECT symbol, to_timestamp(slot * 300),
+           price::numeric(12, 4),
+           (greatest(price, last) * (1 + 0.001 * spread))::numeric(12, 4),
+           (least(price, last) * (1 - 0.001 * spread))::numeric(12, 4),
+           last::numeric(12, 4),
+           (100 * (1 + 0.4 * sin(slot * 2 * pi() / 288 + phase)) * (0.7 + 0.6 * demand))::numeric(14, 4)
+      FROM moves
+     WHERE last IS NOT NULL AND (bits >> 30) & 511 > 0
+     ORDER BY slot, symbol
+$$;
+
 INSERT INTO strategies (name, symbol, status, parameters, created_at)
 SELECT format('strategy-%s', i),
        (ARRAY['AAA', 'BBB', 'CCC', 'DDD', 'EEE'])[1 + i % 5],
@@ -44,6 +98,12 @@ SELECT 1 + i % 500,
        round((50 + (i * 16807::bigint % 100000) / 1000.0)::numeric, 4),
        1 + i % 100
   FROM generate_series(1, 40000) AS i;
+
+INSERT INTO trading_pairs (symbol, active, base_price)
+VALUES ('AAA', true, 50), ('BBB', true, 120), ('CCC', true, 8), ('DDD', true, 900), ('EEE', true, 30),
+       ('OLD', false, 5);
+
+INSERT INTO market_data SELECT * FROM market_candles(now() - interval '2 days', now());
 
 CREATE INDEX idx_strategies_symbol ON strategies (symbol);
 CREATE INDEX idx_results_timestamp ON optimization_results ("timestamp");

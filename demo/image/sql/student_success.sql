@@ -31,6 +31,14 @@ CREATE TABLE notifications (
     sent_at timestamptz
 );
 
+CREATE TABLE users (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    email text NOT NULL UNIQUE,
+    role text NOT NULL CHECK (role IN ('advisor', 'teacher', 'admin')),
+    created_at timestamptz NOT NULL,
+    last_login_at timestamptz CHECK (last_login_at >= created_at)
+);
+
 INSERT INTO students (id_student, early_avg_score, early_total_clicks, studied_credits, enrolled_at)
 SELECT i, (i * 48271::bigint % 10000) / 100.0, i * 16807::bigint % 400, 30 * (1 + i % 4), now() - i * interval '3 hours'
   FROM generate_series(1, 3000) AS i;
@@ -49,6 +57,13 @@ INSERT INTO notifications (id_student, text, created_at, sent_at)
 SELECT 1 + i * 11 % 3000, 'A student of yours may need help.', now() - i * interval '2 hours',
        CASE WHEN i > 5 THEN now() - i * interval '2 hours' + interval '1 minute' END
   FROM generate_series(1, 1000) AS i;
+
+INSERT INTO users (email, role, created_at, last_login_at)
+SELECT format('staff%s@example.org', i),
+       CASE WHEN i <= 2 THEN 'admin' WHEN i % 4 = 0 THEN 'advisor' ELSE 'teacher' END,
+       now() - i * interval '2 days',
+       CASE WHEN i % 10 > 0 THEN now() - i % 9 * interval '5 hours' END
+  FROM generate_series(1, 180) AS i;
 
 CREATE INDEX idx_predictions_student ON predictions (id_student, created_at);
 CREATE INDEX idx_notifications_unsent ON notifications (created_at) WHERE sent_at IS NULL;
