@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import typing as t
@@ -13,7 +14,10 @@ from pathlib import Path
 from . import access, containers, defects, engine, images, inventory
 from .errors import DemoError
 from .files import locked, write_atomically
-from .fleet import DEFAULT, PROJECT, Fleet, Image, load, select
+from .fleet import DEFAULT, PROJECT, Fleet, Image, load, select, without_services
+
+#: Environment variable that names the Debian release of fleets, e.g. for all scenarios of one run.
+SUITE_VARIABLE: t.Final = "UPKEEP_DEMO_SUITE"
 
 
 class Progress:
@@ -39,13 +43,14 @@ def up(arguments: argparse.Namespace) -> int:
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, arguments.hosts, arguments.state)
     suite = _suite(arguments, definition.image)
-    if fleet.fixed_ports and suite != definition.image.suite:
-        raise DemoError("--suite needs --fleet NAME: the default fleet has the inventory that is in the repository")
-    name = images.ensure(definition.image, suite, progress.say)
+    if fleet.fixed_ports and (arguments.bare or suite != definition.image.suite):
+        option = "--bare" if arguments.bare else "--suite"
+        raise DemoError(f"{option} needs --fleet NAME: the default fleet has the inventory that is in the repository")
+    name = images.ensure(definition.image, suite, progress.say, _stage(arguments))
     progress.phase(f"image {name}")
     with locked(arguments.state / f".{fleet.name}.lock"):
         containers.retire(fleet, definition.hosts, progress.say)
-        ports = _start(fleet, name, progress)
+        ports = _start(without_services(fleet) if arguments.bare else fleet, name, progress)
         if not fleet.fixed_ports:
             inventory.link_profiles(fleet)
             write_atomically(fleet.inventory, inventory.render(fleet, ports, definition.image.suites[suite]))
@@ -58,6 +63,10 @@ def _suite(arguments: argparse.Namespace, image: Image) -> str:
     if suite not in image.suites:
         raise DemoError(f"no Debian release {suite!r} in demo/fleet.yml; known: {', '.join(image.suites)}")
     return suite
+
+
+def _stage(arguments: argparse.Namespace) -> str:
+    return images.BARE if arguments.bare else images.FULL
 
 
 def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
@@ -166,7 +175,7 @@ def build_image(arguments: argparse.Namespace) -> int:
     """Build the image if it is missing or its inputs have changed."""
     engine.require()
     definition, progress = load(), Progress()
-    name = images.ensure(definition.image, _suite(arguments, definition.image), progress.say)
+    name = images.ensure(definition.image, _suite(arguments, definition.image), progress.say, _stage(arguments))
     progress.phase(f"image {name}")
     return 0
 
@@ -197,14 +206,19 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
     common.add_argument("--state", type=Path, default=PROJECT / ".demo", help="folder for keys (%(default)s)")
     some = argparse.ArgumentParser(add_help=False)
     some.add_argument("--hosts", type=_names, default=[], help="comma separated; default all, needed ones are added")
-    suite = argparse.ArgumentParser(add_help=False)
-    suite.add_argument("--suite", default="", help="Debian release, e.g. trixie (default: that of fleet.yml)")
+    kind = argparse.ArgumentParser(add_help=False)
+    kind.add_argument(
+        "--suite",
+        default=os.environ.get(SUITE_VARIABLE, ""),
+        help=f"Debian release, e.g. trixie (default: ${SUITE_VARIABLE}, else that of fleet.yml)",
+    )
+    kind.add_argument("--bare", action="store_true", help="hosts as an installer leaves them: nothing but ssh and sudo")
     entries: tuple[tuple[str, t.Callable[[argparse.Namespace], int], list[argparse.ArgumentParser]], ...] = (
-        ("up", up, [common, some, suite]),
+        ("up", up, [common, some, kind]),
         ("down", down, [common]),
         ("status", status, [common, some]),
         ("plant", plant, [common]),
-        ("image", build_image, [suite]),
+        ("image", build_image, [kind]),
         ("render-inventory", render_inventory, [common]),
     )
     for name, function, parents in entries:

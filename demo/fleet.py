@@ -141,6 +141,12 @@ def _check_ports(hosts: t.Iterable[Host]) -> None:
             owners[port] = host.name
 
 
+def without_services(fleet: Fleet) -> Fleet:
+    """Return the fleet as its hosts are before anybody has installed a system on them."""
+    bare = (host._replace(components=(), settings={}, health=None) for host in fleet.hosts)
+    return fleet._replace(hosts=tuple(bare))
+
+
 def select(definition: Definition, name: str, wanted: t.Iterable[str], state: Path) -> Fleet:
     """Return the fleet of the wanted hosts (all when none is named) and of those that they need."""
     if not _NAME.match(name):

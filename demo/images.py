@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The image: a base made by mmdebstrap, the demo's own layers on it; built once, again only when its inputs change."""
+"""The images: a base made by mmdebstrap, the demo's own layers on it; built once, again only when its inputs change."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from .fleet import PROJECT, Image
 LABEL: t.Final = "org.upkeep.inputs"
 CONTEXT: t.Final = PROJECT / "demo"
 SOURCES: t.Final = ("image", "app")
+#: Stages of the Containerfile: a host with everything on it, and one as an installer leaves it.
+FULL: t.Final = "full"
+BARE: t.Final = "bare"
 BUILD_SECONDS: t.Final = 1800
 
 
-def ensure(image: Image, suite: str, say: t.Callable[[str], None]) -> str:
-    """Return the name of the up-to-date image, building what is missing; one process at a time builds."""
-    name = f"{image.repository}:{suite}"
-    with locked(engine.CACHE / "image.lock"):
+def ensure(image: Image, suite: str, say: t.Callable[[str], None], stage: str = FULL) -> str:
+    """Return the name of the up-to-date image, building what is missing; one process at a time builds for a release."""
+    name = f"{image.repository}{'' if stage == FULL else f'-{stage}'}:{suite}"
+    with locked(engine.CACHE / f"image-{suite}.lock"):
         base = _ensure_base(image, suite, say)
         wanted = inputs(CONTEXT, base)
         if label(name) == wanted:
@@ -33,7 +36,7 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None]) -> str:
         # An image gets its name only when it is complete: a build that was cut short is simply not there.
         podman(
             "build", "--layers", "--quiet", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={wanted}",
-            "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
+            "--target", stage, "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
             timeout=BUILD_SECONDS,
         )  # fmt: skip
         # What bore this name before is of no use; images of running hosts are kept by podman itself.

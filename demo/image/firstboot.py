@@ -228,14 +228,15 @@ def main() -> int:
     """Set the host up and start what it carries."""
     host = Host(**json.loads(DESCRIPTION.read_text(encoding="utf-8")))
     open_ssh(host)
-    add_user(host)
-    wanted = {*host.components, "files"}
+    if host.components:  # a host without any stays as the installer left it
+        add_user(host)
+    wanted = {*host.components, "files"} if host.components else set()
     started = [unit for component, step in STEPS.items() if component in wanted for unit in step(host)]
     if started:
         run("systemctl", "enable", "--quiet", *started)
         run("systemctl", "restart", *started)
     write(DONE, f"{host.name}\n")
-    print(f"{host.name} is set up: {', '.join(host.components)}")
+    print(f"{host.name} is set up: {', '.join(host.components) or 'bare'}")
     return 0
 
 

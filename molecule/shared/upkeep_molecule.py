@@ -28,6 +28,17 @@ def fleet_host() -> t.Callable[[str], t.Any]:
 
 
 @pytest.fixture(scope="session")
+def postgresql_unit() -> t.Callable[[t.Any], str]:
+    """Return a function from testinfra host to the unit of its one cluster, which has the release's version in it."""
+
+    def find(host: t.Any) -> str:
+        [version] = host.file("/etc/postgresql").listdir()
+        return f"postgresql@{version}-main.service"
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def runs() -> t.Callable[[str], list[Path]]:
     """Return a function from playbook stem, e.g. ``converge``, to the folders of its runs, oldest first."""
     folder = Path(os.environ["UPKEEP_STORE"]) / "runs"

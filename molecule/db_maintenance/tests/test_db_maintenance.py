@@ -84,15 +84,18 @@ def test_a_run_costs_one_interpreter_start_for_each_kind_of_database(records: t.
     assert role["remote_tasks_by_host"] == {"fairedge-1": 2, "hyperopt-db": 1}
 
 
-def test_a_stopped_server_is_critical_and_the_run_goes_on(host: t.Any, play: t.Any, runs: t.Any) -> None:
-    host.check_output("systemctl stop postgresql@15-main")
+def test_a_stopped_server_is_critical_and_the_run_goes_on(
+    host: t.Any, play: t.Any, runs: t.Any, postgresql_unit: t.Callable[[t.Any], str]
+) -> None:
+    unit = postgresql_unit(host)
+    host.check_output("systemctl stop %s", unit)
     try:
         assert play("converge").returncode == 0
         seen = found(runs("converge")[-1], "fairedge-1")
         assert seen["database:fairedge_prod"]["status"] == "critical"
         assert seen["database:fairedge_prod.vacuum"]["status"] == "unknown"
     finally:
-        host.check_output("systemctl start postgresql@15-main")
+        host.check_output("systemctl start %s", unit)
 
 
 def test_an_unknown_key_is_named(play: t.Any) -> None:

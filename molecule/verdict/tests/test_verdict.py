@@ -12,10 +12,10 @@ import yaml
 
 
 @pytest.fixture
-def _database_down(host: t.Any) -> t.Iterator[None]:
-    host.check_output("systemctl stop postgresql@15-main.service")
+def _database_down(host: t.Any, postgresql_unit: t.Callable[[t.Any], str]) -> t.Iterator[None]:
+    host.check_output("systemctl stop %s", postgresql_unit(host))
     yield
-    host.check_output("systemctl start postgresql@15-main.service")
+    host.check_output("systemctl start %s", postgresql_unit(host))
 
 
 def test_a_healthy_host_passes(play: t.Callable[..., t.Any]) -> None:

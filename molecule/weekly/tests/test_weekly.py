@@ -37,10 +37,10 @@ def test_starts_per_host_stay_within_the_budget(records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "unit", "system"),
+    ("broken", "system"),
     [
-        ("hyperopt-db", "postgresql@15-main.service", "hyperopt"),
-        ("fairedge-1", "postgresql@15-main.service", "fairedge"),
+        ("hyperopt-db", "hyperopt"),
+        ("fairedge-1", "fairedge"),
     ],
 )
 @pytest.mark.requirement("R-hyperopt-03", "R-fairedge-06")
@@ -48,11 +48,12 @@ def test_a_database_that_is_down_holds_its_whole_system(
     fleet_host: t.Callable[[str], t.Any],
     play: t.Callable[..., t.Any],
     records: Records,
+    postgresql_unit: t.Callable[[t.Any], str],
     broken: str,
-    unit: str,
     system: str,
 ) -> None:
     host = fleet_host(broken)
+    unit = postgresql_unit(host)
     host.check_output(f"systemctl stop {unit}")
     try:
         done = play("weekly", "-e", '{"verdict_fail_on": ["critical"]}')

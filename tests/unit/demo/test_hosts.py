@@ -185,9 +185,25 @@ def test_what_cannot_be_done_is_a_line_and_not_a_traceback(
         (["--hosts", "nowhere"], "demo: no host 'nowhere' in demo/fleet.yml; known: fairedge"),
         (["--suite", "potato", "--fleet", "x"], "demo: no Debian release 'potato' in demo/fleet.yml; known: bookworm"),
         (["--suite", "trixie"], "demo: --suite needs --fleet NAME"),
+        (["--bare"], "demo: --bare needs --fleet NAME"),
     ):
         assert cli.main(["up", *arguments]) == 2
         assert capsys.readouterr().err.startswith(message)
+
+
+def test_the_environment_may_name_the_release_of_every_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cli.SUITE_VARIABLE, "trixie")
+    assert cli.parse(["up", "--fleet", "x"]).suite == cli.parse(["image"]).suite == "trixie"
+    assert cli.parse(["up", "--fleet", "x", "--suite", "bookworm"]).suite == "bookworm"
+
+
+def test_a_bare_host_is_told_nothing_of_its_system(small: fleet.Fleet) -> None:
+    access.prepare(small)
+    texts = access.describe(fleet.without_services(small))
+    for text in texts.values():
+        described = json.loads(text)
+        assert (described["components"], described["settings"]) == ([], {})
+    assert all(host.components for host in small.hosts), "the inventory still says what they are to carry"
 
 
 def test_an_inventory_that_is_out_of_date_is_told(
