@@ -12,7 +12,7 @@ version_added: "0.1.0"
 description:
   - Reads each file once for all its digests, files side by side, and compares them with a record that is kept away from
     the host. Whoever can change a model on a host cannot change what it is compared with.
-  - Never loads a model and never changes anything. Never fails on what it sees; it fails on input it cannot work with.
+  - Never changes anything. Loads no model, but for O(models[].drift), and then as its service user. Never fails on what it sees; it fails on input it cannot work with.
   - A file is opened only when it is a regular file under its root after all links are resolved. One that changes
     while it is read, or that another file takes the place of, gives C(unknown), never C(ok).
 options:
@@ -61,6 +61,9 @@ options:
           accuracy:
             description: Lowest share of right answers, 0 to 1.
             type: float
+          f1:
+            description: Lowest F1 score, 0 to 1.
+            type: float
           r2:
             description: Lowest coefficient of determination, 0 to 1.
             type: float
@@ -72,7 +75,9 @@ options:
             type: int
           requirements: *requirements
       in_use:
-        description: Ask the application's log which model it uses; adds the finding C(model:name.in_use).
+        description:
+          - Ask the application's log which model it uses; adds the finding C(model:name.in_use).
+          - When no line of it says so, what a rotation has made of it is asked, the newest file first.
         type: dict
         suboptions:
           log:
@@ -87,6 +92,48 @@ options:
             description: Text that this line must contain.
             type: str
             required: true
+          requirements: *requirements
+      drift:
+        description:
+          - Have the model predict a reference set whose answers are known; adds the finding C(model:name.drift).
+          - Only a file that is the approved one is loaded, by the system's own interpreter, as the service user, with
+            limits on time, memory and what it may write. Left out with O(state=recorded).
+        type: dict
+        suboptions:
+          reference:
+            description: CSV file under the root, 16 MiB at most. Features and known answers of at least 10 rows.
+            type: str
+            required: true
+          target:
+            description: Its column with the known answers.
+            type: str
+            required: true
+          predictor:
+            description: Python file under the root.
+            type: str
+            required: true
+          class_name:
+            description:
+              - Class in it. It is made with the path of the model and has C(read), which makes rows of the text of a CSV
+                file, and C(predict), which makes one number of each row.
+            type: str
+            required: true
+          user:
+            description: Service user that the model is loaded as. Never root.
+            type: str
+            required: true
+          r2:
+            description: Lowest coefficient of determination, 0 to 1; C(warning) below it.
+            type: float
+            required: true
+          interpreter:
+            description: The system's own Python.
+            type: str
+            default: /usr/bin/python3
+          timeout:
+            description: Seconds that loading and predicting may take, 1 to 600.
+            type: int
+            default: 60
           requirements: *requirements
       requirements:
         description: Ids of the requirements that ask for this.
@@ -116,6 +163,10 @@ options:
       - A damaged record gives C(unknown) for its model and leaves the others alone.
     type: dict
     default: {}
+  manifest_problem:
+    description: Why the records cannot be trusted. When given, no model can be C(ok) and none is recorded.
+    type: str
+    default: ""
   algorithms:
     description: Digests to compute. MD5 finds accidents; only SHA-256 finds intent.
     type: list
@@ -163,6 +214,14 @@ EXAMPLES = r"""
           path: model_metadata.json
           keys: {accuracy: binary_accuracy, trained_at: training_date}
         limits: {accuracy: 0.9, max_age_days: 180}
+        drift:
+          reference: /opt/shop/reference/orders.csv
+          target: risk
+          predictor: /opt/shop/predictor.py
+          class_name: RiskPredictor
+          interpreter: /opt/shop/venv/bin/python
+          user: shop
+          r2: 0.9
     manifest: "{{ lookup('ansible.builtin.file', 'manifest.yml') | from_yaml }}"
   register: verified
 

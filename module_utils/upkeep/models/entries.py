@@ -18,7 +18,11 @@ METRICS: t.Final = ("accuracy", "f1", "r2", "feature_count")
 SHARES: t.Final = ("accuracy", "f1", "r2")
 RECORD_KEYS: t.Final = (*ALGORITHMS, "bytes", "metrics", "trained_at", "approved_by")
 
+#: What a prediction of the reference set may take at most, s.
+LONGEST: t.Final = 600
+
 _NAME: t.Final = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
+_CLASS: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _HEX: t.Final = re.compile(r"[0-9a-f]+", re.ASCII)
 
 
@@ -35,6 +39,7 @@ class Limits:
     """What a model must keep: shares and age at the worst allowed, the number of features exactly."""
 
     accuracy: float | None = None
+    f1: float | None = None
     r2: float | None = None
     max_age_days: float | None = None
     feature_count: int | None = None
@@ -61,6 +66,25 @@ class InUse:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """A reference set and who predicts it: R2 of the predictions must not fall below ``r2``.
+
+    ``predictor`` is a Python file with a class ``class_name`` that takes the path of a model and has ``read`` (CSV text
+    to rows) and ``predict`` (rows to one number each). ``interpreter`` runs it as ``user``, ``timeout`` s at most.
+    """
+
+    reference: Path
+    target: str
+    predictor: Path
+    class_name: str
+    user: str
+    r2: float
+    interpreter: str = "/usr/bin/python3"
+    timeout: int = 60
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Model:
     """One model file; ``path`` and ``root`` are absolute."""
 
@@ -70,6 +94,7 @@ class Model:
     metadata: Metadata | None = None
     limits: Limits | None = None
     in_use: InUse | None = None
+    drift: Drift | None = None
     requirements: tuple[str, ...] = ()
 
 
@@ -107,6 +132,7 @@ def _model(raw: t.Mapping[str, t.Any]) -> Model:
         metadata=_metadata(name, raw.get("metadata")),
         limits=_limits(name, raw.get("limits")),
         in_use=_in_use(name, raw.get("in_use")),
+        drift=_drift(name, root or path.parent, raw.get("drift")),
         requirements=tuple(raw.get("requirements") or ()),
     )
 
@@ -137,8 +163,8 @@ def _metadata(name: str, raw: t.Mapping[str, t.Any] | None) -> Metadata | None:
 def _limits(name: str, raw: t.Mapping[str, t.Any] | None) -> Limits | None:
     if raw is None:
         return None
-    values = {key: raw.get(key) for key in ("accuracy", "r2", "max_age_days", "feature_count")}
-    for key in ("accuracy", "r2"):
+    values = {key: raw.get(key) for key in (*SHARES, "max_age_days", "feature_count")}
+    for key in SHARES:
         value = values[key]
         if value is not None and not 0 <= value <= 1:
             raise ModelError(f"model {name!r}: limits.{key} is {value}; give a share between 0 and 1, such as 0.94")
@@ -160,6 +186,27 @@ def _in_use(name: str, raw: t.Mapping[str, t.Any] | None) -> InUse | None:
     if not raw["expected"]:
         raise ModelError(f"model {name!r}: in_use.expected is empty, so every line would do")
     return InUse(log, pattern, raw["expected"], tuple(raw.get("requirements") or ()))
+
+
+def _drift(name: str, root: Path, raw: t.Mapping[str, t.Any] | None) -> Drift | None:
+    if raw is None:
+        return None
+    if not _CLASS.fullmatch(raw["class_name"]):
+        raise ModelError(f"model {name!r}: drift.class_name {raw['class_name']!r} is no name of a class")
+    if not 0 <= raw["r2"] <= 1:
+        raise ModelError(f"model {name!r}: drift.r2 is {raw['r2']}; give a share between 0 and 1, such as 0.94")
+    if not 1 <= raw["timeout"] <= LONGEST:
+        raise ModelError(f"model {name!r}: drift.timeout is {raw['timeout']}; give 1 to {LONGEST} s")
+    for key in ("target", "user"):
+        if not raw[key] or not raw[key].isprintable():
+            raise ModelError(f"model {name!r}: drift.{key} is {raw[key]!r}; it must not be empty")
+    return Drift(
+        reference=root / _usable(name, "drift.reference", raw["reference"]),
+        predictor=root / _usable(name, "drift.predictor", raw["predictor"]),
+        interpreter=str(_absolute(name, "drift.interpreter", raw["interpreter"])),
+        requirements=tuple(raw.get("requirements") or ()),
+        **{key: raw[key] for key in ("target", "class_name", "user", "r2", "timeout")},
+    )
 
 
 def parse_record(raw: t.Any) -> Record:

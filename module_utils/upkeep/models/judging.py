@@ -29,17 +29,19 @@ def file_findings(model: Model, reading: Reading | ReadingError, record: Recorde
         advice = " Restore the approved file." if reading.status == "critical" else ""
         message = f"{reading}{advice}"
         return [finding(check, reading.status, message, expected="the approved file", requirements=model.requirements)]
-    refused = [
-        finding(
-            f"{check}.{name}",
-            "unknown",
-            f"This host refuses to compute {name}; rely on another digest and leave this one out.",
-            expected=_expected(name, record),
-            requirements=model.requirements,
-        )
-        for name in reading.unavailable
-    ]
-    return [_compare(check, model, reading, record), *refused]
+    file = _compare(check, model, reading, record)
+    return [file, *(_refused(name, model, file, record) for name in reading.unavailable)]
+
+
+def _refused(name: str, model: Model, file: Finding, record: Recorded) -> Finding:
+    """Return the finding on a digest that this host refuses; another one that fits makes it a side note."""
+    return finding(
+        f"model:{model.name}.{name}",
+        "info" if file["status"] == "ok" else "unknown",
+        f"This host refuses to compute {name}; rely on another digest and leave this one out.",
+        expected=_expected(name, record),
+        requirements=model.requirements,
+    )
 
 
 def _expected(name: str, record: Recorded) -> str | None:
@@ -52,7 +54,7 @@ def _compare(check: str, model: Model, reading: Reading, record: Recorded) -> Fi
         message = f"No record to compare '{model.path}' with; {HOW_TO_RECORD}."
         return finding(check, "unknown", message, observed=shown, expected="a record", requirements=model.requirements)
     if isinstance(record, RecordError):
-        message = f"The record of this model is damaged: {record}. Put the manifest right from version control."
+        message = f"No record of '{model.path}' can be used: {record}. Put the manifest right from version control."
         return finding(check, "unknown", message, observed=shown, expected="a record", requirements=model.requirements)
     common = [name for name in reading.digests if name in record.digests]
     different = [name for name in common if reading.digests[name] != record.digests[name]]
@@ -111,7 +113,7 @@ def limits_finding(
     metrics = {**approved.metrics, **seen.metrics}
     verdicts = [
         _at_least(name, limit, metrics.get(name))
-        for name, limit in (("accuracy", limits.accuracy), ("r2", limits.r2))
+        for name, limit in (("accuracy", limits.accuracy), ("f1", limits.f1), ("r2", limits.r2))
         if limit is not None
     ]
     if limits.feature_count is not None:

@@ -24,6 +24,7 @@ _MODEL: t.Final[_Spec] = {
         "type": "dict",
         "options": {
             "accuracy": {"type": "float"},
+            "f1": {"type": "float"},
             "r2": {"type": "float"},
             "max_age_days": {"type": "float"},
             "feature_count": {"type": "int"},
@@ -33,6 +34,20 @@ _MODEL: t.Final[_Spec] = {
     "in_use": {
         "type": "dict",
         "options": {"log": _TEXT, "pattern": _TEXT, "expected": _TEXT, "requirements": _NAMES},
+    },
+    "drift": {
+        "type": "dict",
+        "options": {
+            "reference": _TEXT,
+            "target": _TEXT,
+            "predictor": _TEXT,
+            "class_name": _TEXT,
+            "user": _TEXT,
+            "r2": {"type": "float", "required": True},
+            "interpreter": {"type": "str", "default": "/usr/bin/python3"},
+            "timeout": {"type": "int", "default": 60},
+            "requirements": _NAMES,
+        },
     },
     "requirements": _NAMES,
 }
@@ -47,6 +62,7 @@ ARGUMENTS: t.Final[_Spec] = {
     "models": {"type": "list", "elements": "dict", "required": True, "options": _MODEL},
     "folders": {"type": "list", "elements": "dict", "default": [], "options": _FOLDER},
     "manifest": {"type": "dict", "default": {}},
+    "manifest_problem": {"type": "str", "default": ""},
     "algorithms": {
         "type": "list",
         "elements": "str",

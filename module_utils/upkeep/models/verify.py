@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..findings import Finding, finding
+from .drift import drift_finding
 from .entries import ALGORITHMS, Metadata, Model, ModelError, Record, RecordError, parse_models, parse_record
 from .folders import Folder, folder_finding, parse_folders
 from .in_use import in_use_finding
@@ -27,6 +28,7 @@ class Job:
     models: list[Model]
     folders: list[Folder]
     manifest: t.Mapping[str, t.Any]
+    manifest_problem: str
     algorithms: list[str]
     workers: int
     replace: frozenset[str]
@@ -56,6 +58,8 @@ def parse_job(params: t.Mapping[str, t.Any]) -> Job:
         raise ModelError("replace goes with state 'recorded' only")
     if recording and not params["approved_by"].strip():
         raise ModelError("approved_by is empty; say who approved the files that are to be recorded")
+    if recording and params["manifest_problem"]:
+        raise ModelError(f"nothing is recorded: {params['manifest_problem']}")
     if not params["algorithms"]:
         raise ModelError("algorithms is empty; give at least one, best sha256")
     if not 1 <= params["workers"] <= MOST_WORKERS:
@@ -64,6 +68,7 @@ def parse_job(params: t.Mapping[str, t.Any]) -> Job:
         models,
         parse_folders(params["folders"]),
         params["manifest"],
+        params["manifest_problem"],
         [name for name in ALGORITHMS if name in params["algorithms"]],
         params["workers"],
         replace,
@@ -80,6 +85,8 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     record = {look.model.name: entry for look in looks if (entry := _new_entry(look, job)) is not None}
     now = dt.datetime.now(dt.UTC)
     findings = [item for look in looks for item in _judge(look, look.model.name in record, now)]
+    if not job.recording:
+        findings += _drifts(looks, findings)
     findings += [folder_finding(folder, job.models) for folder in job.folders]
     if not findings:
         findings = [finding("model:none", "info", "No model is named for this host: nothing to verify.")]
@@ -92,7 +99,7 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _look(model: Model, job: Job) -> Look:
-    record = _record(job.manifest, model.name)
+    record = _record(job, model.name)
     figures = _figures(model, model.metadata) if model.metadata else None
     try:
         return Look(model, record, read(model.path, model.root, job.algorithms), figures)
@@ -100,13 +107,15 @@ def _look(model: Model, job: Job) -> Look:
         return Look(model, record, error, figures)
 
 
-def _record(manifest: t.Mapping[str, t.Any], name: str) -> Recorded:
-    if name not in manifest:
+def _record(job: Job, name: str) -> Recorded:
+    if job.manifest_problem:
+        return RecordError(job.manifest_problem)
+    if name not in job.manifest:
         return None
     try:
-        return parse_record(manifest[name])
+        return parse_record(job.manifest[name])
     except RecordError as error:
-        return error
+        return RecordError(f"it is damaged, {error}")
 
 
 def _figures(model: Model, metadata: Metadata) -> Figures | ReadingError:
@@ -153,6 +162,16 @@ def _judge(look: Look, recorded: bool, now: dt.datetime) -> t.Iterator[Finding]:
         yield limits_finding(model, model.limits, look.figures, look.record, now)
     if model.in_use:
         yield in_use_finding(model, model.in_use)
+
+
+def _drifts(looks: t.Sequence[Look], findings: t.Sequence[Finding]) -> list[Finding]:
+    """Return how well models still predict; only files that are the approved ones are loaded."""
+    approved = {item["check"] for item in findings if item["status"] == "ok"}
+    return [
+        drift_finding(look.model, look.model.drift, approved=f"model:{look.model.name}" in approved)
+        for look in looks
+        if look.model.drift
+    ]
 
 
 def _row(look: Look) -> dict[str, t.Any]:
