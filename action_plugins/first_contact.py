@@ -9,27 +9,20 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep import contact
+from upkeep.action import ControlAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Try the ssh ports of all hosts of the play at once."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        self.validate_argument_spec(argument_spec={})
         hosts = [task_vars["hostvars"][name] for name in task_vars["ansible_play_hosts_all"]]
         hints = sorted({str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")})
         if not contact.any_answers(contact.addresses(hosts)):
             raise AnsibleActionFail(" ".join(hints))
-        return {**result, "changed": False}
+        return {}

@@ -9,35 +9,28 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import Finding, finding
 
 from upkeep import events, run_facts
+from upkeep.action import ControlAction
 from upkeep.gate import Decision, decide
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Read the findings of all hosts of the system and answer once for this host."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    SPEC: t.ClassVar = {
+        "system": {"type": "str", "required": True},
+        "holding_checks": {"type": "list", "elements": "str", "required": True},
+        "required_checks": {"type": "list", "elements": "str", "default": []},
+        "allow_unseen": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return ``cleared``, ``reasons`` and the gate's own finding."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _, args = self.validate_argument_spec(
-            argument_spec={
-                "system": {"type": "str", "required": True},
-                "holding_checks": {"type": "list", "elements": "str", "required": True},
-                "required_checks": {"type": "list", "elements": "str", "default": []},
-                "allow_unseen": {"type": "bool", "default": False},
-            }
-        )
         hosts = list(task_vars["groups"].get(args["system"], []))
         if not hosts:
             raise AnsibleActionFail(
@@ -53,8 +46,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             allow_unseen=args["allow_unseen"],
         )
         return {
-            **result,
-            "changed": False,
             "cleared": decision.cleared,
             "reasons": decision.reasons,
             "findings": [_as_finding(decision)],

@@ -9,38 +9,31 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from upkeep.action import ControlAction
 from upkeep.findings import complete_all
 from upkeep.run_facts import FACT, merge_findings
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Complete, check and keep a whole list of findings at once."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    SPEC: t.ClassVar = {
+        "area": {"type": "str", "required": True},
+        "findings": {"type": "list", "elements": "dict", "required": True},
+        "system": {"type": "str"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the completed findings, and as facts all findings of this host in this run."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
         self._refuse_repetition()
-        _, args = self.validate_argument_spec(
-            argument_spec={
-                "area": {"type": "str", "required": True},
-                "findings": {"type": "list", "elements": "dict", "required": True},
-                "system": {"type": "str"},
-            }
-        )
         host = task_vars["inventory_hostname"]
         system = args["system"] or self._templar.template(task_vars.get("system_name", ""))
         recorded = complete_all(args["findings"], system=system, host=host, area=args["area"])
         kept = merge_findings(task_vars.get("ansible_facts", {}).get(FACT), recorded)
-        return {**result, "changed": False, "upkeep_recorded": recorded, "ansible_facts": {FACT: kept}}
+        return {"upkeep_recorded": recorded, "ansible_facts": {FACT: kept}}
 
     def _refuse_repetition(self) -> None:
         """A loop keeps only its last item's facts and run_once only one host's: both would lose findings."""

@@ -9,25 +9,18 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep import profile
+from upkeep.action import ControlAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Collect the system_* variables of the host and hold them against the schema."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return nothing but ``changed: false`` for a good profile; fail naming each value that does not fit."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        self.validate_argument_spec(argument_spec={})
         host = task_vars["inventory_hostname"]
         self._require_one_system(host, task_vars)
         variables = {name: self._templar.template(value) for name, value in profile.select(task_vars).items()}
@@ -37,7 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(f"{error}: install the Python package 'jsonschema' on the controller") from error
         if found:
             raise AnsibleActionFail(f"The profile of {host} does not fit:\n" + "\n".join(f"- {line}" for line in found))
-        return {**result, "changed": False, "msg": f"{len(variables)} figures of {host} fit."}
+        return {"msg": f"{len(variables)} figures of {host} fit."}
 
     def _require_one_system(self, host: str, task_vars: dict[str, t.Any]) -> None:
         name = str(task_vars.get("system_name", ""))

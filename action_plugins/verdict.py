@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -18,34 +17,26 @@ from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
 from upkeep import coverage, events, run_facts
 from upkeep.acknowledgements import AcknowledgementError, load
+from upkeep.action import ControlAction
 from upkeep.verdict import Verdict, judge_run
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Read the event log, judge it, and fail when it must."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    SPEC: t.ClassVar = {
+        "fail_on": {"type": "list", "elements": "str", "choices": list(STATUSES), "required": True},
+        "acknowledgements": {"type": "path"},
+        "systems_group": {"type": "str", "default": "systems"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the verdict; ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _, args = self.validate_argument_spec(
-            argument_spec={
-                "fail_on": {"type": "list", "elements": "str", "choices": list(STATUSES), "required": True},
-                "acknowledgements": {"type": "path"},
-                "systems_group": {"type": "str", "default": "systems"},
-            }
-        )
         log = _event_log()
         verdict = self._judge(log, args, task_vars)
         _write(log, verdict)
         messages = verdict.messages()
         return {
-            **result,
-            "changed": False,
             "failed": verdict.outcome != "ok",
             "msg": "\n".join(messages) or "Nothing speaks against this run.",
         }
