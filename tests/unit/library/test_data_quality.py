@@ -1,0 +1,130 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module data_quality: arguments, cadences and components, and that nothing to look at is said."""
+
+from __future__ import annotations
+
+import sqlite3
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from library import data_quality
+from tests.unit.library.module_calls import Call, by_check, caller
+
+SERIES: t.Final[dict[str, t.Any]] = {
+    "name": "m",
+    "kind": "series",
+    "database": "shop",
+    "table": "market",
+    "key": "symbol",
+    "keys": ["AAA"],
+    "time": "at",
+    "interval_seconds": 60,
+}
+TABLE: t.Final[dict[str, t.Any]] = {"name": "t", "kind": "table", "database": "shop", "table": "orders"}
+CACHE: t.Final[dict[str, t.Any]] = {
+    "name": "c",
+    "kind": "cache",
+    "folder": "/srv/cache",
+    "pages": "*.html",
+    "entries": "*.json",
+    "items": "events",
+    "fields": {"name": "text"},
+}
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    return caller(data_quality, capsys)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> dict[str, t.Any]:
+    """Return a check of an SQLite table with one row."""
+    with sqlite3.connect(tmp_path / "data.db") as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    connection.close()
+    return {"name": "orders", "kind": "table", "table": "orders", "sqlite": str(tmp_path / "data.db")}
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_it_looks_and_changes_nothing(call: Call, table: dict[str, t.Any], check_mode: bool) -> None:
+    before = Path(table["sqlite"]).read_bytes()
+    for _ in range(2):
+        answer = call(checks=[table], _ansible_check_mode=check_mode)
+        assert answer["changed"] is False
+        assert by_check(answer)["table:orders.rows"]["status"] == "ok"
+    assert Path(table["sqlite"]).read_bytes() == before
+    assert [path.name for path in Path(table["sqlite"]).parent.iterdir()] == ["data.db"]
+
+
+def test_nothing_to_look_at_is_said(call: Call) -> None:
+    assert [(item["check"], item["status"]) for item in call(checks=[])["findings"]] == [("data:none", "info")]
+
+
+def test_cadences_and_components_choose(call: Call, table: dict[str, t.Any]) -> None:
+    checks = [
+        {**table, "name": "daily", "cadences": ["daily"]},
+        {**table, "name": "weekly", "cadences": ["weekly"], "component": "sqlite"},
+        {**table, "name": "always"},
+    ]
+    chosen = {
+        (cadence, components): [
+            item["check"] for item in call(checks=checks, cadence=cadence, components=list(components))["findings"]
+        ]
+        for cadence, components in (
+            ("daily", ("app",)),
+            ("weekly", ("sqlite",)),
+            ("weekly", ("app",)),
+            ("", ("sqlite",)),
+        )
+    }
+    assert chosen == {
+        ("daily", ("app",)): ["table:daily.rows", "table:always.rows"],
+        ("weekly", ("sqlite",)): ["table:weekly.rows", "table:always.rows"],
+        ("weekly", ("app",)): ["table:always.rows"],
+        ("", ("sqlite",)): ["table:daily.rows", "table:weekly.rows", "table:always.rows"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({**TABLE, "name": "a b"}, "a b"),
+        ({**TABLE, "database": None}, "exactly one of database, sqlite"),
+        ({**TABLE, "sqlite": "/x"}, "exactly one of database, sqlite"),
+        ({**TABLE, "folder": "/x", "database": None}, "exactly one of"),
+        ({**TABLE, "sqlite": "data.db", "database": None}, "must begin with /"),
+        ({**TABLE, "table": ""}, "needs 'table'"),
+        ({**TABLE, "query": "SELECT 1"}, "'query' is nothing that kind table knows"),
+        ({**TABLE, "limits": {"size": {"warning": 1}}}, "limits knows rows, age here, not 'size'"),
+        ({**TABLE, "limits": {"rows": {"alarm": 1}}}, "give warning, critical or both"),
+        ({**TABLE, "limits": {"rows": {"warning": "few"}}}, "must hold numbers"),
+        ({**TABLE, "timeout": 0}, "timeout is 0"),
+        ({**TABLE, "cadences": ["yearly"]}, "yearly"),
+        ({**TABLE, "aspect_requirements": {"rws": []}}, "not 'rws'"),
+        ({**SERIES, "keys": None}, "give either keys or keys_from"),
+        ({**SERIES, "interval_seconds": -1}, "interval_seconds is -1"),
+        ({**SERIES, "interval_seconds": 90000}, "longer than the window"),
+        ({**CACHE, "pages": "*"}, ""),
+        ({**CACHE, "pages": "page.html"}, "one '*'"),
+        ({**CACHE, "entries": "a/*.json"}, "one '*'"),
+        ({**CACHE, "row_pattern": "("}, "no regular expression"),
+        ({**CACHE, "fields": {"name": "string"}}, "known are text"),
+        ({"name": "i", "kind": "integrity", "sqlite": "/x", "amcheck": True}, "amcheck is for PostgreSQL"),
+    ],
+)
+def test_input_that_cannot_be_worked_with_is_named(call: Call, check: dict[str, t.Any], words: str) -> None:
+    answer = call(checks=[check])
+    assert answer.get("failed", False) is bool(words)
+    assert words in answer.get("msg", "")
+
+
+def test_a_name_that_stands_twice_is_an_error(call: Call) -> None:
+    assert "stands there twice" in call(checks=[TABLE, TABLE])["msg"]
+
+
+def test_the_time_for_all_must_make_sense(call: Call) -> None:
+    assert "max_seconds is 0" in call(checks=[], max_seconds=0)["msg"]
