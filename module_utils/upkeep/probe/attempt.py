@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from ..findings import Finding
+from .http_client import secret_headers
 from .kinds import KINDS
 from .model import Check, Deadline, ProbeError
 
@@ -25,11 +26,11 @@ _REASONS = {
 
 
 def observe(check: Check) -> Iterator[Finding]:
-    """Yield the findings of one attempt as they come; never raises."""
+    """Yield the findings of one attempt as they come, and what it wants to remember; never raises."""
     secrets = secret_texts(check)
     try:
         for found in KINDS[check.kind].probe(check, Deadline(check.timeout)):
-            yield redacted(found, secrets)
+            yield redacted(found, secrets) if "check" in found else found
     except ProbeError as error:
         yield redacted(check.finding(error.status, error.message, observed=error.observed), secrets)
     except TimeoutError:
@@ -70,13 +71,13 @@ def explain(error: OSError) -> str:
 
 
 def secret_texts(check: Check) -> set[str]:
-    """Return every text that gives a secret of this check away: also the password inside a url."""
+    """Return every text that gives a secret of this check away: also the password in a url, or in a header."""
     texts: set[str] = set()
     for value in (check.options[name] for name in KINDS[check.kind].secrets):
         texts.add(value or "")
         password = urlsplit(value).password if value and "://" in value else None
         texts |= {password, unquote(password)} if password else set()
-    return texts - {""}
+    return (texts | secret_headers(check.options.get("headers"))) - {""}
 
 
 def redacted(found: Finding, secrets: set[str]) -> Finding:

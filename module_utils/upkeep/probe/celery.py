@@ -8,9 +8,9 @@ import typing as t
 from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ..findings import Finding, judge
-from .model import Check, CheckError, Deadline, Kind, ProbeError, limits_text
-from .resp import Redis, RedisRefusal, explain
+from ..findings import Finding
+from .model import LIMITS, Check, CheckError, Deadline, Kind, ProbeError
+from .resp import session
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -35,26 +35,28 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 
 def _queues(check: Check, deadline: Deadline) -> Iterator[Finding]:
     broker = urlsplit(check.options["broker"])
-    try:
-        with Redis(broker.hostname or "127.0.0.1", broker.port or 6379, deadline) as redis:
-            redis.login(_decoded(broker.username), _decoded(broker.password), database(broker))
-            redis.ask("PING")
-            for queue in check.options["queues"]:
-                yield judge_queue(check, queue, int(redis.ask("LLEN", queue["name"])))
-    except RedisRefusal as refusal:
-        raise ProbeError("critical", f"broker: {explain(refusal)}", observed=refusal.code) from refusal
+    with session(
+        broker.hostname or "127.0.0.1",
+        broker.port or 6379,
+        deadline,
+        username=_decoded(broker.username),
+        password=_decoded(broker.password),
+        db=database(broker),
+        role="broker: ",
+    ) as redis:
+        redis.ask("PING")
+        for queue in check.options["queues"]:
+            yield judge_queue(check, queue, int(redis.ask("LLEN", queue["name"])))
 
 
 def judge_queue(check: Check, queue: Mapping[str, t.Any], length: int) -> Finding:
     """Return the finding for the number of tasks that wait in one queue."""
-    status = judge(length, queue["warning"], queue["critical"])
-    message = f"{length} tasks wait in the queue {queue['name']}"
-    return check.finding(
-        status,
-        message if status == "ok" else f"{message}: add workers, or see why tasks take long",
+    return check.measured(
+        length,
+        queue,
+        f"{length} tasks wait in the queue {queue['name']}",
+        "add workers, or see why tasks take long",
         aspect=f"queue_{queue['name']}",
-        observed=length,
-        expected=limits_text(queue["warning"], queue["critical"]),
         unit="tasks",
     )
 
@@ -115,11 +117,7 @@ KIND = Kind(
             "type": "list",
             "elements": "dict",
             "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "warning": {"type": "float"},
-                "critical": {"type": "float"},
-            },
+            "options": {"name": {"type": "str", "required": True}, **LIMITS},
         },
     },
     probe=probe,

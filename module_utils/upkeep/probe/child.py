@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from ..findings import Finding
 from .attempt import observe
-from .model import Check, ProbeError
+from .model import Check, Memory, ProbeError
 
 #: How long a child may take beyond the check's own limit to report that limit itself, s.
 GRACE: t.Final = 0.25
@@ -36,7 +36,14 @@ class Child:
     received: bytearray = field(default_factory=bytearray)
 
     def findings(self) -> list[Finding]:
-        """Return what arrived complete so far."""
+        """Return the findings that arrived complete so far."""
+        return [line for line in self._lines() if "check" in line]
+
+    def memory(self) -> Memory | None:
+        """Return what the attempt wants to remember."""
+        return next((line["remember"] for line in self._lines() if "remember" in line), None)
+
+    def _lines(self) -> list[dict[str, t.Any]]:
         return [json.loads(line) for line in self.received.split(b"\n")[:-1]]
 
     def reap(self) -> int:

@@ -4,58 +4,75 @@
 
 from __future__ import annotations
 
-import json
-import re
 import ssl
 import time
 import typing as t
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..findings import Finding, judge, worst
-from . import conditions, latency
-from .http_client import Answer, Request, fetch, shown
+from ..findings import Finding, worst
+from . import conditions, latency, upload
+from .answers import Problem, problems
+from .http_client import PHASES, Answer, Request, fetch, shown
 from .model import Check, CheckError, Deadline, Kind, ProbeError
 
 #: Services leave requests with this mark out of their own figures: we do not measure ourselves.
 MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
 
 
-class Problem(t.NamedTuple):
-    """One thing that is wrong with an answer."""
-
-    status: str
-    observed: t.Any
-    expected: t.Any
-    message: str
-
-
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield the verdict on the answer, then the aspects that were asked for."""
-    request = _request(check)
-    samples = check.options["latency"]["samples"] if check.options["latency"] else 1
-    answers = [fetch(request, deadline) for _ in range(samples)]
+    """Yield the verdict on the answers, then the aspects that were asked for."""
+    answers, timed_out = _ask(check, deadline)
     # Every sample must be right: a figure over quick error pages would praise a broken service.
-    per_answer = [problems(check, answer) for answer in answers]
+    per_answer = [problems(check.options, answer) for answer in answers]
     found = next((list_ for list_ in per_answer if list_), [])
+    if timed_out and not found:
+        found = [_silence(check, len(answers), timed_out)]
     yield _verdict(check, answers[-1], found)
-    if check.options["latency"] and not found:
-        yield latency.judge_latency(check, [answer.ms for answer in answers])
+    if not any(per_answer):
+        yield from _times(check, answers, timed_out)
     if check.options["tls_expiry"]:
         yield _expiry(check, answers[-1].not_after, time.time())
 
 
-def problems(check: Check, answer: Answer) -> list[Problem]:
-    """Return what is wrong with the answer: nothing else is judged when the status is wrong."""
-    options = check.options
-    if answer.status not in options["expect_status"]:
-        target = answer.headers.get("Location")
-        where = f" (to {shown(target)})" if target else ""
-        wanted = " or ".join(map(str, options["expect_status"]))
-        return [Problem("critical", answer.status, wanted, f"answered {answer.status}{where} instead of {wanted}")]
-    missing = [name for name in options["headers_present"] if name not in answer.headers]
-    found = [Problem("critical", "missing", f"header {name}", f"the header {name} is missing") for name in missing]
-    return found + _body_problems(options["body_regex"], answer) + _json_problems(options["json"], answer)
+def _ask(check: Check, deadline: Deadline) -> tuple[list[Answer], int]:
+    """Return the answers and how many samples timed out; raises what fetch() does when there is no answer at all."""
+    request, limits = _request(check), check.options["latency"]
+    answers: list[Answer] = []
+    timed_out = 0
+    for _ in range(limits["samples"] if limits else 1):
+        own = limits["timeout_ms"] / 1000 if limits and limits["timeout_ms"] else check.timeout
+        try:
+            answers.append(fetch(request, deadline.part(own)))
+        except TimeoutError:
+            timed_out += 1
+            if deadline.is_over():
+                break
+    if not answers:
+        raise TimeoutError
+    return answers, timed_out
+
+
+def _silence(check: Check, answered: int, timed_out: int) -> Problem:
+    message = f"{timed_out} of {answered + timed_out} requests were not answered in time"
+    return Problem("critical", f"{timed_out} timed out", "every request is answered", message)
+
+
+def _times(check: Check, answers: list[Answer], timed_out: int) -> Iterator[Finding]:
+    limits = check.options["latency"]
+    if limits:
+        # A request that got no answer took at least as long as it was given.
+        lost = [limits["timeout_ms"] or check.timeout * 1000] * timed_out
+        yield latency.judge_latency(check, [answer.ms for answer in answers] + lost, timed_out, _where(answers))
+    if upload.names(check):
+        yield upload.judge_row(check, latency.percentile([answer.ms for answer in answers], 50))
+
+
+def _where(answers: list[Answer]) -> str:
+    """Return where the time of the slowest answer went."""
+    slowest = max(answers, key=lambda answer: answer.ms)
+    parts = [f"{phase} {slowest.phases[phase]:g}" for phase in PHASES if phase in slowest.phases]
+    return f"; the slowest answer: {', '.join(parts)} ms"
 
 
 def _verdict(check: Check, answer: Answer, found: list[Problem]) -> Finding:
@@ -69,63 +86,33 @@ def _verdict(check: Check, answer: Answer, found: list[Problem]) -> Finding:
     return check.finding(status, message, observed=first.observed, expected=first.expected)
 
 
-def _body_problems(pattern: str | None, answer: Answer) -> list[Problem]:
-    if pattern is None or re.search(pattern, answer.body.decode("utf-8", "replace")):
-        return []
-    if answer.truncated:
-        return [_too_long(answer)]
-    return [Problem("critical", "no match", f"matches {pattern}", f"the body does not match {pattern}")]
-
-
-def _json_problems(rules: list[conditions.Condition], answer: Answer) -> list[Problem]:
-    if not rules:
-        return []
-    if answer.truncated:
-        return [_too_long(answer)]
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return [Problem("critical", "not JSON", "JSON", "the body is not JSON")]
-    found = []
-    for rule in rules:
-        value = conditions.lookup(document, rule["path"])
-        if not conditions.holds(rule, value):
-            observed, expected = conditions.shown(value), conditions.expected_text(rule)
-            message = f"{rule['path']} is {observed}, expected {expected}"
-            found.append(Problem(rule["severity"], f"{rule['path']}={observed}", expected, message))
-    return found
-
-
-def _too_long(answer: Answer) -> Problem:
-    size = len(answer.body)
-    return Problem(
-        "unknown", f"over {size} bytes", None, f"the body is longer than max_body ({size} bytes), not judged"
-    )
-
-
 def _expiry(check: Check, not_after: str | None, now: float) -> Finding:
     if not_after is None:
         return check.finding("unknown", "the answer came without TLS, no certificate was seen", aspect="tls_expiry")
     limits = check.options["tls_expiry"]
     days = round((ssl.cert_time_to_seconds(not_after) - now) / 86400, 1)
-    status = judge(days, limits["warning_days"], limits["critical_days"], worse="below")
-    message = f"the certificate is valid for {days:g} more days"
-    return check.finding(
-        status,
-        message if status == "ok" else f"{message}: renew it",
+    return check.measured(
+        days,
+        {"warning": limits["warning_days"], "critical": limits["critical_days"]},
+        f"the certificate is valid for {days:g} more days",
+        "renew it",
         aspect="tls_expiry",
-        observed=days,
-        expected=f"at least {limits['warning_days']:g}",
         unit="days",
+        worse="below",
     )
 
 
 def _request(check: Check) -> Request:
     options = check.options
+    headers = {**(options["headers"] or {}), **MARK, "Connection": "close"}
+    body = None
+    if options["upload"]:
+        body, headers["Content-Type"] = upload.encode(options["upload"])
     return Request(
         url=options["url"],
         method=options["method"],
-        headers={**(options["headers"] or {}), **MARK, "Connection": "close"},
+        headers=headers,
+        body=body,
         max_body=options["max_body"],
         follow_redirects=options["follow_redirects"],
         context=_context(options["verify_tls"], options["ca_file"]),
@@ -145,7 +132,7 @@ def _context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
 
 def _names(check: Check) -> tuple[str, ...]:
     expiry = (f"{check.id}.tls_expiry",) if check.options["tls_expiry"] else ()
-    return latency.names(check) + expiry
+    return latency.names(check) + upload.names(check) + expiry
 
 
 def _place(check: Check) -> str:
@@ -166,6 +153,7 @@ def _validate(check: Check) -> None:
     if parts.port == 0:  # looking at the port raises ValueError when it is no number
         raise CheckError("url must not name port 0")
     latency.validate(check)
+    upload.validate(check)
     conditions.validate_pattern(options["body_regex"])
     for rule in options["json"]:
         conditions.validate(rule)
@@ -189,7 +177,8 @@ KIND = Kind(
         "verify_tls": {"type": "bool", "default": True},
         "ca_file": {"type": "path"},
         "max_body": {"type": "int", "default": 2**20},
-        "latency": {"type": "dict", "options": latency.OPTIONS},
+        "latency": {"type": "dict", "options": {**latency.OPTIONS, "timeout_ms": {"type": "float"}}},
+        "upload": {"type": "dict", "options": upload.OPTIONS},
         "tls_expiry": {
             "type": "dict",
             "options": {

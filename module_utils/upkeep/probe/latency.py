@@ -8,14 +8,17 @@ import math
 import typing as t
 from collections.abc import Mapping, Sequence
 
-from ..findings import Finding, judge
-from .model import Check, CheckError, limits_text
+from ..findings import Finding
+from .model import Check, CheckError
 
 OPTIONS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "warning_ms": {"type": "float"},
     "critical_ms": {"type": "float"},
     "samples": {"type": "int", "default": 1},
+    "minimum": {"type": "int", "default": 1},
 }
+#: Below this many samples the 95th percentile is the slowest of them.
+ENOUGH: t.Final = 20
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
@@ -24,21 +27,30 @@ def percentile(samples: Sequence[float], percent: float) -> float:
     return sorted(samples)[rank - 1]
 
 
-def judge_latency(check: Check, samples: Sequence[float]) -> Finding:
-    """Return the finding ``<check>.latency`` for times in ms; several samples are judged by their 95th percentile."""
+def judge_latency(check: Check, samples: Sequence[float], timed_out: int = 0, where: str = "") -> Finding:
+    """Return the finding ``<check>.latency`` for times in ms; several are judged by their 95th percentile.
+
+    A sample that timed out has its limit as its time: it took at least that long. ``where`` tells where the time went.
+    """
     limits = check.options["latency"]
+    if len(samples) < limits["minimum"]:
+        message = f"only {len(samples)} of at least {limits['minimum']} answers came, too few to judge"
+        return check.finding("unknown", message, aspect="latency", observed=len(samples), unit="answers")
     judged = percentile(samples, 95)
-    status = judge(judged, limits["warning_ms"], limits["critical_ms"])
     message = f"answered in {judged:g} ms"
     if len(samples) > 1:
         middle, slowest = percentile(samples, 50), max(samples)
         message = f"{len(samples)} answers: p50 {middle:g} ms, p95 {judged:g} ms, max {slowest:g} ms"
-    return check.finding(
-        status,
-        message if status == "ok" else f"{message}: see what the service waits for",
+        if len(samples) < ENOUGH:
+            message += f" (fewer than {ENOUGH}, so the slowest is judged)"
+    if timed_out:
+        message += f", {timed_out} timed out"
+    return check.measured(
+        judged,
+        {"warning": limits["warning_ms"], "critical": limits["critical_ms"]},
+        f"{message}{where}",
+        "see what the service waits for",
         aspect="latency",
-        observed=judged,
-        expected=limits_text(limits["warning_ms"], limits["critical_ms"]),
         unit="ms",
     )
 
@@ -51,5 +63,11 @@ def names(check: Check) -> tuple[str, ...]:
 def validate(check: Check) -> None:
     """Raise CheckError for a number of samples that makes no sense."""
     limits = check.options["latency"]
-    if limits and not 1 <= limits["samples"] <= 1000:
+    if not limits:
+        return
+    if not 1 <= limits["samples"] <= 1000:
         raise CheckError(f"latency.samples must be between 1 and 1000, not {limits['samples']}")
+    if not 1 <= limits["minimum"] <= limits["samples"]:
+        raise CheckError("latency.minimum must be between 1 and samples")
+    if (limits.get("timeout_ms") or 1) <= 0:
+        raise CheckError("latency.timeout_ms must be above 0")

@@ -7,22 +7,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ..findings import Finding, judge
-from .model import Check, Deadline, Kind, limits_text
+from ..findings import Finding
+from .model import Check, Deadline, Kind
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the load per core, so that one limit fits hosts of any size."""
     cores = os.cpu_count() or 1
     per_core = round(os.getloadavg()[1] / cores, 2)
-    warning, critical = check.options["warning"], check.options["critical"]
-    status = judge(per_core, warning, critical)
-    message = f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)"
-    yield check.finding(
-        status,
-        message if status == "ok" else f"{message}: see which processes use the processor or wait for the disk",
-        observed=per_core,
-        expected=limits_text(warning, critical),
+    yield check.measured(
+        per_core,
+        check.options,
+        f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)",
+        "see which processes use the processor or wait for the disk",
         unit="per core",
     )
 

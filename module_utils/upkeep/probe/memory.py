@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..findings import Finding, judge
-from .model import Check, Deadline, Kind, ProbeError, limits_text
+from ..findings import Finding
+from .model import Check, Deadline, Kind, ProbeError
 
 MEMINFO = Path("/proc/meminfo")
 
@@ -42,17 +42,9 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         used = used_percent(fields, check.options["include_swap"])
     except (KeyError, ZeroDivisionError) as error:
         raise ProbeError("unknown", f"{MEMINFO} does not tell {error}") from error
-    warning, critical = check.options["warning"], check.options["critical"]
-    status = judge(used, warning, critical)
     what = "memory and swap" if check.options["include_swap"] else "memory"
     message = f"{used:g} % of {what} is in use, {fields['MemAvailable'] // 1024} MiB can still be had"
-    yield check.finding(
-        status,
-        message if status == "ok" else f"{message}: see which process grew",
-        observed=used,
-        expected=limits_text(warning, critical),
-        unit="%",
-    )
+    yield check.measured(used, check.options, message, "see which process grew", unit="%")
 
 
 KIND = Kind(

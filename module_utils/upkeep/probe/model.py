@@ -9,7 +9,11 @@ import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..findings import Finding, finding
+from ..findings import Finding, finding, judge
+
+#: Argument spec of the two limits that most measurements have.
+LIMITS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {"warning": {"type": "float"}, "critical": {"type": "float"}}
+Memory = Mapping[str, t.Any]
 
 
 class CheckError(ValueError):
@@ -39,6 +43,11 @@ class Check:
     component: str | None
     requirements: tuple[str, ...]
     options: Mapping[str, t.Any] = field(repr=False)  # may hold secrets
+    cadences: tuple[str, ...] | None = None  # None: every one
+    severity: str = "critical"  # what a failure counts as
+    fall: int = 1  # failures in a row, counted over runs, before it counts as failed
+    rise: int = 1  # good answers in a row before it counts as well again
+    before: Memory | None = None  # what the check remembered in an earlier run
 
     @property
     def id(self) -> str:
@@ -65,6 +74,29 @@ class Check:
             unit=unit,
         )
 
+    def measured(
+        self,
+        value: float,
+        limits: Mapping[str, t.Any],
+        message: str,
+        advice: str,
+        *,
+        aspect: str = "",
+        unit: str = "",
+        worse: t.Literal["above", "below"] = "above",
+    ) -> Finding:
+        """Return the finding for a figure with the limits ``warning`` and ``critical``; advice is for a bad one."""
+        warning, critical = limits.get("warning"), limits.get("critical")
+        status = judge(value, warning, critical, worse)
+        return self.finding(
+            status,
+            message if status == "ok" else f"{message}: {advice}",
+            aspect=aspect,
+            observed=value,
+            expected=limits_text(warning, critical, worse),
+            unit=unit,
+        )
+
     def named(self, name: str, status: str, message: str, **details: t.Any) -> Finding:
         """Return a finding under another name than the check's own, for kinds that find several things."""
         return finding(name, status, message, requirements=self.requirements, **details)
@@ -83,6 +115,14 @@ class Deadline:
             raise TimeoutError
         return left
 
+    def part(self, seconds: float) -> Deadline:
+        """Return a deadline for a part of the work, which never lasts longer than the whole; raises TimeoutError."""
+        return Deadline(min(seconds, self.remaining()))
+
+    def is_over(self) -> bool:
+        """Return whether there is no time left."""
+        return time.monotonic() >= self._end
+
 
 def _no_names(_check: Check) -> tuple[str, ...]:
     return ()
@@ -96,6 +136,15 @@ def _accept(_check: Check) -> None:
     return None
 
 
+def _never(_check: Check) -> bool:
+    return False
+
+
+def remember(memory: Memory) -> dict[str, t.Any]:
+    """Return what a probe yields, beside its findings, for itself in the next run; plain JSON only."""
+    return {"remember": dict(memory)}
+
+
 @dataclass(frozen=True)
 class Kind:
     """How one kind of check is configured and carried out.
@@ -104,7 +153,8 @@ class Kind:
     ``network``: not answering in time is the service's fault (critical), not ours (unknown). ``secrets``: options
     that must never be shown. ``names``: findings besides the check's own that are due whatever happens.
     ``place``: the address of the service, for messages. ``validate``: raises CheckError for options that do not go
-    together.
+    together. ``remembers``: whether the check compares with an earlier run; its probe then also yields
+    ``remember(...)``, which comes back as ``check.before``.
     """
 
     options: Mapping[str, Mapping[str, t.Any]]
@@ -114,6 +164,7 @@ class Kind:
     names: Callable[[Check], tuple[str, ...]] = _no_names
     place: Callable[[Check], str] = _nowhere
     validate: Callable[[Check], None] = _accept
+    remembers: Callable[[Check], bool] = _never
 
 
 def host_and_port(check: Check) -> str:

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from .. import cadence as cadences
+from .http_client import secret_headers
 from .kinds import KINDS
 from .model import Check, CheckError
 
@@ -23,14 +25,21 @@ COMMON: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "depends_on": {"type": "list", "elements": "str", "default": []},
     "component": {"type": "str"},
     "requirements": {"type": "list", "elements": "str", "default": []},
+    "cadences": {"type": "list", "elements": "str", "choices": list(cadences.CADENCES)},
+    "severity": {"type": "str", "choices": ["warning", "critical"], "default": "critical"},
+    "fall": {"type": "int", "default": 1},
+    "rise": {"type": "int", "default": 1},
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
 
 
 def plan(
-    raw_checks: Sequence[Mapping[str, t.Any]], components: Iterable[str] | None = None, longest: float = 86400
+    raw_checks: Sequence[Mapping[str, t.Any]],
+    components: Iterable[str] | None = None,
+    longest: float = 86400,
+    cadence: str = "",
 ) -> list[Check]:
-    """Return the checks that concern a host with these components (None: all of them).
+    """Return the checks of a cadence ("": of all) that concern a host with these components (None: all of them).
 
     No check may have a time-out above ``longest`` seconds: it would be cut short and never be judged. Every check is
     validated, also those left out: a mistake must not hide until a host of that kind is reached.
@@ -41,12 +50,12 @@ def plan(
     checks = [replace(check, depends_on=_resolve(check, checks)) for check in checks]
     _refuse_cycles(checks)
     checks = _share_out_paths(checks)
-    if components is None:
-        return checks
-    present = set(components)
-    chosen = [check for check in checks if check.component is None or check.component in present]
+    chosen = [check for check in checks if _is_due(check, cadence)]
+    if components is not None:
+        present = set(components)
+        chosen = [check for check in chosen if check.component is None or check.component in present]
     here = {check.id for check in chosen}
-    # What a check depends on may live on another host of the system: there it is judged, here it cannot be waited for.
+    # What a check depends on may live on another host of the system, where it is judged, or belong to another cadence.
     return [replace(check, depends_on=tuple(d for d in check.depends_on if d in here)) for check in chosen]
 
 
@@ -78,6 +87,10 @@ def parse(raw: Mapping[str, t.Any], position: int = 1, longest: float = 86400) -
         depends_on=tuple(values["depends_on"]),
         component=values["component"],
         requirements=tuple(values["requirements"]),
+        cadences=None if values["cadences"] is None else tuple(values["cadences"]),
+        severity=values["severity"],
+        fall=values["fall"],
+        rise=values["rise"],
         options={key: values[key] for key in kind.options},
     )
     try:
@@ -92,16 +105,25 @@ def secrets_of(raw_checks: t.Any) -> set[str]:
     """Return every secret text in checks that are not validated yet, so that even their error can be cleaned."""
     names = {option for kind in KINDS.values() for option in kind.secrets}
     mappings = [raw for raw in raw_checks if isinstance(raw, Mapping)] if isinstance(raw_checks, list) else []
-    return {str(raw[name]) for raw in mappings for name in names if raw.get(name)}
+    plain = {str(raw[name]) for raw in mappings for name in names if raw.get(name)}
+    return plain | {text for raw in mappings for text in secret_headers(raw.get("headers"))}
 
 
 def _refuse_odd_values(label: str, values: Mapping[str, t.Any], longest: float) -> None:
     if not _NAME.fullmatch(values["name"]):
         raise CheckError(f"{label}: a name is letters, digits and . _ @ - and starts with a letter or digit")
+    if values["cadences"] == []:
+        raise CheckError(f"{label}: cadences is empty, so it would never be looked at; leave it out for every cadence")
     ranges = {"timeout": (0.001, longest), "attempts": (1, 100), "interval": (0, longest)}
+    ranges |= {"fall": (1, 100), "rise": (1, 100)}
     for key, (lowest, highest) in ranges.items():
         if not lowest <= values[key] <= highest:
             raise CheckError(f"{label}: {key} must be between {lowest:g} and {highest:g}, not {values[key]:g}")
+
+
+def _is_due(check: Check, cadence: str) -> bool:
+    entry = {"name": check.name} if check.cadences is None else {"name": check.name, "cadences": check.cadences}
+    return bool(cadences.wanted([entry], cadence))
 
 
 def _refuse_twins(checks: Sequence[Check]) -> None:

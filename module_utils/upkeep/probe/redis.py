@@ -9,22 +9,19 @@ import typing as t
 from collections.abc import Iterator, Mapping
 
 from ..findings import Finding, judge
-from .model import Check, CheckError, Deadline, Kind, ProbeError, host_and_port, limits_text, milliseconds
-from .resp import Redis, RedisRefusal, explain
+from .model import LIMITS, Check, CheckError, Deadline, Kind, ProbeError, host_and_port, limits_text, milliseconds
+from .resp import session
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield whether Redis answers, then one finding for each limited field."""
     options = check.options
     started = time.monotonic()
-    try:
-        with Redis(options["host"], options["port"], deadline) as redis:
-            redis.login(options["username"], options["password"], options["db"])
-            answer = redis.ask("PING")
-            took = milliseconds(started)
-            fields = parse_info(redis.ask("INFO") or "") if options["info"] else {}
-    except RedisRefusal as refusal:
-        raise ProbeError("critical", explain(refusal), observed=refusal.code) from refusal
+    login = {key: options[key] for key in ("username", "password", "db")}
+    with session(options["host"], options["port"], deadline, **login) as redis:
+        answer = redis.ask("PING")
+        took = milliseconds(started)
+        fields = parse_info(redis.ask("INFO") or "") if options["info"] else {}
     if answer != "PONG":
         raise ProbeError("critical", "something answers there, but not as Redis does")
     yield check.finding("ok", f"Redis answers within {took:g} ms", observed="PONG", expected="PONG")
@@ -90,8 +87,7 @@ KIND = Kind(
             "default": [],
             "options": {
                 "field": {"type": "str", "required": True},
-                "warning": {"type": "float"},
-                "critical": {"type": "float"},
+                **LIMITS,
                 "worse": {"type": "str", "choices": ["above", "below"], "default": "above"},
                 "equals": {"type": "str"},
             },

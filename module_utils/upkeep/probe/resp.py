@@ -8,7 +8,8 @@ import errno
 import os
 import socket
 import typing as t
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from .model import Deadline, ProbeError
 
@@ -87,6 +88,26 @@ class Redis(AbstractContextManager["Redis"]):
         if not chunk:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         self._buffer += chunk
+
+
+@contextmanager
+def session(
+    host: str,
+    port: int,
+    deadline: Deadline,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    db: int = 0,
+    role: str = "",
+) -> Iterator[Redis]:
+    """Give a connection that is logged in; error replies become a ProbeError that begins with ``role``."""
+    try:
+        with Redis(host, port, deadline) as redis:
+            redis.login(username, password, db)
+            yield redis
+    except RedisRefusal as refusal:
+        raise ProbeError("critical", f"{role}{explain(refusal)}", observed=refusal.code) from refusal
 
 
 def explain(refusal: RedisRefusal) -> str:

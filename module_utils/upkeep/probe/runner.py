@@ -16,7 +16,7 @@ from ..findings import Finding, worst
 from .attempt import timed_out
 from .child import GRACE, Child, start
 from .kinds import KINDS
-from .model import Check
+from .model import Check, Memory
 
 _FAILED: t.Final = ("critical", "unknown")
 
@@ -36,11 +36,23 @@ class Job:
         return self.started + self.check.timeout + GRACE
 
 
+class Outcome(t.NamedTuple):
+    """What a run brought: findings of every check, and what some want to remember, both by check id."""
+
+    findings: dict[str, list[Finding]]
+    memories: dict[str, Memory]
+
+
 def run(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) -> list[Finding]:
     """Return the findings of all checks, in the order of the checks, after at most about ``timeout`` seconds."""
-    with selectors.DefaultSelector() as selector:
-        settled = _Run(checks, timeout, workers, selector).settle()
+    settled = settle(checks, timeout, workers).findings
     return [found for check in checks for found in settled[check.id]]
+
+
+def settle(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) -> Outcome:
+    """Return the outcome of all checks after at most about ``timeout`` seconds."""
+    with selectors.DefaultSelector() as selector:
+        return _Run(checks, timeout, workers, selector).settle()
 
 
 class _Run:
@@ -50,13 +62,14 @@ class _Run:
         self._waiting = [Job(check) for check in checks]
         self._running: dict[int, tuple[Job, Child]] = {}  # by the child's pipe
         self._settled: dict[str, list[Finding]] = {}
+        self._memories: dict[str, Memory] = {}
         self._timeout = timeout
         self._end = time.monotonic() + timeout
         self._workers = workers
         self._selector = selector
 
-    def settle(self) -> dict[str, list[Finding]]:
-        """Return the findings by check id once every check is settled or all time is over; leaves no child behind."""
+    def settle(self) -> Outcome:
+        """Return the outcome once every check is settled or all time is over; leaves no child behind."""
         while (self._waiting or self._running) and time.monotonic() < self._end:
             self._settle_hopeless()
             self._start_ready()
@@ -69,7 +82,7 @@ class _Run:
             self._stop(pipe)
         for job in self._waiting:
             self._settled[job.check.id] = self._out_of_time(job)
-        return self._settled
+        return Outcome(self._settled, self._memories)
 
     def _settle_hopeless(self) -> None:
         """Settle every waiting job whose dependency failed, and those that depend on it in turn."""
@@ -111,6 +124,9 @@ class _Run:
         self._forget(pipe)
         code = child.reap()
         findings = child.findings()
+        memory = child.memory()
+        if memory is not None:
+            self._memories[job.check.id] = memory
         if code == -signal.SIGALRM:  # its own alarm was quicker than we were
             findings = _with_own(job.check, findings, timed_out(job.check))
         elif code != 0:

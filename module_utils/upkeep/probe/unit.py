@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import subprocess
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..findings import Finding, judge
-from .model import Check, CheckError, Deadline, Kind, ProbeError
+from . import since
+from .model import Check, CheckError, Deadline, Kind, ProbeError, remember
 
 PROPERTIES: t.Final = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts")
 
@@ -21,20 +22,46 @@ def parse(text: str) -> dict[str, str]:
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the unit's state and, where a limit is given, how often systemd had to restart it."""
-    state = _show(check.options["unit"], deadline)
+    state = show(check.options["unit"], PROPERTIES, deadline)
     yield judge_state(check, state)
-    limit = check.options["max_restarts"]
-    if limit is None:
-        return
     restarts = int(state.get("NRestarts") or 0)
+    if check.options["max_restarts"] is not None:
+        yield judge_restarts(check, restarts)
+    if check.options["max_new_restarts"] is not None:
+        yield from judge_new_restarts(check, restarts)
+
+
+def judge_restarts(check: Check, restarts: int) -> Finding:
+    """Return the finding for the restarts since a person or a program last started the unit."""
+    limit = check.options["max_restarts"]
     status = judge(restarts, warning=limit)
-    yield check.finding(
+    return check.finding(
         status,
         f"systemd restarted {check.options['unit']} {restarts} times since it was last started by hand"
         + ("" if status == "ok" else ": its journal says why it ended"),
         aspect="restarts",
         observed=restarts,
         expected=f"at most {limit}",
+    )
+
+
+def judge_new_restarts(check: Check, restarts: int) -> Iterator[Finding]:
+    """Yield the finding for the restarts since the run before, and what the next run needs."""
+    limit, unit = check.options["max_new_restarts"], check.options["unit"]
+    current = since.now({"restarts": restarts})
+    yield remember(current)
+    passed = since.span(check.before, current)
+    if passed is None:
+        message = f"restarts of {unit} cannot be told yet: there was no run before, or the unit was started anew"
+        yield check.finding("info", message, aspect="new_restarts")
+        return
+    new = passed.counts["restarts"]
+    yield check.measured(
+        new,
+        {"warning": limit},
+        f"systemd restarted {unit} {new} times since the run before",
+        "its journal says why it ended",
+        aspect="new_restarts",
     )
 
 
@@ -62,8 +89,9 @@ def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
     return check.finding(status, message, observed=observed, expected=" or ".join(expected))
 
 
-def _show(unit: str, deadline: Deadline) -> dict[str, str]:
-    argv = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", unit]
+def show(unit: str, properties: Sequence[str], deadline: Deadline) -> dict[str, str]:
+    """Return some properties of a unit; raises ProbeError, TimeoutError."""
+    argv = ["systemctl", "show", f"--property={','.join(properties)}", "--", unit]
     try:
         done = subprocess.run(  # noqa: S603 - an argv list; the unit name cannot become an option
             argv, capture_output=True, text=True, timeout=deadline.remaining(), stdin=subprocess.DEVNULL, check=False
@@ -79,7 +107,8 @@ def _show(unit: str, deadline: Deadline) -> dict[str, str]:
 
 
 def _names(check: Check) -> tuple[str, ...]:
-    return () if check.options["max_restarts"] is None else (f"{check.id}.restarts",)
+    aspects = {"max_restarts": "restarts", "max_new_restarts": "new_restarts"}
+    return tuple(f"{check.id}.{aspect}" for key, aspect in aspects.items() if check.options[key] is not None)
 
 
 def _validate(check: Check) -> None:
@@ -92,8 +121,10 @@ KIND = Kind(
         "unit": {"type": "str", "required": True},
         "expect": {"type": "list", "elements": "str", "default": ["active"]},
         "max_restarts": {"type": "int"},
+        "max_new_restarts": {"type": "int"},
     },
     probe=probe,
     names=_names,
     validate=_validate,
+    remembers=lambda check: check.options["max_new_restarts"] is not None,
 )

@@ -17,6 +17,7 @@ from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.probe.kinds import KINDS
 from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
+from doc_fragments.health_probe import ModuleDocFragment
 from library import health_probe
 
 # Pytest itself has threads here; the module has none when it forks.
@@ -111,7 +112,7 @@ def test_bad_input_fails_with_the_name_of_the_check(call: Call, args: dict[str, 
 
 
 def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
-    page = yaml.safe_load(health_probe.DOCUMENTATION)["options"]["checks"]["suboptions"]
+    page = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["checks"]["suboptions"]
     assert set(page) == set(COMMON) | {key for kind in KINDS.values() for key in kind.options}
     assert page["kind"]["choices"] == sorted(KINDS)
     for kind in KINDS.values():
@@ -121,7 +122,7 @@ def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
 
 
 def test_the_defaults_on_the_page_are_the_real_ones() -> None:
-    page = yaml.safe_load(health_probe.DOCUMENTATION)["options"]["checks"]["suboptions"]
+    page = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["checks"]["suboptions"]
     for spec in (COMMON, *(kind.options for kind in KINDS.values())):
         for key, option in spec.items():
             if "default" in page[key]:

@@ -24,7 +24,7 @@ TCP = {"name": "port", "kind": "tcp", "port": 80}
     [
         (
             {"name": "api", "kind": "htp"},
-            "check 'api': kind 'htp' is not known; choose one of celery, filesystem, http",
+            "check 'api': kind 'htp' is not known; choose one of celery, cpu, disk_io",
         ),
         ({"kind": "memory"}, "check number 1 (memory): missing required arguments: name"),
         ({**HTTP, "urll": 1}, "check 'api' (http): unknown key(s) 'urll'; known: "),
@@ -108,7 +108,7 @@ def test_all_mounts_leave_out_paths_with_limits_of_their_own() -> None:
     assert plan(raw)[0].options["exclude"] == ["/boot", "/srv"]
 
 
-@pytest.mark.parametrize("system", ["fairedge", "hyperopt"])
+@pytest.mark.parametrize("system", ["fairedge", "hyperopt", "racing", "student_success", "trailblaze"])
 def test_the_profiles_are_understood(system: str) -> None:
     text = (PROJECT / "inventory" / "group_vars" / system / "health.yml").read_text()
     raw = yaml.safe_load(re.sub(r"\{\{[^}]*\}\}", "1", text))["system_health_checks"]
