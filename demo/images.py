@@ -9,7 +9,7 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from . import engine
+from . import engine, wheels
 from .engine import podman, podman_json
 from .errors import DemoError
 from .files import locked
@@ -33,10 +33,12 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None], stage: str = 
         if label(name) == wanted:
             return name
         say(f"building {name} (minutes the first time, seconds when only files changed)")
+        # Shown to the build and left out of the image, whose layers know them by image/wheels.txt.
+        packages = wheels.ensure(CONTEXT / "image" / "wheels.txt", engine.CACHE)
         # An image gets its name only when it is complete: a build that was cut short is simply not there.
         podman(
             "build", "--layers", "--quiet", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={wanted}",
-            "--target", stage, "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
+            "--volume", f"{packages}:/mnt:ro", "--target", stage, "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
             timeout=BUILD_SECONDS,
         )  # fmt: skip
         # What bore this name before is of no use; images of running hosts are kept by podman itself.
