@@ -1,27 +1,31 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One HTTP exchange within a deadline, with a bounded body."""
+"""One HTTP exchange within a deadline, with a bounded body, timed phase by phase."""
 
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import time
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from .model import Deadline, ProbeError, milliseconds
 
 MAX_REDIRECTS: t.Final = 5
 #: Headers that must not follow a redirect to another server.
-_PRIVATE: t.Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_PRIVATE: t.Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_SECRET_WORDS: t.Final = ("auth", "cookie", "key", "token", "secret")
+_PORTS: t.Final = {"http": 80, "https": 443}
+PHASES: t.Final = ("resolve", "connect", "tls", "first byte", "body")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask for; ``max_body`` in bytes."""
+    """What to ask for; ``max_body`` in bytes, ``body`` is sent."""
 
     url: str
     method: str
@@ -29,11 +33,15 @@ class Request:
     max_body: int
     follow_redirects: bool
     context: ssl.SSLContext | None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate."""
+    """What came back. ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate.
+
+    ``ms`` is the whole time, ``phases`` what of it went where, by PHASES, redirects added up.
+    """
 
     url: str
     status: int
@@ -42,14 +50,29 @@ class Answer:
     truncated: bool
     ms: float
     not_after: str | None
+    phases: Mapping[str, float]
+
+
+@dataclass
+class _Clock:
+    """Adds up the time between marks, ms."""
+
+    last: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, phase: str) -> None:
+        """Count the time since the last mark as this phase."""
+        now = time.monotonic()
+        self.phases[phase] = round(self.phases.get(phase, 0.0) + (now - self.last) * 1000, 2)
+        self.last = now
 
 
 def fetch(request: Request, deadline: Deadline) -> Answer:
     """Return the final answer; raises ProbeError, TimeoutError or OSError when there is none."""
-    started = time.monotonic()
+    started, clock = time.monotonic(), _Clock()
     url, headers = request.url, dict(request.headers)
     for _hop in range(MAX_REDIRECTS + 1):
-        answer = _exchange(request, url, headers, deadline, started)
+        answer = _exchange(request, url, headers, deadline, started, clock)
         location = answer.headers.get("Location")
         if not (request.follow_redirects and 300 <= answer.status < 400 and location):
             return answer
@@ -68,21 +91,32 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _exchange(request: Request, url: str, headers: dict[str, str], deadline: Deadline, started: float) -> Answer:
+def secret_headers(headers: t.Any) -> set[str]:
+    """Return the values of headers that let somebody in, by what the headers are called."""
+    named = headers.items() if isinstance(headers, Mapping) else ()
+    return {str(value) for name, value in named if value and any(w in str(name).lower() for w in _SECRET_WORDS)}
+
+
+def _exchange(
+    request: Request, url: str, headers: dict[str, str], deadline: Deadline, started: float, clock: _Clock
+) -> Answer:
     parts = urlsplit(url)
-    connection = _connection(parts, request.context, deadline)
+    sock = _connect(parts, request.context, deadline, clock)
+    connection = _connection(parts)
+    connection.sock = sock
+    not_after = _not_after(sock)  # now, since an answer that was read to its end takes the socket with it
     try:
-        connection.connect()
-        sock = connection.sock
-        not_after = _not_after(sock)
         sock.settimeout(deadline.remaining())
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request(request.method, target, headers=headers)
+        connection.request(request.method, target, body=request.body, headers=headers)
         response = connection.getresponse()
+        clock.mark("first byte")
         if response.headers.defects:  # http.client takes headers that were cut off for all of them
             raise ProbeError("critical", f"answered {response.status}, but with broken headers")
         body, truncated = _read(response, sock, request.max_body, deadline)
-        return Answer(url, response.status, response.headers, body, truncated, milliseconds(started), not_after)
+        clock.mark("body")
+        phases = dict(clock.phases)
+        return Answer(url, response.status, response.headers, body, truncated, milliseconds(started), not_after, phases)
     except http.client.RemoteDisconnected:
         raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
@@ -91,20 +125,49 @@ def _exchange(request: Request, url: str, headers: dict[str, str], deadline: Dea
         connection.close()
 
 
-def _not_after(sock: t.Any) -> str | None:
+def _connect(parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadline, clock: _Clock) -> socket.socket:
+    """Return a connection to the first address that takes one, with TLS for https."""
+    host = parts.hostname or ""
+    found = socket.getaddrinfo(host, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
+    clock.mark("resolve")
+    refused: OSError | None = None
+    for family, kind, protocol, _name, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(deadline.remaining())
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            clock.mark("connect")
+            if parts.scheme != "https" or context is None:
+                return sock
+            sock.settimeout(deadline.remaining())
+            wrapped = context.wrap_socket(sock, server_hostname=host)
+            clock.mark("tls")
+            return wrapped
+        except (TimeoutError, ssl.SSLError):
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            refused = error
+    raise refused or OSError(f"{host} has no address")
+
+
+def _not_after(sock: socket.socket) -> str | None:
     """Return when the other side's certificate ends; None without TLS, and when it was not verified."""
     certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
     return str(certificate["notAfter"]) if certificate else None
 
 
-def _connection(parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadline) -> http.client.HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        return http.client.HTTPSConnection(host, parts.port, timeout=deadline.remaining(), context=context)
-    return http.client.HTTPConnection(host, parts.port, timeout=deadline.remaining())
+def _connection(parts: SplitResult) -> http.client.HTTPConnection:
+    """Return what writes requests; the class decides whether the Host header names the port."""
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port)
 
 
-def _read(response: http.client.HTTPResponse, sock: t.Any, limit: int, deadline: Deadline) -> tuple[bytes, bool]:
+def _read(
+    response: http.client.HTTPResponse, sock: socket.socket, limit: int, deadline: Deadline
+) -> tuple[bytes, bool]:
     """Return at most ``limit`` bytes and whether there was more; a slow body cannot outlive the deadline."""
     received = bytearray()
     # Python 3.13 closes the answer, and with it the socket, as soon as the announced length was read.
