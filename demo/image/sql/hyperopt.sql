@@ -28,18 +28,18 @@ CREATE TABLE backtest_trades (
 CREATE TABLE trading_pairs (
     symbol text PRIMARY KEY,
     active boolean NOT NULL,
-    base_price numeric(12, 4) NOT NULL CHECK (base_price > 0)
+    base_price double precision NOT NULL CHECK (base_price > 0)
 );
 
 -- One candle for each pair and five minutes.
 CREATE TABLE market_data (
     symbol text NOT NULL REFERENCES trading_pairs (symbol),
     "timestamp" timestamptz NOT NULL,
-    open numeric(12, 4) NOT NULL,
-    high numeric(12, 4) NOT NULL,
-    low numeric(12, 4) NOT NULL,
-    close numeric(12, 4) NOT NULL,
-    volume numeric(14, 4) NOT NULL,
+    open double precision NOT NULL,
+    high double precision NOT NULL,
+    low double precision NOT NULL,
+    close double precision NOT NULL,
+    volume double precision NOT NULL,
     PRIMARY KEY (symbol, "timestamp")
 );
 
@@ -50,7 +50,7 @@ CREATE FUNCTION market_candles(since timestamptz, until timestamptz)
 RETURNS SETOF market_data
 LANGUAGE sql STABLE AS $$
     WITH pairs AS (
-        SELECT p.symbol, p.base_price::float8 AS base, s.seed,
+        SELECT p.symbol, p.base_price AS base, s.seed,
                (hashtextextended(p.symbol, s.seed) & 1023) / 1023.0::float8 * 2 * pi() AS phase
           FROM trading_pairs AS p,
                LATERAL (SELECT coalesce(nullif(current_setting('demo.seed', true), ''), '1')::bigint AS seed) AS s
@@ -69,14 +69,13 @@ LANGUAGE sql STABLE AS $$
           FROM points
     )
     SELECT symbol, to_timestamp(slot * 300),
-           price::numeric(12, 4),
-           (greatest(price, last) * (1 + 0.001 * spread))::numeric(12, 4),
-           (least(price, last) * (1 - 0.001 * spread))::numeric(12, 4),
-           last::numeric(12, 4),
-           (100 * (1 + 0.4 * sin(slot * 2 * pi() / 288 + phase)) * (0.7 + 0.6 * demand))::numeric(14, 4)
+           round(price * 1e4) / 1e4,
+           round(greatest(price, last) * (1 + 0.001 * spread) * 1e4) / 1e4,
+           round(least(price, last) * (1 - 0.001 * spread) * 1e4) / 1e4,
+           round(last * 1e4) / 1e4,
+           round(100 * (1 + 0.4 * sin(slot * 2 * pi() / 288 + phase)) * (0.7 + 0.6 * demand) * 1e4) / 1e4
       FROM moves
      WHERE last IS NOT NULL AND (bits >> 30) & 511 > 0
-     ORDER BY slot, symbol
 $$;
 
 INSERT INTO strategies (name, symbol, status, parameters, created_at)
