@@ -11,10 +11,10 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, defects, engine, images, inventory
+from . import access, containers, defects, engine, images, inventory, manifests
 from .errors import DemoError
 from .files import locked, write_atomically
-from .fleet import DEFAULT, PROJECT, Fleet, Image, load, select, without_services
+from .fleet import DEFAULT, PROJECT, Fleet, History, Image, load, select, without_services
 
 #: Environment variable that names the Debian release of fleets, e.g. for all scenarios of one run.
 SUITE_VARIABLE: t.Final = "UPKEEP_DEMO_SUITE"
@@ -42,6 +42,7 @@ def up(arguments: argparse.Namespace) -> int:
     engine.require()
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, arguments.hosts, arguments.state)
+    fleet = fleet._replace(history=_history(arguments, fleet, definition.history))
     suite = _suite(arguments, definition.image)
     if fleet.fixed_ports and (arguments.bare or suite != definition.image.suite):
         option = "--bare" if arguments.bare else "--suite"
@@ -65,12 +66,20 @@ def _suite(arguments: argparse.Namespace, image: Image) -> str:
     return suite
 
 
+def _history(arguments: argparse.Namespace, fleet: Fleet, known: History) -> History | None:
+    """Return the history that is asked for; the default fleet has one unless it is refused."""
+    if arguments.seed is not None:
+        return known._replace(seed=arguments.seed)
+    wanted = fleet.fixed_ports if arguments.history is None else arguments.history
+    return known if wanted else None
+
+
 def _stage(arguments: argparse.Namespace) -> str:
     return images.BARE if arguments.bare else images.FULL
 
 
 def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
-    """Start the hosts and wait for them; return the ssh port of each."""
+    """Start the hosts, wait for them, record their models; return the ssh port of each."""
     access.prepare(fleet)
     descriptions = access.describe(fleet)
     image_id = engine.podman_json("image", "inspect", name)[0]["Id"]
@@ -87,10 +96,16 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
     keys = {host.name: answer for host, answer in zip(fleet.hosts, booted, strict=True)}
     access.write_known_hosts(fleet, keys)
     progress.phase("booted, ssh answers")
+    for host in fleet.hosts if fleet.history else ():
+        if host.name in fresh:
+            progress.say(f"  {host.name:<18} {containers.history(fleet, host)}")
     healthy = containers.together(
         lambda host: containers.wait_healthy(fleet, host, host.name in fresh, progress.say), fleet.hosts
     )
     progress.phase("healthy" if all(healthy) else "running, not healthy")
+    recorded = manifests.ensure(fleet, name, fresh)
+    if recorded:
+        progress.phase(f"recorded the models of {', '.join(recorded)}")
     return {host: port for host, (port, _) in keys.items()}
 
 
@@ -224,6 +239,13 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
     for name, function, parents in entries:
         command = commands.add_parser(name, help=(function.__doc__ or "").partition(";")[0], parents=parents)
         command.set_defaults(run=function)
+        if function is up:
+            command.add_argument(
+                "--history",
+                action=argparse.BooleanOptionalAction,
+                help="a year of rows and logs from before the first start (default: for the default fleet only)",
+            )
+            command.add_argument("--seed", type=int, help="another history than that of fleet.yml; implies --history")
         if function is plant:
             command.add_argument("names", nargs="*", metavar="NAME", help="of a defect or a round of them, all, none")
         if function is render_inventory:

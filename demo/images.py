@@ -17,7 +17,7 @@ from .fleet import PROJECT, Image
 
 LABEL: t.Final = "org.upkeep.inputs"
 CONTEXT: t.Final = PROJECT / "demo"
-SOURCES: t.Final = ("image", "app")
+SOURCES: t.Final = ("image", "app", "history")
 #: Stages of the Containerfile: a host with everything on it, and one as an installer leaves it.
 FULL: t.Final = "full"
 BARE: t.Final = "bare"
@@ -38,7 +38,8 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None], stage: str = 
         # An image gets its name only when it is complete: a build that was cut short is simply not there.
         podman(
             "build", "--layers", "--quiet", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={wanted}",
-            "--volume", f"{packages}:/mnt:ro", "--target", stage, "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
+            "--volume", f"{packages}:/mnt:ro", "--target", stage,
+            "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
             timeout=BUILD_SECONDS,
         )  # fmt: skip
         # What bore this name before is of no use; images of running hosts are kept by podman itself.

@@ -8,7 +8,7 @@ import typing as t
 
 import yaml
 
-from . import access
+from . import access, manifests
 from .fleet import COMPONENTS, PROJECT, SSH, Fleet, Host
 
 HEADER: t.Final = """\
@@ -61,6 +61,7 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         "ansible_host_key_checking": True,
         "ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
+        "model_verification_manifest_file": f"{folder}/{manifests.FOLDER}/{{{{ model_verification_system }}}}.yml",
     }
 
 
