@@ -112,13 +112,15 @@ def add_user(host: Host) -> None:
 def database_sql(host: Host) -> str:
     """Return the statements that make role and database anew and fill them; what an aborted boot left is dropped."""
     user, database = host.settings["user"], host.settings["database"]
-    rows = (SHARE / "sql" / f"{host.system}.sql").read_text(encoding="utf-8")
+    files = [SHARE / "sql" / f"{host.system}.sql", SHARE / "sql" / f"{host.system}_business.sql"]
+    rows = "\n".join(path.read_text(encoding="utf-8") for path in files if path.exists())
     return (
         f'DROP DATABASE IF EXISTS "{database}";\n'
         f'DROP ROLE IF EXISTS "{user}";\n'
         f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{host.database_password}';\n"
         f'CREATE DATABASE "{database}" OWNER "{user}";\n'
         f'\\connect "{database}"\n'
+        "CREATE EXTENSION amcheck;\n"
         f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
     )
 
