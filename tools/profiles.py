@@ -41,5 +41,8 @@ def _resolved(value: t.Any, figures: Figures) -> t.Any:
     if isinstance(value, list):
         return [_resolved(inner, figures) for inner in value]
     if isinstance(value, str):
+        whole = _REFERENCE.fullmatch(value)
+        if whole and whole[1] in figures:
+            return figures[whole[1]]  # Ansible, too, keeps the type of what is nothing but a reference
         return _REFERENCE.sub(lambda match: str(figures.get(match[1], match[0])), value)
     return value

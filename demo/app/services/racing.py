@@ -14,7 +14,7 @@ from pathlib import Path
 import fastapi  # type: ignore[import-not-found]
 from fastapi.responses import HTMLResponse  # type: ignore[import-not-found]
 
-from . import health, settings
+from . import forms, health, settings
 
 LOG: t.Final = logging.getLogger("services.racing")
 PREDICTOR: t.Final = "src/models/inference/simple_post_race_predictor.py"
@@ -22,7 +22,7 @@ WIDGET: t.Final = "src/dashboard/post_race_widget.py"
 MODEL: t.Final = "data/models/lightgbm_baseline.pkl"
 PAGE: t.Final = (
     "<!doctype html><html lang=en><title>Racing analytics</title><h1>Post-race analysis</h1>"
-    "<p>POST a session as CSV to /api/post-race/analyze.</p></html>"
+    "<p>POST a session as CSV, or a form with such a file, to /api/post-race/analyze.</p></html>"
 )
 
 
@@ -49,7 +49,8 @@ def make(config: settings.Settings) -> tuple[dict[str, health.Check], dict[str, 
     async def analyze(request: fastapi.Request) -> dict[str, t.Any]:
         began = time.monotonic()
         try:
-            rows = predictor.read((await request.body()).decode("utf-8"))
+            sent = forms.uploaded(request.headers.get("content-type", ""), await request.body())
+            rows = predictor.read(sent)
         except ValueError as error:
             raise fastapi.HTTPException(status_code=422, detail=str(error)) from None
         predictions = predictor.predict(rows)

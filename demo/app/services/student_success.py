@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import logging
 import pickle
 import sqlite3
@@ -15,7 +18,7 @@ import fastapi  # type: ignore[import-not-found]
 import sqlalchemy as sa
 from fastapi.responses import HTMLResponse  # type: ignore[import-not-found]
 
-from . import health, settings
+from . import forms, health, settings
 
 LOG: t.Final = logging.getLogger("services.student_success")
 MODELS: t.Final = "results/models"
@@ -23,7 +26,7 @@ SMALL_EDITION: t.Final = "mvp_data.db"
 RISKS: t.Final = ("low", "medium", "high")
 PAGE: t.Final = (
     "<!doctype html><html lang=en><title>Student success</title><h1>Which students need help?</h1>"
-    "<p>POST a list of students as JSON to /api/predictions.</p></html>"
+    "<p>POST a list of students as JSON, or a form with a CSV file, to /api/predictions.</p></html>"
 )
 
 
@@ -55,6 +58,14 @@ class RiskModels:
             }
             for student, chance, level in zip(students, chances, classes, strict=True)
         ]
+
+
+def students_of(content_type: str, body: bytes) -> list[dict[str, t.Any]]:
+    """Return the students of a JSON list, or of a CSV file in a form; raises ValueError."""
+    if not content_type.lower().startswith(forms.FORM):
+        listed: list[dict[str, t.Any]] = json.loads(body)
+        return listed
+    return list(csv.DictReader(io.StringIO(forms.uploaded(content_type, body))))
 
 
 def make(
@@ -93,7 +104,7 @@ def make(
     async def predict(request: fastapi.Request) -> dict[str, t.Any]:
         began = time.monotonic()
         try:
-            students = await request.json()
+            students = students_of(request.headers.get("content-type", ""), await request.body())
             found = models.assess(students)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             detail = f"a list of students with {', '.join(models.features)} is expected: {error!r}"

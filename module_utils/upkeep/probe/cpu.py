@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..findings import Finding
-from . import since
+from . import machine, since
 from .model import LIMITS, Check, Deadline, Kind, ProbeError, remember
 
 STAT = Path("/proc/stat")
-CONTAINER = Path("/run/systemd/container")
 
 
 def parse(text: str) -> dict[str, int]:
@@ -38,8 +37,7 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         return
     used = round(100 * passed.counts["busy"] / passed.counts["all"], 1)
     message = f"{used:g} % of the processors' time was used in the last {passed.seconds / 60:.0f} minutes"
-    if CONTAINER.exists():
-        # The kernel counts for the whole machine, which is not ours to judge.
+    if machine.is_shared():
         yield check.finding("info", f"{message}, by all containers of this machine", observed=used, unit="%")
         return
     yield check.measured(used, check.options, message, "see which processes used it", unit="%")

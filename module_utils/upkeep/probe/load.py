@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 from ..findings import Finding
+from . import machine
 from .model import Check, Deadline, Kind
 
 
@@ -15,10 +16,15 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the load per core, so that one limit fits hosts of any size."""
     cores = os.cpu_count() or 1
     per_core = round(os.getloadavg()[1] / cores, 2)
+    message = f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)"
+    if machine.is_shared():
+        told = f"{message}, of all containers of this machine"
+        yield check.finding("info", told, observed=per_core, unit="per core")
+        return
     yield check.measured(
         per_core,
         check.options,
-        f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)",
+        message,
         "see which processes use the processor or wait for the disk",
         unit="per core",
     )

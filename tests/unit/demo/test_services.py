@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from demo import fleet
-from demo.app.services import pages
+from demo.app.services import forms, pages
 
 HOME = fleet.PROJECT / "demo" / "image" / "home" / "racing"
 
@@ -88,3 +88,15 @@ def test_an_entry_is_used_until_its_kind_is_too_old_or_a_refresh_is_asked_for(tm
     assert (cache.hits, cache.misses) == (2, 2)
     assert pages.Cache(tmp_path, refresh=True).get("a.json", "json", make) == "text 3"
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_in_a_form_is_taken_like_a_plain_body() -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="tab"\r\n\r\nAnalysis\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\nContent-Type: text/csv\r\n\r\n'
+        b"lap,time\n1,90\n\r\n--b--\r\n"
+    )
+    assert forms.uploaded("multipart/form-data; boundary=b", body) == "lap,time\n1,90\n"
+    assert forms.uploaded("text/csv", b"lap\n") == "lap\n"
+    with pytest.raises(ValueError, match="no file"):
+        forms.uploaded("multipart/form-data; boundary=b", body.replace(b'; filename="t.csv"', b""))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import filesystem, memory, mounts, unit
+from ansible.module_utils.upkeep.probe import filesystem, machine, memory, mounts, unit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,11 +142,16 @@ def test_memory_that_can_still_be_had(
 
 
 @pytest.mark.parametrize(("load", "status"), [(1.0, "ok"), (8.0, "warning"), (20.0, "critical")])
-def test_load_is_per_core(observed: Observed, monkeypatch: pytest.MonkeyPatch, load: float, status: str) -> None:
+def test_load_is_per_core(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: float, status: str
+) -> None:
+    monkeypatch.setattr(machine, "CONTAINER", tmp_path / "container")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "getloadavg", lambda: (99.0, load, 0.0))
     found = observed("load")["load:x"]
     assert (found["status"], found["observed"]) == (status, load / 4)
+    machine.CONTAINER.write_text("podman")
+    assert observed("load")["load:x"]["status"] == "info", "the machine's load is not the container's"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import cpu, disk_io, network, since, unit
+from ansible.module_utils.upkeep.probe import cpu, disk_io, machine, network, since, unit
 from ansible.module_utils.upkeep.probe.attempt import observe
 from ansible.module_utils.upkeep.probe.plan import parse
 from hypothesis import given
@@ -75,7 +75,7 @@ class Clock:
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return a machine whose figures and time the test sets."""
     made = Clock(tmp_path)
-    for module, name in ((cpu, "STAT"), (disk_io, "DISKSTATS"), (network, "DEV"), (cpu, "CONTAINER")):
+    for module, name in ((cpu, "STAT"), (disk_io, "DISKSTATS"), (network, "DEV"), (machine, "CONTAINER")):
         monkeypatch.setattr(module, name, tmp_path / name)
     monkeypatch.setattr(disk_io, "BLOCK", tmp_path / "block")
     for disk in ("vda", "loop0"):
