@@ -35,7 +35,7 @@ def describe(fleet: Fleet) -> dict[str, str]:
     """Write what each host is to read at its first boot; return the text by host name."""
     passwords = _passwords(fleet)
     public = (fleet.folder / KEY).with_suffix(".pub").read_text(encoding="utf-8").strip()
-    texts = {host.name: _description(host, public, passwords[host.system]) for host in fleet.hosts}
+    texts = {host.name: _description(fleet, host, public, passwords[host.system]) for host in fleet.hosts}
     for name, text in texts.items():
         write_atomically(fleet.folder / "hosts" / f"{name}.json", text, 0o600)
     return texts
@@ -51,7 +51,8 @@ def _passwords(fleet: Fleet) -> dict[str, str]:
     return known
 
 
-def _description(host: Host, public_key: str, password: str) -> str:
+def _description(fleet: Fleet, host: Host, public_key: str, password: str) -> str:
+    past = fleet.history if host.maintained and host.components else None
     return json.dumps(
         {
             "name": host.name,
@@ -60,6 +61,7 @@ def _description(host: Host, public_key: str, password: str) -> str:
             "settings": host.settings,
             "authorized_key": public_key,
             "database_password": password,
+            "history": past._asdict() if past else None,
         },
         indent=2,
     )

@@ -20,7 +20,7 @@ from .fleet import SSH, Fleet, Health, Host
 
 LABEL_FLEET: t.Final = "org.upkeep.fleet"
 LABEL_SPEC: t.Final = "org.upkeep.spec"
-BOOT_SECONDS: t.Final = 180
+BOOT_SECONDS: t.Final = 300
 HEALTH_SECONDS: t.Final = 60
 HEALTH_SECONDS_OLD: t.Final = 10  # for hosts that were running already
 POLL_SECONDS: t.Final = 0.3
@@ -140,6 +140,17 @@ def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
     if not answers_ssh(port, deadline - time.monotonic()):
         raise DemoError(f"{host.name} booted, but ssh does not answer on {LOOPBACK}:{port}:\n{_journal(name)}")
     return port, key
+
+
+def history(fleet: Fleet, host: Host) -> str:
+    """Return in a few words what the host was given at its first start."""
+    told = podman("exec", fleet.container(host.name), "cat", "/var/lib/demo/history.json", check=False).stdout
+    if not told:
+        return "no history"
+    facts = json.loads(told)
+    phases = ", ".join(f"{name} {seconds} s" for name, seconds in facts["seconds"].items())
+    size = f"{facts['log_bytes'] / 1e6:.1f} MB of logs, {facts['journal_bytes'] / 1e6:.1f} MB of journal"
+    return f"seed {facts['seed']}: {facts['rows']} rows, {size}, {facts['backups']} backups ({phases})"
 
 
 def _is_set_up(name: str) -> bool:

@@ -55,19 +55,32 @@ class Image(t.NamedTuple):
     base_packages: tuple[str, ...]
 
 
+class History(t.NamedTuple):
+    """How far back rows and logs go, in days, and what they are made from."""
+
+    seed: int
+    days: int
+    log_days: int
+
+
 class Definition(t.NamedTuple):
     """The whole of fleet.yml."""
 
     image: Image
+    history: History
     hosts: dict[str, Host]
 
 
 class Fleet(t.NamedTuple):
-    """Some hosts of the definition running under one name, with a folder for keys and the like."""
+    """Some hosts of the definition running under one name, with a folder for keys and the like.
+
+    ``history`` is what the hosts are given at their first start, None for nothing but the rows of the image.
+    """
 
     name: str
     hosts: tuple[Host, ...]
     folder: Path
+    history: History | None = None
 
     @property
     def network(self) -> str:
@@ -99,7 +112,17 @@ def load(path: Path = DEFINITION) -> Definition:
             if needed not in hosts:
                 raise DemoError(f"fleet.yml: host {host.name} needs {needed}, which is not defined")
     _check_ports(hosts.values())
-    return Definition(Image(image["repository"], image["suite"], image["suites"], tuple(image["base_packages"])), hosts)
+    return Definition(
+        Image(image["repository"], image["suite"], image["suites"], tuple(image["base_packages"])),
+        _history(data["history"]),
+        hosts,
+    )
+
+
+def _history(entry: dict[str, t.Any]) -> History:
+    if set(entry) != set(History._fields) or any(type(value) is not int or value < 1 for value in entry.values()):
+        raise DemoError(f"fleet.yml: history needs {', '.join(History._fields)}, each a number from 1 on")
+    return History(**entry)
 
 
 def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any]]) -> Host:

@@ -7,15 +7,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import heapq
-import subprocess
+import shutil
 import typing as t
 from pathlib import Path
 
+from .host import run
 from .logfiles import Clock, DayLines
 
 TOOL: t.Final = "/usr/lib/systemd/systemd-journal-remote"
-FOLDER: t.Final = Path("/var/log/journal")
-SECONDS: t.Final = 300
+KEPT: t.Final = Path("/var/lib/demo/history.journal")
+#: The folder of the journal is made anew in memory at each start of a container; the link leads it to what is kept.
+LINK: t.Final = Path("/etc/tmpfiles.d/demo-journal.conf")
 
 
 class Source(t.NamedTuple):
@@ -58,11 +60,12 @@ def write(sources: t.Sequence[Source], host: str, clock: Clock, days: int) -> in
     Raises CalledProcessError. What an aborted boot left is replaced.
     """
     machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    path = FOLDER / machine / "history.journal"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    KEPT.unlink(missing_ok=True)
     data = b"".join(entries(sources, host, machine, clock, days))
-    argv = [TOOL, "--split-mode=none", f"--output={path}", "-"]
-    subprocess.run(argv, input=data, capture_output=True, timeout=SECONDS, check=True)  # noqa: S603
-    path.chmod(0o640)
+    run(TOOL, "--split-mode=none", f"--output={KEPT}", "-", stdin=data)
+    KEPT.chmod(0o640)
+    shutil.chown(KEPT, group="systemd-journal")
+    LINK.write_text(f"L+ /var/log/journal/%m/history.journal - - - - {KEPT}\n", encoding="ascii")
+    run("systemd-tmpfiles", "--create", str(LINK))
     return len(data)

@@ -84,14 +84,13 @@ def backups(host: Host) -> int:
         copy.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         copy.path.write_bytes(copy.data)
         copy.path.chmod(0o640)
-        moment = _seconds(copy.day) + 3 * 3600
-        os.utime(copy.path, (moment, moment))
+        os.utime(copy.path, (_seconds(copy.day), _seconds(copy.day)))
     return len(made)
 
 
-def days_back(host: Host, count: int, step: int = 1, first: int = 0) -> list[dt.date]:
-    """Return days of backups, the newest first; that of today was made at night."""
-    return [host.clock.today - dt.timedelta(days=first + number * step) for number in range(count)]
+def days_back(host: Host, count: int) -> list[dt.date]:
+    """Return days of backups, the newest first; each is made at midnight."""
+    return [host.clock.today - dt.timedelta(days=number) for number in range(count)]
 
 
 def month_starts(host: Host, count: int) -> list[dt.date]:
@@ -124,8 +123,8 @@ def _student_success(host: Host) -> list[Copy]:
         copy
         for day in month_starts(host, 6)
         for copy in (
-            Copy(folder / f"backup_{day:%Y%m%d}_030000.sql.gz", day, dump),
-            Copy(folder / f"backup_{day:%Y%m%d}_030000.db", day, small),
+            Copy(folder / f"backup_{day:%Y%m%d}_000000.sql.gz", day, dump),
+            Copy(folder / f"backup_{day:%Y%m%d}_000000.db", day, small),
         )
     ]
 
@@ -133,7 +132,7 @@ def _student_success(host: Host) -> list[Copy]:
 def _trailblaze(host: Host) -> list[Copy]:
     """One archive of the database a day, kept for a month."""
     dump = _dump(host, "custom")
-    return [Copy(BACKUPS / f"trailblaze-{day:%Y%m%d}_030000.backup", day, dump) for day in days_back(host, 30)]
+    return [Copy(BACKUPS / f"trailblaze-{day:%Y%m%d}_000000.backup", day, dump) for day in days_back(host, 30)]
 
 
 def _hyperopt(host: Host) -> list[Copy]:

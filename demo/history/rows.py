@@ -26,7 +26,8 @@ def postgresql(host: Host) -> int:
     database = host.settings["database"]
     statements = "".join((SQL / f"{name}.sql").read_text(encoding="utf-8") for name in ("common", host.system))
     psql = ("psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", database)
-    # What sets something for the database itself is not the owner's to do, so the role comes after the connection.
+    # For what goes on to make rows while the system runs; a setting with a made up name is not the owner's to set.
+    as_postgres(*psql, "-c", f"ALTER DATABASE \"{database}\" SET demo.seed = '{host.seed}'")
     script = f'SET ROLE "{host.user}";\n{statements}'.encode()
     as_postgres(
         *psql, "--single-transaction", "-v", f"seed={host.seed}", "-v", f"days={host.days}", stdin=script

@@ -112,7 +112,7 @@ def student_tests(seed: int, day: dt.date, age: int) -> list[Line]:
 def hyperopt(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
     """Return what the API of one host said on standard output."""
     numbers = chance.stream(seed, "hyperopt", host, day)
-    requests = web.requests(numbers, chance.about(numbers, 220), HYPEROPT, chance.OFFICE, 40)
+    requests = web.requests(numbers, chance.about(numbers, 120), HYPEROPT, chance.OFFICE, 40)
     lines = [json_request(day, request) for request in requests]
     for ms in chance.moments(numbers, chance.about(numbers, 20)):
         seconds = numbers.randint(80, 900) / 10
@@ -127,7 +127,7 @@ def hyperopt(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
 def trailblaze(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return what the API said on standard output."""
     numbers = chance.stream(seed, "trailblaze", day)
-    requests = web.requests(numbers, chance.about(numbers, 240), TRAILBLAZE, chance.EVENING, 0)
+    requests = web.requests(numbers, chance.about(numbers, 120), TRAILBLAZE, chance.EVENING, 0)
     return [context_request(day, request) for request in requests]
 
 

@@ -1,7 +1,4 @@
 -- What is older than the rows of demo/image/sql/hyperopt.sql: strategies, their results and trades, and market data.
-SELECT format('ALTER DATABASE %I SET demo.seed = %L', current_database(), :'seed') \gexec
-SET demo.seed = :'seed';
-
 INSERT INTO strategies (name, symbol, status, parameters, created_at)
 SELECT format('strategy-%s', 500 + i),
        (ARRAY['AAA', 'BBB', 'CCC', 'DDD', 'EEE'])[1 + i % 5],

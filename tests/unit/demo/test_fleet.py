@@ -21,6 +21,7 @@ GOOD: dict[str, t.Any] = {
         "suites": {"bookworm": {}},
         "base_packages": ["systemd"],
     },
+    "history": {"seed": 1, "days": 365, "log_days": 180},
     "systems": {"shop": {"user": "shop", "port": 8000}},
     "hosts": {
         "shop-db": {"system": "shop", "components": ["postgresql"], "publish": {22: 2201}},
