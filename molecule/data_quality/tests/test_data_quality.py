@@ -20,10 +20,8 @@ def bad(findings: Findings, host: str) -> dict[str, str]:
     return {check: item["status"] for check, item in by_check(findings, host).items() if item["status"] not in quiet}
 
 
-@pytest.mark.requirement(
-    *("R-hyperopt-07", "R-hyperopt-08", "R-hyperopt-09", "R-hyperopt-10"),
-    *("R-hyperopt-11", "R-hyperopt-12", "R-hyperopt-13", "R-hyperopt-14"),
-)
+@pytest.mark.requirement("R-hyperopt-07", "R-hyperopt-08", "R-hyperopt-09", "R-hyperopt-10")
+@pytest.mark.requirement("R-hyperopt-11", "R-hyperopt-12", "R-hyperopt-13", "R-hyperopt-14")
 def test_the_market_is_judged_pair_by_pair(findings: Findings) -> None:
     assert bad(findings, "hyperopt-db") == {
         "series:market[AAA].prices": "warning",

@@ -58,7 +58,7 @@ def changed(path: list[Any], value: Any) -> list[str]:
             "system_health_checks[0]: 'knid' is not a known name; did you mean",
         ),
         (["system_components"], [], "system_components"),
-        (["system_jobs", "hourly"], ["db_maintenance"], "system_jobs.hourly: ['db_maintenance']"),
+        (["system_jobs", "hourly"], ["db_maintenance"], "'db_maintenance' is not known; choose one of"),
         (["system_health_checks", 0, "expect"], "up", "expect: 'up' is text, but must be a list or a mapping"),
         (["system_health_checks", 0, "name"], "-x", "system_health_checks[0].name"),
         (["system_databases", 0, "reindex", "bloat_percent"], 29, "reindex.bloat_percent: 29 is less than"),
