@@ -24,6 +24,8 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the unit's state and, where a limit is given, how often systemd had to restart it."""
     state = show(check.options["unit"], PROPERTIES, deadline)
     yield judge_state(check, state)
+    if state["LoadState"] != "loaded":
+        return  # systemd counts no restarts of what it does not know, and that is not the same as none
     restarts = int(state.get("NRestarts") or 0)
     if check.options["max_restarts"] is not None:
         yield judge_restarts(check, restarts)

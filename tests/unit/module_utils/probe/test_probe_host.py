@@ -205,6 +205,14 @@ def test_restarts_are_judged_when_limited(systemctl: Callable[[str], None], obse
     assert (found["status"], found["observed"]) == ("warning", 4)
 
 
+@pytest.mark.parametrize("load", ["not-found", "masked"])
+def test_restarts_of_a_unit_that_is_not_there_are_not_judged(
+    systemctl: Callable[[str], None], observed: Observed, load: str
+) -> None:
+    systemctl(SHOWN.format(load, "inactive", "dead", "success"))
+    assert list(observed("unit", unit="shop.service", max_restarts=4, max_new_restarts=0)) == ["unit:x"]
+
+
 def test_a_unit_name_cannot_become_an_option(systemctl: Callable[[str], None], observed: Observed) -> None:
     systemctl('[ "$3" = "--" ] && [ "$4" = "--help" ] && ' + SHOWN.format("not-found", "inactive", "dead", "success"))
     assert "does not exist" in observed("unit", unit="--help")["unit:x"]["message"]
