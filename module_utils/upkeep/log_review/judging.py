@@ -47,18 +47,20 @@ def source_findings(source: Source, session: Session, gaps: Gaps, jumps: t.Seque
         yield _form(f"{check}.format", source, session)
 
 
-def missing_findings(source: Source, clause: str) -> t.Iterator[Finding]:
-    """Yield what is told of a log that could not be read at all: unknown, for each of its reviews as well.
+def missing_finding(source: Source, clause: str) -> Finding:
+    """Return what is told of a log that could not be read at all: one finding, which speaks for its reviews, too.
 
-    Only a log that need not be there may be missing.
+    It is unknown; only a log that need not be there may be missing.
     """
+    left_out = ", ".join(review.name for review in source.reviews)
+    message = sentence(clause)
+    if left_out:
+        message += f" Not reviewed: {left_out}."
+    if not source.optional:
+        message += " Look whether the service runs and where it logs to."
+    asked = {identity for review in source.reviews for identity in review.requirements}
     status = "info" if source.optional else "unknown"
-    advice = "" if source.optional else " Nobody knows what stands in it: look at the service and at its settings."
-    message = f"{sentence(clause)}{advice}"
-    yield finding(f"log:{source.name}", status, message, requirements=source.requirements)
-    for review in source.reviews:
-        said = f"Not counted: {clause}."
-        yield finding(f"log:{source.name}.{review.name}", status, said, requirements=review.requirements)
+    return finding(f"log:{source.name}", status, message, requirements={*source.requirements, *asked})
 
 
 def sentence(clause: str) -> str:

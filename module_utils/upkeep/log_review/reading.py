@@ -115,7 +115,9 @@ class Reader:
                 notes.jumps.append(segment.path)
             source = plain(segment, found.offset, self.meter, self.deadline)
         last = b"\n"
-        for block in source:
+        for raw in source:
+            # Truncating a log under its writer leaves a hole, which reads as zeros.
+            block = raw.replace(b"\0", b"") if b"\0" in raw else raw
             if block:
                 last = block
                 yield block

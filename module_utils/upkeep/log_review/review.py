@@ -16,7 +16,7 @@ from .blocks import Meter
 from .chunks import chunks
 from .entries import Source, parse_sources
 from .errors import Deadline, LogReviewError, MovedError, UnreadableError, shown_path
-from .judging import Gaps, missing_findings, review_finding, source_findings
+from .judging import Gaps, missing_finding, review_finding, source_findings
 from .layout import Keys, Layout
 from .measures import Measure
 from .opening import live_paths
@@ -140,7 +140,7 @@ def _look(job: Job, state: State, now: float, followed: Window | None) -> Answer
             default = followed or windows.rolling(_DAY, now)
             session, gaps, jumps = _read(job, source, spans, default, now, answer.meter, deadline)
         except UnreadableError as error:
-            answer.findings += missing_findings(source, str(error))
+            answer.findings.append(missing_finding(source, str(error)))
             continue
         answer.findings += source_findings(source, session, gaps, jumps)
         for measure in session.measures:

@@ -20,6 +20,8 @@ PROBE: t.Final = 4096
 #: A stretch that is not worth halving any further, bytes.
 NEAR: t.Final = 32 << 10
 SAMPLES: t.Final = 16
+#: How far a probe looks for a line with a time, bytes. One that finds none moves the upper end, which is safe.
+FARTHEST: t.Final = 8 << 20
 #: Where the last time stamp is looked for, bytes from the end.
 TAIL: t.Final = 16 << 10
 #: Files up to this size are read whole, bytes.
@@ -93,13 +95,14 @@ def last_time(descriptor: int, size: int, layout: Layout, meter: Meter) -> float
 
 def _probe(descriptor: int, start: int, stop: int, layout: Layout, meter: Meter) -> _Probe | None:
     """Return the first line that begins in ``start`` to ``stop`` and has a time."""
-    return next(_dated(descriptor, start, stop, layout, meter), None)
+    return next(_dated(descriptor, start, min(stop, start + FARTHEST), layout, meter), None)
 
 
 def _dated(descriptor: int, start: int, stop: int, layout: Layout, meter: Meter) -> t.Iterator[_Probe]:
     for offset, line in _lines(descriptor, start, stop, meter):
-        if layout.head.match(line):
-            moment = layout.time(line, 0, len(line))
+        text = line.lstrip(b"\0")
+        if layout.head.match(text):
+            moment = layout.time(text, 0, len(text))
             if moment is not None:
                 yield _Probe(offset, moment)
 

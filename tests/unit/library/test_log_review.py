@@ -81,7 +81,8 @@ def test_a_missing_log_is_unknown_and_not_zero(call: Call, tmp_path: Path, optio
     missing = entry(tmp_path / "none.log", {"name": "errors", "pattern": "ERROR", "critical": 0}, optional=optional)
     answer = call(sources=[missing])
     assert {found["status"] for found in answer["findings"]} == {"info" if optional else "unknown"}
-    assert set(by_check(answer)) == {"log:app", "log:app.errors"}
+    assert set(by_check(answer)) == {"log:app"}
+    assert "Not reviewed: errors." in by_check(answer)["log:app"]["message"]
     assert answer["reviews"] == []
 
 
