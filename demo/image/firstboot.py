@@ -60,9 +60,10 @@ def urls(host: Host) -> dict[str, str]:
     settings = host.settings
     login = f"{settings['user']}:{host.database_password}"
     redis = f"redis://{settings['redis_host']}:6379" if "redis_host" in settings else ""
-    database = f"postgresql+psycopg2://{login}@{settings.get('database_host')}:5432/{settings.get('database')}"
+    server = f"postgresql+psycopg2://{login}@{settings.get('database_host')}:5432"
     return {
-        "database_url": database if "database" in settings else "",
+        "database_url": f"{server}/{settings['database']}" if "database" in settings else "",
+        "test_database_url": f"{server}/{settings['test_database']}" if "test_database" in settings else "",
         "redis_url": f"{redis}/1" if redis else "",
         "broker_url": f"{redis}/0" if "celery" in host.components else "",
     }
@@ -115,11 +116,14 @@ def database_sql(host: Host) -> str:
     user, database = host.settings["user"], host.settings["database"]
     files = [SHARE / "sql" / f"{host.system}.sql", SHARE / "sql" / f"{host.system}_business.sql"]
     rows = "\n".join(path.read_text(encoding="utf-8") for path in files if path.exists())
+    test = host.settings.get("test_database")
     return (
         f'DROP DATABASE IF EXISTS "{database}";\n'
-        f'DROP ROLE IF EXISTS "{user}";\n'
+        + (f'DROP DATABASE IF EXISTS "{test}";\n' if test else "")
+        + f'DROP ROLE IF EXISTS "{user}";\n'
         f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{host.database_password}';\n"
-        f'CREATE DATABASE "{database}" OWNER "{user}";\n'
+        + (f'CREATE DATABASE "{test}" OWNER "{user}";\n' if test else "")
+        + f'CREATE DATABASE "{database}" OWNER "{user}";\n'
         f'\\connect "{database}"\n'
         "CREATE EXTENSION amcheck;\n"
         f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
@@ -193,6 +197,8 @@ def set_up_application(host: Host) -> list[str]:
     user, home = host.settings["user"], Path(host.settings["home"])
     shutil.copytree(SHARE / "app", home / "app", dirs_exist_ok=True)
     write(home / ".env.production", template("env.production", values(host)), 0o640, "root", user)
+    if "test_database" in host.settings:
+        write(home / ".env.test", template("env.test", values(host)), 0o640, "root", user)
     logs = host.settings.get("log_dir", "")
     if logs:
         Path(logs).mkdir(mode=0o750, parents=True, exist_ok=True)
