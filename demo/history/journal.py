@@ -44,9 +44,10 @@ def entries(sources: t.Sequence[Source], host: str, machine: str, clock: Clock, 
                 break
             micros = midnight + ms * 1000 + number
             unit, identifier, transport, _ = sources[number]
+            pid = 400 + number
             yield (
                 f"__REALTIME_TIMESTAMP={micros}\n__MONOTONIC_TIMESTAMP={micros - first}\n{common}"
-                f"_TRANSPORT={transport}\n_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\nMESSAGE={text}\n\n"
+                f"_TRANSPORT={transport}\n_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\n_PID={pid}\n_COMM={identifier}\nMESSAGE={text}\n\n"
             ).encode()
 
 

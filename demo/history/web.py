@@ -19,16 +19,16 @@ STRANGERS: t.Final = tuple(f"192.0.2.{number}" for number in range(200, 250))
 def requests(
     numbers: random.Random, count: int, paths: t.Sequence[Path], hours: t.Sequence[int], users: int
 ) -> list[Request]:
-    """Return ``count`` requests that went well, in order. Every fifth visitor is not signed in."""
+    """Return ``count`` requests that went well, in order. Every fifth visitor is not signed in; without ``users`` none is."""
     shares = list(itertools.accumulate(path[2] for path in paths))
     draw, bits = numbers.random, numbers.getrandbits
     made = []
     chosen = numbers.choices(paths, cum_weights=shares, k=count)
     for ms, (method, path, _, usual) in zip(chance.moments(numbers, count, hours), chosen, strict=True):
-        user = int(draw() * users * 1.25)
+        user = int(draw() * (users or len(VISITORS)) * 1.25)
         duration = round(usual * (0.6 + draw() ** 4 * 3), 1)
         name = f"user_{user}" if user < users else None
-        made.append(Request(ms, method, path, 200, duration, VISITORS[user % 190], name, request_id(bits)))
+        made.append(Request(ms, method, path, 200, duration, VISITORS[user % len(VISITORS)], name, request_id(bits)))
     return made
 
 
