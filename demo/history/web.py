@@ -19,7 +19,7 @@ STRANGERS: t.Final = tuple(f"192.0.2.{number}" for number in range(200, 250))
 def requests(
     numbers: random.Random, count: int, paths: t.Sequence[Path], hours: t.Sequence[int], users: int
 ) -> list[Request]:
-    """Return ``count`` requests that went well, in order. Every fifth visitor is not signed in; without ``users`` none is."""
+    """Return ``count`` requests that went well, in order. One visitor in five has not signed in."""
     shares = list(itertools.accumulate(path[2] for path in paths))
     draw, bits = numbers.random, numbers.getrandbits
     made = []
