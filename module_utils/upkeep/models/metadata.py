@@ -37,7 +37,7 @@ def read_metadata(model: Model, metadata: Metadata) -> Figures:
     except ReadingError as error:
         if error.status == "unknown":
             raise
-        raise ReadingError("warning", f"No metadata: {error} To go on without: {ADVICE}.") from error
+        raise ReadingError("warning", f"No metadata: {str(error).rstrip('.')}; {ADVICE}.") from error
     if len(text) > LARGEST:
         raise ReadingError("warning", f"'{path}' is larger than {LARGEST} bytes: not a metadata file; {ADVICE}.")
     try:
