@@ -1,10 +1,10 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-debian13 lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make .venv and install missing Debian packages (it says which)
 	@python=$$(tools/find-python) && "$$python" -m tools.setup
@@ -17,6 +17,9 @@ demo-down: setup ## Remove the demo fleet
 
 test: setup ## Run every check there is (what CI runs)
 	@$(PYTHON) -m tools.suite
+
+test-debian13: setup ## Run the role scenarios on Debian 13 hosts [SCENARIO=name]
+	@UPKEEP_DEMO_SUITE=trixie $(PYTHON) -m tools.molecule $(SCENARIO)
 
 lint: setup ## Run ruff, mypy, yamllint and ansible-lint
 	@$(PYTHON) -m tools.suite lint

@@ -21,6 +21,9 @@ from tools.process import Outcome, end_all, environment, run_logged, tail, tool
 AT_A_TIME: t.Final = 2
 #: Seconds for one scenario from create to destroy; a usual one takes about 60.
 SCENARIO_TIMEOUT: t.Final = 900.0
+#: Images that scenarios start from -> options of `python -m demo image`.
+IMAGES: t.Final = {"default": (), "bare": ("--bare",), "debian13": ("--suite", "trixie")}
+IMAGE_TIMEOUT: t.Final = 1800.0
 #: The scenarios of what every run relies on: they pass on the oldest ansible-core, too.
 ON_OLDEST: t.Final = ("gate", "lock", "verdict")
 OLDEST: t.Final = PROJECT / ".venv-core219" / "bin"
@@ -45,9 +48,15 @@ def run_one(scenario: str, programs: Path | None = None) -> Outcome:
     return outcome
 
 
+def build_images() -> None:
+    """Build every image that scenarios ask for; what fails is told by the scenario that then lacks it."""
+    for name, options in IMAGES.items():
+        run_logged(f"image-{name}", [sys.executable, "-m", "demo", "image", *options], timeout=IMAGE_TIMEOUT)
+
+
 def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path | None = None) -> dict[str, Outcome]:
     """Run scenarios, build the hosts' image first; returns scenario -> outcome, with the log's end for a failed one."""
-    image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=1800.0)
+    image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=IMAGE_TIMEOUT)
     if image.code:
         print(tail(image.log), flush=True)
         return dict.fromkeys(names, image)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
-from tools.process import LOGS, run_logged, tail, tool
+from tools.process import LOGS, end_all, run_logged, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -26,13 +28,16 @@ FOLDERS: t.Final = {
     "contract": "contract",
     "fleet": "fleet",
 }
+#: The slowest first, so that the others run beside it.
 LINTERS: t.Final = {
-    "ruff": ["ruff", "check", "."],
-    "format": ["ruff", "format", "--check", "."],
+    "ansible-lint": ["ansible-lint"],
     "mypy": ["mypy", "."],
     "yamllint": ["yamllint", "--strict", "."],
-    "ansible-lint": ["ansible-lint"],
+    "ruff": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
 }
+#: Linters at a time: each keeps one core busy, and the slowest takes as long as all others together.
+LINTERS_AT_A_TIME: t.Final = 2
 #: pytest processes at a time: most tests wait for processes that they start.
 WORKERS: t.Final = "2"
 #: Seconds for one linter or one pytest process; the contract tests start about fifty playbooks.
@@ -52,10 +57,14 @@ class Count(t.NamedTuple):
 
 def lint() -> Count:
     """Run every linter; each counts as one check."""
-    total = Count()
-    for name, argv in LINTERS.items():
-        total += _one(f"lint-{name}", [tool(argv[0]), *argv[1:]])
-    return total
+    pool = ThreadPoolExecutor(max_workers=LINTERS_AT_A_TIME)
+    running = [pool.submit(_one, f"lint-{name}", [tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
+    try:
+        return sum((each.result() for each in running), Count())
+    except BaseException:  # an interrupt reaches this thread only
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
 
 
 def unit() -> Count:
@@ -100,6 +109,8 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
+#: Parts that start demo hosts.
+NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
 
 def read_junit(path: Path) -> Count:
@@ -168,11 +179,17 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are: {', '.join(PARTS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+    if NEED_IMAGES & set(wanted):
+        # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
+        threading.Thread(target=molecule.build_images, daemon=True).start()
     results = {}
-    for name in wanted:
-        print(f"{name}:", flush=True)
-        started = time.monotonic()
-        results[name] = (PARTS[name](), time.monotonic() - started)
+    try:
+        for name in wanted:
+            print(f"{name}:", flush=True)
+            started = time.monotonic()
+            results[name] = (PARTS[name](), time.monotonic() - started)
+    finally:
+        end_all()
     print(summary(results))
     return 1 if any(count.failed for count, _ in results.values()) else 0
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,25 @@ def test_the_demo_sees_every_changed_host() -> None:
 
 def test_commands_see_the_virtual_environment_first() -> None:
     assert process.environment()["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+def test_images_are_built_beside_the_first_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    building, built = threading.Event(), threading.Event()
+
+    def build() -> None:
+        building.set()
+        built.wait(10)
+
+    monkeypatch.setattr(molecule, "build_images", build)
+    monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(passed=int(building.wait(10))))
+    monkeypatch.setitem(suite.PARTS, "fleet", lambda: built.set() or suite.Count(passed=1))
+    assert suite.main(["unit", "fleet"]) == 0
+    building.clear()
+    monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(passed=1))
+    assert suite.main(["unit"]) == 0
+    assert not building.is_set(), "no host, no image"
+
+
+def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "_one", lambda name, argv: suite.Count(failed=1) if "mypy" in name else suite.Count(1))
+    assert suite.lint() == suite.Count(4, 1)
