@@ -159,7 +159,7 @@ def plant(arguments: argparse.Namespace) -> int:
     if defects.NONE in wanted:
         if wanted != [defects.NONE]:
             raise DemoError("'none' takes back whatever is planted and stands alone")
-        gone = defects.plant(fleet, list(catalogue.defects.values()), undo=True)
+        gone = defects.plant(fleet, list(catalogue.known.values()), undo=True)
         for host in fleet.hosts:
             containers.wait_healthy(fleet, host, True, progress.say)
         progress.phase(f"took back {', '.join(gone) or 'nothing, none was planted'}")
@@ -169,6 +169,10 @@ def plant(arguments: argparse.Namespace) -> int:
     for defect in chosen:
         state = "planted" if defect.name in done else "was planted"
         progress.say(f"{state:<12} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
+        if defect.name in catalogue.pending:
+            progress.say(f"{'':<12} {defect.name} is to come: no job reports {defect.finding.area} so far")
+    if {defects.ALL, *catalogue.rounds} & set(wanted):
+        progress.say(f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}")
     rounds = {defect.round for defect in chosen}
     if len(rounds) > 1:
         progress.say(f"Some hide others: a round shows them one by one ({', '.join(catalogue.rounds)}).")
@@ -176,13 +180,18 @@ def plant(arguments: argparse.Namespace) -> int:
 
 
 def _list_defects(catalogue: defects.Catalogue, planted: dict[str, list[str]]) -> int:
+    def show(defect: defects.Defect) -> None:
+        mark = "*" if defect.name in planted.get(defect.host, ()) else " "
+        print(f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
+
     for name, meaning in catalogue.rounds.items():
         print(f"{name}: {meaning}")
         for defect in catalogue.defects.values():
             if defect.round == name:
-                mark = "*" if defect.name in planted.get(defect.host, ()) else " "
-                print(f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
-    print(f"to come: {', '.join(catalogue.pending)}")
+                show(defect)
+    print("to come: no job reports these so far, and rounds leave them out")
+    for defect in catalogue.pending.values():
+        show(defect)
     return 0
 
 

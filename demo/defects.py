@@ -49,22 +49,30 @@ class Defect(t.NamedTuple):
 
 
 class Catalogue(t.NamedTuple):
-    """The whole of defects.yml; ``pending`` maps the name of a fault to come to the area that is to report it."""
+    """The whole of defects.yml; ``pending`` are the faults that no job reports so far."""
 
     rounds: dict[str, str]
     defects: dict[str, Defect]
-    pending: dict[str, str]
+    pending: dict[str, Defect]
+
+    @property
+    def known(self) -> dict[str, Defect]:
+        """All faults by their names."""
+        return {**self.defects, **self.pending}
 
 
 def load(hosts: t.Mapping[str, Host], path: Path = DEFINITION) -> Catalogue:
     """Return the checked catalogue; raises DemoError that names the entry which does not fit the fleet's hosts."""
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     rounds: dict[str, str] = data["rounds"]
-    defects = {name: _defect(name, entry, rounds, hosts) for name, entry in data["defects"].items()}
-    taken = sorted({ALL, NONE, *rounds, *defects} & set(data["pending"]) | {ALL, NONE, *rounds} & set(defects))
+    defects, pending = (
+        {name: _defect(name, entry, rounds, hosts) for name, entry in data[part].items()}
+        for part in ("defects", "pending")
+    )
+    taken = sorted({ALL, NONE, *rounds, *defects} & set(pending) | {ALL, NONE, *rounds} & set(defects))
     if taken:
         raise DemoError(f"defects.yml: {taken[0]!r} names two things")
-    return Catalogue(rounds, defects, data["pending"])
+    return Catalogue(rounds, defects, pending)
 
 
 def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]) -> Defect:
@@ -93,20 +101,19 @@ def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts
 def choose(catalogue: Catalogue, wanted: t.Iterable[str]) -> list[Defect]:
     """Return the faults by their names or those of rounds, in the order of the file.
 
-    Raises DemoError with near names for an unknown one.
+    A pending one is chosen by its own name only. Raises DemoError with near names for an unknown one.
     """
     names: set[str] = set()
     for word in wanted:
-        if word in catalogue.pending:
-            raise DemoError(f"{word} cannot be planted yet: nothing reports {catalogue.pending[word]} so far")
-        found = {defect.name for defect in catalogue.defects.values() if word in (ALL, defect.name, defect.round)}
+        found = {d.name for d in catalogue.defects.values() if word in (ALL, d.name, d.round)}
+        found |= {word} & set(catalogue.pending)
         if not found:
-            known = [*catalogue.defects, *catalogue.rounds, ALL, NONE]
+            known = [*catalogue.known, *catalogue.rounds, ALL, NONE]
             near = _near(word, known)
             hint = f"did you mean {' or '.join(near)}?" if near else "the names: python -m demo plant"
             raise DemoError(f"no defect {word!r}; {hint}")
         names |= found
-    return [defect for name, defect in catalogue.defects.items() if name in names]
+    return [defect for name, defect in catalogue.known.items() if name in names]
 
 
 def _near(word: str, known: t.Iterable[str]) -> list[str]:

@@ -114,6 +114,11 @@ def test_a_weekly_run_mends_what_it_is_said_to_mend(records: dict[str, Record], 
     assert (last in QUIET) if defect.mended else (last == defect.finding.status), alarms(records[MENDING])
 
 
+@pytest.mark.parametrize("defect", [pytest.param(d, id=name) for name, d in CATALOGUE.pending.items()])
+def test_a_fault_to_come_waits_for_its_job(defect: defects.Defect) -> None:
+    pytest.skip(f"no job reports {defect.finding.area} so far, so {defect.name} is not planted")
+
+
 def test_neglect_is_reported_and_nothing_else(records: dict[str, Record]) -> None:
     planted = {
         (d.finding.host, d.finding.area, d.finding.check) for d in CATALOGUE.defects.values() if d.round == MENDING
