@@ -141,4 +141,11 @@ def test_nothing_is_left_after_taking_back(records: dict[str, Record]) -> None:
 def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
     assert {d.round for d in CATALOGUE.defects.values()} == set(CATALOGUE.rounds)
     areas = {d.finding.area for d in CATALOGUE.defects.values()}
-    assert areas == {"preflight", "health_check", "model_verification", "log_rotation", "db_maintenance"}
+    assert areas == {
+        "preflight",
+        "health_check",
+        "model_verification",
+        "log_rotation",
+        "db_maintenance",
+        "data_quality",
+    }
