@@ -168,9 +168,8 @@ def plant(arguments: argparse.Namespace) -> int:
     done = defects.plant(fleet, chosen)
     for defect in chosen:
         state = "planted" if defect.name in done else "was planted"
-        progress.say(f"{state:<12} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
-        if defect.name in catalogue.pending:
-            progress.say(f"{'':<12} {defect.name} is to come: no job reports {defect.finding.area} so far")
+        note = ", which no job reports so far" if defect.name in catalogue.pending else ""
+        progress.say(f"{state:<12} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}{note}")
     if {defects.ALL, *catalogue.rounds} & set(wanted):
         progress.say(f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}")
     rounds = {defect.round for defect in chosen}
