@@ -169,7 +169,8 @@ def plant(arguments: argparse.Namespace) -> int:
     for defect in chosen:
         state = "planted" if defect.name in done else "was planted"
         note = ", which no job reports so far" if defect.name in catalogue.pending else ""
-        progress.say(f"{state:<12} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}{note}")
+        what = f"{defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"
+        progress.say(f"{state:<12} {what}{note}")
     if {defects.ALL, *catalogue.rounds} & set(wanted):
         progress.say(f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}")
     rounds = {defect.round for defect in chosen}
