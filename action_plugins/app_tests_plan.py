@@ -1,0 +1,43 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Choose a host's test suites on the controller; see library/app_tests_plan.py for the documentation."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep.action import ControlAction
+from upkeep.app_tests import BaselineError, PlanError, baseline, chosen, names, require_test_database
+
+
+class ActionModule(ControlAction):
+    """Give the suites to carry out and what their figures are compared with."""
+
+    SPEC: t.ClassVar = {
+        "suites": {"type": "list", "elements": "dict", "required": True},
+        "only": {"type": "raw"},
+        "known": {"type": "list", "elements": "str", "default": []},
+        "cadence": {"type": "str", "default": ""},
+        "database": {"type": "dict"},
+        "production_databases": {"type": "list", "elements": "str", "default": []},
+        "baseline": {"type": "path", "required": True},
+    }
+
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return ``suites``, ``baseline`` of the whole system, and ``problem`` with it."""
+        try:
+            require_test_database(args["database"], args["production_databases"])
+            suites = chosen(args["suites"], names(args["only"]), args["known"], args["cadence"])
+        except PlanError as error:
+            raise AnsibleActionFail(str(error)) from error
+        try:
+            records, problem = baseline(Path(args["baseline"])), ""
+        except BaselineError as error:
+            records, problem = {}, str(error)
+        return {"suites": suites, "baseline": records, "problem": problem}

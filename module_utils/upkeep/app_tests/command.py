@@ -1,0 +1,49 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command and the environment of one suite. Nothing of production's environment is handed on."""
+
+from __future__ import annotations
+
+import pwd
+import typing as t
+from pathlib import Path
+
+from .entries import Setup, Suite
+
+#: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to the suite.
+REPORT: t.Final = "report.xml"
+COVERAGE: t.Final = "coverage.json"
+HOME: t.Final = "home"
+TEMPORARY: t.Final = "tmp"
+WORK: t.Final = "work"
+
+
+def argv(setup: Setup, suite: Suite, scratch: Path) -> list[str]:
+    """Return the command: pytest by the application's own interpreter, its report and caches kept in ``scratch``."""
+    command = [setup.interpreter, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
+    command += [f"--rootdir={setup.folder}", f"--junitxml={scratch / REPORT}"]
+    if suite.marker:
+        command += ["-m", suite.marker]
+    if suite.coverage:
+        command += [f"--cov={source}" for source in suite.coverage.source]
+        command += [f"--cov-report=json:{scratch / COVERAGE}"]
+    return [*command, *(str(setup.folder / path) for path in suite.paths)]
+
+
+def environment(
+    setup: Setup, suite: Suite, account: pwd.struct_passwd, scratch: Path, given: t.Mapping[str, str]
+) -> dict[str, str]:
+    """Return the whole environment; ``given`` is that of the test database's file, empty for suites without one."""
+    return {
+        "LANG": "C.UTF-8",
+        "PATH": f"{Path(setup.interpreter).parent}:/usr/bin:/bin",
+        **{name: value for name, value in given.items() if "\0" not in value},
+        **suite.environment,
+        "HOME": str(scratch / HOME),
+        "USER": account.pw_name,
+        "LOGNAME": account.pw_name,
+        "TMPDIR": str(scratch / TEMPORARY),
+        "COVERAGE_FILE": str(scratch / "coverage.data"),
+        "PYTHONPATH": ":".join(setup.python_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
