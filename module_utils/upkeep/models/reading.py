@@ -151,27 +151,38 @@ def _feed_one(descriptor: int, digest: t.Any, size: int) -> int:
 
 
 def _feed_all(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
-    """Feed several digests, each in its own thread and some blocks apart, so that none waits for the others."""
-    queues: list[Blocks] = [Queue(AHEAD) for _ in digests]
+    """Feed several digests: the last one here, each other in a thread that may run some blocks behind.
+
+    One thread for each digest and no more: with two processors, one that only reads would take time from both.
+    """
+    *others, own = digests
+    queues: list[Blocks] = [Queue(AHEAD) for _ in others]
     total = 0
-    with ThreadPoolExecutor(len(digests)) as pool:
-        for digest, blocks in zip(digests, queues, strict=True):
-            pool.submit(_consume, digest, blocks)
+    with ThreadPoolExecutor(len(others)) as pool:
+        fed = [pool.submit(_consume, digest, blocks) for digest, blocks in zip(others, queues, strict=True)]
         try:
             while total <= size and (block := os.read(descriptor, BLOCK)):
                 total += len(block)
                 for blocks in queues:
                     blocks.put(block)
+                own.update(block)
         finally:
             for blocks in queues:
                 blocks.put(None)
+    for future in fed:
+        future.result()
     return total
 
 
 def _consume(digest: t.Any, blocks: Blocks) -> None:
-    """Feed a digest until the None at the end."""
-    while (block := blocks.get()) is not None:
-        digest.update(block)
+    """Feed a digest until the None at the end; one that fails still takes all blocks, so that nobody waits for it."""
+    try:
+        while (block := blocks.get()) is not None:
+            digest.update(block)
+    except BaseException:
+        while blocks.get() is not None:
+            pass
+        raise
 
 
 def _moved(before: os.stat_result, after: os.stat_result, path: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.models import reading
-from ansible.module_utils.upkeep.models.reading import BLOCK, ReadingError, new_digest, read
+from ansible.module_utils.upkeep.models.reading import AHEAD, BLOCK, ReadingError, new_digest, read
 
 BOTH: t.Final = ("md5", "sha256")
 
@@ -60,6 +60,21 @@ def test_a_host_without_md5_still_gives_sha256(tmp_path: Path) -> None:
     assert seen.unavailable == ("md5",)
     assert seen.digests == {"sha256": hashlib.sha256(b"abc").hexdigest()}
     assert read(tmp_path / "m", tmp_path, ["md5"], forbid_md5).digests == {}
+
+
+@pytest.mark.parametrize("failing", BOTH)
+def test_a_digest_that_fails_ends_the_reading(tmp_path: Path, failing: str) -> None:
+    """More blocks than may wait: the other digest must not wait for one that takes none any more."""
+    model = tmp_path / "model.pkl"
+    with model.open("wb") as stream:
+        stream.truncate(3 * AHEAD * BLOCK)
+
+    class Broken:
+        def update(self, block: bytes) -> None:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        read(model, tmp_path, BOTH, lambda name: Broken() if name == failing else new_digest(name))
 
 
 def refused(path: Path, root: Path, algorithms: t.Sequence[str] = ("sha256",)) -> ReadingError:
