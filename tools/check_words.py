@@ -14,11 +14,9 @@ from ansible.module_utils.upkeep.probe.kinds import KINDS
 from ansible.module_utils.upkeep.probe.model import Check
 from ansible.module_utils.upkeep.probe.plan import plan
 
-NEVER: t.Final = "-"
-OTHERWISE: t.Final = "otherwise"
-
-Options = Mapping[str, t.Any]
-Row = tuple[str, str, str, str]
+from tools import host_words
+from tools.host_words import NEVER, OTHERWISE, Options, Row
+from tools.host_words import limits as _limits
 
 
 class Judged(t.NamedTuple):
@@ -38,7 +36,11 @@ def rows(checks: Sequence[Mapping[str, t.Any]]) -> list[Judged]:
 
 
 def _words(check: Check) -> Iterator[Row]:
-    yield from _KINDS[check.kind](check, check.options)
+    for finding, asked, warning, critical in _KINDS[check.kind](check, check.options):
+        if finding == check.id:
+            yield finding, asked + _in_a_row(check), *_by_severity(check, warning, critical)
+        else:
+            yield finding, asked, warning, critical
     latency = check.options.get("latency")
     if latency:
         samples = latency["samples"]
@@ -46,9 +48,15 @@ def _words(check: Check) -> Iterator[Row]:
         yield (f"{check.id}.latency", asked, *_limits(latency["warning_ms"], latency["critical_ms"], " ms"))
 
 
-def _limits(warning: float | None, critical: float | None, unit: str, worse: str = "above") -> tuple[str, str]:
-    shown = [NEVER if limit is None else f"{worse} {limit:g}{unit}" for limit in (warning, critical)]
-    return shown[0], shown[1]
+def _in_a_row(check: Check) -> str:
+    """Return when the check is made, and how often it has to fail."""
+    when = f" ({', '.join(check.cadences)})".replace("_", "-") if check.cadences else ""
+    return when + (f" ({check.fall} failures in a row)" if check.fall > 1 else "")
+
+
+def _by_severity(check: Check, warning: str, critical: str) -> tuple[str, str]:
+    """Return the columns of a check whose failure may be a mere warning."""
+    return (critical, NEVER) if check.severity == "warning" else (warning, critical)
 
 
 def _severity(condition: Options) -> tuple[str, str]:
@@ -72,10 +80,16 @@ def _http(check: Check, options: Options) -> Iterator[Row]:
     codes = " or ".join(str(code) for code in options["expect_status"])
     method = "" if options["method"] == "GET" else f" to {options['method']}"
     asked = [f"`{options['url']}` answers {codes}{method}"]
+    if options["upload"]:
+        rows = f" ({options['upload']['rows']} rows)" if options["upload"]["rows"] else ""
+        asked.append(f"it takes {f'`{path}`' if (path := options['upload']['path']) else 'a sample'}{rows}")
     asked += [f"`{entry['path']}` {_condition(entry)}" for entry in options["json"] if _is_critical(entry)]
     asked += [f"the body matches `{options['body_regex']}`"] if options["body_regex"] else []
     asked += [f"the header `{name}` is there" for name in options["headers_present"]]
     yield check.id, ", ".join(asked) + _tries(check), *_milder(options["json"])
+    if options["upload"] and options["upload"]["rows"]:
+        per_row = options["upload"]["row_warning_ms"], options["upload"]["row_critical_ms"]
+        yield f"{check.id}.per_row", "time for each row", *_limits(*per_row, " ms")
     if options["tls_expiry"]:
         limits = options["tls_expiry"]
         yield (
@@ -106,6 +120,9 @@ def _unit(check: Check, options: Options) -> Iterator[Row]:
     yield check.id, f"`{options['unit']}` is {' or '.join(options['expect'])}", NEVER, OTHERWISE
     if options["max_restarts"] is not None:
         yield f"{check.id}.restarts", "restarts by systemd", f"above {options['max_restarts']}", NEVER
+    if options["max_new_restarts"] is not None:
+        limit = f"above {options['max_new_restarts']}"
+        yield f"{check.id}.new_restarts", "restarts by systemd since the run before", limit, NEVER
 
 
 def _filesystem(check: Check, options: Options) -> Iterator[Row]:
@@ -167,4 +184,5 @@ _KINDS: t.Final[Mapping[str, Callable[[Check, Options], Iterator[Row]]]] = {
     "redis": _redis,
     "tcp": _tcp,
     "unit": _unit,
+    **host_words.KINDS,
 }

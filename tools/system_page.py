@@ -234,7 +234,8 @@ def _tables(heading: str, about: str, figures: Figures, names: Iterable[str]) ->
         ]
         for topic, table in tables.items()
         if isinstance(table, dict)
-        for name, entry in table.items()
+        for name, value in table.items()
+        for entry in [value if isinstance(value, dict) else {"value": value}]
     ]
     return _section(heading, about, ["topic", "figure", "value", "cadence", "asked for by"], rows) if rows else ""
 

@@ -47,7 +47,7 @@ def test_nothing_changes_before_it_was_looked_at_and_cleared(cadence: str) -> No
     names = [play["name"] for play in playbook_page.plays(playbook(cadence))]
     stages = [name for name in names if name in ("Open", "Preflight", "Look", "Verify models", "Gate")]
     assert stages == ["Open", "Preflight", "Look", "Verify models", "Gate", "Look"]
-    assert names.index("Gate") < names.index("Rotate logs")
+    assert names.index("Lock") < names.index("Heal") < names.index("Gate") < names.index("Rotate logs")
     assert names[-3:] == ["Look", "Release", "Verdict"]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,11 +81,14 @@ def _holders(listener: Listener) -> list[int]:
     found = _scan(listener.inode)
     if found or os.geteuid() != 0:
         return found
-    os.seteuid(listener.uid)  # this process ends with the attempt, but what follows needs root again
-    try:
-        return _scan(listener.inode)
-    finally:
-        os.seteuid(0)
+    own_group = os.getegid()
+    with contextlib.suppress(KeyError):  # a user without an entry keeps its secret
+        os.setegid(pwd.getpwuid(listener.uid).pw_gid)  # the kernel compares both, and only of one who could do it
+        os.seteuid(listener.uid)
+        found = _scan(listener.inode)
+    os.seteuid(0)
+    os.setegid(own_group)
+    return found
 
 
 def _scan(inode: int) -> list[int]:

@@ -1,0 +1,46 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tell a host what this run found wrong on the other hosts of its system; see library/self_heal.py."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from ansible.module_utils.upkeep.findings import Finding
+
+from upkeep import run_facts
+
+FAILED: t.Final = ("critical", "unknown")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Call the module with the failed checks of the other hosts."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the module's result."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        system = self._templar.template(task_vars.get("system_name", ""))
+        others = [host for host in task_vars["groups"].get(system, []) if host != task_vars["inventory_hostname"]]
+        args = {**self._task.args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}
+        answer = self._execute_module("self_heal", module_args=args, task_vars=task_vars)
+        return {**result, **answer}
+
+
+def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:
+    """Return in words where each check has failed, by check."""
+    found: dict[str, str] = {}
+    for host, own in findings.items():
+        for finding in own:
+            if finding["area"] == "health_check" and finding["status"] in FAILED:
+                found.setdefault(finding["check"], f"({finding['status']} on {host})")
+    return found
