@@ -50,11 +50,10 @@ options:
         type: list
         elements: str
         default: []
-      aspect_requirements:
-        description: Ids of the requirements that ask for one aspect, by its name; they replace the others there.
-        type: dict
-      limits:
-        description: Aspect to C(warning) and C(critical). A value beyond its limit gets that status.
+      aspects:
+        description:
+          - Aspect to C(warning) and C(critical), and C(requirements), the ids that ask for it in place of those of the
+            whole check. A value beyond its limit gets that status; without one it is only told.
         type: dict
       timeout:
         description: Seconds that one question may take.
@@ -154,11 +153,11 @@ options:
         type: bool
         default: false
       baseline:
-        description: Whether it gives one more number with what is usual; the limit C(baseline) is in percent of it.
+        description: Whether it gives one more number with what is usual; the limit of C(baseline) is in percent of it.
         type: bool
         default: false
       worse:
-        description: On which side of its limit C(value) a V(figure) is bad.
+        description: On which side of the limit of its aspect C(value) a V(figure) is bad.
         type: str
         choices: [above, below]
         default: above
@@ -282,7 +281,7 @@ EXAMPLES = r"""
         time: recorded_at
         price: price
         interval_seconds: 60
-        limits: {missing: {warning: 100}, prices: {warning: 0}}
+        aspects: {missing: {warning: 100}, prices: {warning: 0}}
       - name: shop
         kind: integrity
         database: shop

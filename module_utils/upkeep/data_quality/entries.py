@@ -13,9 +13,7 @@ from ..findings import Finding, finding, judge
 from .options import TYPES
 
 _NAME: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
-_COMMON: t.Final = frozenset(
-    ("name", "kind", "component", "cadences", "requirements", "aspect_requirements", "limits", "timeout")
-)
+_COMMON: t.Final = frozenset(("name", "kind", "component", "cadences", "requirements", "aspects", "timeout"))
 _SQL: t.Final = frozenset(("database", "sqlite"))
 _ODD: t.Final = ("deviations", "least_price_percent", "least_volume_factor")
 _TABLE: t.Final = frozenset(("schema", "table", "where", "time"))
@@ -148,9 +146,13 @@ def _check(raw: t.Mapping[str, t.Any]) -> Check:
         source=source,
         place=raw.get(source, ""),
         options={key: raw[key] for key in kind.needed | kind.optional if key in raw},
-        limits=_limits(place, raw.get("limits") or {}, kind),
+        limits=_limits(place, raw.get("aspects") or {}, raw["kind"]),
         requirements=tuple(raw.get("requirements") or ()),
-        aspect_requirements=raw.get("aspect_requirements") or {},
+        aspect_requirements={
+            aspect: levels["requirements"]
+            for aspect, levels in (raw.get("aspects") or {}).items()
+            if levels.get("requirements")
+        },
         timeout=raw.get("timeout", 30.0),
     )
     for problem in _problems(check):
@@ -170,17 +172,21 @@ def _only_known(place: str, raw: t.Mapping[str, t.Any], kind: Kind) -> None:
         raise DataError(f"{place}: kind {raw['kind']} needs {sorted(missing)[0]!r}")
 
 
-def _limits(place: str, raw: t.Mapping[str, t.Any], kind: Kind) -> dict[str, dict[str, float]]:
+def _limits(place: str, raw: t.Mapping[str, t.Any], name: str) -> dict[str, dict[str, float]]:
+    """Return the levels of the aspects that have some; raises DataError."""
     limits: dict[str, dict[str, float]] = {}
     for aspect, levels in raw.items():
-        if aspect not in kind.limits:
-            raise DataError(f"{place}: limits knows {', '.join(kind.limits) or 'nothing'} here, not {aspect!r}")
-        if not isinstance(levels, dict) or not levels or set(levels) - {"warning", "critical"}:
-            raise DataError(f"{place}: limits.{aspect} is {levels!r}; give warning, critical or both")
+        if aspect not in _aspects(name):
+            raise DataError(f"{place}: aspects knows {', '.join(sorted(_aspects(name)))} here, not {aspect!r}")
+        if not isinstance(levels, dict) or not levels or set(levels) - {"warning", "critical", "requirements"}:
+            raise DataError(f"{place}: aspects.{aspect} is {levels!r}; give warning, critical or requirements")
+        given = {level: value for level, value in levels.items() if level != "requirements"}
+        if given and aspect not in KINDS[name].limits:
+            raise DataError(f"{place}: aspects.{aspect} takes no limit, only requirements")
         try:
-            limits[aspect] = {level: float(value) for level, value in levels.items()}
+            limits[aspect] = {level: float(value) for level, value in given.items()}
         except (TypeError, ValueError) as error:
-            raise DataError(f"{place}: limits.{aspect} {levels!r} must hold numbers") from error
+            raise DataError(f"{place}: aspects.{aspect} {levels!r} must hold numbers") from error
     return limits
 
 
@@ -200,14 +206,16 @@ def _problems(check: Check) -> t.Iterator[str]:
         yield "amcheck is for PostgreSQL; SQLite files are checked by the job db_maintenance"
     if check.kind == "cache":
         yield from _cache_problems(options)
-    strange = sorted(set(check.aspect_requirements) - _aspects(check.kind))
-    if strange:
-        yield f"aspect_requirements knows {', '.join(sorted(_aspects(check.kind)))}, not {strange[0]!r}"
 
 
 def _aspects(kind: str) -> set[str]:
-    extra = {"integrity": {"constraints", "amcheck"}, "cache": {"rows", "fields", "structure", "life", "valid"}}
-    return set(KINDS[kind].limits) | extra.get(kind, set()) | {"last"}
+    """Return the aspects of a kind, those without a limit included."""
+    extra = {
+        "integrity": {"constraints", "amcheck"},
+        "cache": {"rows", "fields", "structure", "life"},
+        "scrapers": {"last"},
+    }
+    return set(KINDS[kind].limits) | extra.get(kind, set())
 
 
 def _cache_problems(options: t.Mapping[str, t.Any]) -> t.Iterator[str]:

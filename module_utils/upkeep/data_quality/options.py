@@ -22,8 +22,7 @@ _CHECK: t.Final[_Spec] = {
     "component": _TEXT,
     "cadences": _NAMES,
     "requirements": {**_NAMES, "default": []},
-    "aspect_requirements": {"type": "dict"},
-    "limits": {"type": "dict"},
+    "aspects": {"type": "dict"},
     "timeout": {"type": "float", "default": 30},
     # where the data are
     "database": _TEXT,

@@ -204,7 +204,7 @@ def judge_key(check: Check, seen: Figures) -> Iterator[Finding]:
         of=key,
         unit="points",
     )
-    holes = f"{count} gaps of {key} {window}, the longest {longest * interval:g} s"
+    holes = f"{count} {'gap' if count == 1 else 'gaps'} of {key} {window}, the longest {longest * interval:g} s"
     yield check.judged("gaps", longest * interval, f"{holes}.", f"{holes}: fetch that time again.", of=key, unit="s")
     for aspect, number, worst in (
         ("prices", seen.prices, seen.worst_price),

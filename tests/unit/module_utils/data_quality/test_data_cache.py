@@ -28,7 +28,7 @@ CHECK: t.Final[dict[str, t.Any]] = {
     "structure_pattern": r"<tr><td>[^<]*</td><td>[^<]*</td></tr>",
     "fields": FIELDS,
     "life": [{"files": "rides_*.html", "hours": 24}],
-    "aspect_requirements": {"rows": ["R-trailblaze-110"], "fields": ["R-trailblaze-111"]},
+    "aspects": {"rows": {"requirements": ["R-trailblaze-110"]}, "fields": {"requirements": ["R-trailblaze-111"]}},
 }
 ROW: t.Final = "<tr><td>Ride</td><td>2026-03-01</td></tr>"
 EVENT: t.Final = {"name": "Ride", "date": "2026-03-01", "miles": "25"}

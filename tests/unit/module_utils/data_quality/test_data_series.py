@@ -32,15 +32,14 @@ CHECK: t.Final[dict[str, t.Any]] = {
     "price": "price",
     "volume": "volume",
     "interval_seconds": 60,
-    "limits": {
-        "missing": {"warning": 100},
+    "aspects": {
+        "missing": {"warning": 100, "requirements": ["R-hyperopt-10", "R-hyperopt-14"]},
         "gaps": {"warning": 1800},
         "prices": {"warning": 0},
         "volumes": {"warning": 0},
         "age": {"warning": 600},
     },
     "requirements": ["R-hyperopt-07"],
-    "aspect_requirements": {"missing": ["R-hyperopt-10", "R-hyperopt-14"]},
 }
 
 
@@ -77,7 +76,7 @@ def test_a_gap_is_measured_to_the_point(pg: Server, review: Review) -> None:
         "series:market[AAA].missing": ("warning", gone),
         "series:market[AAA].gaps": ("warning", gone * 60),
     }
-    assert "1 gaps of AAA" in found["series:market[AAA].gaps"]["message"]
+    assert "1 gap of AAA" in found["series:market[AAA].gaps"]["message"]
 
 
 @pytest.mark.requirement("R-hyperopt-10", "R-hyperopt-14")
@@ -103,7 +102,7 @@ def test_gaps_at_both_ends_of_the_window_count(pg: Server, review: Review) -> No
         gap = found[f"series:market[{pair}].gaps"]
         assert gap["status"] == "warning"
         assert 58 * 60 <= gap["observed"] <= 62 * 60
-        assert "1 gaps" in gap["message"]
+        assert "1 gap of" in gap["message"]
     assert found["series:market[AAA].age"]["status"] == "warning"
     assert found["series:market[BBB].age"]["status"] == "ok"
 

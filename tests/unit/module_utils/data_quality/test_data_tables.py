@@ -64,9 +64,9 @@ def test_rows_that_count_and_their_age(make: Make, review: Review) -> None:
     table = {"kind": "table", "table": "offers", "time": "updated_at", **make(*OFFERS)}
     limits = {"rows": {"warning": 2, "critical": 1}, "age": {"warning": 600, "critical": 3600}}
     found = review(
-        {**table, "name": "tennis", "where": {"sport": "tennis"}, "limits": limits},
-        {**table, "name": "hockey", "where": {"sport": "hockey"}, "limits": limits},
-        {**table, "name": "none", "where": {"sport": "'; DROP TABLE offers; --"}, "limits": limits},
+        {**table, "name": "tennis", "where": {"sport": "tennis"}, "aspects": limits},
+        {**table, "name": "hockey", "where": {"sport": "hockey"}, "aspects": limits},
+        {**table, "name": "none", "where": {"sport": "'; DROP TABLE offers; --"}, "aspects": limits},
         {**table, "name": "all"},
     )
     seen = brief(found)
@@ -83,7 +83,7 @@ def test_each_scraper_tells_success_age_and_rows(make: Make, review: Review) -> 
     check = {
         **{"name": "runs", "kind": "scrapers", "table": "runs", "key": "name", "keys": ["news", "rides", "sad", "new"]},
         **{"status": "status", "good": "ok", "time": "finished", "rows": "found"},
-        "limits": {"age": {"warning": 7200}, "rows": {"warning": 5}},
+        "aspects": {"age": {"warning": 7200}, "rows": {"warning": 5}},
     }
     seen = brief(review({**check, **make(*RUNS)}))
     assert seen["scraper:runs[news].age"][0] == "warning"
@@ -103,10 +103,10 @@ def test_figures_come_from_the_queries_of_the_profile(make: Make, review: Review
     by_sport = "SELECT sport, count(*) FROM offers GROUP BY sport ORDER BY sport"
     queries: dict[str, dict[str, t.Any]] = {
         "offers": {"query": f"{count} WHERE sport LIKE '%e%'", "unit": "rows"},
-        "few": {"query": count, "worse": "below", "limits": {"value": {"warning": 5}}},
-        "sports": {"query": by_sport, "labelled": True, "limits": {"value": {"warning": 1}}},
-        "traffic": {"query": f"SELECT ({count}), 10", "baseline": True, "limits": {"baseline": {"warning": 50}}},
-        "usual": {"query": f"SELECT ({count}), 3.1", "baseline": True, "limits": {"baseline": {"warning": 50}}},
+        "few": {"query": count, "worse": "below", "aspects": {"value": {"warning": 5}}},
+        "sports": {"query": by_sport, "labelled": True, "aspects": {"value": {"warning": 1}}},
+        "traffic": {"query": f"SELECT ({count}), 10", "baseline": True, "aspects": {"baseline": {"warning": 50}}},
+        "usual": {"query": f"SELECT ({count}), 3.1", "baseline": True, "aspects": {"baseline": {"warning": 50}}},
         "new": {"query": f"SELECT ({count}), NULL", "baseline": True},
         "nothing": {"query": "SELECT max(id) FROM offers WHERE id > 99"},
         "many": {"query": "SELECT id FROM offers"},
