@@ -220,7 +220,10 @@ class Tail:
                 block = os.read(self.pipe, 1 << 16)
                 if not block:
                     return False
-                self.kept = (self.kept + block)[-KEPT:]
+                self.kept += block
+                if len(self.kept) > KEPT:
+                    # Half a word might be half a secret, which nobody would recognise.
+                    self.kept = self.kept[-KEPT:].partition(b" ")[2]
         return True
 
     def text(self) -> str:
