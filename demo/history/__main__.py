@@ -18,6 +18,7 @@ from .logfiles import Clock, DayLines, Owner, Writer, daily, kept, monthly, peri
 
 SUMMARY: t.Final = Path("/var/lib/demo/history.json")
 KEPT: t.Final = {"fairedge": 30, "racing": 180, "student_success": 30}  # days that the guides keep logs
+NGINX: t.Final = Path("/var/log/nginx/access.log")
 NGINX_FILES: t.Final = 14
 
 
@@ -38,7 +39,7 @@ def fairedge_logs(host: Host, writer: Writer) -> None:
     for name, lines in sources.items():
         writer.dated(folder / name, files, host.clock, lines, owner)
     writer.numbered(
-        Path("/var/log/nginx/access.log"),
+        NGINX,
         min(host.log_days, NGINX_FILES),
         host.clock,
         lambda day, age: fairedge.access(day, seen(day, age)),

@@ -14,15 +14,8 @@ from . import health
 
 LOG: t.Final = logging.getLogger("services.hyperopt")
 FEED_SECONDS: t.Final = 60.0
-#: The market is a function in the database (demo/image/sql/hyperopt.sql). At most a week is made up for, so that no
-#: statement is long; both APIs feed, the second one finds the rows already there.
-FEED: t.Final = """
-    INSERT INTO market_data
-    SELECT candles.*
-      FROM (SELECT greatest(max("timestamp"), now() - interval '7 days') AS since FROM market_data) AS last,
-           LATERAL market_candles(last.since, now()) AS candles
-        ON CONFLICT DO NOTHING
-"""
+#: The market is a function in the database, see demo/image/sql/hyperopt.sql.
+FEED: t.Final = "SELECT market_catch_up()"
 
 
 def feed(engine: sa.engine.Engine, stop: threading.Event) -> None:

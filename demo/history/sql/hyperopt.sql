@@ -20,8 +20,8 @@ SELECT pg_temp.strategy_at(s.oldest, s.newest, m.moment, pg_temp.draw(:seed, i, 
        round((4 * pg_temp.draw(:seed, i, 4) - 1)::numeric, 4), m.moment, m.moment
   FROM (SELECT min(created_at) AS until FROM optimization_results) AS known,
        (SELECT min(created_at) AS oldest, max(created_at) FILTER (WHERE id > 500) AS newest FROM strategies) AS s,
-       generate_series(1, 60000) AS i,
-       LATERAL (SELECT s.oldest + (pg_temp.edge(known.until) - s.oldest) * i / 60001 AS moment) AS m
+       generate_series(1, :days * 165) AS i,
+       LATERAL (SELECT s.oldest + (pg_temp.edge(known.until) - s.oldest) * i / (:days * 165 + 1) AS moment) AS m
  WHERE s.newest IS NOT NULL AND m.moment < known.until AND pg_temp.draw(:seed, i, 5) < pg_temp.awake(m.moment);
 
 INSERT INTO backtest_trades (strategy_id, "timestamp", side, price, quantity)
@@ -31,8 +31,8 @@ SELECT pg_temp.strategy_at(s.oldest, s.newest, m.moment, pg_temp.draw(:seed, i, 
        1 + floor(100 * pg_temp.draw(:seed, i, 9))
   FROM (SELECT min("timestamp") AS until FROM backtest_trades) AS known,
        (SELECT min(created_at) AS oldest, max(created_at) FILTER (WHERE id > 500) AS newest FROM strategies) AS s,
-       generate_series(1, 120000) AS i,
-       LATERAL (SELECT s.oldest + (pg_temp.edge(known.until) - s.oldest) * i / 120001 AS moment) AS m
+       generate_series(1, :days * 330) AS i,
+       LATERAL (SELECT s.oldest + (pg_temp.edge(known.until) - s.oldest) * i / (:days * 330 + 1) AS moment) AS m
  WHERE s.newest IS NOT NULL AND m.moment < known.until AND pg_temp.draw(:seed, i, 10) < pg_temp.awake(m.moment);
 
 -- The market of another seed is another one, so that of the first days is replaced, too.

@@ -45,7 +45,7 @@ CREATE TABLE market_data (
 
 -- The market stands here as a function of pair, time and seed (setting demo.seed): slow waves and a little noise, both
 -- bounded, so that no candle is out of line for any seed. About two candles in a thousand are missing, as they are in
--- life. The API calls it, too, to go on where the data end.
+-- life. market_catch_up, which the API calls, goes on where the data end.
 CREATE FUNCTION market_candles(since timestamptz, until timestamptz)
 RETURNS SETOF market_data
 LANGUAGE sql STABLE AS $$
@@ -76,6 +76,16 @@ LANGUAGE sql STABLE AS $$
            round(100 * (1 + 0.4 * sin(slot * 2 * pi() / 288 + phase)) * (0.7 + 0.6 * demand) * 1e4) / 1e4
       FROM moves
      WHERE last IS NOT NULL AND (bits >> 30) & 511 > 0
+$$;
+
+-- Bring the market up to date; at most a week is made up for, so that no call is long. Two may come at once.
+CREATE FUNCTION market_catch_up() RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO market_data
+    SELECT candles.*
+      FROM (SELECT greatest(max("timestamp"), now() - interval '7 days') AS since FROM market_data) AS last,
+           LATERAL market_candles(last.since, now()) AS candles
+        ON CONFLICT DO NOTHING
 $$;
 
 INSERT INTO strategies (name, symbol, status, parameters, created_at)
