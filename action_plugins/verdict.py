@@ -15,10 +15,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
-from upkeep import coverage, events, run_facts
+from upkeep import coverage, events, kpis, run_facts
 from upkeep.acknowledgements import AcknowledgementError, load
 from upkeep.action import ControlAction
-from upkeep.verdict import Verdict, judge_run
+from upkeep.verdict import Verdict, judge_run, latest_findings
 
 
 class ActionModule(ControlAction):
@@ -34,7 +34,7 @@ class ActionModule(ControlAction):
         """Return the verdict; ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``."""
         log = _event_log()
         verdict = self._judge(log, args, task_vars)
-        _write(log, verdict)
+        _write(log, verdict, self._samples(log, task_vars))
         messages = verdict.messages()
         return {
             "failed": verdict.outcome != "ok",
@@ -72,6 +72,18 @@ class ActionModule(ControlAction):
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
 
+    def _samples(self, log: Path, task_vars: dict[str, t.Any]) -> list[kpis.Sample]:
+        """Return the samples of the systems' key figures that this run has seen; no trouble with them is the run's."""
+        logged, hostvars = events.read(log), task_vars["hostvars"]
+        first = kpis.first_states(event["finding"] for event in logged if event["event"] == "finding")
+        try:
+            known = [hostvars[host] for host in coverage.expected_hosts(logged) if host in hostvars]
+            wanted = {str(host.get("system_name", "")): host.get("system_kpis", []) for host in known}
+            return kpis.samples(wanted, latest_findings(logged), first)
+        except Exception as error:
+            self._display.warning(f"Upkeep could not work out the key figures of this run (system_kpis): {error}")
+            return []
+
 
 def _event_log() -> Path:
     run_facts.require_run_id()
@@ -81,8 +93,10 @@ def _event_log() -> Path:
     return log
 
 
-def _write(log: Path, verdict: Verdict) -> None:
+def _write(log: Path, verdict: Verdict, samples: list[kpis.Sample]) -> None:
     """Log the verdict here and not in the callback: what a failing task returns is shown to people in full."""
     for finding in verdict.own_findings:
         events.append(log, "finding", play="Verdict", finding=finding)
+    if samples:
+        events.append(log, "kpis", samples=samples)
     events.append(log, "verdict", **verdict.event())

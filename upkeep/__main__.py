@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at kept runs: ``python -m upkeep list|show|report|prune``."""
+"""Look at kept runs: ``python -m upkeep list|show|report|prune|kpis``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import sys
 import typing as t
 from pathlib import Path
 
-from upkeep import PROJECT, archive, terminal
+from upkeep import PROJECT, archive, report, terminal, trends
 from upkeep.clean import line
+from upkeep.history import History, HistoryError, address_of
 from upkeep.record_types import Record
 from upkeep.store import LATEST, Store, StoreError, open_store
 
@@ -26,11 +27,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a message may hold what the terminal cannot show
     try:
-        options.run(open_store(_target(options.store)), options)
+        options.target = _target(options.store)
+        options.run(open_store(options.target), options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (StoreError, OSError) as error:
+    except (StoreError, HistoryError, OSError) as error:
         print(f"upkeep: {error}", file=sys.stderr)
         return 2
     return 0
@@ -64,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     prune.add_argument("--keep-min", type=int, default=10, help="keep at least this many runs (default: 10)")
     prune.add_argument("--dry-run", action="store_true", help="only print what would be removed")
     prune.set_defaults(run=_prune)
+
+    figures = commands.add_parser("kpis", parents=[shared], help="show key figures over time as a tracking sheet (CSV)")
+    figures.add_argument("--system", default="", help="only this system")
+    figures.add_argument("--days", type=int, help="only the last days (default: all that is kept)")
+    figures.add_argument("--csv", type=Path, metavar="FILE", help="file to write (default: print)")
+    figures.add_argument("--history", help="address of the history (default: UPKEEP_HISTORY, then beside the runs)")
+    figures.add_argument("--rebuild", action="store_true", help="first take in all kept runs that are missing there")
+    figures.set_defaults(run=_kpis)
     return parser
 
 
@@ -101,6 +111,24 @@ def _report(store: Store, options: argparse.Namespace) -> None:
 def _prune(store: Store, options: argparse.Namespace) -> None:
     for name in store.prune(options.keep_days, options.keep_min, dry_run=options.dry_run):
         print(name)
+
+
+def _kpis(store: Store, options: argparse.Namespace) -> None:
+    given = options.history or os.environ.get("UPKEEP_HISTORY", "")
+    keep = archive.keep_of(os.environ.get("UPKEEP_HISTORY_DAYS", ""))
+    history = History(address_of(options.target, given), keep)
+    try:
+        if options.rebuild:
+            taken = sum(history.keep(record) for record in reversed(store.runs()))
+            print(f"{terminal.plural(taken, 'run')} taken in", file=sys.stderr)
+        figures, days = history.figures(options.system), history.days(options.system, options.days)
+        text = trends.sheet(figures, days, history.outcomes())
+    finally:
+        history.close()
+    if options.csv:
+        report.write_atomically(options.csv, text)
+    else:
+        print(text, end="")
 
 
 if __name__ == "__main__":

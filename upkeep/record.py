@@ -21,7 +21,7 @@ from upkeep import record_types as rt
 from upkeep.clean import clean, line, mapping, moment, names, number, scalar, stamp
 
 EVENT_KINDS: t.Final = frozenset(
-    ("run_started", "play_started", "no_hosts", "task", "finding", "verdict", "run_finished")
+    ("run_started", "play_started", "no_hosts", "task", "finding", "kpis", "verdict", "run_finished")
 )
 #: Outcomes that a verdict may give; ``interrupted`` is what the lack of an end means.
 VERDICTS: t.Final = tuple(outcome for outcome in rt.OUTCOMES if outcome != "interrupted")
@@ -111,6 +111,7 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "failed_tasks": [_failed(task) for task in tasks if task["status"] in ("failed", "unreachable", "ignored")],
         "roles": _roles(tasks),
         "plays": _plays(stages, last),
+        "kpis": [sample for event in kinds["kpis"] for sample in _kpis(event)],
         "log": {"events": len(known), "unknown": unknown, "unreadable": unreadable},
     }
 
@@ -234,6 +235,30 @@ def _finding(event: Event, acknowledged: Event) -> rt.Finding:
         "first_observed": None,
         "acknowledged": _acknowledgement(acknowledged.get(mark)),
     }
+
+
+def _kpis(event: Event) -> t.Iterator[rt.KpiSample]:
+    """Yield the samples of key figures; one whose value is no number is left out."""
+    listed = event.get("samples")
+    for sample in map(mapping, listed if isinstance(listed, list) else []):
+        value, met = scalar(sample.get("value")), sample.get("met")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        system, host, kpi, title, unit, target, alert = (
+            line(sample.get(key)) for key in ("system", "host", "kpi", "title", "unit", "target", "alert")
+        )
+        known = met if isinstance(met, bool) else None
+        yield {
+            "system": system,
+            "host": host,
+            "kpi": kpi,
+            "title": title,
+            "unit": unit,
+            "target": target,
+            "alert": alert,
+            "value": float(value),
+            "met": known,
+        }
 
 
 def _acknowledgement(value: t.Any) -> rt.Acknowledgement | None:

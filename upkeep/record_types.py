@@ -110,6 +110,20 @@ class Verdict(t.TypedDict):
     messages: list[str]
 
 
+class KpiSample(t.TypedDict):
+    """One figure of one host; ``target`` and ``alert`` are limits in words, ``met`` is about the target."""
+
+    system: str
+    host: str
+    kpi: str
+    title: str
+    unit: str
+    target: str
+    alert: str
+    value: float
+    met: bool | None
+
+
 class LogQuality(t.TypedDict):
     """Lines understood, of an unknown kind or version, and not readable at all."""
 
@@ -141,4 +155,5 @@ class Record(t.TypedDict):
     failed_tasks: list[FailedTask]
     roles: list[Role]
     plays: list[Play]
+    kpis: list[KpiSample]
     log: LogQuality

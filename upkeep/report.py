@@ -24,10 +24,16 @@ from markupsafe import Markup
 
 from upkeep import events, record, terminal
 from upkeep import record_types as rt
+from upkeep.trends import HEIGHT, WIDTH, Trend, of_run
 
+LOG_NAME: t.Final = events.LOG_NAME
 RECORD_NAME: t.Final = "record.json"
 PAGE_NAME: t.Final = "report.html"
 TEMPLATES: t.Final = Path(__file__).parent / "templates"
+
+
+#: Key figures with their curves, by system.
+Trends = t.Mapping[str, t.Sequence[Trend]]
 
 
 class AreaView(t.TypedDict):
@@ -59,20 +65,22 @@ class SystemView(t.TypedDict):
     hosts: list[tuple[str, rt.Host]]
     failed_tasks: list[rt.FailedTask]
     changes: list[rt.Change]
+    trends: t.Sequence[Trend]
     roles: list[RoleView]
 
 
-def render(run_dir: Path) -> Path:
+def render(run_dir: Path, trends: Trends | None = None) -> Path:
     """Write the record and the page beside a run's event log and return the page's path; raises OSError.
 
-    Both files replace an older one in a single step and may be read by whoever may read the log.
+    Without ``trends`` the page shows the run's own key figures only. Both files replace an older one in a single step
+    and may be read by whoever may read the log.
     """
     log = run_dir / events.LOG_NAME
     seen, unreadable = record.read_log(log)
     folded = record.fold(seen, run_id=run_dir.name, unreadable=unreadable)
     mode = log.stat().st_mode & 0o777
     write_atomically(run_dir / RECORD_NAME, json.dumps(folded, indent=1) + "\n", mode)
-    return write_atomically(run_dir / PAGE_NAME, page(folded), mode)
+    return write_atomically(run_dir / PAGE_NAME, page(folded, trends), mode)
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Path:
@@ -96,8 +104,9 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Pat
     return path
 
 
-def page(folded: rt.Record) -> str:
+def page(folded: rt.Record, trends: Trends | None = None) -> str:
     """Return the HTML page of a record."""
+    told = of_run(folded["kpis"], []) if trends is None else trends
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return (
         _environment()
@@ -109,7 +118,7 @@ def page(folded: rt.Record) -> str:
             broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
             host_count=terminal.host_count(folded),
             areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
-            systems=system_views(folded),
+            systems=system_views(folded, told),
             lost=[name for name, host in folded["hosts"].items() if not host["system"] and host["missing"]],
             style=Markup(style),  # noqa: S704 (our own files, no part of a log)
             script=Markup(script),  # noqa: S704
@@ -128,7 +137,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words)
-    environment.globals.update(plural=terminal.plural)
+    environment.globals.update(plural=terminal.plural, curve_width=WIDTH, curve_height=HEIGHT)
     return environment
 
 
@@ -158,7 +167,7 @@ def when(time: str | None) -> str:
     return f"{time[:10]} {time[11:19]} UTC" if time else "at an unknown time"
 
 
-def system_views(folded: rt.Record) -> list[SystemView]:
+def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
     """Return what the page shows of each system, in the record's order."""
     findings: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in folded["findings"]:
@@ -178,6 +187,7 @@ def system_views(folded: rt.Record) -> list[SystemView]:
             "hosts": [(host, folded["hosts"][host]) for host in system["hosts"]],
             "failed_tasks": failed[name],
             "changes": changes[name],
+            "trends": trends.get(name, ()),
             "roles": role_views(folded["roles"], system["hosts"]),
         }
         for name, system in folded["systems"].items()

@@ -21,6 +21,20 @@ options:
     default: store
     env: [{name: UPKEEP_STORE}]
     ini: [{section: upkeep, key: store}]
+  history:
+    description:
+      - SQLAlchemy address of the history of key figures. By default the database of the store, or a file
+        C(kpis.sqlite) in its directory.
+    type: str
+    default: ""
+    env: [{name: UPKEEP_HISTORY}]
+    ini: [{section: upkeep, key: history}]
+  history_days:
+    description: Days for which single figures, their means of an hour and those of a day are kept.
+    type: str
+    default: "90,365,3650"
+    env: [{name: UPKEEP_HISTORY_DAYS}]
+    ini: [{section: upkeep, key: history_days}]
 """
 
 import os
@@ -37,7 +51,8 @@ from ansible.release import __version__ as core_version
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from upkeep import PROJECT, __version__, events, process
-from upkeep.archive import local_folder, publish
+from upkeep.archive import keep_figures, keep_of, local_folder, publish
+from upkeep.history import HistoryError, address_of
 from upkeep.task_event import describe
 
 
@@ -99,11 +114,24 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return
         self._write("run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)})
         try:
-            place = publish(self._log.parent, self._target)
+            place = publish(self._log.parent, self._target, self._keep_figures(self._log.parent))
         except Exception as error:
             self._display.warning(f"Upkeep could not render or store this run ({self._log}): {error}")
         else:
             self._display.display(f"Upkeep report: {place}")
+
+    def _keep_figures(self, run_dir: Path) -> t.Any:
+        """Add the run to the history of key figures; return the rows for its page. Trouble with it is only told."""
+        store = self._target if "://" in self._target else str(run_dir.parent.parent)
+        try:
+            keep = keep_of(self.get_option("history_days"))
+        except HistoryError as error:
+            rows, trouble = None, str(error)
+        else:
+            rows, trouble = keep_figures(run_dir, address_of(store, self.get_option("history")), keep)
+        if trouble:
+            self._display.warning(f"Upkeep could not keep the key figures of this run over time: {trouble}")
+        return rows
 
     def _inventory_store(self, play: t.Any) -> t.Any:
         """Return upkeep_store as the inventory's group 'all' has it; None when it is not set there."""
