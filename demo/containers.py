@@ -26,6 +26,10 @@ HEALTH_SECONDS_OLD: t.Final = 10  # for hosts that were running already
 POLL_SECONDS: t.Final = 0.3
 STOP_SECONDS: t.Final = 10
 LOOPBACK: t.Final = "127.0.0.1"
+#: Every systemd holds some inotify instances, and all hosts of a machine share the allowance of its root user.
+INOTIFY_HINT: t.Final = (
+    "This machine has no inotify instance left: end fleets that nobody uses, or raise fs.inotify.max_user_instances"
+)
 
 _Item = t.TypeVar("_Item")
 _Result = t.TypeVar("_Result")
@@ -123,7 +127,11 @@ def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
     state = "no answer"
     while time.monotonic() < deadline:
         # --wait returns when the boot is over; before the bus is up the call fails at once and is tried again.
-        answer = podman("exec", name, "systemctl", "is-system-running", "--wait", check=False, timeout=BOOT_SECONDS)
+        try:
+            left = max(deadline - time.monotonic(), 1)
+            answer = podman("exec", name, "systemctl", "is-system-running", "--wait", check=False, timeout=left)
+        except DemoError:  # no answer in time: the journal says why
+            continue
         state = answer.stdout.strip() or answer.stderr.strip() or state
         if state == "running" or (state == "degraded" and _is_set_up(name)):
             break
@@ -213,6 +221,8 @@ def _journal(name: str) -> str:
     failed = podman("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False)
     journal = podman("exec", name, "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=20", check=False)
     text = [*(f"failed: {line}" for line in failed.stdout.splitlines()), *journal.stdout.splitlines()]
+    if any("inotify" in line and "Too many open files" in line for line in text):
+        text.append(INOTIFY_HINT)
     return "\n".join(f"  {line}" for line in text) or "  (its journal is empty)"
 
 

@@ -8,6 +8,7 @@ import contextlib
 import http.server
 import json
 import socket
+import subprocess
 import threading
 import typing as t
 from pathlib import Path
@@ -150,6 +151,19 @@ def test_a_host_that_was_just_started_must_get_healthy(small: fleet.Fleet, monke
         monkeypatch.setattr(containers, "inspect", lambda *_: containers.Container(True, "", {80: port}))
         with pytest.raises(DemoError, match=r"fairedge-1/health is not healthy .*degraded.*\n.*x.service"):
             containers.wait_healthy(small, host, True, print)
+
+
+def test_a_host_that_never_boots_tells_its_journal(small: fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def podman(*argv: str, **_: t.Any) -> subprocess.CompletedProcess[str]:
+        if "is-system-running" in argv:
+            raise DemoError("podman exec did not finish")
+        said = "Failed to create inotify object: Too many open files\n" if "journalctl" in argv else ""
+        return subprocess.CompletedProcess(argv, 0, said, "")
+
+    monkeypatch.setattr(containers, "BOOT_SECONDS", 0.1)
+    monkeypatch.setattr(containers, "podman", podman)
+    with pytest.raises(DemoError, match=r"(?s)did not come up within 0.1 s.*inotify object.*max_user_instances"):
+        containers.wait_booted(small, small.hosts[0])
 
 
 def test_hosts_that_the_definition_no_longer_has_are_removed(
