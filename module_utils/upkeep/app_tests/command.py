@@ -21,6 +21,8 @@ WORK: t.Final = "work"
 def argv(setup: Setup, suite: Suite, scratch: Path) -> list[str]:
     """Return the command: pytest by the application's own interpreter, its report and caches kept in ``scratch``."""
     command = [setup.interpreter, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
+    # pytest warns of properties of a test in its other family, and a project may take warnings for errors.
+    command += ["-o", "junit_family=xunit1"]
     command += [f"--rootdir={setup.folder}", f"--junitxml={scratch / REPORT}"]
     if suite.marker:
         command += ["-m", suite.marker]
