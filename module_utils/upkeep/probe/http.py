@@ -7,7 +7,7 @@ from __future__ import annotations
 import ssl
 import time
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from ..findings import Finding, worst
@@ -115,8 +115,13 @@ def _request(check: Check) -> Request:
         body=body,
         max_body=options["max_body"],
         follow_redirects=options["follow_redirects"],
-        context=_context(options["verify_tls"], options["ca_file"]),
+        context=_context(options["verify_tls"], options["ca_file"]) if _may_need_tls(options) else None,
     )
+
+
+def _may_need_tls(options: Mapping[str, t.Any]) -> bool:
+    """Return whether authorities have to be read, which takes longer than a quick service needs to answer."""
+    return options["follow_redirects"] or str(options["url"]).startswith("https:")
 
 
 def _context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
