@@ -21,6 +21,8 @@ PACKAGES: t.Final = {
     "iptables": "network of the demo hosts",
     "uidmap": "demo hosts",
     "openssh-client": "ssh to hosts",
+    "make": "the commands of this project",
+    "git": "tests, which ask it for the project's files",
     "logrotate": "tests",
     "postgresql": "tests; binaries only, no server is started",
 }

@@ -23,6 +23,9 @@ STAMP: t.Final = ".upkeep-stamp"
 #: The last Python that can run the oldest supported ansible-core.
 OLDEST: t.Final = "3.11"
 
+#: What pip's own words do not say; its variables are the way around a mirror or a proxy with a certificate of its own.
+PIP_HINT: t.Final = "Is a package index reachable from here? pip listens to PIP_INDEX_URL, PIP_CERT and HTTPS_PROXY"
+
 
 class SetupError(Exception):
     """Set-up cannot go on; the message is one line that says what failed."""
@@ -67,7 +70,10 @@ def make(environment: Environment, project: Path) -> bool:
     started = time.monotonic()
     _run(project, environment.python, "-m", "venv", "--clear", str(environment.path))
     python = str(environment.path / "bin" / "python")
-    _run(project, python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *environment.arguments)
+    try:
+        _run(project, python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *environment.arguments)
+    except SetupError as error:
+        raise SetupError(f"{error}. {PIP_HINT}") from error
     (environment.path / STAMP).write_text(digest(environment, project))
     print(f"setup: {environment.path.name} is ready after {time.monotonic() - started:.0f} s", flush=True)
     return True
@@ -99,6 +105,9 @@ def set_up() -> None:
     try:
         ensure([*PACKAGES, *(name for each in wanted for name in venv_packages(each))])
     except PackageError as error:
+        lacking = [name for each in wanted for name in venv_packages(each)]
+        if lacking:
+            raise SetupError(f"no virtual environment can be made without {' and '.join(lacking)}; {error}") from error
         # Linting and unit tests need none of them; the demo says itself when it cannot start.
         print(f"setup: packages are missing; {error}", file=sys.stderr)
     for each in wanted:
@@ -107,14 +116,14 @@ def set_up() -> None:
 
 def main() -> int:
     """Set up, one at a time per checkout; returns the exit code."""
-    (PROJECT / ".cache").mkdir(exist_ok=True)
-    with (PROJECT / ".cache" / "setup.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+    try:
+        (PROJECT / ".cache").mkdir(exist_ok=True)
+        with (PROJECT / ".cache" / "setup.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             set_up()
-        except SetupError as error:
-            print(f"setup: {error}", file=sys.stderr)
-            return 1
+    except (SetupError, OSError) as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

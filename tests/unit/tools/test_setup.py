@@ -100,3 +100,21 @@ def test_find_python_says_what_to_install(tmp_path: Path) -> None:
     )
     assert found.returncode == 1
     assert "install one" in found.stderr
+
+
+def test_without_ensurepip_and_root_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(wanted: list[str]) -> list[str]:
+        raise packages.PackageError(f"please run: sudo apt-get install {' '.join(wanted[-1:])}")
+
+    monkeypatch.setattr(setup, "ensure", refuse)
+    monkeypatch.setattr(setup, "find_python", lambda *_: None)
+    monkeypatch.setattr(setup, "venv_packages", lambda each: [f"python{each.version}-venv"])
+    monkeypatch.setattr(setup, "make", lambda *_: pytest.fail("nothing can be made"))
+    with pytest.raises(setup.SetupError, match=r"^no virtual environment .*-venv; please run: sudo apt-get .*-venv$"):
+        setup.set_up()
+
+
+def test_a_failing_index_is_told_with_the_variables_that_help(tmp_path: Path, environment: setup.Environment) -> None:
+    (tmp_path / "requirements.txt").write_text("broken\n")
+    with pytest.raises(setup.SetupError, match="PIP_INDEX_URL"):
+        setup.make(environment, tmp_path)
