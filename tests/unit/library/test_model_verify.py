@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import typing as t
 from pathlib import Path
 
@@ -139,6 +141,68 @@ def test_a_host_that_refuses_md5_is_judged_by_sha256(
     assert by_check(call(models=[model], manifest=swapped))["model:risk"]["status"] == "critical"
 
 
+def test_a_host_without_md5_in_its_libraries_is_judged_by_sha256(
+    call: Call, model: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under FIPS rules that know no exception: whoever asks for MD5, by whatever name, gets an error."""
+    manifest = record_of(call, model)
+    real = hashlib.new
+
+    def refuse(name: str, *args: t.Any, **named: t.Any) -> t.Any:
+        if name.lower() == "md5":
+            raise ValueError("[digital envelope routines] unsupported")
+        return real(name, *args, **named)
+
+    monkeypatch.setattr(hashlib, "new", refuse)
+    monkeypatch.setattr(hashlib, "md5", lambda *args, **named: refuse("md5"))
+    answer = call(models=[model], manifest=manifest)
+    statuses = {check: found["status"] for check, found in by_check(answer).items()}
+    assert statuses == {"model:risk": "ok", "model:risk.md5": "info"}
+    recorded = call(models=[model], state="recorded", approved_by="A. Reviewer")["record"]["risk"]
+    assert set(recorded) == {"sha256", "bytes", "approved_by"}
+
+
+@pytest.mark.parametrize(
+    "name", ["it's.pkl", 'a"b.pkl', "a;id.pkl", "$(id).pkl", "-rf.pkl", "a b.pkl", "*.pkl", "ü.pkl"]
+)
+def test_a_file_may_be_called_anything(call: Call, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(CONTENT)
+    hostile = {"name": "risk", "path": name, "root": str(tmp_path)}
+    manifest = record_of(call, hostile)
+    folders = [{"path": str(tmp_path)}]
+    statuses = [item["status"] for item in call(models=[hostile], manifest=manifest, folders=folders)["findings"]]
+    assert statuses == ["ok", "ok"]
+
+
+def test_a_file_exchanged_while_it_is_read_is_unknown(
+    call: Call, model: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever puts the good file back in time is seen: the path must lead to what was read."""
+    manifest = record_of(call, model)
+    path, real = Path(model["path"]), os.read
+
+    def exchange(descriptor: int, size: int) -> bytes:
+        path.with_name("other").write_bytes(CONTENT)
+        path.with_name("other").replace(path)
+        return real(descriptor, size)
+
+    monkeypatch.setattr(reading.os, "read", exchange)
+    found = by_check(call(models=[model], manifest=manifest))["model:risk"]
+    assert (found["status"], "changed while it was read" in found["message"]) == ("unknown", True)
+
+
+def test_a_manifest_that_cannot_be_trusted_makes_nothing_ok_and_records_nothing(
+    call: Call, model: dict[str, t.Any]
+) -> None:
+    manifest = record_of(call, model)
+    arguments = {"models": [model], "manifest": manifest, "manifest_problem": "its signature is void"}
+    found = by_check(call(**arguments))["model:risk"]
+    assert (found["status"], "its signature is void" in found["message"]) == ("unknown", True)
+    refused = call(**arguments, state="recorded", approved_by="A. Reviewer")
+    assert refused["failed"]
+    assert "its signature is void" in refused["msg"]
+
+
 def test_many_models_are_judged_in_order_by_one_call(call: Call, tmp_path: Path) -> None:
     models = [{"name": f"m{i}", "path": f"m{i}.pkl", "root": str(tmp_path)} for i in range(20)]
     for i in range(20):
@@ -195,6 +259,8 @@ class TestRecording:
         ({"models": [{"name": "Risk", "path": "/m"}]}, "'Risk'"),
         ({"models": [{"name": "a\nb", "path": "/m"}]}, "a\\nb"),
         ({"models": [{"name": "../../etc", "path": "/m"}]}, "../../etc"),
+        ({"models": [{"name": "a'; id; '", "path": "/m"}]}, "id;"),
+        ({"models": [{"name": "a", "path": "m\nn", "root": "/"}]}, "m\\nn"),
         ({"models": [{"name": "a", "path": "m"}]}, "begin with /"),
         ({"models": [{"name": "a", "path": "/m/"}]}, "name a file"),
         ({"models": [{"name": "a", "path": ""}]}, "name a file"),

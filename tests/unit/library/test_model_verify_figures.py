@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
+import os
+import re
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.models import in_use
 
 from library import model_verify
 from tests.unit.library.module_calls import Call, by_check, caller
@@ -109,6 +113,8 @@ class TestFigures:
         [
             ({"accuracy": 0.91}, "ok", "keep"),
             ({"accuracy": 0.92}, "warning", "training the model again"),
+            ({"f1": 0.84}, "ok", "keep"),
+            ({"f1": 0.85}, "warning", "f1 has fallen to 0.84"),
             ({"feature_count": 42}, "ok", "keep"),
             ({"feature_count": 41}, "warning", "41"),
             ({"max_age_days": 11}, "ok", "keep"),
@@ -122,7 +128,14 @@ class TestFigures:
         self, call: Call, model: dict[str, t.Any], limits: dict[str, t.Any], status: str, word: str
     ) -> None:
         trained = dt.datetime.now(dt.UTC) - dt.timedelta(days=10)
-        text = json.dumps({"binary_accuracy": 0.91, "training_date": trained.isoformat(), "feature_count": 42})
+        text = json.dumps(
+            {
+                "binary_accuracy": 0.91,
+                "multi_f1_score": 0.84,
+                "training_date": trained.isoformat(),
+                "feature_count": 42,
+            }
+        )
         found = self.look(call, model, text, limits=limits)["model:risk.limits"]
         assert (found["status"], word in found["message"]) == (status, True), found
 
@@ -160,7 +173,53 @@ def test_the_newest_line_says_what_is_in_use(
     assert by_check(call(models=[{**model, "in_use": in_use}]))["model:risk.in_use"]["status"] == status
 
 
-@pytest.mark.requirement("R-student_success-75")
+class TestRotatedLogs:
+    """An application says at its start what it uses; the log may have been rotated since."""
+
+    IN_USE: t.ClassVar = {"pattern": "Using .*Predictor", "expected": "Using SimplePredictor"}
+
+    def look(self, call: Call, model: dict[str, t.Any]) -> dict[str, t.Any]:
+        in_use = {**self.IN_USE, "log": str(Path(model["path"]).with_name("app.log"))}
+        return by_check(call(models=[{**model, "in_use": in_use}]))["model:risk.in_use"]
+
+    @staticmethod
+    def write(folder: Path, name: str, text: str, age: int) -> None:
+        path = folder / name
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+
+    @pytest.mark.requirement("R-racing-16")
+    @pytest.mark.parametrize("older", ["app.log-20260101", "app.log-20260101-030000.gz", "app.log.1", "app.log.2.gz"])
+    def test_the_newest_rotated_file_that_says_it_decides(
+        self, call: Call, model: dict[str, t.Any], tmp_path: Path, older: str
+    ) -> None:
+        self.write(tmp_path, "app.log", "nothing\n", 0)
+        self.write(tmp_path, "app.log-20260201", "nothing either\n", 1)
+        self.write(tmp_path, older, "Using OtherPredictor\nUsing SimplePredictor\n", 2)
+        self.write(tmp_path, "app.log-20251201.gz", "Using OtherPredictor\n", 3)
+        assert self.look(call, model)["status"] == "ok"
+        self.write(tmp_path, "app.log", "Using OtherPredictor\n", 0)
+        assert self.look(call, model)["status"] == "critical"
+
+    def test_what_is_no_rotation_of_it_is_not_asked(self, call: Call, model: dict[str, t.Any], tmp_path: Path) -> None:
+        self.write(tmp_path, "app.log", "nothing\n", 0)
+        for name in ("app.log.bak", "app.log-old", "other-app.log.1", "app.log.1.zip"):
+            self.write(tmp_path, name, "Using SimplePredictor\n", 1)
+        (tmp_path / "app.log.1").symlink_to(tmp_path / "app.log.bak")
+        (tmp_path / "app.log.2.gz").write_bytes(b"\x1f\x8bno gzip")
+        os.mkfifo(tmp_path / "app.log.3")
+        assert self.look(call, model)["status"] == "unknown"
+
+    def test_only_the_end_of_a_long_compressed_log_is_kept(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "app.log", "", 0)
+        text = "Using First\n" + "x" * 200 + "\n"
+        long = "Using Old\n" + text * (2 * in_use.TAIL // len(text)) + "Using Last\n"
+        self.write(tmp_path, "app.log.1.gz", long, 1)
+        assert in_use.newest_line(tmp_path / "app.log", re.compile("Using (Old|Last)")) == "Using Last"
+        assert in_use.newest_line(tmp_path / "app.log", re.compile("Using Old")) is None
+
+
+@pytest.mark.requirement("R-student_success-75", "R-student_success-99")
 def test_folders_are_listed_and_strangers_seen(call: Call, model: dict[str, t.Any], tmp_path: Path) -> None:
     arguments = {"models": [model], "folders": [{"path": str(tmp_path), "requirements": ["R-student_success-75"]}]}
     check = f"models:{tmp_path}"
