@@ -105,7 +105,8 @@ def test_students_are_told_apart_and_probes_are_not_kept(ports: t.Any) -> None:
 def test_the_scraper_has_filled_all_four_kinds_of_the_cache(ports: t.Any) -> None:
     names = inside("trailblaze-1", "ls", "/opt/trailblaze/cache").split()
     kinds = ("aerc_calendar_*.html", "aerc_calendar_*.json", "comparison_aerc_calendar_*.json", "gemini_*.json")
-    assert [sum(Path(name).match(kind) for name in names) for kind in kinds] == [6, 6, 6, 6]
+    counts = [sum(Path(name).match(kind) for name in names) for kind in kinds]
+    assert len(set(counts)) == 1 and counts[0] >= 6, "the months to come, and before them those of a history"
     state = json.loads(ask(ports("trailblaze-1", 8000), "/v1/scrapers"))["scrapers"]["aerc_calendar"]
     assert (state["status"], state["events"]) == ("ok", 72)
 
