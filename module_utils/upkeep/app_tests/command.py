@@ -12,7 +12,7 @@ from .entries import Setup, Suite
 
 #: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to the suite.
 REPORT: t.Final = "report.xml"
-COVERAGE: t.Final = "coverage.json"
+COVERAGE: t.Final = "coverage.lcov"
 HOME: t.Final = "home"
 TEMPORARY: t.Final = "tmp"
 WORK: t.Final = "work"
@@ -28,7 +28,7 @@ def argv(setup: Setup, suite: Suite, scratch: Path) -> list[str]:
         command += ["-m", suite.marker]
     if suite.coverage:
         command += [f"--cov={source}" for source in suite.coverage.source]
-        command += [f"--cov-report=json:{scratch / COVERAGE}"]
+        command += [f"--cov-report=lcov:{scratch / COVERAGE}"]
     return [*command, *(str(setup.folder / path) for path in suite.paths)]
 
 

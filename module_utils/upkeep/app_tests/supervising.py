@@ -35,6 +35,8 @@ INTERVAL: t.Final = 0.5
 #: Seconds beyond a suite's own limit after which its supervisor itself is ended.
 SLACK: t.Final = 2 * processes.GRACE + 20
 LARGEST_COVERAGE: t.Final = 64 << 20
+#: Lines of lcov's format that say how many lines of a file there are, and how many of them were run.
+COUNTS: t.Final = (b"LF", b"LH")
 PREFIX: t.Final = "upkeep-tests-"
 
 
@@ -269,14 +271,18 @@ def _read_reports(job: Job, scratch: Path, outcome: Outcome) -> None:
 
 
 def covered(content: bytes) -> float:
-    """Return the covered share (%) that a report of coverage.py (JSON) gives; raises ReportError."""
-    try:
-        share = float(json.loads(content)["totals"]["percent_covered"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ReportError(f"the report on coverage is damaged ({type(error).__name__})") from error
-    if not 0 <= share <= 100:
-        raise ReportError(f"the report on coverage says {share} %")
-    return share
+    """Return the covered share (%) of all lines that a report in the format of lcov gives; raises ReportError."""
+    counts = dict.fromkeys(COUNTS, 0)
+    for line in content.split(b"\n"):
+        name, _, number = line.strip().partition(b":")
+        if name in COUNTS:
+            if not number.isdigit():
+                raise ReportError("the report on coverage is damaged")
+            counts[name] += int(number)
+    found, hit = counts.values()
+    if not content.endswith(b"end_of_record\n") or not 0 <= hit <= found or not found:
+        raise ReportError("the report on coverage is damaged, cut short or empty")
+    return 100 * hit / found
 
 
 def _content(path: Path, largest: int) -> bytes:

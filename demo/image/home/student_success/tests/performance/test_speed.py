@@ -11,7 +11,7 @@ import typing as t
 Ask = t.Callable[..., tuple[int, t.Any]]
 Record = t.Callable[[str, object], None]
 
-ROUNDS: t.Final = 15
+ROUNDS: t.Final = 9
 
 
 def milliseconds(work: t.Callable[[], t.Any]) -> float:
