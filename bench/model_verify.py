@@ -51,9 +51,9 @@ def seconds(work: t.Callable[[], object]) -> float:
 
 
 def rounds(*sides: t.Callable[[], object]) -> list[list[float]]:
-    """Return the times of each side, s, round by round; a first round only warms up."""
-    taken = [[seconds(side) for side in sides] for _ in range(ROUNDS + 1)]
-    return [list(times) for times in zip(*taken[1:], strict=True)]
+    """Return the times of each side, s, round by round."""
+    taken = [[seconds(side) for side in sides] for _ in range(ROUNDS)]
+    return [list(times) for times in zip(*taken, strict=True)]
 
 
 def ratio(ours: t.Sequence[float], other: t.Sequence[float]) -> float:
