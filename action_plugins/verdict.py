@@ -78,10 +78,10 @@ class ActionModule(ControlAction):
         first = kpis.first_states(event["finding"] for event in logged if event["event"] == "finding")
         try:
             known = [hostvars[host] for host in coverage.expected_hosts(logged) if host in hostvars]
-            wanted = {str(host.get("system_name", "")): host.get("system_kpis", []) for host in known}
+            wanted = {str(host.get("system_name", "")): host.get("verdict_kpis", []) for host in known}
             return kpis.samples(wanted, latest_findings(logged), first)
         except Exception as error:
-            self._display.warning(f"Upkeep could not work out the key figures of this run (system_kpis): {error}")
+            self._display.warning(f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}")
             return []
 
 
