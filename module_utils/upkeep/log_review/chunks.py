@@ -36,9 +36,7 @@ class Chunk:
     def events(self) -> list[Event]:
         """Return all events. One without a time of its own has that of the event before."""
         block, layout = self.block, self.layout
-        starts = [match.start() for match in layout.heads.finditer(block)]
-        if not starts or starts[0]:
-            starts.insert(0, 0)
+        starts = layout.heads(block)
         found: list[Event] = []
         previous = self.before
         for start, end in zip(starts, [*starts[1:], len(block)], strict=True):

@@ -35,6 +35,8 @@ _OBJECT: t.Final = re.compile(rb"\{")
 _WORD: t.Final = re.compile(rb"\b(?:" + "|".join(_LEVEL_OF).encode() + rb")\b", re.IGNORECASE)
 #: Where the level of a line of text is looked for, bytes after its stamp.
 _LEVEL_WITHIN: t.Final = 48
+#: How much of a message is looked at, bytes.
+MESSAGE: t.Final = 1024
 #: An exception that nothing caught is an error, whatever was logged last.
 TRACEBACK: t.Final = b"Traceback (most recent call last)"
 
@@ -69,10 +71,17 @@ class Layout:
         self.json = body == "json"
         self.clock, self.keys, self.wrapped = clock, keys or Keys(), wrapped
         self.head = _WRAPPED if wrapped else (_OBJECT if self.json else HEAD)
-        #: The same, at any line of a block.
-        self.heads = re.compile(rb"^(?:" + self.head.pattern + rb")", re.MULTILINE)
         #: Formatters put the time first; then it can be had without parsing the record.
-        self._first = re.compile(rb'\{\s*"' + re.escape(self.keys.timestamp.encode()) + rb'"\s*:\s*"([^"\\]{8,64})"')
+        first = rb'\{\s*"' + re.escape(self.keys.timestamp.encode()) + rb'"\s*:\s*"'
+        self._first = re.compile(first + rb'([^"\\]{8,64})"')
+        times = first + rb'[^"\\]{8,64}"' if self.head is _OBJECT else _plain(self.head)
+        # A line break is searched for much faster than "^".
+        self._heads = re.compile(b"\n" + _plain(self.head))
+        self._times = re.compile(b"\n" + times)
+
+    def heads(self, block: bytes) -> list[int]:
+        """Return where the events of a block begin, the first one always at its begin."""
+        return [0, *(match.start() + 1 for match in self._heads.finditer(block))]
 
     def time(self, block: bytes, start: int, end: int, previous: float | None = None) -> float | None:
         """Return when the event in ``block[start:end]`` happened; None when it does not say."""
@@ -86,6 +95,14 @@ class Layout:
             return self.clock.read(quick[1], 0, previous)
         record = self.record(block, start, end)
         return self.clock.of_value(field(record, self.keys.timestamp), previous) if record else None
+
+    def latest(self, block: bytes) -> float | None:
+        """Return the time that reads as the latest of a block, without looking at each event; None for none.
+
+        Stamps of one form sort as they read. Where forms or zones are mixed it is one of the latest.
+        """
+        head = max(self._times.findall(b"\n" + block), default=b"")
+        return self.time(head, 1, len(head)) if head else None
 
     def body(self, block: bytes, start: int, end: int) -> int:
         """Return where the text of an event begins."""
@@ -145,9 +162,14 @@ class Layout:
             record = self.record(block, start, end)
             said = field(record, self.keys.message) if record else None
             if said:
-                return str(said)
+                return str(said)[:MESSAGE]
         begin = self.body(block, start, end) if self.wrapped else self._after_stamp(block, start)
-        return block[begin:end].decode("utf-8", "replace").lstrip("] ,")
+        return block[begin : min(end, begin + MESSAGE)].decode("utf-8", "replace").lstrip("] ,")
+
+
+def _plain(pattern: re.Pattern[bytes]) -> bytes:
+    """Return an expression without its groups, so that findall gives whole matches."""
+    return b"(?:" + re.sub(rb"\(\?P<\w+>", b"(?:", pattern.pattern) + b")"
 
 
 def any_case(literal: str) -> bytes:

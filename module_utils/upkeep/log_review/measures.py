@@ -40,8 +40,9 @@ class Groups:
         self.counts[value if known else OTHERS] += 1
 
     def top(self, number: int = TOP) -> list[tuple[str, int]]:
-        """Return the most frequent values, most frequent first, of equal ones the first in the alphabet."""
-        return sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:number]
+        """Return the most frequent values for people, most frequent first, of equal ones the first in the alphabet."""
+        first = sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:number]
+        return [(redact.line(value.encode("utf-8", "replace"), 160), count) for value, count in first]
 
 
 class Spread:
@@ -75,24 +76,27 @@ class Spread:
 
 @dataclass
 class Newest:
-    """The newest ``size`` events as lines for people."""
+    """The newest ``size`` events; they become lines for people only when all is read."""
 
     size: int
-    _kept: list[tuple[float, int, str]] = field(default_factory=list)
+    _kept: list[tuple[float, int, bytes]] = field(default_factory=list)
     _order: int = 0
 
-    def add(self, moment: float, make: t.Callable[[], str]) -> None:
-        """Keep an event when it is among the newest; its line is only made then."""
+    def add(self, moment: float, block: bytes, start: int, end: int) -> None:
+        """Keep an event when it is among the newest."""
         self._order += 1
+        if len(self._kept) >= self.size and (not self.size or moment < self._kept[0][0]):
+            return
+        kept = (moment, self._order, block[start : min(end, start + redact.LOOKED_AT)])
         if len(self._kept) < self.size:
-            heapq.heappush(self._kept, (moment, self._order, make()))
-        elif self.size and (moment, self._order) > self._kept[0][:2]:
-            heapq.heapreplace(self._kept, (moment, self._order, make()))
+            heapq.heappush(self._kept, kept)
+        else:
+            heapq.heapreplace(self._kept, kept)
 
     @property
     def lines(self) -> list[str]:
         """Return the lines, oldest first."""
-        return [text for _, _, text in sorted(self._kept)]
+        return [redact.line(data) for _, _, data in sorted(self._kept)]
 
 
 class Measure:
@@ -102,7 +106,7 @@ class Measure:
         self.review, self.window, self.layout = review, window, layout
         self.count = 0
         self.total = 0
-        self.newest = Newest(max(review.show, 1))
+        self.newest = Newest(1 if review.measure == "newest" else review.show)
         self.groups, self.messages = Groups(), Groups()
         self.numbers, self.former = Spread(), Spread()
         self._finder = self._find_by()
@@ -182,9 +186,9 @@ class Measure:
             self.groups.add(value)
         self.count += 1
         begin = self.layout.body(block, event.start, event.end)
-        self.newest.add(moment, lambda: redact.line(block[begin : event.end]))
+        self.newest.add(moment, block, begin, event.end)
         if review.measure == "count" and not review.secrets:
-            self.messages.add(redact.fingerprint(self.layout.message(block, event.start, event.end)[:4096]))
+            self.messages.add(redact.fingerprint(self.layout.message(block, event.start, event.end)))
 
     def _number(self, chunk: Chunk, event: Event, match: re.Match[bytes] | None) -> float | None:
         """Return the number of an event: that of a JSON field, or the group of that name in the pattern."""
@@ -202,9 +206,9 @@ class Measure:
         if by == "level":
             return self.layout.level(chunk.block, event.start, event.end) or "none"
         if by == "message":
-            return redact.fingerprint(self.layout.message(chunk.block, event.start, event.end)[:4096])
+            return redact.fingerprint(self.layout.message(chunk.block, event.start, event.end))
         value = self._named(chunk, event, match, by)
-        return None if value is None else redact.line(str(value).encode("utf-8", "replace"), 80)
+        return None if value is None else redact.cut(str(value), 80)
 
     def _named(self, chunk: Chunk, event: Event, match: re.Match[bytes] | None, name: str) -> t.Any:
         if match is not None and name in match.re.groupindex:

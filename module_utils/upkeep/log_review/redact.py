@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-#: Characters of an event that are shown.
+#: Characters of an event that are shown, and bytes that are looked at for it.
 SHOWN: t.Final = 240
-_LOOKED_AT: t.Final = 4096
+LOOKED_AT: t.Final = 4096
+#: Characters of a message that tell it from others.
+_MESSAGE: t.Final = 160
 _HIDDEN: t.Final = rb"[^\s\"'&,;*<>{}\[\]]{4,}"
 #: Values that only say that something was masked, or that there is none.
 _HARMLESS: t.Final = rb"(?![\"']?(?:masked|redacted|hidden|removed|filtered|null|none|true|false)\b)"
@@ -38,11 +40,8 @@ SECRET: t.Final = re.compile(b"|".join((_ASSIGNED, _IN_ADDRESS, _BEARER, _KNOWN)
 _PERSON: t.Final = re.compile(rb"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _COOKIE: t.Final = re.compile(rb"((?:[Ss]et-)?[Cc]ookie[\"']?\s*[:=]\s*)[^\r\n]+")
 
-_VOLATILE: t.Final = re.compile(
-    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b0x[0-9a-f]+\b|\b(?=[a-f]*[0-9])[0-9a-f]{8,}\b|[0-9]+"
-    r"|\b[a-z]{2,12}_(?=[a-z]*[0-9])[0-9a-z]{6,}\b",
-    re.IGNORECASE,
-)
+#: Words with digits: numbers, ids, addresses.
+_VOLATILE: t.Final = re.compile(r"\b[^\W\d]*\d[\w-]*")
 
 
 def redact(data: bytes) -> bytes:
@@ -60,7 +59,7 @@ def _masked(match: re.Match[bytes]) -> bytes:
 
 def line(data: bytes, limit: int = SHOWN) -> str:
     """Return an event as one line for people."""
-    text = redact(data[:_LOOKED_AT]).decode("utf-8", "replace")
+    text = redact(data[:LOOKED_AT]).decode("utf-8", "replace")
     return cut(" ".join("".join(letter if letter.isprintable() else " " for letter in text).split()), limit)
 
 
@@ -70,6 +69,5 @@ def cut(text: str, limit: int = SHOWN) -> str:
 
 
 def fingerprint(message: str) -> str:
-    """Return a message without the numbers and ids that make each one different."""
-    first = message.split("\n", 1)[0]
-    return _VOLATILE.sub("#", line(first.encode("utf-8", "replace"), 160))
+    """Return a message without the numbers and ids that make each one different. It still has to be redacted."""
+    return _VOLATILE.sub("#", message.split("\n", 1)[0][:_MESSAGE])

@@ -16,7 +16,7 @@ from .windows import Window
 
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.
 AHEAD: t.Final = 300.0
-#: Up to this many bytes each event is looked at; beyond, the last one of each chunk stands for it.
+#: Up to this many bytes all time stamps and records are looked at; beyond, the last stamp of each chunk.
 EXACT: t.Final = 64 << 20
 #: Records of a chunk whose fields are looked at.
 SAMPLED: t.Final = 200
@@ -80,34 +80,27 @@ class Session:
         self.form = Form(source.fields, (source.timestamp_key, source.level_key, source.message_key))
         self.newest: float | None = None
         self.furthest: float | None = None
-        self.ahead = self.undated = self.bytes = 0
+        self.undated = self.bytes = 0
 
     def take(self, chunk: Chunk) -> None:
         """Look at one more chunk."""
         for measure in self.measures:
             measure.take(chunk)
         self.bytes += len(chunk.block)
-        if self.bytes <= EXACT:
-            self._look(chunk)
-        elif chunk.last is not None:
-            self._note(chunk.last)
-
-    def _look(self, chunk: Chunk) -> None:
-        inside = []
-        for event in chunk.events:
-            if event.time is None:
-                self.undated += 1
-                continue
-            self._note(event.time)
-            if event.time in self.window:
-                inside.append(event)
-        if self.layout.json and (self.source.fields or not self.layout.wrapped):
-            self.form.take(chunk, inside)
+        exact = self.bytes <= EXACT
+        latest = self.layout.latest(chunk.block) if exact else chunk.last
+        if latest is None:
+            latest = chunk.last
+        if latest is None:
+            self.undated += 1
+        else:
+            self._note(latest)
+        if self.source.fields and exact:
+            self.form.take(chunk, [event for event in chunk.events if event.time in self.window])
 
     def _note(self, moment: float) -> None:
         now = self.layout.clock.now
-        if moment > now + AHEAD:
-            self.ahead += 1
-            self.furthest = max(self.furthest or moment, moment)
-        else:
+        if moment <= now + AHEAD:
             self.newest = max(self.newest or moment, moment)
+            return
+        self.furthest = max(self.furthest or moment, moment)
