@@ -111,6 +111,41 @@ def test_endless_body_is_read_up_to_the_limit_only(listen: Listen, observed: Obs
     assert found["status"] == "unknown"
 
 
+def test_a_gigabyte_costs_neither_time_nor_memory(listen: Listen, observed: Observed) -> None:
+    port = listen(trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n", b"x" * 65536, pause=0))
+    started = time.monotonic()
+    found = observed("http", url=f"http://127.0.0.1:{port}/", json=RULES)["http:x"]
+    assert time.monotonic() - started < 2
+    assert (found["status"], found["observed"]) == ("unknown", "over 1048576 bytes")
+
+
+def half_closed(start: bytes) -> Handler:
+    """Return a handler that says this, ends its side, and keeps the connection."""
+
+    def handler(connection: socket.socket, over: threading.Event) -> None:
+        request_head(connection)
+        connection.sendall(start)
+        connection.shutdown(socket.SHUT_WR)
+        over.wait()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"", "closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "broken headers"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "broke off 6 bytes too early"),
+    ],
+)
+def test_half_closed_connections_end_at_once(listen: Listen, observed: Observed, start: bytes, words: str) -> None:
+    started = time.monotonic()
+    found = observed("http", url=f"http://127.0.0.1:{listen(half_closed(start))}/")["http:x"]
+    assert time.monotonic() - started < 1.5
+    assert (found["status"], words in found["message"]) == ("critical", True), found
+
+
 def test_refused_connection_is_critical_and_has_no_time(closed_port: int, observed: Observed) -> None:
     found = observed("http", url=f"http://127.0.0.1:{closed_port}/health", latency={"warning_ms": 200})
     assert list(found) == ["http:x"]

@@ -254,6 +254,12 @@ def test_the_database_that_fails_is_critical_and_keeps_its_secret(
     assert found["postgresql:x"]["message"] == "database shop: FATAL: no way in with ********"
 
 
+def test_a_database_at_its_limit_is_critical(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg2", FakeDriver([], "FATAL:  sorry, too many clients already"))
+    found = observed("postgresql", database="shop")["postgresql:x"]
+    assert (found["status"], "too many clients" in found["message"]) == ("critical", True)
+
+
 def test_a_slow_database_is_a_warning_of_its_own(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg2", FakeDriver([(1,)]))
     found = observed("postgresql", database="shop", latency={"warning_ms": -1, "samples": 3})
