@@ -133,7 +133,7 @@ options:
           timeout:
             description: Seconds that loading and predicting may take, 1 to 600.
             type: int
-            default: 60
+            default: 120
           requirements: *requirements
       requirements:
         description: Ids of the requirements that ask for this.

@@ -80,7 +80,7 @@ class Drift:
     user: str
     r2: float
     interpreter: str = "/usr/bin/python3"
-    timeout: int = 60
+    timeout: int = 120
     requirements: tuple[str, ...] = ()
 
 

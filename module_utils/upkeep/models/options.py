@@ -45,7 +45,7 @@ _MODEL: t.Final[_Spec] = {
             "user": _TEXT,
             "r2": {"type": "float", "required": True},
             "interpreter": {"type": "str", "default": "/usr/bin/python3"},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "default": 120},
             "requirements": _NAMES,
         },
     },

@@ -25,7 +25,7 @@ MEMORY: t.Final = 4 << 30
 
 def bound(seconds: int) -> None:
     """Let others go first, and limit processor time (s), memory and files; no core dumps."""
-    os.nice(10)
+    os.nice(5)
     limits = {
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_AS: MEMORY,
