@@ -36,6 +36,10 @@ options:
     description: Where what is to be compared with is kept between runs.
     type: path
     default: /var/lib/upkeep/health.json
+  run:
+    description: Id of the run. Looks with the same id count as one, and all compare with the run before.
+    type: str
+    default: ""
   timeout:
     description: Limit for all checks together, in seconds. What has no verdict by then is C(unknown).
     type: float
@@ -138,7 +142,7 @@ NOTHING = finding("health:checks", "info", "there is nothing to check on this ho
 
 def look(checks: list[Check], params: dict[str, t.Any], *, write: bool) -> list[Finding]:
     """Return what the checks saw, in their order, and how their memory is when they have any."""
-    book = Book(Path(params["state_file"])) if is_needed(checks) else None
+    book = Book(Path(params["state_file"]), params["run"]) if is_needed(checks) else None
     outcome = settle(book.prepare(checks) if book else checks, params["timeout"], params["workers"])
     if book is None:
         findings: list[Finding] = without_state(checks, outcome.findings)
@@ -156,6 +160,7 @@ def main() -> None:
             "components": {"type": "list", "elements": "str"},
             "cadence": {"type": "str", "choices": ["", *CADENCES], "default": ""},
             "state_file": {"type": "path", "default": "/var/lib/upkeep/health.json"},
+            "run": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 30.0},
             "workers": {"type": "int", "default": 16},
         },

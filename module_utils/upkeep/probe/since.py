@@ -50,17 +50,14 @@ def span(before: Memory | None, current: Memory) -> Span | None:
 
 
 def compare(check: Check, counters: Counters) -> tuple[Span | None, Memory]:
-    """Return what was counted since an earlier run that is long enough ago, and what to remember.
-
-    Two looks of one run are close together: the second then compares with what the first compared with.
-    """
-    current, before = now(counters), check.before
-    passed = span(before, current)
-    if before is None or passed is None:
+    """Return what was counted since an earlier run, if that is long enough ago, and what to remember."""
+    current = now(counters)
+    passed = span(check.before, current)
+    if passed is None:
         return None, current
-    if passed.seconds >= SHORTEST:
-        return passed, {**current, "older": {name: value for name, value in before.items() if name != "older"}}
-    return span(before.get("older"), current), before
+    if passed.seconds < SHORTEST:
+        return None, check.before or current
+    return passed, current
 
 
 def too_early(what: str) -> str:

@@ -1,6 +1,10 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What checks remember from run to run: one small JSON file on the host, written whole or not at all."""
+"""What checks remember from run to run: one small JSON file on the host, written whole or not at all.
+
+A run may look several times. Each of its looks goes on from where the run before ended, so that a failure counts once
+a run and all looks tell what happened since that run.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +28,16 @@ _LARGEST: t.Final = 4 << 20
 
 @dataclass(frozen=True)
 class State:
-    """Memories and streaks by check id."""
+    """Memories and streaks by check id; ``run`` wrote them, ``before`` are those that it found."""
 
     memories: dict[str, Memory] = field(default_factory=dict)
     streaks: dict[str, Streak] = field(default_factory=dict)
+    run: str = ""
+    before: State | None = None
+
+    def as_of(self, run: str) -> State:
+        """Return what a look of this run goes on from."""
+        return self.before if self.before is not None and run and run == self.run else self
 
 
 class StateError(Exception):
@@ -46,8 +56,8 @@ def load(path: Path) -> State | None:
             raw = json.loads(stream.read(_LARGEST))
         if raw["version"] != VERSION:
             raise StateError(f"{path} was written by another version of Upkeep, so counting starts anew")
-        streaks = {str(name): Streak(bool(down), int(count)) for name, (down, count) in raw["streaks"].items()}
-        return State({str(name): dict(memory) for name, memory in raw["memories"].items()}, streaks)
+        before = None if raw["before"] is None else _parsed(raw["before"])
+        return replace(_parsed(raw), run=str(raw["run"]), before=before)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -56,9 +66,16 @@ def load(path: Path) -> State | None:
         raise StateError(f"{path} is damaged, so counting starts anew") from error
 
 
+def _parsed(raw: Mapping[str, t.Any]) -> State:
+    streaks = {str(name): Streak(bool(down), int(count)) for name, (down, count) in raw["streaks"].items()}
+    return State({str(name): dict(memory) for name, memory in raw["memories"].items()}, streaks)
+
+
 def save(path: Path, state: State) -> None:
     """Write the state; a reader sees the old file or the new one. Raises OSError."""
-    text = json.dumps({"version": VERSION, "memories": state.memories, "streaks": state.streaks}, sort_keys=True)
+    before = None if state.before is None else {"memories": state.before.memories, "streaks": state.before.streaks}
+    kept = {"memories": state.memories, "streaks": state.streaks, "run": state.run, "before": before}
+    text = json.dumps({"version": VERSION, **kept}, sort_keys=True)
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -78,10 +95,11 @@ def without_state(checks: Iterable[Check], found: Mapping[str, list[Finding]]) -
 
 
 class Book:
-    """The state of one run: read before, applied to what the checks found, written after."""
+    """The state of one look: read before, applied to what the checks found, written after."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run: str = "") -> None:
         self._path = path
+        self._run = run
         self._problem = ""
         self._new = False
         self._before = self._read()
@@ -120,7 +138,7 @@ class Book:
             self._problem = str(error)
             return State()
         self._new = state is None
-        return state or State()
+        return (state or State()).as_of(self._run)
 
     def _write(self, ours: State) -> None:
         """Write what this run learnt over what is there now: another cadence may have written meanwhile."""
@@ -128,8 +146,10 @@ class Book:
             latest = load(self._path) or State()
         except StateError:
             latest = State()
+        before = replace(latest.as_of(self._run), run="", before=None)
+        memories, streaks = {**latest.memories, **ours.memories}, {**latest.streaks, **ours.streaks}
         try:
-            save(self._path, State({**latest.memories, **ours.memories}, {**latest.streaks, **ours.streaks}))
+            save(self._path, State(memories, streaks, self._run, before))
         except OSError as error:
             self._problem = f"{self._path} cannot be written ({error.strerror}), so nothing is counted over runs"
 

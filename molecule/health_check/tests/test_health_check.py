@@ -48,6 +48,17 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("postgresql:no-such-user", "unknown", "cannot act as the user no-such-user"),
         ("postgresql:writes", "critical", "read-only transaction"),
         ("postgresql:slow", "critical", ""),
+        ("listener:taken", "critical", "belongs to hung.service instead of nginx.service"),
+        ("listener:free", "critical", "nothing listens on port 4999"),
+        ("process:copies", "critical", "1 processes of hung.service"),
+        ("unit_memory:hung", "warning", "MB of memory"),
+        ("unix_socket:gone", "critical", "does not exist"),
+        ("dns:nowhere", "critical", ""),
+        ("file:export.age", "critical", "hours ago"),
+        ("file:import", "critical", "does not exist"),
+        # The idempotence run is the second that may count.
+        ("tcp:counted", "warning", "failed 2 of 3 times in a row"),
+        ("tcp:mild", "warning", "refused"),
     ],
 )
 def test_what_was_planted_is_found(found: dict[str, Finding], check: str, status: str, words: str) -> None:
@@ -66,6 +77,16 @@ def test_what_was_planted_is_found(found: dict[str, Finding], check: str, status
         "memory:memory",
         "filesystem:/",
         "filesystem:/.inodes",
+        "listener:hung",
+        "listener:api",
+        "listener:web",
+        "process:hung",
+        "unix_socket:bus",
+        "file:export",
+        "log_line:started",
+        "top:biggest.cpu",
+        "top:biggest.memory",
+        "health:state",
     ],
 )
 def test_what_is_well_is_ok(found: dict[str, Finding], check: str) -> None:
@@ -74,6 +95,18 @@ def test_what_is_well_is_ok(found: dict[str, Finding], check: str) -> None:
 
 def test_checks_of_other_components_are_left_out(found: dict[str, Finding]) -> None:
     assert "tcp:elsewhere" not in found
+
+
+def test_checks_of_other_cadences_are_left_out(found: dict[str, Finding]) -> None:
+    assert "tcp:later" not in found
+    assert "http:opportunities" not in found, "a weekly check of the profile"
+
+
+def test_the_state_is_small_and_whole(host: t.Any) -> None:
+    kept = json.loads(host.file("/var/lib/upkeep/health.json").content_string)
+    assert kept["streaks"]["tcp:counted"] == [False, 2]
+    assert "cpu:average" in kept["memories"]
+    assert host.check_output("ls -A /var/lib/upkeep") == "health.json"
 
 
 def test_no_secret_is_in_the_record(runs: Callable[[str], list[Path]]) -> None:

@@ -98,9 +98,6 @@ def test_use_of_the_processors_since_the_look_before(clock: Clock) -> None:
     assert (found["status"], found["observed"], found["expected"]) == ("warning", 85.0, "at most 80")
     assert "in the last 15 minutes" in found["message"]
     assert kept["at"] == clock.at
-    clock.at += 20
-    found, again = clock.look("cpu", kept, warning=80)
-    assert (found["status"], found["observed"], again) == ("warning", 85.0, kept), "the second look of the same run"
     (clock.folder / "CONTAINER").write_text("podman")
     assert clock.look("cpu", before, warning=80)[0]["status"] == "info", "the machine is not the container's"
     (clock.folder / "STAT").write_text("intr 1\n")

@@ -83,6 +83,7 @@ def test_the_file_survives_a_round_trip(
         '{"version": 1}',
         '{"version": 1, "memories": [], "streaks": {}}',
         '{"version": 1, "memories": {}, "streaks": {"a": [1]}}',
+        '{"version": 1, "memories": {}, "streaks": {}, "run": "", "before": [1]}',
         '{"version": 9, "memories": {}, "streaks": {}}',
     ],
 )
@@ -110,6 +111,21 @@ def test_runs_are_counted_on_the_host(tmp_path: Path) -> None:
     assert "failed 1 of 2 times in a row" in findings[0]["message"]
     run(path, check(name="other", fall=2), "critical")
     assert [one["status"] for one in run(path, made, "critical")] == ["critical", "ok"]
+
+
+def test_two_looks_of_a_run_count_once(tmp_path: Path) -> None:
+    path, made = tmp_path / "health.json", check(fall=2)
+
+    def look(run_id: str, status: str) -> Finding:
+        found = {made.id: [made.finding(status, "seen")]}
+        return Book(path, run_id).settle([made], found, {made.id: {"seen": run_id}}, write=True)[0]
+
+    assert [look("one", "critical")["status"] for _ in range(3)] == ["warning"] * 3
+    assert Book(path, "one").prepare([made])[0].before is None
+    assert Book(path, "two").prepare([made])[0].before == {"seen": "one"}
+    assert [look("two", "critical")["status"] for _ in range(2)] == ["critical"] * 2
+    assert look("three", "ok")["status"] == "ok"
+    assert look("three", "critical")["status"] == "critical", "it was down before this run, and is again"
 
 
 def test_check_mode_reads_and_does_not_write(tmp_path: Path) -> None:
@@ -165,4 +181,6 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
         "version": 1,
         "memories": {},
         "streaks": {"tcp:x": [False, 1]},
+        "run": "",
+        "before": {"memories": {}, "streaks": {}},
     }
