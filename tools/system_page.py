@@ -276,9 +276,9 @@ def _ids(requirements: Iterable[str]) -> str:
 
 
 def _comment(project: Path, figures: Figures, stem: str) -> str:
-    return playbook_page.opening_comment(
-        (project / profiles.FOLDER / figures["name"] / f"{stem}.yml").read_text("utf-8")
-    )
+    """Return what a file of the profile says about itself; a system is free to have fewer files, or others."""
+    path = project / profiles.FOLDER / figures["name"] / f"{stem}.yml"
+    return playbook_page.opening_comment(path.read_text("utf-8")) if path.exists() else ""
 
 
 def _section(heading: str, about: str, head: list[str], rows: list[list[str]]) -> str:
