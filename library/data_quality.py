@@ -39,7 +39,7 @@ options:
         choices: [series, table, scrapers, figure, integrity, cache]
         required: true
       component:
-        description: Component that a host must carry for this check, see O(components). None is for every host.
+        description: Component that holds the data; for whoever chooses the checks of a host.
         type: str
       cadences:
         description: Cadences that want this check. None is all of them.
@@ -230,10 +230,6 @@ options:
     description: Cadence that is running; V("") takes all checks.
     type: str
     default: ""
-  components:
-    description: Components of this host. All checks are done when this is not given.
-    type: list
-    elements: str
   login_user:
     description: Role to log in as.
     type: str

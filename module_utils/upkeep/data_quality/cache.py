@@ -43,6 +43,7 @@ class Seen:
     entries: int = 0
     pairs: int = 0
     pages: int = 0
+    unmade: int = 0
     sound: int = 0
 
 
@@ -111,6 +112,7 @@ def _compare(check: Check, folder: Path, ages: t.Mapping[str, float]) -> Seen:
         pages[stem] = len(row.findall(text))
         if not pages[stem] or (shape and len(shape.findall(text)) != pages[stem]):
             seen.odd_pages.append(name)
+    paired: set[str] = set()
     for stem, name in _matching(ages, options["entries"]):
         text = read_text(folder / name)
         if text is None:
@@ -127,10 +129,13 @@ def _compare(check: Check, folder: Path, ages: t.Mapping[str, float]) -> Seen:
             seen.sound += 1
         if stem not in pages:
             seen.alone.append(name)
-        elif items is not None:
+            continue
+        paired.add(stem)
+        if items is not None:
             seen.pairs += 1
             if len(items) != pages[stem]:
                 seen.differing.append(f"{name} ({pages[stem]} rows, {len(items)} {options['items']})")
+    seen.unmade = len(pages.keys() - paired)
     return seen
 
 
@@ -224,8 +229,9 @@ def _rows(check: Check, seen: Seen) -> Finding:
     if not seen.pairs:
         message = f"No page with its {items} is in {check.place!r}, so nothing could be compared."
         return check.finding("rows", "unknown", message)
-    alone = f" {len(seen.alone)} entries lie there without their page." if seen.alone else ""
-    message = f"{seen.pairs} pages have as many rows as their entries have {items}.{alone}"
+    alone = f" Not compared: {len(seen.alone)} entries without a page, {seen.unmade} pages without an entry."
+    message = f"{seen.pairs} pages have as many rows as their entries have {items}."
+    message += alone if seen.alone or seen.unmade else ""
     return check.finding("rows", "ok", message, observed=0, expected=0, unit="pairs that differ")
 
 

@@ -109,20 +109,18 @@ def shown(value: float) -> int | float:
     return int(value) if float(value).is_integer() else round(float(value), 3)
 
 
-def parse_checks(
-    raw: t.Sequence[t.Mapping[str, t.Any]], cadence: str, components: t.Sequence[str] | None
-) -> list[Check]:
-    """Return the checks of a cadence on a host with these components (None: all); raises DataError."""
+def parse_checks(raw: t.Sequence[t.Mapping[str, t.Any]], cadence: str) -> list[Check]:
+    """Return the checks of a cadence; raises DataError."""
     try:
         entries = wanted([{key: value for key, value in entry.items() if value is not None} for entry in raw], cadence)
     except ValueError as error:
         raise DataError(str(error)) from error
-    checks = [(entry.get("component"), _check(entry)) for entry in entries]
-    names = [check.id for _, check in checks]
+    checks = [_check(entry) for entry in entries]
+    names = [check.id for check in checks]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"checks: {twice[0]!r} stands there twice; give each check of a kind a name of its own")
-    return [check for component, check in checks if components is None or component is None or component in components]
+    return checks
 
 
 def _check(raw: t.Mapping[str, t.Any]) -> Check:

@@ -91,7 +91,6 @@ _CHECK: t.Final[_Spec] = {
 ARGUMENTS: t.Final[_Spec] = {
     "checks": {"type": "list", "elements": "dict", "required": True, "options": _CHECK},
     "cadence": {"type": "str", "default": ""},
-    "components": _NAMES,
     "login_user": {"type": "str", "default": "postgres"},
     "login_host": {"type": "str", "default": ""},
     "login_port": {"type": "int", "default": 5432},

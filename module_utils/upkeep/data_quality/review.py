@@ -21,7 +21,7 @@ from .sources import Source, SourceError, open_postgresql, open_sqlite
 
 def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the module's answer to its arguments; raises DataError."""
-    checks = parse_checks(params["checks"], params["cadence"], params.get("components"))
+    checks = parse_checks(params["checks"], params["cadence"])
     if not 0 < params["max_seconds"] <= 86400:
         raise DataError(f"max_seconds is {params['max_seconds']}; give above 0 and at most 86400")
     login = Login(params["login_user"], params["login_host"], params["login_port"], params["login_password"])

@@ -64,28 +64,20 @@ def test_nothing_to_look_at_is_said(call: Call) -> None:
     assert [(item["check"], item["status"]) for item in call(checks=[])["findings"]] == [("data:none", "info")]
 
 
-def test_cadences_and_components_choose(call: Call, table: dict[str, t.Any]) -> None:
+def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
     checks = [
         {**table, "name": "daily", "cadences": ["daily"]},
         {**table, "name": "weekly", "cadences": ["weekly"], "component": "sqlite"},
         {**table, "name": "always"},
     ]
     chosen = {
-        (cadence, components): [
-            item["check"] for item in call(checks=checks, cadence=cadence, components=list(components))["findings"]
-        ]
-        for cadence, components in (
-            ("daily", ("app",)),
-            ("weekly", ("sqlite",)),
-            ("weekly", ("app",)),
-            ("", ("sqlite",)),
-        )
+        cadence: [item["check"] for item in call(checks=checks, cadence=cadence)["findings"]]
+        for cadence in ("daily", "weekly", "")
     }
     assert chosen == {
-        ("daily", ("app",)): ["table:daily.rows", "table:always.rows"],
-        ("weekly", ("sqlite",)): ["table:weekly.rows", "table:always.rows"],
-        ("weekly", ("app",)): ["table:always.rows"],
-        ("", ("sqlite",)): ["table:daily.rows", "table:weekly.rows", "table:always.rows"],
+        "daily": ["table:daily.rows", "table:always.rows"],
+        "weekly": ["table:weekly.rows", "table:always.rows"],
+        "": ["table:daily.rows", "table:weekly.rows", "table:always.rows"],
     }
 
 

@@ -99,6 +99,16 @@ def test_an_entry_that_is_no_json_object_with_its_list(review: Review, tmp_path:
     assert statuses(look(review, tmp_path)) == {"rows": "unknown", "fields": "warning", "structure": "ok"}
 
 
+def test_what_has_no_other_half_is_told(review: Review, tmp_path: Path) -> None:
+    for month in ("2026-03", "2026-04", "2026-05"):
+        fill(tmp_path, month)
+    (tmp_path / "rides_2026-04.html").unlink()
+    (tmp_path / "rides_2026-05.json").unlink()
+    found = look(review, tmp_path)["cache:rides.rows"]
+    assert found["status"] == "ok"
+    assert "1 entries without a page, 1 pages without an entry" in found["message"]
+
+
 @pytest.mark.requirement("R-trailblaze-51")
 @pytest.mark.parametrize("row", ["<tr><th>Ride</th></tr>", "<div>Ride</div>"])
 def test_a_site_that_changed_is_told(review: Review, tmp_path: Path, row: str) -> None:

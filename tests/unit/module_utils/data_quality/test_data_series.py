@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import typing as t
 
 import pytest
@@ -193,3 +194,26 @@ def test_hostile_names_are_only_names(pg: Server, review: Review) -> None:
     assert found[f"series:market[{HOSTILE}].points"]["observed"] == 1440
     listed = {**check, "table": HOSTILE, "price": HOSTILE, "keys_from": None, "keys": [HOSTILE]}
     assert review(listed)[f"series:market[{HOSTILE}].missing"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_missing_is_counted_as_by_hand(pg: Server, review: Review, seed: int) -> None:
+    """A day in slots of 20 minutes, from which some are taken at random; counted once more without a database."""
+    chosen = random.Random(seed)  # noqa: S311 - a test's choice
+    now = int(pg.query("postgres", "SELECT extract(epoch FROM now())")[0][0]) // 1200
+    kept = [slot for slot in range(now - 72, now) if chosen.random() < (seed + 1) / 7]
+    times = [str(slot * 1200 + chosen.randrange(1200)) for slot in kept]
+    rows = "INSERT INTO market SELECT 'A', to_timestamp(s), 1, 1 FROM unnest(string_to_array('TIMES', ' ')::bigint[]) s"
+    table = "CREATE TABLE market (symbol text, at timestamptz, price numeric, volume numeric)"
+    name = pg.create_database("", table, rows.replace("TIMES", " ".join(times)))
+    check = {**CHECK, "keys_from": None, "keys": ["A"], "interval_seconds": 1200, "database": name}
+    found = review(check)
+    if int(pg.query("postgres", "SELECT extract(epoch FROM now())")[0][0]) // 1200 != now:
+        pytest.skip("the slot changed while this test looked")
+    gaps = [
+        len(run) for run in "".join("x" if slot in kept else "." for slot in range(now - 72, now)).split("x") if run
+    ]
+    assert found["series:market[A].points"]["observed"] == len(kept)
+    assert found["series:market[A].missing"]["observed"] == 72 - len(kept)
+    assert found["series:market[A].gaps"]["observed"] == 1200 * max(gaps, default=0)
+    assert f"{len(gaps)} gap" in found["series:market[A].gaps"]["message"]
