@@ -56,8 +56,8 @@ def load(path: Path) -> State | None:
             raw = json.loads(stream.read(_LARGEST))
         if raw["version"] != VERSION:
             raise StateError(f"{path} was written by another version of Upkeep, so counting starts anew")
-        before = None if raw["before"] is None else _parsed(raw["before"])
-        return replace(_parsed(raw), run=str(raw["run"]), before=before)
+        before = _parsed(raw["before"]) if raw.get("before") else None
+        return replace(_parsed(raw), run=str(raw.get("run", "")), before=before)
     except FileNotFoundError:
         return None
     except OSError as error:
