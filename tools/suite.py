@@ -27,6 +27,7 @@ FOLDERS: t.Final = {
     "meta": "meta",
     "contract": "contract",
     "fleet": "fleet",
+    "scale": "fleet",
 }
 #: The slowest first, so that the others run beside it.
 LINTERS: t.Final = {

@@ -1,0 +1,101 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Inventories with more hosts than the demo fleet has: several names for one machine, each with a part of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+from demo import containers, fleet, inventory
+from demo.fleet import PROJECT, SSH, Fleet, Host
+
+Record = dict[str, t.Any]
+
+FLEET: t.Final = os.environ.get("UPKEEP_FLEET", fleet.DEFAULT)
+#: Components that keep data; hosts with them are the database hosts of a system.
+DATA: t.Final = frozenset({"postgresql", "redis", "sqlite"})
+DATA_HOSTS, OTHER_HOSTS = 2, 3
+GROUP_VARS: t.Final = PROJECT / "inventory" / "group_vars"
+
+
+def running() -> Fleet:
+    """Return the fleet whose machines the aliases name."""
+    return fleet.select(fleet.load(), FLEET, [], PROJECT / ".demo")
+
+
+def spread(hosts: t.Iterable[Host]) -> dict[str, list[tuple[Host, str]]]:
+    """Return system -> (alias, name of the real host): two data hosts where it keeps data, three others."""
+    by_system: dict[str, list[tuple[Host, str]]] = {}
+    for system, group in itertools.groupby(sorted(hosts, key=lambda host: host.system), lambda host: host.system):
+        own = list(group)
+        by_system[system] = _aliases(own, "db", DATA_HOSTS, DATA.__contains__)
+        by_system[system] += _aliases(own, "app", OTHER_HOSTS, lambda component: component not in DATA)
+    return by_system
+
+
+def _aliases(hosts: list[Host], kind: str, count: int, wanted: t.Callable[[str], bool]) -> list[tuple[Host, str]]:
+    """Return aliases of those hosts that have a wanted component, in turn."""
+    carriers = [host for host in hosts if any(map(wanted, host.components))]
+    made = []
+    for number, host in zip(range(1, count + 1), itertools.cycle(carriers), strict=False):
+        name = f"{host.system.replace('_', '-')}-{kind}-{number}"
+        parts = tuple(component for component in host.components if wanted(component))
+        made.append((host._replace(name=name, components=parts), host.name))
+    return made
+
+
+def write(folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], profiles: t.Mapping[str, Path]) -> Path:
+    """Write an inventory of the aliases with these profiles (name -> folder) and return its path."""
+    ports = {alias.name: _port(real, name) for alias, name in aliases}
+    many = real._replace(hosts=tuple(alias for alias, _ in aliases))
+    place = folder / "inventory" / "hosts.yml"
+    (place.parent / "group_vars").mkdir(parents=True)
+    for name, source in profiles.items():
+        (place.parent / "group_vars" / name).symlink_to(source)
+    # The inventory names keys relative to itself, as that of the fleet does.
+    if real.fixed_ports:
+        (folder / ".demo").symlink_to(real.folder.parent)
+    else:
+        for path in real.folder.iterdir():
+            if path.name != "inventory":
+                (folder / path.name).symlink_to(path)
+    place.write_text(inventory.render(many, ports), encoding="utf-8")
+    return place
+
+
+def _port(real: Fleet, host: str) -> int:
+    container = containers.inspect(real, host)
+    assert container is not None and container.running, f"{host} does not run: python -m demo up --fleet {real.name}"
+    return container.ports[SSH]
+
+
+def profiles(*without: str) -> dict[str, Path]:
+    """Return name -> folder of all group variables of the project."""
+    return {path.name: path for path in sorted(GROUP_VARS.iterdir()) if path.name not in without}
+
+
+def play(place: Path, store: Path, playbook: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Record]:
+    """Run a shipped playbook on an inventory; returns the process and the record of its run (empty: none)."""
+    tool = str(Path(sys.executable).parent / "ansible-playbook")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "UPKEEP_"))}
+    done = subprocess.run(
+        [tool, f"--inventory={place}", f"playbooks/{playbook}.yml", *arguments],
+        cwd=PROJECT,
+        env={**clean, "UPKEEP_STORE": str(store), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    latest = store / "runs" / "latest" / "record.json"
+    return done, json.loads(latest.read_text(encoding="utf-8")) if latest.exists() else {}
+
+
+def statuses(record: Record, check: str) -> dict[str, str]:
+    """Return host -> status of one check."""
+    return {found["host"]: found["status"] for found in record["findings"] if found["check"] == check}
