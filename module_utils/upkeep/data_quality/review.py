@@ -75,7 +75,7 @@ def _look(checks: list[Check], login: Login) -> Iterator[dict[str, t.Any]]:
     """Yield the findings of each check as soon as they are known; raises SourceError, ApartError."""
     source, place = checks[0].source, checks[0].place
     if source == "folder":
-        yield from _each(checks, lambda check: cache.look(check))
+        yield from _each(checks, cache.look)
     elif source == "sqlite":
         with open_sqlite(Path(place), checks[0].timeout) as file:
             yield from _each(checks, partial(_ask, source=file, login=login))

@@ -135,9 +135,15 @@ def open_postgresql(login: Login, database: str) -> PostgresqlSource:
 
 @contextlib.contextmanager
 def open_sqlite(path: Path, seconds: float) -> t.Iterator[SqliteSource]:
-    """Open an existing file for reading only; raises SourceError."""
+    """Open an existing file for reading; raises SourceError.
+
+    A journal or log beside the file would be played back by a connection that may write, so it then may not. Without
+    one, a connection that may not write would leave an empty log behind; the other one only never writes.
+    """
+    beside = any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
+    address = f"{path.as_uri()}?mode={'ro' if beside else 'rw'}"
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds, isolation_level=None)
+        connection = sqlite3.connect(address, uri=True, timeout=seconds, isolation_level=None)
     except sqlite3.Error as error:
         raise SourceError(f"{str(path)!r} cannot be opened: {error}") from error
     with contextlib.closing(connection):

@@ -49,8 +49,12 @@ def table(tmp_path: Path) -> dict[str, t.Any]:
     return {"name": "orders", "kind": "table", "table": "orders", "sqlite": str(tmp_path / "data.db")}
 
 
+@pytest.mark.parametrize("journal", ["delete", "wal"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_it_looks_and_changes_nothing(call: Call, table: dict[str, t.Any], check_mode: bool) -> None:
+def test_it_looks_and_changes_nothing(call: Call, table: dict[str, t.Any], check_mode: bool, journal: str) -> None:
+    with sqlite3.connect(table["sqlite"]) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    connection.close()
     before = Path(table["sqlite"]).read_bytes()
     for _ in range(2):
         answer = call(checks=[table], _ansible_check_mode=check_mode)
@@ -58,6 +62,14 @@ def test_it_looks_and_changes_nothing(call: Call, table: dict[str, t.Any], check
         assert by_check(answer)["table:orders.rows"]["status"] == "ok"
     assert Path(table["sqlite"]).read_bytes() == before
     assert [path.name for path in Path(table["sqlite"]).parent.iterdir()] == ["data.db"]
+
+
+def test_rows_that_stand_in_the_log_of_an_open_file_count(call: Call, table: dict[str, t.Any]) -> None:
+    writer = sqlite3.connect(table["sqlite"], isolation_level=None)
+    writer.execute("PRAGMA journal_mode = wal")
+    writer.execute("INSERT INTO orders VALUES (2)")
+    assert by_check(call(checks=[table]))["table:orders.rows"]["observed"] == 2
+    writer.close()
 
 
 def test_nothing_to_look_at_is_said(call: Call) -> None:
