@@ -12,7 +12,8 @@ CONTROLLER_ACTIONS: t.Final = frozenset(
     {
         *("add_host", "assert", "debug", "fail", "group_by", "meta", "pause", "set_fact", "set_stats"),
         *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars", "validate_argument_spec"),
-        *("first_contact", "gate", "model_manifest", "record_findings", "validate_profile", "verdict"),
+        *("app_tests_plan", "first_contact", "gate", "model_manifest", "record_findings"),
+        *("validate_profile", "verdict"),
     }
 )
 #: Longest message and diff that the log keeps, in characters.
