@@ -17,10 +17,12 @@ from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.heal import healing, systemd
 from ansible.module_utils.upkeep.heal.systemd import State
 
+from action_plugins.self_heal import failed
 from library import self_heal
 
 Call = Callable[..., dict[str, t.Any]]
 API = {"name": "api", "unit": "shop-api.service", "stable_seconds": 0.1, "settle_seconds": 2}
+DEFAULTS: t.Final = {name: spec["default"] for name, spec in self_heal.UNIT.items() if "default" in spec}
 UP = State("loaded", "active", "running", "success", "a")
 DEAD = State("loaded", "inactive", "dead", "success", "")
 
@@ -96,11 +98,19 @@ def test_bad_input_fails_with_the_name_of_the_unit(call: Call, args: dict[str, t
     assert '"p-one"' not in json.dumps(answer)
 
 
+def test_what_failed_on_other_hosts_is_handed_over() -> None:
+    def seen(check: str, status: str, area: str = "health_check") -> dict[str, t.Any]:
+        return {"check": check, "status": status, "area": area}
+
+    findings = {
+        "db1": [seen("redis:server", "critical"), seen("unit:redis", "ok"), seen("lock:system", "critical", "lock")],
+        "db2": [seen("redis:server", "unknown"), seen("postgresql:shop", "unknown")],
+    }
+    assert failed(findings) == {"redis:server": "(critical on db1)", "postgresql:shop": "(unknown on db2)"}
+
+
 def test_the_examples_are_understood() -> None:
     for task in yaml.safe_load(self_heal.EXAMPLES):
         assert self_heal.chosen(
             [{**dict.fromkeys(self_heal.UNIT), **DEFAULTS, **unit} for unit in task["self_heal"]["units"]], None
         )
-
-
-DEFAULTS: t.Final = {name: spec["default"] for name, spec in self_heal.UNIT.items() if "default" in spec}
