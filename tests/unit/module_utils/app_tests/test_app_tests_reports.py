@@ -77,6 +77,13 @@ def test_figures_are_read_from_tests_and_not_from_elsewhere() -> None:
         junit.parse(report(twice))
 
 
+@pytest.mark.parametrize("value", ["fast", "nan", "1e999 ms", "12 ms and more", "", "0x10", "1_000"])
+def test_a_figure_that_is_no_number_spoils_the_report(value: str) -> None:
+    properties = f'<properties><property name="figure:speed" value="{value}"/></properties>'
+    with pytest.raises(ReportError, match="not a number and its unit"):
+        junit.parse(report(f"<testcase name='a'>{properties}</testcase>"))
+
+
 def test_a_report_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(junit, "LARGEST", 10)
     with pytest.raises(ReportError, match="larger than 10 bytes"):
