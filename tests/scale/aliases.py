@@ -25,8 +25,11 @@ GROUP_VARS: t.Final = PROJECT / "inventory" / "group_vars"
 
 
 def running() -> Fleet:
-    """Return the fleet whose machines the aliases name."""
-    return fleet.select(fleet.load(), FLEET, [], PROJECT / ".demo")
+    """Return the fleet whose machines the aliases name; one beside the default may have been started in part."""
+    whole = fleet.select(fleet.load(), FLEET, [], PROJECT / ".demo")
+    if whole.fixed_ports:
+        return whole
+    return whole._replace(hosts=tuple(host for host in whole.hosts if containers.inspect(whole, host.name)))
 
 
 def spread(hosts: t.Iterable[Host]) -> dict[str, list[tuple[Host, str]]]:
