@@ -14,7 +14,9 @@ description:
     does not fail for a damaged baseline but gives the reason as RV(problem), so that every figure can be unknown.
 options:
   suites:
-    description: The suites of the host's profile. An entry with C(cadences) belongs to those only, one with C(on_demand) must be named.
+    description: >-
+      The suites of the host's profile. An entry with C(cadences) belongs to those only, one with C(on_demand) must be
+      named.
     type: list
     elements: dict
     required: true

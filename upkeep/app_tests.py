@@ -27,7 +27,8 @@ class BaselineError(Exception):
 def chosen(suites: t.Sequence[Entry], only: t.Sequence[str], known: t.Collection[str], cadence: str) -> list[Entry]:
     """Return the suites to carry out: those that were named, else those of the cadence, else (no cadence) all.
 
-    One that is only for demand must be named. ``known`` are the names on all hosts of the run. Raises PlanError for a name that none of them has.
+    One that is only for demand must be named. ``known`` are the names on all hosts of the run. Raises PlanError for a
+    name that none of them has.
     """
     if not only:
         try:

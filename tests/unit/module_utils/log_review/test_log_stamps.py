@@ -41,7 +41,7 @@ def test_forms_of_stamps(line: bytes, moment: float) -> None:
 @pytest.mark.parametrize(
     "line",
     [b"", b"Traceback (most recent call last):", b"2026-13-03T04:05:06Z", b"2026-02-30 04:05:06", b"2026-02-03",
-     b"2026-02-03T04:05:99Z x", b"Foo  3 04:05:06", b'1.2.3.4 - - [99/Feb/2026:04:05:06 +0000] "GET"', b"\x00\xff"],
+     b"2026-02-03T04:05:99Z x", b"Foo  3 04:05:06", b'192.0.2.4 - - [99/Feb/2026:04:05:06 +0000] "GET"', b"\x00\xff"],
 )  # fmt: skip
 def test_no_stamp_is_none(line: bytes) -> None:
     assert Clock(dt.UTC, NOW).read(line) is None
