@@ -12,8 +12,8 @@ version_added: "0.1.0"
 description:
   - Reads each file once for all its digests, files side by side, and compares them with a record that is kept away from
     the host. Whoever can change a model on a host cannot change what it is compared with.
-  - Never changes anything. Loads no model, but for O(models[].drift), and then as its service user. Never fails on what
-    it sees; it fails on input it cannot work with.
+  - Never changes anything. Loads no model, but for O(models[].drift), and then as its service user.
+  - Never fails on what it sees; it fails on input it cannot work with.
   - A file is opened only when it is a regular file under its root after all links are resolved. One that changes
     while it is read, or that another file takes the place of, gives C(unknown), never C(ok).
 options:
