@@ -131,6 +131,25 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
             {"kind": "celery", "broker": "redis://:secret@192.0.2.1/0", "queues": [{"name": "q", "warning": 9}]},
             ("tasks that wait in queue `q`", "above 9"),
         ),
+        ({"kind": "listener", "port": 80, "unit": "web.service"}, ("`web.service` listens on port 80", "-")),
+        ({"kind": "process", "unit": "web.service", "at_most": 2}, ("`web.service`: at least 1, at most 2", "-")),
+        ({"kind": "unit_memory", "unit": "web.service", "warning": 500}, ("memory of the proc", "above 500 MB")),
+        ({"kind": "cpu", "warning": 70, "fall": 3}, ("since the look before (3 failures in a row)", "above 70 %")),
+        ({"kind": "disk_io", "cadences": ["weekly"]}, ("since the look before (weekly)", "-")),
+        ({"kind": "network", "warning": 5}, ("traffic in both directions", "above 5 MB/s")),
+        ({"kind": "top", "count": 3}, ("the 3 processes that use most of memory", "-")),
+        ({"kind": "file", "path": "/b/*.gz", "age_hours": {"warning": 26}}, ("hours since `/b/*.gz`", "above 26 h")),
+        (
+            {"kind": "log_line", "path": "/l", "pattern": "x y"},
+            ("newest line of `/l` that fits `x y`", "when there is"),
+        ),
+        ({"kind": "unix_socket", "path": "/s", "severity": "warning"}, ("`/s` accepts connections", "otherwise")),
+        ({"kind": "dns", "host": "a.example.org"}, ("`a.example.org` resolves", "-")),
+        ({"kind": "unit", "unit": "web.service", "max_new_restarts": 0}, ("since the run before", "above 0")),
+        (
+            {"kind": "http", "url": "http://a/", "method": "POST", "upload": {"content": "a", "rows": 3}},
+            ("time for each row", "-"),
+        ),
     ],
 )
 def test_every_kind_of_check_has_words(check: dict[str, Any], row: tuple[str, str] | None) -> None:
