@@ -145,6 +145,7 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "preflight",
         "health_check",
         "model_verification",
+        "log_review",
         "log_rotation",
         "db_maintenance",
         "data_quality",
