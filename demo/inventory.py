@@ -41,7 +41,7 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
             "vars": _connection(fleet),
         },
     }
-    rendered: str = yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=100)
+    rendered: str = yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=90)
     return HEADER + rendered
 
 
