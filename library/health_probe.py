@@ -44,6 +44,12 @@ options:
     description: Limit for all checks together, in seconds. What has no verdict by then is C(unknown).
     type: float
     default: 30.0
+  latency_factor:
+    description: >-
+      The limits of all latencies are multiplied by this. For hosts that share their processors with others, as test
+      fleets do; a real host has its figures in its checks.
+    type: float
+    default: 1.0
   workers:
     description: How many checks run at the same time.
     type: int
@@ -132,6 +138,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.cadence import CADENCES
 from ansible.module_utils.upkeep.findings import Finding, finding
+from ansible.module_utils.upkeep.probe.latency import scale_limits
 from ansible.module_utils.upkeep.probe.model import Check, CheckError, milliseconds
 from ansible.module_utils.upkeep.probe.plan import plan, secrets_of
 from ansible.module_utils.upkeep.probe.runner import settle
@@ -162,6 +169,7 @@ def main() -> None:
             "state_file": {"type": "path", "default": "/var/lib/upkeep/health.json"},
             "run": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 30.0},
+            "latency_factor": {"type": "float", "default": 1.0},
             "workers": {"type": "int", "default": 16},
         },
         supports_check_mode=True,
@@ -173,11 +181,14 @@ def main() -> None:
     module.no_log_values = secrets_of(raw_checks)
     if params["timeout"] <= 0 or params["workers"] < 1:
         module.fail_json(msg="timeout must be above 0 and workers at least 1")
+    if params["latency_factor"] <= 0:
+        module.fail_json(msg="latency_factor must be above 0")
     started = time.monotonic()
     try:
         checks = plan(raw_checks, params["components"], longest=params["timeout"], cadence=params["cadence"])
     except CheckError as error:
         module.fail_json(msg=str(error))
+    checks = scale_limits(checks, params["latency_factor"])
     findings = look(checks, params, write=not module.check_mode) or [NOTHING]
     module.exit_json(changed=False, findings=findings, elapsed_ms=milliseconds(started))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import typing as t
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..findings import Finding
 from .model import Check, CheckError
@@ -19,6 +20,19 @@ OPTIONS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
 }
 #: Below this many samples the 95th percentile is the slowest of them.
 ENOUGH: t.Final = 20
+
+
+def scale_limits(checks: Sequence[Check], factor: float) -> list[Check]:
+    """Return the checks with their limits of latency multiplied, for hosts that share a machine with others."""
+    return [_scaled(check, factor) for check in checks]
+
+
+def _scaled(check: Check, factor: float) -> Check:
+    limits = check.options.get("latency")
+    if not limits:
+        return check
+    scaled = {name: limits[name] * factor for name in ("warning_ms", "critical_ms") if limits[name] is not None}
+    return replace(check, options={**check.options, "latency": {**limits, **scaled}})
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:

@@ -15,6 +15,7 @@ from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.probe.kinds import KINDS
+from ansible.module_utils.upkeep.probe.latency import scale_limits
 from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
 from doc_fragments.health_probe import ModuleDocFragment
@@ -101,6 +102,7 @@ def test_secrets_are_in_no_answer(call: Call, closed_port: int) -> None:
         ),
         ({"checks": [], "workers": 0}, "workers at least 1"),
         ({"checks": [], "timeout": 0}, "timeout must be above 0"),
+        ({"checks": [], "latency_factor": 0}, "latency_factor must be above 0"),
         ({}, "missing required arguments: checks"),
     ],
 )
@@ -109,6 +111,16 @@ def test_bad_input_fails_with_the_name_of_the_check(call: Call, args: dict[str, 
     assert answer["failed"]
     assert words in answer["msg"]
     assert '"p-one"' not in json.dumps(answer)
+
+
+def test_limits_of_latency_can_be_scaled() -> None:
+    raw = {"kind": "http", "url": "http://127.0.0.1/"}
+    limited = {"warning_ms": 200, "samples": 5}
+    checks = plan([{"name": "a", **raw, "latency": limited}, {"name": "b", **raw}])
+    scaled = [check.options["latency"] for check in scale_limits(checks, 5)]
+    assert (scaled[0]["warning_ms"], scaled[0]["critical_ms"], scaled[0]["samples"]) == (1000, None, 5)
+    assert scaled[1] is None
+    assert checks[0].options["latency"]["warning_ms"] == 200
 
 
 def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
