@@ -106,7 +106,8 @@ def test_the_scraper_has_filled_all_four_kinds_of_the_cache(ports: t.Any) -> Non
     names = inside("trailblaze-1", "ls", "/opt/trailblaze/cache").split()
     kinds = ("aerc_calendar_*.html", "aerc_calendar_*.json", "comparison_aerc_calendar_*.json", "gemini_*.json")
     counts = [sum(Path(name).match(kind) for name in names) for kind in kinds]
-    assert len(set(counts)) == 1 and counts[0] >= 6, "the months to come, and before them those of a history"
+    assert min(counts) >= 6, "the months to come, and before them those of a history"
+    assert counts[0] == counts[1], "every page has its events"
     state = json.loads(ask(ports("trailblaze-1", 8000), "/v1/scrapers"))["scrapers"]["aerc_calendar"]
     assert (state["status"], state["events"]) == ("ok", 72)
 
