@@ -17,12 +17,15 @@ def changed_hosts(record: dict[str, t.Any]) -> set[str]:
     return {change["host"] for change in record["changes"]}
 
 
-@pytest.mark.parametrize("cadence", ["quarter_hourly", "hourly"])
-def test_a_look_changes_nothing_and_takes_no_lock(play: Play, records: Records, cadence: str) -> None:
+@pytest.mark.parametrize(
+    ("cadence", "areas"),
+    [("quarter_hourly", {"health_check"}), ("hourly", {"health_check", "log_review", "data_quality"})],
+)
+def test_a_look_changes_nothing_and_takes_no_lock(play: Play, records: Records, cadence: str, areas: set[str]) -> None:
     done = play(cadence)
     assert done.returncode == 0, done.stdout
     record = records(cadence.replace("_", "-"))[-1]
-    assert {finding["area"] for finding in record["findings"]} == {"health_check"}
+    assert {finding["area"] for finding in record["findings"]} == areas
     assert changed_hosts(record) == set()
 
 
