@@ -9,30 +9,24 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from upkeep.action import ControlAction
 from upkeep.model_manifest import ManifestError, Signers, load
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ControlAction):
     """Give the records, or the reason why none of them may be used."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    SPEC: t.ClassVar = {
+        "path": {"type": "path", "required": True},
+        "signers": {"type": "path", "default": ""},
+        "signer": {"type": "str", "default": ""},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return ``manifest`` and ``problem``."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars or {})
-        _, args = self.validate_argument_spec(
-            argument_spec={
-                "path": {"type": "path", "required": True},
-                "signers": {"type": "path", "default": ""},
-                "signer": {"type": "str", "default": ""},
-            }
-        )
         if args["signers"] and not args["signer"]:
             raise AnsibleActionFail("signers without signer: say whose signature counts")
         signers = Signers(Path(args["signers"]), args["signer"]) if args["signers"] else None
@@ -40,4 +34,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             manifest, problem = load(Path(args["path"]), signers), ""
         except ManifestError as error:
             manifest, problem = {}, str(error)
-        return {**result, "changed": False, "manifest": manifest, "problem": problem}
+        return {"manifest": manifest, "problem": problem}
