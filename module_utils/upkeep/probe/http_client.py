@@ -67,6 +67,38 @@ class _Clock:
         self.last = now
 
 
+class _Lines:
+    """A stream that remembers its last line."""
+
+    def __init__(self, stream: t.Any) -> None:
+        self._stream = stream
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Return the next line."""
+        self.last = self._stream.readline(limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._stream, name)
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose headers are whole: http.client takes a connection that broke off for their end."""
+
+    def begin(self) -> None:
+        """Read status and headers; raises ProbeError when no blank line ended them."""
+        stream = self.fp
+        lines = self.fp = t.cast(t.Any, _Lines(stream))
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:
+                self.fp = stream
+        if lines.last not in (b"\r\n", b"\n") or self.headers.defects:
+            raise ProbeError("critical", f"answered {self.status}, but with broken headers")
+
+
 def fetch(request: Request, deadline: Deadline) -> Answer:
     """Return the final answer; raises ProbeError, TimeoutError or OSError when there is none."""
     started, clock = time.monotonic(), _Clock()
@@ -103,6 +135,7 @@ def _exchange(
     parts = urlsplit(url)
     sock = _connect(parts, request.context, deadline, clock)
     connection = _connection(parts)
+    connection.response_class = _Response
     connection.sock = sock
     not_after = _not_after(sock)  # now, since an answer that was read to its end takes the socket with it
     try:
@@ -111,8 +144,6 @@ def _exchange(
         connection.request(request.method, target, body=request.body, headers=headers)
         response = connection.getresponse()
         clock.mark("first byte")
-        if response.headers.defects:  # http.client takes headers that were cut off for all of them
-            raise ProbeError("critical", f"answered {response.status}, but with broken headers")
         body, truncated = _read(response, sock, request.max_body, deadline)
         clock.mark("body")
         phases = dict(clock.phases)

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 import typing as t
 from collections.abc import Callable
 
@@ -79,6 +80,8 @@ def test_severity_makes_a_condition_a_warning(listen: Listen, observed: Observed
         (saying(b""), {}, "closed without an answer"),
         (saying(b"220 mail ESMTP\r\n"), {}, "does not speak proper HTTP"),
         (saying(b"HTTP/1.1 200 OK\r\nContent-Le"), {}, "broken headers"),
+        (saying(b"HTTP/1.1 200 OK\r\nServer: x\r\n"), {}, "broken headers"),
+        (saying(b"HTTP/1.1 200 OK"), {}, "broken headers"),
         (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nabc"), {}, "broke off 96 bytes too early"),
         (saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"), {}, "does not speak proper HTTP"),
         (hung, {"timeout": 0.3}, "no complete answer within 0.3 s"),
@@ -114,7 +117,12 @@ def test_endless_body_is_read_up_to_the_limit_only(listen: Listen, observed: Obs
 def test_a_gigabyte_costs_neither_time_nor_memory(listen: Listen, observed: Observed) -> None:
     port = listen(trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n", b"x" * 65536, pause=0))
     started = time.monotonic()
-    found = observed("http", url=f"http://127.0.0.1:{port}/", json=RULES)["http:x"]
+    tracemalloc.start()
+    try:
+        found = observed("http", url=f"http://127.0.0.1:{port}/", json=RULES)["http:x"]
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
     assert time.monotonic() - started < 2
     assert (found["status"], found["observed"]) == ("unknown", "over 1048576 bytes")
 
