@@ -23,14 +23,20 @@ class ActionModule(ControlAction):
         """Return nothing but ``changed: false`` for a good profile; fail naming each value that does not fit."""
         host = task_vars["inventory_hostname"]
         self._require_one_system(host, task_vars)
-        variables = {name: self._templar.template(value) for name, value in profile.select(task_vars).items()}
+        figures = profile.select(task_vars)
+        # Before values are looked at: one that refers to the right name fails with less helpful words.
+        self._require_nothing(host, profile.unknown_names(figures))
+        variables = {name: self._templar.template(value) for name, value in figures.items()}
         try:
             found = profile.problems(variables)
         except ImportError as error:
             raise AnsibleActionFail(f"{error}: install the Python package 'jsonschema' on the controller") from error
+        self._require_nothing(host, found)
+        return {"msg": f"{len(variables)} figures of {host} fit."}
+
+    def _require_nothing(self, host: str, found: list[str]) -> None:
         if found:
             raise AnsibleActionFail(f"The profile of {host} does not fit:\n" + "\n".join(f"- {line}" for line in found))
-        return {"msg": f"{len(variables)} figures of {host} fit."}
 
     def _require_one_system(self, host: str, task_vars: dict[str, t.Any]) -> None:
         name = str(task_vars.get("system_name", ""))

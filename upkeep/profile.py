@@ -27,6 +27,12 @@ def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {name: variables[name] for name in variables if name.startswith(PREFIX)}
 
 
+def unknown_names(profile: t.Iterable[str]) -> list[str]:
+    """Return one sentence for each variable that the schema does not know; values are not looked at."""
+    known = sorted(schema()["properties"])
+    return [_misspelled("", name, known) for name in sorted(set(profile) - set(known))]
+
+
 def problems(profile: t.Mapping[str, t.Any]) -> list[str]:
     """Return what is wrong with a profile, one sentence for each place; empty when it fits."""
     # Imported here: targets never need it, and a controller without it gets the clear error of the caller.

@@ -7,6 +7,8 @@ from __future__ import annotations
 import difflib
 import typing as t
 
+from upkeep.advice import advice
+
 #: Actions that run on the controller only and cost nothing on the target.
 CONTROLLER_ACTIONS: t.Final = frozenset(
     {
@@ -56,11 +58,13 @@ def remote_runs(action: str, delegate_to: str | None, outcome: t.Mapping[str, t.
 
 
 def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
-    """Return why a task failed, in the words of the module; censored results say only that."""
-    for key in ("msg", "censored", "exception", "stderr"):
-        if outcome.get(key):
-            return str(outcome[key])[:MESSAGE_LIMIT]
-    return "no message"
+    """Return why a task failed, in the words of the module, and what to do when it is a failure of the host itself.
+
+    Censored results say only that.
+    """
+    said = next((str(outcome[key]) for key in ("msg", "censored", "exception", "stderr") if outcome.get(key)), "")
+    todo = advice(said)
+    return f"{said[:MESSAGE_LIMIT]} [To do: {todo}]" if todo else said[:MESSAGE_LIMIT] or "no message"
 
 
 def short_diff(diff: t.Any) -> str:

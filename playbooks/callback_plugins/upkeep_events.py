@@ -37,6 +37,7 @@ options:
     ini: [{section: upkeep, key: history_days}]
 """
 
+import atexit
 import os
 import socket
 import sys
@@ -50,7 +51,7 @@ from ansible.release import __version__ as core_version
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from upkeep import PROJECT, __version__, events, process
+from upkeep import PROJECT, __version__, events, process, sources
 from upkeep.archive import keep_figures, keep_of, local_folder, publish
 from upkeep.history import HistoryError, address_of
 from upkeep.task_event import describe
@@ -71,6 +72,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._started: dict[tuple[str, str], float] = {}
         self._log: Path | None = None
         self._target = ""
+        self._manager: t.Any = None
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Name the run; the log is opened with the first play, when the variables are known."""
@@ -78,10 +80,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         os.environ[events.ENV_RUN_ID] = events.new_run_id(self._playbook)
         os.environ[process.ENV_PID] = str(os.getpid())
         os.environ.pop(events.ENV_RUN_DIR, None)
+        atexit.register(self._explain_early_end, os.getpid())
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Open the log once, then note each play with the hosts that it is meant for."""
-        self._play = play.get_name()
+        self._play, self._manager = play.get_name(), play.get_variable_manager()
         variables = play.get_variable_manager().get_vars(play=play)
         hosts = list(variables.get("ansible_play_hosts_all", []))
         if self._log is None:
@@ -94,6 +97,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
         """Remember when a host began a task."""
+        self._manager = None
         self._started[(host.name, task._uuid)] = time.monotonic()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
@@ -112,6 +116,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Close the log, render and store. A callback cannot fail a run, so trouble is told as a warning."""
         if self._log is None:
             return
+        self._manager = None
         self._write("run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)})
         try:
             place = publish(self._log.parent, self._target, self._keep_figures(self._log.parent))
@@ -119,6 +124,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._display.warning(f"Upkeep could not render or store this run ({self._log}): {error}")
         else:
             self._display.display(f"Upkeep report: {place}")
+
+    def _explain_early_end(self, pid: int) -> None:
+        """Say which file of variables stopped a run before its first task; called when this process ends."""
+        if self._manager is None or os.getpid() != pid:
+            return
+        inventories = [str(source) for source in self._manager._inventory._sources]
+        for sentence in sources.unreadable(inventories, self._manager._loader.load_from_file):
+            self._display.display(f"Upkeep: {sentence}", color="red", stderr=True)
 
     def _keep_figures(self, run_dir: Path) -> t.Any:
         """Add the run to the history of key figures; return the rows for its page. Trouble with it is only told."""

@@ -66,6 +66,19 @@ def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Contro
     assert controller.written() == {"b1"}
 
 
+def test_a_host_without_python_fails_by_name_and_closes_the_gate(controller: Controller) -> None:
+    inventory = controller.scratch / "hosts.yml"
+    lacking = json.dumps({"ansible_python_interpreter": "/nowhere/python3"})
+    inventory.write_text(INVENTORY.read_text().replace("a2: {}}\n          vars", f"a2: {lacking}}}\n          vars"))
+    run = controller.play("maintain.yml", "-i", str(inventory))
+    assert run.code == 2
+    assert controller.written() == {"b1"}
+    [failed] = run.record["failed_tasks"]
+    assert failed["host"] == "a2"
+    assert "'/nowhere/python3' was not found" in failed["message"]
+    assert "install python3 on the host" in failed["message"]
+
+
 def test_hosts_that_explain_their_silence_do_it_once(controller: Controller) -> None:
     run = controller.play("maintain.yml", unreachable_hint="Start it first.", ansible_host="127.0.0.1", ansible_port=1)
     assert run.code == 2

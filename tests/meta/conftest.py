@@ -22,14 +22,18 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ansible() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs one of Ansible's commands in the project and returns the completed process."""
+def ansible(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs one of Ansible's commands in the project and returns the completed process.
+
+    Its runs are kept apart from those that people made.
+    """
     folder = Path(sys.executable).parent
     env = {
         **os.environ,
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
+        "UPKEEP_STORE": str(tmp_path_factory.mktemp("store")),
     }
 
     def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:

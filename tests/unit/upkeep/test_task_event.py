@@ -37,3 +37,26 @@ def test_diffs_of_all_shapes() -> None:
     assert "--- old" in text
     assert "-a" in text
     assert text.endswith("c")
+
+
+@pytest.mark.parametrize(
+    ("said", "todo"),
+    [
+        ("The module interpreter '/usr/bin/python3' was not found. Consider overriding", "install python3 on the host"),
+        ("ssh: connect to host 192.0.2.1 port 22: Connection refused", "ansible_port"),
+        ("ssh: connect to host 192.0.2.1 port 22: Connection timed out", "firewall"),
+        ("ssh: Could not resolve hostname nowhere: Name or service not known", "ansible_host"),
+        ("upkeep@192.0.2.1: Permission denied (publickey).", "ansible_ssh_private_key_file"),
+        ("@@@ REMOTE HOST IDENTIFICATION HAS CHANGED! @@@ Host key verification failed.", "known_hosts"),
+        ("Task failed: Missing sudo password", "--ask-become-pass"),
+        ("sudo: a password is required", "--ask-become-pass"),
+    ],
+)
+def test_a_failure_of_the_host_itself_says_what_to_do(said: str, todo: str) -> None:
+    message = failure_message({"msg": said})
+    assert message.startswith(f"{said} [To do: ")
+    assert todo in message
+
+
+def test_a_failure_of_a_module_needs_no_more_words() -> None:
+    assert failure_message({"msg": "no such table: runs"}) == "no such table: runs"
