@@ -270,6 +270,9 @@ def main(argv: t.Sequence[str] | None = None) -> int:
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; the same command goes on from what is there", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import typing as t
@@ -112,11 +113,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.demo", description=__doc__)
     parser.add_argument("--defects", default="", help="faults to plant first: `all`, or names separated by commas")
     defects = parser.parse_args(argv).defects
+    # As Ctrl-C does: a run that nobody sees any more would keep the lock from the next one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         play([name for name in defects.replace(",", " ").split() if name])
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; call it again to go on from what is there", file=sys.stderr)
+        return 130
     return 0
 
 

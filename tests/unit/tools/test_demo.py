@@ -1,0 +1,40 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The demonstration when it is interrupted: it ends what it started, in one line, and leaves no run behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import PROJECT
+
+#: The real command line, whose first phase holds a pipe open until it is ended.
+SCRIPT = """
+import sys
+from pathlib import Path
+from tools import demo, process
+process.LOGS = Path(sys.argv[1]) / "logs"
+demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", f"exec 9>{sys.argv[1]}/alive; echo up >&9; sleep 600"])
+sys.exit(demo.main([]))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_phase_and_is_told_in_one_line(tmp_path: Path, how: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "alive")
+    demo = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    with (tmp_path / "alive").open("rb") as alive:
+        assert alive.readline() == b"up\n"
+        demo.send_signal(how)
+        assert alive.read() == b"", "the phase's processes are gone: nobody holds the pipe any more"
+    _, told = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert told.decode().strip() == "demo: interrupted; call it again to go on from what is there"
