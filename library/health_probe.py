@@ -13,8 +13,8 @@ version_added: "0.1.0"
 description:
   - Runs any number of checks at the same time and returns what each of them saw as a finding.
   - Changes nothing, and never fails on what it sees. It fails only on a check that it cannot understand.
-  - Each attempt at a check runs in a process of its own and is ended when its time is over, so that no service,
-    driver or dead mount can make the module hang.
+  - Each attempt at a check is ended when its time is over, so that no service, driver or dead mount can make the
+    module hang. It has a process of its own for that; attempts that only wait for the network share one.
   - A network service that does not answer in time is C(critical); what could not be observed is C(unknown), not C(ok).
   - Checks that compare with an earlier run (O(checks[].fall), O(checks[].rise), O(checks[].max_new_restarts), kinds
     V(cpu), V(disk_io) and V(network)) keep what they need in O(state_file), except in check mode. The finding

@@ -21,8 +21,6 @@ from ansible.module_utils.upkeep.probe import unit
 from ansible.module_utils.upkeep.probe.plan import plan
 from ansible.module_utils.upkeep.probe.runner import run
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)

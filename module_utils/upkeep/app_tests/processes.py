@@ -20,12 +20,13 @@ import time
 import typing as t
 from pathlib import Path
 
+from ..apart import end_with
+
 #: Seconds that killed processes may take to be gone.
 GRACE: t.Final = 5.0
 #: More files than this are as bad as too many bytes.
 MOST_FILES: t.Final = 100_000
 
-_PR_SET_PDEATHSIG: t.Final = 1
 _PR_SET_CHILD_SUBREAPER: t.Final = 36
 _PR_SET_NO_NEW_PRIVS: t.Final = 38
 
@@ -33,13 +34,11 @@ _PR_SET_NO_NEW_PRIVS: t.Final = 38
 def become_supervisor(parent: int) -> None:
     """Adopt what loses its parent, gain no rights by exec, and end by SIGTERM together with the process ``parent``."""
     library = ctypes.CDLL(None, use_errno=True)
-    wanted = ((_PR_SET_CHILD_SUBREAPER, 1), (_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_PDEATHSIG, signal.SIGTERM))
-    for option, value in wanted:
-        if library.prctl(option, int(value), 0, 0, 0):
+    for option in (_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS):
+        if library.prctl(option, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if os.getppid() != parent:  # it ended before it could be watched
-        sys.exit(1)
+    end_with(parent, signal.SIGTERM)  # not by SIGKILL, as other work: there is something to end and to remove
 
 
 def limit(memory_mb: int, file_mb: int) -> None:

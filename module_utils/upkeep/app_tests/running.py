@@ -12,6 +12,8 @@ import typing as t
 from dataclasses import replace
 from functools import partial
 
+from .. import apart
+from ..apart import ApartError
 from ..findings import Finding, finding
 from . import baselines, command, databases, judging
 from .entries import Setup, Suite, setup_of, suites_of
@@ -59,9 +61,9 @@ def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
 def account_of(user: str) -> pwd.struct_passwd:
     """Return the account that suites run as; raises TestsError for root and for one that we cannot become."""
     try:
-        account = pwd.getpwnam(user)
-    except KeyError as error:
-        raise TestsError(f"user: there is no user '{user}' on this host") from error
+        account = apart.account_of(user)
+    except ApartError as error:
+        raise TestsError(f"user: {error}") from error
     if account.pw_uid == 0:
         raise TestsError("user: tests do not run as root; name the service user")
     if os.geteuid() not in (0, account.pw_uid):

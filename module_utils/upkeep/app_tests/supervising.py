@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import pwd
 import select
 import shutil
-import signal
 import stat
 import subprocess
 import tempfile
@@ -25,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import apart
 from . import command, junit, processes
 from .errors import ReportError
 
@@ -33,7 +32,7 @@ KEPT: t.Final = 4096
 #: Seconds between two looks at how much space is used.
 INTERVAL: t.Final = 0.5
 #: Seconds beyond a suite's own limit after which its supervisor itself is ended.
-SLACK: t.Final = 2 * processes.GRACE + 20
+SLACK: t.Final = 2 * processes.GRACE + 20.0
 LARGEST_COVERAGE: t.Final = 64 << 20
 #: Lines of lcov's format that say how many lines of a file there are, and how many of them were run.
 COUNTS: t.Final = (b"LF", b"LH")
@@ -78,49 +77,15 @@ class Outcome:
 def carry_out(job: Job) -> Outcome:
     """Carry a suite out and return what came of it; never raises because of the suite."""
     parent = os.getpid()
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(read_end)
-            processes.become_supervisor(parent)
-            _detach(write_end)
-            outcome = supervise(job)
-            with os.fdopen(write_end, "w", encoding="utf-8") as out:
-                json.dump(dataclasses.asdict(outcome), out)
-            code = 0
-        finally:
-            os._exit(code)  # nothing of the module's clean-up belongs here
-    os.close(write_end)
-    return _received(pid, read_end, job.seconds + SLACK)
 
+    def work() -> Iterator[dict[str, t.Any]]:
+        processes.become_supervisor(parent)
+        yield dataclasses.asdict(supervise(job))
 
-def _detach(pipe: int) -> None:
-    """Hold none of the module's streams, so that nothing keeps the connection to this host open."""
-    os.set_inheritable(pipe, False)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-
-
-def _received(pid: int, pipe: int, seconds: float) -> Outcome:
-    give_up = time.monotonic() + seconds
-    received = bytearray()
-    while (left := give_up - time.monotonic()) > 0:
-        if select.select([pipe], [], [], left)[0]:
-            block = os.read(pipe, 1 << 16)
-            if not block:
-                break
-            received += block
-    else:
-        os.kill(pid, signal.SIGKILL)
-    os.close(pipe)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    try:
-        said = json.loads(received)
-    except ValueError:
-        return Outcome("lost", why=f"the process that watched it ended with {code}")
+    answers, problem = apart.run(work, job.seconds, grace=SLACK)
+    if not answers:
+        return Outcome("lost", why=f"what watched it is lost: {problem}")
+    said = answers[0]
     if said["report"]:
         figures = {name: junit.Measured(*value) for name, value in said["report"].pop("figures").items()}
         said["report"] = junit.Report(**said["report"], figures=figures)
@@ -177,7 +142,7 @@ def _run(job: Job, scratch: Path) -> Outcome:
             env=environment,
             start_new_session=True,
             umask=0o077,
-            **identity(job.account),
+            **apart.program_rights(job.account),
         )
     except OSError as error:
         return Outcome("not_started", why=f"'{argv[0]}' cannot be run as {job.account.pw_name} ({error})")
@@ -194,14 +159,6 @@ def _run(job: Job, scratch: Path) -> Outcome:
     if ended == "itself":
         _read_reports(job, scratch, outcome)
     return outcome
-
-
-def identity(account: pwd.struct_passwd) -> dict[str, t.Any]:
-    """Return the arguments that make a program run as a user with that user's groups; none when we are that user."""
-    if os.geteuid() == account.pw_uid:
-        return {}
-    groups = os.getgrouplist(account.pw_name, account.pw_gid)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
 
 
 @dataclass

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..apart import ApartError
 from ..findings import Finding
-from .apart import ApartError
 from .entries import Check
 
 #: Bounds of one review: files in the folder, and bytes of one file.

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from .. import apart
+from ..apart import ApartError, Owner
 from ..findings import Finding, finding
 from ..postgresql.settings import Login
 from . import cache, integrity, series, tables
-from .apart import ApartError, run_apart, uid_of
 from .entries import Check, DataError, parse_checks
 from .sources import Source, SourceError, open_postgresql, open_sqlite
 
@@ -45,10 +46,10 @@ def _one_place(checks: list[Check], login: Login, run_as: str, end: float) -> li
     if seconds <= 0:
         return [check.finding("", "unknown", "Not looked at: the time for this review was up.") for check in checks]
     try:
-        uid = _owner(source, place, login, run_as)
+        owner = _owner(source, place, login, run_as)
     except ApartError as error:
         return [check.finding("", "unknown", f"Not looked at: {error}.") for check in checks]
-    answers, problem = run_apart(lambda: _look(checks, login), uid, seconds)
+    answers, problem = apart.run(lambda: _look(checks, login), seconds, owner)
     done = {answer["check"] for answer in answers if "check" in answer}
     findings: list[Finding] = [item for answer in answers for item in answer["findings"]]
     missing = [check for check in checks if check.id not in done]
@@ -56,19 +57,19 @@ def _one_place(checks: list[Check], login: Login, run_as: str, end: float) -> li
     return findings + [check.finding("", "unknown", f"Could not be looked at: {why}.") for check in missing]
 
 
-def _owner(source: str, place: str, login: Login, run_as: str) -> int | None:
-    """Return the user to look as: whoever the data belong to. Only root can choose."""
+def _owner(source: str, place: str, login: Login, run_as: str) -> apart.Whom:
+    """Return the user to look as: whoever the data belong to. Only root can choose. Raises ApartError."""
     if os.geteuid() != 0:
         return None
     if source == "database":
-        return uid_of(run_as) if login.local and run_as else None
+        return run_as if login.local and run_as else None
     try:
         named, found = Path(place).lstat(), Path(place).stat()
     except OSError as error:
         raise ApartError(f"{place!r} cannot be looked at: {error.strerror or error}") from error
     if named.st_uid not in (0, found.st_uid):
         raise ApartError(f"{place!r} is a link that somebody else made to what belongs to another user")
-    return found.st_uid
+    return Owner(found.st_uid, found.st_gid)
 
 
 def _look(checks: list[Check], login: Login) -> Iterator[dict[str, t.Any]]:

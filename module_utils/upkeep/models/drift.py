@@ -11,13 +11,13 @@ import io
 import json
 import math
 import os
-import pwd
 import signal
 import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
 
+from ..apart import ApartError, account_of, program_rights
 from ..findings import Finding, finding, judge
 from . import predicting
 from .entries import Drift, Model
@@ -133,19 +133,16 @@ def _said(drift: Drift, request: str) -> str:
 def _identity(user: str) -> dict[str, t.Any]:
     """Return the arguments that make a program run as a user with that user's groups; raises DriftError."""
     try:
-        account = pwd.getpwnam(user)
-    except KeyError as error:
-        raise DriftError("unknown", f"There is no user '{user}' on this host.") from error
+        account = account_of(user)
+    except ApartError as error:
+        raise DriftError("unknown", f"The prediction cannot be run: {error}.") from error
     one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": account.pw_dir, **one_thread}
     if account.pw_uid == 0:
         raise DriftError("unknown", "A model is not loaded as root: name its service user.")
-    if os.geteuid() == account.pw_uid:
-        return {"env": env}
-    if os.geteuid() != 0:
+    if os.geteuid() not in (0, account.pw_uid):
         raise DriftError("unknown", f"Only root can run it as '{user}'; let the play become root.")
-    groups = os.getgrouplist(user, account.pw_gid)
-    return {"env": env, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
+    return {"env": env, **program_rights(account)}
 
 
 def _ended(program: subprocess.Popen[bytes], seconds: int) -> int:

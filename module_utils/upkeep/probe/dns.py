@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ..findings import Finding
 from . import latency
-from .model import Check, CheckError, Deadline, Kind, milliseconds
+from .model import Check, CheckError, Deadline, Kind, always, milliseconds
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
@@ -59,4 +59,5 @@ KIND = Kind(
     place=_place,
     names=latency.names,
     validate=_validate,
+    waits=always,
 )

@@ -19,6 +19,9 @@ from .model import Check, CheckError, Deadline, Kind, ProbeError
 #: Services leave requests with this mark out of their own figures: we do not measure ourselves.
 MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
 
+#: An answer of so many bytes is understood within some hundredths of a second.
+_SMALL: t.Final = 2**20
+
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the verdict on the answers, then the aspects that were asked for."""
@@ -144,6 +147,12 @@ def _place(check: Check) -> str:
     return shown(check.options["url"])
 
 
+def _waits(check: Check) -> bool:
+    """Return whether nothing that the other side says can keep the interpreter busy for long."""
+    patterns = check.options["body_regex"] or any(rule["matches"] for rule in check.options["json"])
+    return not patterns and check.options["max_body"] <= _SMALL
+
+
 def _validate(check: Check) -> None:
     options = check.options
     parts = urlsplit(options["url"])
@@ -181,7 +190,7 @@ KIND = Kind(
         "follow_redirects": {"type": "bool", "default": False},
         "verify_tls": {"type": "bool", "default": True},
         "ca_file": {"type": "path"},
-        "max_body": {"type": "int", "default": 2**20},
+        "max_body": {"type": "int", "default": _SMALL},
         "latency": {"type": "dict", "options": {**latency.OPTIONS, "timeout_ms": {"type": "float"}}},
         "upload": {"type": "dict", "options": upload.OPTIONS},
         "tls_expiry": {
@@ -197,4 +206,5 @@ KIND = Kind(
     place=_place,
     names=_names,
     validate=_validate,
+    waits=_waits,
 )

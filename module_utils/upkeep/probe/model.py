@@ -140,6 +140,11 @@ def _never(_check: Check) -> bool:
     return False
 
 
+def always(_check: Check) -> bool:
+    """Return True: something holds for every check of a kind."""
+    return True
+
+
 def remember(memory: Memory) -> dict[str, t.Any]:
     """Return what a probe yields, beside its findings, for itself in the next run; plain JSON only."""
     return {"remember": dict(memory)}
@@ -154,7 +159,9 @@ class Kind:
     that must never be shown. ``names``: findings besides the check's own that are due whatever happens.
     ``place``: the address of the service, for messages. ``validate``: raises CheckError for options that do not go
     together. ``remembers``: whether the check compares with an earlier run; its probe then also yields
-    ``remember(...)``, which comes back as ``check.before``.
+    ``remember(...)``, which comes back as ``check.before``. ``waits``: whether the probe does nothing but wait for
+    the network, so that a thread is enough for it: no pattern, no large answer and no library that may keep other
+    threads from running, no other user.
     """
 
     options: Mapping[str, Mapping[str, t.Any]]
@@ -165,6 +172,7 @@ class Kind:
     place: Callable[[Check], str] = _nowhere
     validate: Callable[[Check], None] = _accept
     remembers: Callable[[Check], bool] = _never
+    waits: Callable[[Check], bool] = _never
 
 
 def host_and_port(check: Check) -> str:

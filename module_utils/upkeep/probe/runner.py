@@ -1,20 +1,18 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs all checks at once, each attempt in a child process, and comes back in time whatever happens."""
+"""Runs all checks at once and comes back in time whatever happens."""
 
 from __future__ import annotations
 
-import os
-import selectors
-import signal
 import time
 import typing as t
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, worst
 from .attempt import timed_out
-from .child import GRACE, Child, start
+from .attempts import GRACE, Attempts, Event
 from .kinds import KINDS
 from .model import Check, Memory
 
@@ -30,6 +28,8 @@ class Job:
     not_before: float = 0.0
     started: float = 0.0
     before: tuple[Finding, ...] = ()  # what the attempt before this one found
+    findings: list[Finding] = field(default_factory=list)  # what this one has found so far
+    memories: list[Memory] = field(default_factory=list)  # what it wants to remember, at most one
 
     @property
     def deadline(self) -> float:
@@ -51,35 +51,35 @@ def run(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) -> li
 
 def settle(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) -> Outcome:
     """Return the outcome of all checks after at most about ``timeout`` seconds."""
-    with selectors.DefaultSelector() as selector:
-        return _Run(checks, timeout, workers, selector).settle()
+    with closing(Attempts(checks)) as attempts:
+        return _Run(checks, timeout, workers, attempts).settle()
 
 
 class _Run:
-    """The one loop that starts children, listens to them and ends them."""
+    """The one loop that starts attempts, listens to them and ends them."""
 
-    def __init__(self, checks: Sequence[Check], timeout: float, workers: int, selector: selectors.BaseSelector) -> None:
+    def __init__(self, checks: Sequence[Check], timeout: float, workers: int, attempts: Attempts) -> None:
         self._waiting = [Job(check) for check in checks]
-        self._running: dict[int, tuple[Job, Child]] = {}  # by the child's pipe
+        self._running: dict[int, Job] = {}  # by the ticket of the attempt
         self._settled: dict[str, list[Finding]] = {}
         self._memories: dict[str, Memory] = {}
         self._timeout = timeout
         self._end = time.monotonic() + timeout
         self._workers = workers
-        self._selector = selector
+        self._attempts = attempts
 
     def settle(self) -> Outcome:
-        """Return the outcome once every check is settled or all time is over; leaves no child behind."""
+        """Return the outcome once every check is settled or all time is over."""
         while (self._waiting or self._running) and time.monotonic() < self._end:
             self._settle_hopeless()
             self._start_ready()
-            for key, _events in self._selector.select(self._pause()):
-                self._listen(key.fd)
+            for event in self._attempts.listen(self._pause()):
+                self._note(event)
             now = time.monotonic()
-            for pipe in [pipe for pipe, (job, _child) in self._running.items() if now >= job.deadline]:
-                self._stop(pipe)
-        for pipe in list(self._running):
-            self._stop(pipe)
+            for ticket in [ticket for ticket, job in self._running.items() if now >= job.deadline]:
+                self._stop(ticket)
+        for ticket in list(self._running):
+            self._stop(ticket)
         for job in self._waiting:
             self._settled[job.check.id] = self._out_of_time(job)
         return Outcome(self._settled, self._memories)
@@ -104,49 +104,44 @@ class _Run:
         ]
         for job in ready[: self._workers - len(self._running)]:
             self._waiting.remove(job)
-            child = start(job.check)
-            self._running[child.pipe] = (replace(job, started=time.monotonic()), child)
-            self._selector.register(child.pipe, selectors.EVENT_READ)
+            try:
+                ticket = self._attempts.start(job.check)
+            except OSError as error:  # no more processes, files or memory
+                why = f"the probe could not be started: {error.strerror}"
+                self._conclude(job, [job.check.finding("unknown", why)])
+                continue
+            self._running[ticket] = replace(job, started=time.monotonic())
 
     def _pause(self) -> float:
         """Return how long nothing but an answer can matter, s."""
         now = time.monotonic()
-        moments = [job.deadline for job, _child in self._running.values()]
+        moments = [job.deadline for job in self._running.values()]
         moments += [job.not_before for job in self._waiting if job.not_before > now]
         return max(0.0, min([self._end, *moments]) - now) if self._waiting or self._running else 0.0
 
-    def _listen(self, pipe: int) -> None:
-        job, child = self._running[pipe]
-        chunk = os.read(pipe, 65536)
-        if chunk:
-            child.received += chunk
+    def _note(self, event: Event) -> None:
+        """Keep what an attempt said; at its end that is the verdict."""
+        job = self._running[event.ticket]
+        if event.said is not None:
+            if "remember" in event.said:
+                job.memories.append(event.said["remember"])
+            else:
+                job.findings.append(event.said)
             return
-        self._forget(pipe)
-        code = child.reap()
-        findings = child.findings()
-        memory = child.memory()
-        if memory is not None:
-            self._memories[job.check.id] = memory
-        if code == -signal.SIGALRM:  # its own alarm was quicker than we were
-            findings = _with_own(job.check, findings, timed_out(job.check))
-        elif code != 0:
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            findings = _with_own(job.check, findings, job.check.finding("unknown", f"the probe ended with {how}"))
-        self._conclude(job, findings)
+        del self._running[event.ticket]
+        if job.memories:
+            self._memories[job.check.id] = job.memories[0]
+        own = job.check.finding("unknown", event.trouble) if event.trouble else None
+        self._conclude(job, _with_own(job.check, job.findings, own) if own else job.findings)
 
-    def _stop(self, pipe: int) -> None:
+    def _stop(self, ticket: int) -> None:
         """End an attempt that has had all its time, or whose time is cut short because all time is over."""
-        job, child = self._running[pipe]
-        self._forget(pipe)
-        child.kill()
+        job = self._running.pop(ticket)
+        self._attempts.stop(ticket)
         if time.monotonic() >= job.deadline - 2 * GRACE:
-            self._conclude(job, _with_own(job.check, child.findings(), timed_out(job.check)))
+            self._conclude(job, _with_own(job.check, job.findings, timed_out(job.check)))
         else:
             self._settled[job.check.id] = self._out_of_time(job)
-
-    def _forget(self, pipe: int) -> None:
-        self._selector.unregister(pipe)
-        del self._running[pipe]
 
     def _conclude(self, job: Job, findings: list[Finding]) -> None:
         """Take what an attempt found as the verdict, or plan the next attempt."""

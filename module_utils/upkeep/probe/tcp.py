@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from ..findings import Finding
-from .model import Check, Deadline, Kind, host_and_port, milliseconds
+from .model import Check, Deadline, Kind, always, host_and_port, milliseconds
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -27,4 +27,5 @@ KIND = Kind(
     probe=probe,
     network=True,
     place=host_and_port,
+    waits=always,
 )

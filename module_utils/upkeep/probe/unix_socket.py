@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ..findings import Finding
-from .model import Check, Deadline, Kind, ProbeError, milliseconds
+from .model import Check, Deadline, Kind, ProbeError, always, milliseconds
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -33,4 +33,4 @@ def _place(check: Check) -> str:
     return str(check.options["path"])
 
 
-KIND = Kind(options={"path": {"type": "path", "required": True}}, probe=probe, network=True, place=_place)
+KIND = Kind(options={"path": {"type": "path", "required": True}}, probe=probe, network=True, place=_place, waits=always)

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pwd
-import signal
 import sqlite3
 import stat
 import time
 import typing as t
 from pathlib import Path
 
+from .. import apart
+from ..apart import Owner
 from ..findings import Finding, finding
 from . import report
 from .engine import Action, BusyError, Facts, connected, faults, free_space, look, orphans, perform, plan, tables
@@ -21,7 +20,7 @@ from .report import Answer, Outcome
 from .settings import Database, Limits, SettingsError, parse_databases
 
 #: Seconds that a process may take beyond the time of the run: for what cannot be interrupted.
-GRACE: t.Final = 60
+GRACE: t.Final = 60.0
 
 
 class Refused(t.NamedTuple):
@@ -56,27 +55,16 @@ def _as_owner(database: Database, limits: Limits) -> Answer:
     owner = _owner(database.path)
     if isinstance(owner, Refused):
         return report.refused(database, owner.status, owner.message)
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(read_end)
-            _live(database, limits, owner, write_end)
-            code = 0
-        finally:
-            os._exit(code)  # nothing of the parent's clean-up belongs to the child
-    os.close(write_end)
-    with os.fdopen(read_end, encoding="utf-8") as pipe:
-        text = pipe.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if code:
-        return report.refused(database, "unknown", f"The maintenance of {str(database.path)!r} was ended ({code}).")
-    answer: Answer = json.loads(text)
+    whom = owner if os.geteuid() == 0 else None  # nobody else can choose
+    seconds = max(limits.end - time.monotonic(), 0)
+    answers, problem = apart.run(lambda: [maintain(database, limits)], seconds, whom, GRACE)
+    if not answers:
+        return report.refused(database, "unknown", f"The maintenance of {str(database.path)!r} failed: {problem}.")
+    answer: Answer = answers[0]
     return answer
 
 
-def _owner(path: Path) -> os.stat_result | Refused:
+def _owner(path: Path) -> Owner | Refused:
     """Return whose file it is. A link counts only when root or that same user made it."""
     try:
         named, file = path.lstat(), path.stat()
@@ -88,32 +76,7 @@ def _owner(path: Path) -> os.stat_result | Refused:
         return Refused("critical", f"{str(path)!r} is no regular file; find out who put it there.")
     if named.st_uid not in (0, file.st_uid):
         return Refused("critical", f"{str(path)!r} is a link that somebody else made to the file of another user.")
-    return file
-
-
-def _live(database: Database, limits: Limits, owner: os.stat_result, pipe: int) -> None:
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, max(limits.end - time.monotonic(), 0) + GRACE)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    with os.fdopen(pipe, "w", encoding="utf-8") as out:
-        become(owner.st_uid, owner.st_gid)
-        json.dump(maintain(database, limits), out)
-
-
-def become(uid: int, gid: int) -> None:
-    """Turn this process into the owner of a file for good. Only root can; anybody else works with his own rights."""
-    if os.geteuid() != 0 or uid == 0:
-        return
-    try:
-        entry = pwd.getpwuid(uid)
-        os.initgroups(entry.pw_name, entry.pw_gid)
-        os.setgid(entry.pw_gid)
-    except KeyError:
-        os.setgroups([])
-        os.setgid(gid)
-    os.setuid(uid)
+    return Owner(file.st_uid, file.st_gid)
 
 
 def maintain(database: Database, limits: Limits) -> Answer:

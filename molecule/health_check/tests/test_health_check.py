@@ -45,7 +45,7 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("redis:password.used_memory", "warning", ""),
         ("redis:password.role", "ok", ""),
         ("postgresql:no-such-database", "critical", "does not exist"),
-        ("postgresql:no-such-user", "unknown", "cannot act as the user no-such-user"),
+        ("postgresql:no-such-user", "unknown", "there is no user 'no-such-user' on this host"),
         ("postgresql:writes", "critical", "read-only transaction"),
         ("postgresql:slow", "critical", ""),
         ("listener:taken", "critical", "belongs to hung.service instead of nginx.service"),

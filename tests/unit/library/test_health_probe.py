@@ -21,9 +21,6 @@ from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 from doc_fragments.health_probe import ModuleDocFragment
 from library import health_probe
 
-# Pytest itself has threads here; the module has none when it forks.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
 Call = Callable[..., dict[str, t.Any]]
 
 

@@ -14,9 +14,6 @@ from library import sqlite_maintenance
 from tests.unit.library.module_calls import Call, caller
 from tests.unit.library.sqlite_files import Application, Start, ask, entry, make, statuses, verbs
 
-# Pytest itself has threads here; the module has none when it forks.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Call:

@@ -22,9 +22,6 @@ from ansible.module_utils.upkeep.probe.model import CheckError
 from hypothesis import given
 from hypothesis import strategies as st
 
-# Pytest itself has threads here; the module has none when it forks.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
 UP = State("loaded", "active", "running", "success", "a1")
 DEAD = replace(UP, active="inactive", sub="dead", invocation="")
 FAILED = replace(UP, active="failed", sub="failed", result="exit-code")
