@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import typing as t
 from pathlib import Path
@@ -14,6 +15,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep import profile
 from upkeep.action import ControlAction
+
+# Ansible imports this in its main process and forks a worker for each host: what is read here is read once.
+with contextlib.suppress(ImportError):
+    profile.validator()
 
 
 class ActionModule(ControlAction):

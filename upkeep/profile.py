@@ -18,8 +18,17 @@ PREFIX: t.Final = "system_"
 @functools.cache
 def schema() -> dict[str, t.Any]:
     """Return the JSON Schema of a profile."""
-    loaded: dict[str, t.Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, t.Any] = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader
     return loaded
+
+
+@functools.cache
+def validator() -> t.Any:
+    """Return what holds a profile against the schema; raises ImportError on a controller without jsonschema."""
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(schema())
 
 
 def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -35,11 +44,8 @@ def unknown_names(profile: t.Iterable[str]) -> list[str]:
 
 def problems(profile: t.Mapping[str, t.Any]) -> list[str]:
     """Return what is wrong with a profile, one sentence for each place; empty when it fits."""
-    # Imported here: targets never need it, and a controller without it gets the clear error of the caller.
-    import jsonschema
-
-    validator = jsonschema.Draft202012Validator(schema())
-    errors = sorted(validator.iter_errors(dict(profile)), key=lambda error: [str(part) for part in error.absolute_path])
+    found = validator().iter_errors(dict(profile))
+    errors = sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
     return [sentence for error in errors for sentence in _explain(error)]
 
 

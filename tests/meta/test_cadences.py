@@ -17,6 +17,7 @@ LOOKING = ("quarter_hourly", "hourly")
 CHANGING = [cadence for cadence in CADENCES if cadence not in LOOKING]
 SYSTEMS = sorted(PROJECT.glob("inventory/group_vars/*/health.yml"))
 CLEARED = "upkeep_cleared"
+END_HOST = "ansible.builtin.meta"
 
 
 def playbook(cadence: str) -> Path:
@@ -32,8 +33,10 @@ def roles_of(cadence: str, *, changing: bool) -> set[str]:
 
 def asks_for(play: dict[str, Any], role: str) -> bool:
     """Tell whether a play carries out a role where the profile names it as a job of the cadence."""
-    wanted = f"'{role}' in system_jobs[upkeep_cadence]"
-    return any(entry.get("when") == wanted for entry in play.get("roles", []) if isinstance(entry, dict))
+    unwanted = f"'{role}' not in system_jobs[upkeep_cadence]"
+    [first, *_] = play.get("pre_tasks") or [{}]
+    always = "always" in (play.get("tags"), first.get("tags"))
+    return first.get(END_HOST) == "end_host" and first.get("when") == unwanted and always
 
 
 @pytest.mark.parametrize("cadence", LOOKING)
