@@ -182,10 +182,13 @@ options:
             description: Smallest count that is no C(warning).
             type: float
           trend_percent:
-            description: By how much durations may have grown since the window of the same length before.
+            description:
+              - By how much durations may have grown since the window of the same length before; of a count, by how much
+                it may be larger or smaller than there. With fewer events than O(sources[].reviews[].least_events) in
+                that window, or a log that does not reach back over it, there is nothing to compare with.
             type: float
           least_events:
-            description: Fewer than these are too few to judge a share or durations.
+            description: Fewer than these are too few to judge a share, durations or a trend.
             type: int
             default: 1
           show:

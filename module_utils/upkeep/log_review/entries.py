@@ -186,7 +186,7 @@ def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
         "of": ("share",),
         "by": ("ranking",),
         "expected": ("newest",),
-        "trend_percent": ("duration",),
+        "trend_percent": ("duration", "count"),
         "at_least": ("count",),
         "number": ("duration", "count"),
     }

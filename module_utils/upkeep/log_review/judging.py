@@ -18,6 +18,8 @@ from .windows import Window
 MOST_LINES: t.Final = 5
 _LINE: t.Final = 200
 _GROUPS: t.Final = 5
+#: A log whose first event comes after this share of a window does not reach back over it.
+_LATE: t.Final = 0.25
 
 
 class Gaps(t.NamedTuple):
@@ -166,6 +168,12 @@ def _count(review: Review, measure: Measure) -> _Judged:
     if review.at_least is not None and count < review.at_least:
         message = f"Only {count} {unit} {words}: look whether what writes them still runs."
         return _Judged("warning", count, f"at least {review.at_least:g}", message, unit)
+    trend = _traffic(review, measure)
+    if trend:
+        status = "warning" if trend[0] and status == "ok" else status
+        expected = f"within {review.trend_percent:g} % of the time before"
+        message = f"{count} {words}: {trend[1]}{'. Look who asks, and whether all do who should' if trend[0] else ''}."
+        return _Judged(status, count, expected, message, unit, lines=False)
     expected = f"at least {review.at_least:g}" if review.at_least is not None else _limit(review)
     if not count:
         return _Judged(status, 0, expected, f"None {words}.", unit)
@@ -223,6 +231,19 @@ def _trend(review: Review, measure: Measure) -> tuple[bool, str] | None:
     value = now.average if review.figure == "average" else now.percentile(0.95)
     change = 100 * (value - then) / then
     return change > review.trend_percent, f"{change:+.0f} % against the time before ({then:.4g})"
+
+
+def _traffic(review: Review, measure: Measure) -> tuple[bool, str] | None:
+    """Return whether as many events as usual came: neither far more nor far fewer than in the window before."""
+    if review.trend_percent is None:
+        return None
+    former, window = measure.count_before, measure.window.before
+    # A log that begins within that window tells less than was there.
+    late = measure.begin_before - window.since > (window.until - window.since) * _LATE
+    if former < review.least_events or late:
+        return False, "nothing to compare with in the time before"
+    change = 100 * (measure.count - former) / former
+    return abs(change) > review.trend_percent, f"{change:+.0f} % against the time before ({former})"
 
 
 def _ranking(review: Review, measure: Measure) -> _Judged:

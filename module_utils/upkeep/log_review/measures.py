@@ -109,6 +109,8 @@ class Measure:
         self.newest = Newest(1 if review.measure == "newest" else review.show)
         self.groups, self.messages = Groups(), Groups()
         self.numbers, self.former = Spread(), Spread()
+        #: How many events of the window before fitted, and when the first of them was.
+        self.count_before, self.begin_before = 0, math.inf
         self._finder = self._find_by()
 
     @property
@@ -132,10 +134,8 @@ class Measure:
             if event.time in self.window:
                 if self._fits(chunk, event):
                     self._add(chunk, event, event.time, match)
-            elif self.review.trend_percent is not None and event.time in self.window.before:
-                number = self._number(chunk, event, match)
-                if number is not None and self._fits(chunk, event):
-                    self.former.add(number)
+            elif self._is_before(event.time) and self._fits(chunk, event):
+                self._add_before(event.time, self._number(chunk, event, match) if self.review.number else None)
         if self.review.measure == "share":
             self.total += self._total(chunk)
 
@@ -189,6 +189,16 @@ class Measure:
         self.newest.add(moment, block, begin, event.end)
         if review.measure == "count" and not review.secrets:
             self.messages.add(redact.fingerprint(self.layout.message(block, event.start, event.end)))
+
+    def _is_before(self, moment: float) -> bool:
+        """Tell whether an event belongs to what the window is compared with."""
+        return self.review.trend_percent is not None and moment in self.window.before
+
+    def _add_before(self, moment: float, number: float | None) -> None:
+        self.count_before += 1
+        self.begin_before = min(self.begin_before, moment)
+        if number is not None:
+            self.former.add(number)
 
     def _number(self, chunk: Chunk, event: Event, match: re.Match[bytes] | None) -> float | None:
         """Return the number of an event: that of a JSON field, or the group of that name in the pattern."""

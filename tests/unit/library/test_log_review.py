@@ -164,6 +164,24 @@ def test_durations_are_held_against_the_window_before(call: Call, log: Path) -> 
     assert [judged(10), judged(50)] == [("ok", True), ("warning", True)]
 
 
+@pytest.mark.requirement("R-racing-68")
+def test_a_count_is_held_against_the_window_before(call: Call, log: Path) -> None:
+    def judged(now: int, before: int, first: int = 119) -> tuple[str, str]:
+        moments = [first] * (before > 0) + [70] * (before - 1) + [10] * now
+        log.write_text("".join(f"{ago(minutes=m)} INFO app: Request processed\n" for m in moments))
+        asked = {"pattern": "Request", "window": "1h", "trend_percent": 80, "least_events": 5}
+        found = by_check(call(sources=[entry(log, {"name": "traffic", **asked})]))["log:app.traffic"]
+        return found["status"], found["message"].partition(": ")[2]
+
+    assert judged(10, 10) == ("ok", "+0 % against the time before (10).")
+    assert judged(19, 10)[0] == "warning"
+    assert judged(1, 10)[0] == "warning"
+    assert judged(0, 10)[0] == "warning"
+    assert judged(18, 10)[0] == "ok"
+    nothing = ("ok", "nothing to compare with in the time before.")
+    assert [judged(50, 4), judged(50, 10, first=80), judged(0, 0)] == [nothing] * 3
+
+
 @pytest.mark.requirement("R-racing-16")
 def test_the_newest_line_decides(call: Call, log: Path) -> None:
     def judged(*lines: str) -> str:
