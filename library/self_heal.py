@@ -63,6 +63,14 @@ options:
     description: Why nothing may be restarted now. Units that are down are only reported then.
     type: str
     default: ""
+  require_acceptance:
+    description: Restart nothing on a host that nobody has accepted yet (C(playbooks/onboard_hosts.yml)).
+    type: bool
+    default: false
+  accepted_file:
+    description: File by which a person accepted the host, as M(host_inspect) writes it.
+    type: path
+    default: /var/lib/upkeep/accepted.json
   state_file:
     description: Where restarts are counted.
     type: path
@@ -116,6 +124,7 @@ from ansible.module_utils.upkeep.heal.asking import Asker
 from ansible.module_utils.upkeep.heal.deciding import Unit
 from ansible.module_utils.upkeep.heal.healing import Healer
 from ansible.module_utils.upkeep.heal.history import LONGEST
+from ansible.module_utils.upkeep.host_inspect.acceptance import is_accepted
 from ansible.module_utils.upkeep.probe.model import CheckError
 from ansible.module_utils.upkeep.probe.plan import secrets_of
 
@@ -166,6 +175,13 @@ def chosen(raw_units: list[dict[str, t.Any]], components: list[str] | None) -> l
     return [unit for where, unit in parsed if components is None or where is None or where in components]
 
 
+def forbidden(params: Mapping[str, t.Any]) -> str:
+    """Return why nothing may be restarted; empty when it may."""
+    if params["require_acceptance"] and not is_accepted(Path(params["accepted_file"])):
+        return "nobody has accepted this host yet"
+    return str(params["forbidden"])
+
+
 def main() -> None:
     """Read the arguments, heal, return the findings."""
     module = AnsibleModule(
@@ -176,6 +192,8 @@ def main() -> None:
             "components": {"type": "list", "elements": "str"},
             "failed_elsewhere": {"type": "dict", "default": {}},
             "forbidden": {"type": "str", "default": ""},
+            "require_acceptance": {"type": "bool", "default": False},
+            "accepted_file": {"type": "path", "default": "/var/lib/upkeep/accepted.json"},
             "state_file": {"type": "path", "default": "/var/lib/upkeep/self_heal.json"},
             "timeout": {"type": "float", "default": 30.0},
         },
@@ -190,7 +208,7 @@ def main() -> None:
         asker.validate(units)
     except CheckError as error:
         module.fail_json(msg=str(error))
-    healer = Healer(asker.failing, Path(params["state_file"]), module.check_mode, params["forbidden"])
+    healer = Healer(asker.failing, Path(params["state_file"]), module.check_mode, forbidden(params))
     healing = healer.heal(units)
     before, after = "".join(f"{n}: down\n" for n in healing.restarted), "".join(f"{n}: up\n" for n in healing.restarted)
     module.exit_json(

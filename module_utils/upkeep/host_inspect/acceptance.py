@@ -26,6 +26,14 @@ def read(marker: Path) -> dict[str, str] | None:
     return {str(key): str(value) for key, value in content.items()}
 
 
+def is_accepted(marker: Path) -> bool:
+    """Return whether somebody has accepted the host; a mark that cannot be read is none."""
+    try:
+        return read(marker) is not None
+    except (OSError, ValueError):
+        return False
+
+
 def write(marker: Path, by: str, run_id: str) -> str:
     """Write the mark by one rename and return its text; raises OSError."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

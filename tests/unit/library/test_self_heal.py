@@ -16,6 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.heal import healing, systemd
 from ansible.module_utils.upkeep.heal.systemd import State
+from ansible.module_utils.upkeep.host_inspect import acceptance
 
 from action_plugins.self_heal import failed
 from library import self_heal
@@ -72,6 +73,20 @@ def test_what_failed_elsewhere_holds_back(call: Call) -> None:
     answer = call(units=[unit], checks=checks, components=["app"], failed_elsewhere={"tcp:shop": "(critical on db)"})
     assert (answer["changed"], answer["findings"][0]["status"]) == (False, "warning")
     assert "tcp:shop (critical on db)" in answer["findings"][0]["message"]
+
+
+def test_a_new_host_is_only_looked_at_until_somebody_accepts_it(call: Call, tmp_path: Path) -> None:
+    mark = tmp_path / "accepted.json"
+    ask = {"units": [API], "require_acceptance": True, "accepted_file": str(mark)}
+    for damage in ("", "{", "{}"):  # the first: no mark at all
+        if damage:
+            mark.write_text(damage)
+        held = call(**ask)
+        assert (held["changed"], held["restarted"]) == (False, [])
+        assert held["findings"][0]["status"] == "warning"
+        assert "not restarted: nobody has accepted this host yet" in held["findings"][0]["message"]
+    acceptance.write(mark, "on-call", "run-1")
+    assert call(**ask)["restarted"] == ["api"]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
-import pytest
-from ansible.module_utils.upkeep.findings import Finding, complete, finding
+from pathlib import Path
 
+import pytest
+import yaml
+from ansible.module_utils.upkeep.findings import Finding, complete, finding
+from ansible.module_utils.upkeep.host_inspect.acceptance import judge_acceptance, write
+
+from upkeep import PROJECT
 from upkeep.gate import decide
 
-HOLDING = ["unit:*", "host:*"]
+HOLDING = yaml.safe_load((PROJECT / "roles/gate/defaults/main.yml").read_text())["gate_holding_checks"]
 
 
 def seen(host: str, check: str = "unit:app", status: str = "ok") -> Finding:
@@ -47,6 +52,15 @@ def test_lesser_statuses_do_not_hold(status: str) -> None:
 
 def test_a_full_disk_does_not_hold_the_rotation_that_frees_it() -> None:
     assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2", "filesystem:/", "critical")]}) == []
+
+
+def test_a_host_that_nobody_accepted_is_only_looked_at(tmp_path: Path) -> None:
+    mark = tmp_path / "accepted.json"
+    new = complete(judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight")
+    assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), new]}) == ["h2 has host:accepted (critical)"]
+    write(mark, "on-call", "run-1")
+    known = complete(judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight")
+    assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), known]}) == []
 
 
 def test_a_failed_host_holds() -> None:
