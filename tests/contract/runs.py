@@ -24,6 +24,19 @@ def environments() -> list[Path]:
     return [Path(sys.executable).parent, *([oldest] if (oldest / "ansible-playbook").exists() else [])]
 
 
+#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options.
+RUNNER = """
+import ansible_runner, json, sys
+private, project, playbook, inventory, variables, options = sys.argv[1:]
+run = ansible_runner.run(
+    private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
+    extravars=json.loads(variables), cmdline=options or None, quiet=True,
+)
+print(run.stdout.read())
+sys.exit(run.rc)
+"""
+
+
 @dataclass
 class Run:
     """One finished process and the folder of its run, which is the newest when this is made."""
@@ -58,9 +71,13 @@ class Controller:
 
     def command(self, playbook: str, *args: str, **extra: Any) -> list[str]:
         """Return the argv for a playbook of this folder with extra variables."""
-        variables = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks"), **extra}
         tool = str(self.bin / "ansible-playbook")
-        return [tool, "-i", str(INVENTORY), str(PLAYBOOKS / playbook), "-e", json.dumps(variables), *args]
+        return [tool, "-i", str(INVENTORY), str(PLAYBOOKS / playbook), "-e", self.variables(extra), *args]
+
+    def variables(self, extra: dict[str, Any]) -> str:
+        """Return extra variables as JSON, with the places of this test."""
+        places = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks")}
+        return json.dumps({**places, **extra})
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Return the environment of a controller that writes to this test's store."""
@@ -70,15 +87,18 @@ class Controller:
 
     def play(self, playbook: str, *args: str, env: dict[str, str] | None = None, **extra: Any) -> Run:
         """Run a playbook to its end."""
-        done = subprocess.run(
-            self.command(playbook, *args, **extra),
-            cwd=PROJECT,
-            env=self.environment(**(env or {})),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return self._run(self.command(playbook, *args, **extra), PROJECT, self.environment(**(env or {})))
+
+    def play_under_runner(self, playbook: str, options: str = "", **extra: Any) -> Run:
+        """Run a playbook to its end as AWX does, from another folder; ``options`` are those of ansible-playbook."""
+        private = self.scratch / "private"
+        private.mkdir()
+        where = [str(private), str(PROJECT), str(PLAYBOOKS / playbook), str(INVENTORY), self.variables(extra)]
+        argv = [str(self.bin / "python"), "-c", RUNNER, *where, options]
+        return self._run(argv, self.scratch, self.environment(PATH=f"{self.bin}:/usr/bin:/bin"))
+
+    def _run(self, argv: list[str], folder: Path, env: dict[str, str]) -> Run:
+        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
         return Run(done.returncode, done.stdout + done.stderr, self.scratch / "store")
 
     def written(self) -> set[str]:

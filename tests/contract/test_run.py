@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.contract.runs import INVENTORY, PLAYBOOKS, PROJECT, Controller, Run
+from tests.contract.runs import INVENTORY, PROJECT, Controller, Run
 
 pytestmark = pytest.mark.slow
 
@@ -253,41 +253,31 @@ def test_a_stale_lock_of_another_controller_needs_expiry_or_a_person(controller:
     assert controller.play("maintain.yml").code == 0
 
 
-def test_the_same_under_ansible_runner(controller: Controller) -> None:
-    script = (
-        "import ansible_runner, sys, json\n"
-        "r = ansible_runner.run(private_data_dir=sys.argv[1], project_dir=sys.argv[2], playbook=sys.argv[3],"
-        " inventory=sys.argv[4], extravars=json.loads(sys.argv[5]), quiet=True)\n"
-        "print(r.status, r.rc); print(r.stdout.read()); sys.exit(r.rc)\n"
-    )
-    (controller.scratch / "private").mkdir()
-    variables = {
-        "contract_dir": str(controller.scratch / "out"),
-        "lock_directory": str(controller.scratch / "locks"),
-        "seen": {"a1": "critical"},
-    }
-    done = subprocess.run(
-        [
-            str(controller.bin / "python"),
-            "-c",
-            script,
-            str(controller.scratch / "private"),
-            str(PROJECT),
-            str(PLAYBOOKS / "maintain.yml"),
-            str(INVENTORY),
-            json.dumps(variables),
-        ],
-        cwd=controller.scratch,
-        env={**controller.environment(), "PATH": f"{controller.bin}:/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    run = Run(done.returncode, done.stdout + done.stderr, controller.scratch / "store")
-    assert run.code == 2, run.output
-    assert run.record["outcome"] == "findings"
-    assert controller.written() == {"b1"}
+#: Under ansible-runner: what is asked, then exit code, outcome, and which hosts were changed.
+RUNNER_CASES = {
+    "critical": ({"seen": {"a1": "critical"}}, "", 2, "findings", {"b1"}),
+    "failed task": ({"broken_hosts": ["a1"]}, "", 2, "failed", {"b1"}),
+    "all unreachable": ({"ansible_connection": "ssh", "ansible_port": 1}, "", 4, "unreachable", set()),
+    "empty group": ({"contract_hosts": "nobody"}, "", 2, "findings", set()),
+    "check, limit and tags": ({}, "--check --limit beta --tags write", 0, "ok", set()),
+}
+
+
+@pytest.mark.parametrize("case", RUNNER_CASES)
+def test_the_same_under_ansible_runner(controller: Controller, case: str) -> None:
+    extra, options, code, outcome, written = RUNNER_CASES[case]
+    run = controller.play_under_runner("maintain.yml", options, **extra)
+    assert (run.code, run.record["outcome"]) == (code, outcome), run.output
+    assert controller.written() == written
+    assert run.record["check_mode"] == ("--check" in options)
+    assert {change["host"] for change in run.record["changes"]} == ({"b1"} if "--limit beta" in options else written)
+
+
+@pytest.mark.parametrize("mode", ["loop", "run_once"])
+def test_repetition_is_refused_under_ansible_runner_too(controller: Controller, mode: str) -> None:
+    run = controller.play_under_runner("record.yml", mode=mode)
+    assert run.code == 2
+    assert "remove" in run.output
 
 
 def start(controller: Controller, **extra: object) -> subprocess.Popen[bytes]:
