@@ -1,0 +1,218 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the profiles ask of logs, on lines as the systems write them: good weeks are quiet, each fault is told.
+
+Where a system writes to the journal, the same lines stand in a file here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.cadence import CADENCES, wanted
+from ansible.module_utils.upkeep.findings import Finding
+
+from demo.history import fairedge, systems
+from demo.history.lines import Line
+from tests.unit.module_utils.log_review.log_samples import ago, findings, source
+from tools import PROJECT, profiles
+
+#: (system, log) -> lines of a day.
+LINES: t.Final[dict[tuple[str, str], t.Callable[[int, dt.date, int], list[Line]]]] = {
+    ("racing", "dashboard"): systems.racing,
+    ("student_success", "app"): systems.student_app,
+    ("student_success", "health-monitor"): systems.student_monitor,
+    ("student_success", "logs"): systems.student_app,
+    ("fairedge", "api"): lambda seed, day, age: fairedge.api(day, fairedge.happenings(seed, day, age)),
+    ("fairedge", "celery"): fairedge.celery,
+    ("hyperopt", "api"): lambda seed, day, age: systems.hyperopt(seed, "hyperopt-api1", day, age),
+    ("trailblaze", "api"): systems.trailblaze,
+    ("trailblaze", "scraper"): systems.scraper,
+}
+#: A quarter of a year has its own length; the others look back on two weeks at most.
+CADENCES_HERE: t.Final = [cadence for cadence in CADENCES if cadence in ("hourly", "daily", "weekly")]
+DAYS: t.Final = 15
+
+
+@functools.cache
+def history(system: str, log: str) -> str:
+    """Return the lines of the last two weeks, up to now."""
+    today, now = dt.datetime.now(dt.UTC).date(), ago(seconds=0)
+    ages = range(DAYS - 1, -1, -1)
+    rows = [text for age in ages for _, text in LINES[system, log](1, today - dt.timedelta(days=age), age)]
+    newest = next((n for n, text in enumerate(rows) if now < _stamp(text)), len(rows))
+    return "".join(f"{text}\n" for text in rows[:newest])
+
+
+def _stamp(text: str) -> str:
+    """Return the moment that a line begins with; "" for a row of a traceback."""
+    found = text.removeprefix('{"timestamp": "')[:24]
+    return found if found.startswith("20") else ""
+
+
+def reviewed(system: str, log: str, cadence: str, folder: Path, more: t.Sequence[str] = ()) -> dict[str, Finding]:
+    """Return what is said of the reviews of one log in a cadence; those that ask systemd are left out."""
+    [raw] = [entry for entry in profiles.load(PROJECT, system)["system_log_reviews"] if entry["name"] == log]
+    asked = [
+        review for review in wanted([dict(r) for r in raw["reviews"]], cadence) if review.get("window") != "since_start"
+    ]
+    path = folder / "log"
+    path.write_text(history(system, log) + "".join(f"{line}\n" for line in more))
+    keys = {key: value for key, value in raw.items() if key not in ("reviews", "units", "kind", "paths", "cadences")}
+    kept = source(**{**keys, "kind": "file", "paths": [str(path)]}, reviews=asked)
+    state = folder / "log_review.json"
+    state.write_text(json.dumps({"version": 1, "until": {f"log:{log}.{r['name']}": time.time() - 600 for r in asked}}))
+    return findings(kept, state=str(state), cadence=cadence)
+
+
+@pytest.mark.parametrize("cadence", CADENCES_HERE)
+@pytest.mark.parametrize(("system", "log"), LINES)
+def test_weeks_without_a_fault_are_quiet(tmp_path: Path, system: str, log: str, cadence: str) -> None:
+    found = reviewed(system, log, cadence, tmp_path)
+    assert {check: one["message"] for check, one in found.items() if one["status"] not in ("ok", "info")} == {}
+
+
+def record(message: str, level: str = "INFO", **fields: t.Any) -> str:
+    """Return a record as fairedge and hyperopt write them."""
+    names = ("request_id", "user_id", "endpoint", "duration_ms", "status_code", "client_ip")
+    head = {"timestamp": ago(minutes=2), "level": level, "service": "api", "message": message}
+    return json.dumps({**head, **dict.fromkeys(names), **fields})
+
+
+def nested(message: str, level: str = "INFO", **context: t.Any) -> str:
+    """Return a record as trailblaze writes them."""
+    head = {"timestamp": ago(minutes=2), "level": level, "service": "api", "message": message}
+    return json.dumps({**head, "request_id": None, "user_id": None, "context": context})
+
+
+def line(text: str, level: str = "INFO", logger: str = "services.api") -> str:
+    """Return a line as racing and student_success write them."""
+    return f"{ago(minutes=2)} {level} {logger}: {text}"
+
+
+def request(path: str, status: str, number: int) -> list[str]:
+    return [line(f"Request processed {path} {status} 9.0 ms")] * number
+
+
+class Fault(t.NamedTuple):
+    """Lines that tell of a fault, and the review that must tell it in which way."""
+
+    where: tuple[str, str]
+    cadence: str
+    review: str
+    status: str
+    lines: list[str]
+    requirement: str
+
+
+RACING, APP, LOGS = ("racing", "dashboard"), ("student_success", "app"), ("student_success", "logs")
+API, CELERY = ("fairedge", "api"), ("fairedge", "celery")
+ANALYZE: t.Final = "POST /api/post-race/analyze"
+SLOW: t.Final = [record("Request processed", endpoint="/api/x", duration_ms=9000.0, status_code=200)] * 200
+FAULTS: t.Final = [
+    Fault(RACING, "daily", "errors", "warning", [line("x", "ERROR")] * 15, "R-racing-09"),
+    Fault(RACING, "hourly", "errors-of-an-hour", "critical", [line("x", "ERROR")] * 51, "R-racing-60"),
+    Fault(RACING, "hourly", "failed-predictions-of-an-hour", "critical", request(ANALYZE, "500 X", 40), "R-racing-61"),
+    Fault(
+        RACING, "weekly", "prediction-time", "warning", [line("Predictions generated: 9 rows in 60 s")] * 30,
+        "R-racing-20",
+    ),
+    Fault(RACING, "weekly", "traffic", "warning", request("GET /", "200 OK", 9000), "R-racing-68"),
+    Fault(APP, "daily", "critical-errors", "critical", [line("x", "CRITICAL")], "R-student_success-14"),
+    Fault(
+        ("student_success", "health-monitor"), "daily", "failed-checks", "warning",
+        [line("Health check failed: api answered HTTP 503", "ERROR")], "R-student_success-15",
+    ),
+    Fault(APP, "daily", "notification-errors", "warning", [line("Notification error: x", "ERROR")],
+          "R-student_success-16"),
+    Fault(APP, "daily", "database-connection", "warning", [line("Database connection failed", "ERROR")],
+          "R-student_success-17"),
+    Fault(APP, "daily", "integrations", "warning", [line("LMS sync failed: HTTP 502", "ERROR")],
+          "R-student_success-18"),
+    Fault(APP, "hourly", "failing-requests", "critical", request("GET /", "503 X", 500), "R-student_success-51"),
+    Fault(APP, "hourly", "failed-predictions", "warning", request("POST /api/predictions", "500 X", 1),
+          "R-student_success-54"),
+    Fault(APP, "daily", "unauthorised", "warning", request("GET /", "401 Unauthorized", 30), "R-student_success-119"),
+    Fault(APP, "daily", "failed-changes", "warning", request("DELETE /x", "403 Forbidden", 30),
+          "R-student_success-121"),
+    Fault(LOGS, "weekly", "new-secrets", "warning", [line("sign-in with password=correct-horse")],
+          "R-student_success-87"),
+    Fault(API, "daily", "database-connection", "warning", [record("database connection failed", "ERROR")],
+          "R-fairedge-30"),
+    Fault(CELERY, "daily", "odds-api-errors", "warning", [record("odds_api_error", "ERROR")] * 40, "R-fairedge-31"),
+    Fault(API, "daily", "slow-queries", "warning", [record("slow_query", "WARNING", duration_ms=2000.0)] * 40,
+          "R-fairedge-34"),
+    Fault(API, "daily", "memory", "warning", [record("memory_warning", "WARNING")], "R-fairedge-35"),
+    Fault(API, "daily", "addresses-of-failed-sign-ins", "warning",
+          [record("auth_failed", "WARNING", client_ip="192.0.2.9")] * 30, "R-fairedge-105"),
+    Fault(API, "daily", "server-errors", "critical",
+          [record("Request processed", "ERROR", endpoint="/", status_code=500, duration_ms=1.0)] * 500,
+          "R-fairedge-10"),
+    Fault(API, "daily", "secrets", "warning", [record("api_key=abcd1234efgh5678")], "R-fairedge-107"),
+    Fault(("hyperopt", "api"), "weekly", "response-time", "warning", SLOW, "R-hyperopt-33"),
+    Fault(("trailblaze", "api"), "daily", "debug-lines", "warning", [nested("x", "DEBUG")], "R-trailblaze-37"),
+    Fault(("trailblaze", "scraper"), "daily", "failures", "warning", [nested("scraper aerc_calendar failed", "ERROR")],
+          "R-trailblaze-49"),
+    Fault(("trailblaze", "api"), "daily", "response-time", "warning",
+          [nested("Request processed", status_code=200, duration_ms=900.0)] * 60, "R-trailblaze-03"),
+]  # fmt: skip
+
+
+@pytest.mark.requirement(
+    "R-fairedge-10",
+    "R-fairedge-105",
+    "R-fairedge-107",
+    "R-fairedge-30",
+    "R-fairedge-31",
+    "R-fairedge-34",
+    "R-fairedge-35",
+    "R-hyperopt-33",
+    "R-racing-09",
+    "R-racing-20",
+    "R-racing-60",
+    "R-racing-61",
+    "R-racing-68",
+    "R-student_success-119",
+    "R-student_success-121",
+    "R-student_success-14",
+    "R-student_success-15",
+    "R-student_success-16",
+    "R-student_success-17",
+    "R-student_success-18",
+    "R-student_success-51",
+    "R-student_success-54",
+    "R-student_success-87",
+    "R-trailblaze-03",
+    "R-trailblaze-37",
+    "R-trailblaze-49",
+)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.where[0]}-{fault.review}")
+def test_a_fault_is_told_by_its_review(tmp_path: Path, fault: Fault) -> None:
+    found = reviewed(*fault.where, fault.cadence, tmp_path, fault.lines)[f"log:{fault.where[1]}.{fault.review}"]
+    assert found["status"] == fault.status, found
+    assert fault.requirement in found["requirements"]
+
+
+@pytest.mark.requirement("R-hyperopt-28", "R-hyperopt-29", "R-hyperopt-30", "R-hyperopt-31", "R-hyperopt-32")
+def test_a_week_of_an_api_is_told_in_four_figures(tmp_path: Path) -> None:
+    found = reviewed("hyperopt", "api", "weekly", tmp_path)
+    assert "average" in found["log:api.response-time"]["message"]
+    assert "95th percentile" in found["log:api.response-time"]["message"]
+    assert found["log:api.error-rate"]["observed"] == 0
+    assert "by hour: 20" in found["log:api.requests-by-hour"]["message"]
+
+
+@pytest.mark.requirement("R-hyperopt-98", "R-trailblaze-02")
+@pytest.mark.parametrize(
+    ("system", "said"), [("hyperopt", record("planted", "ERROR")), ("trailblaze", nested("planted", "ERROR"))]
+)
+def test_errors_since_the_run_before_are_shown_once(tmp_path: Path, system: str, said: str) -> None:
+    found = reviewed(system, "api", "daily", tmp_path, [said])["log:api.new-errors"]
+    assert (found["observed"], "planted" in found["message"]) == (1, True)
+    assert "the time since the last run" in found["message"]
