@@ -114,7 +114,7 @@ def page(folded: rt.Record, trends: Trends | None = None) -> str:
         .render(
             record=folded,
             headline=terminal.headline(folded),
-            open_findings=terminal.open_findings(folded),
+            open_findings=terminal.together(terminal.open_findings(folded)),
             broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
             host_count=terminal.host_count(folded),
             areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
@@ -158,8 +158,8 @@ def anchor(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """Return an area's or a playbook's name as it is read: ``log_rotation`` becomes ``log rotation``."""
-    return Path(name).stem.replace("_", " ")
+    """Return an area's or a playbook's name as it is read: ``db_maintenance`` becomes ``database maintenance``."""
+    return re.sub(r"^db\b", "database", Path(name).stem.replace("_", " "))
 
 
 def when(time: str | None) -> str:
@@ -212,8 +212,8 @@ def area_views(name: str, system: rt.System, findings: list[rt.Finding]) -> list
 
 
 def notable(finding: rt.Finding) -> bool:
-    """Return whether a finding is worth a look without being asked for: not fine, or made fine by this run."""
-    return finding["status"] not in ("ok", "info") or finding["first_status"] is not None
+    """Return whether a finding is worth a look without being asked for: not fine now, or not when the run began."""
+    return not {finding["status"], finding["first_status"]} <= {"ok", "info", None}
 
 
 def role_views(roles: list[rt.Role], hosts: list[str]) -> list[RoleView]:

@@ -13,6 +13,8 @@ from upkeep.record_types import Finding, Record, Scalar
 
 #: What the name ``""`` stands for: tasks and findings of no system.
 CONTROLLER: t.Final = "controller"
+#: The area whose findings follow from others.
+GATE: t.Final = "gate"
 NARROWEST: t.Final = 40
 
 _COLOURS: t.Final = {"ok": "32", "info": "34", "warning": "33", "critical": "1;31", "unknown": "35"}
@@ -49,8 +51,20 @@ def value(observed: Scalar, unit: str = "") -> str:
 
 
 def by_severity(findings: t.Iterable[Finding]) -> list[Finding]:
-    """Return the findings worst first; acknowledged ones after all others."""
-    return sorted(findings, key=lambda f: (f["acknowledged"] is not None, SEVERITY.index(f["status"])))
+    """Return the findings worst first; acknowledged ones after all others, and a closed gate after its causes."""
+    return sorted(
+        findings, key=lambda f: (f["acknowledged"] is not None, SEVERITY.index(f["status"]), f["area"] == GATE)
+    )
+
+
+def together(findings: t.Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Return findings that say the same of several hosts of a system once, with all those hosts; order is kept."""
+    hosts: dict[tuple[Scalar, ...], tuple[Finding, list[str]]] = {}
+    for finding in findings:
+        muted = finding["acknowledged"] is not None
+        same = (finding["system"], finding["check"], finding["status"], finding["message"], finding["observed"], muted)
+        hosts.setdefault(same, (finding, []))[1].append(finding["host"])
+    return list(hosts.values())
 
 
 def open_findings(record: Record) -> list[Finding]:
@@ -96,7 +110,7 @@ def table(record: Record, colour: bool, width: int) -> str:
     width = max(width, NARROWEST)
     blocks = [_title(record, width), _matrix(record, paint, width)]
     not_ok = by_severity(finding for finding in record["findings"] if finding["status"] != "ok")
-    blocks += [_finding(finding, paint, width) for finding in not_ok]
+    blocks += [_finding(finding, hosts, paint, width) for finding, hosts in together(not_ok)]
     blocks += [_trouble(record, paint, width), _outcome(record, paint, width)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -151,8 +165,8 @@ def _aligned(grid: list[list[tuple[str, str]]], paint: t.Callable[[str, str], st
     return "\n".join(lines)
 
 
-def _finding(finding: Finding, paint: t.Callable[[str, str], str], width: int) -> str:
-    place = "/".join(filter(None, (finding["system"], finding["host"])))
+def _finding(finding: Finding, hosts: list[str], paint: t.Callable[[str, str], str], width: int) -> str:
+    place = "/".join(filter(None, (finding["system"], ", ".join(hosts))))
     first = f"{finding['status'].upper()}{_GAP}{place}{_GAP}{finding['check']}"
     observed, expected = (value(finding[side], finding["unit"]) for side in ("observed", "expected"))
     facts = ", ".join(filter(None, (observed and f"observed {observed}", expected and f"expected {expected}")))

@@ -214,3 +214,23 @@ def test_two_thousand_findings_and_five_thousand_tasks_take_less_than_two_second
     start = time.process_time()
     report.render(run)
     assert time.process_time() - start < 2.0
+
+
+def gate(host: str, message: str = "Nothing is changed on this system.") -> log.Event:
+    return log.seen("gate:change", "critical", message, host=host, system="hyperopt", area="gate")
+
+
+def test_what_holds_a_whole_system_is_listed_once_and_after_its_cause():
+    cause = log.seen("http:api", "critical", "The API answered 502.", host="hyperopt-api1", system="hyperopt")
+    text = page([gate("hyperopt-api1"), gate("hyperopt-db"), cause]).text
+    listed = text[text.index("To look at") : text.index("Find ")]
+    assert listed.count("Nothing is changed on this system.") == 1
+    assert "gate:change hyperopt-api1, hyperopt-db" in listed
+    assert listed.index("http:api") < listed.index("gate:change")
+
+
+def test_what_was_only_worth_a_note_and_is_fine_now_stays_folded():
+    noted = [log.seen("network:traffic", status) for status in ("info", "ok")]
+    mended = [log.seen("http:api", status) for status in ("critical", "ok")]
+    folded = record.fold([log.run_started(), *noted, *mended])
+    assert {f["check"]: report.notable(f) for f in folded["findings"]} == {"network:traffic": False, "http:api": True}
