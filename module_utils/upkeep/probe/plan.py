@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .. import cadence as cadences
 from .http_client import secret_headers
-from .kinds import KINDS
+from .kinds import KINDS, SECRETS
 from .model import Check, CheckError
 
 COMMON: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
@@ -103,9 +103,8 @@ def parse(raw: Mapping[str, t.Any], position: int = 1, longest: float = 86400) -
 
 def secrets_of(raw_checks: t.Any) -> set[str]:
     """Return every secret text in checks that are not validated yet, so that even their error can be cleaned."""
-    names = {option for kind in KINDS.values() for option in kind.secrets}
     mappings = [raw for raw in raw_checks if isinstance(raw, Mapping)] if isinstance(raw_checks, list) else []
-    plain = {str(raw[name]) for raw in mappings for name in names if raw.get(name)}
+    plain = {str(raw[name]) for raw in mappings for name in SECRETS if raw.get(name)}
     return plain | {text for raw in mappings for text in secret_headers(raw.get("headers"))}
 
 

@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import socket
 import typing as t
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
-from ansible.module_utils.upkeep.probe.kinds import KINDS
+from ansible.module_utils.upkeep.probe import kinds
+from ansible.module_utils.upkeep.probe.kinds import KINDS, SECRETS
 from ansible.module_utils.upkeep.probe.latency import scale_limits
 from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
@@ -128,6 +131,14 @@ def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
         for key, spec in kind.options.items():
             inner = set(spec.get("options", {}))
             assert inner <= set(page[key].get("suboptions", {})) or key == "expect", key
+
+
+def test_what_is_known_of_kinds_before_they_are_read_is_true() -> None:
+    """A kind that Ansible does not find imported would be missing on hosts; a secret unknown would be shown."""
+    tree = ast.parse(Path(kinds.__file__).read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is None]
+    assert [name.name for node in imports for name in node.names] == list(KINDS)
+    assert set(SECRETS) == {option for kind in KINDS.values() for option in kind.secrets}
 
 
 def test_the_defaults_on_the_page_are_the_real_ones() -> None:

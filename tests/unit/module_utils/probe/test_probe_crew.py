@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep import apart
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import attempts
+from ansible.module_utils.upkeep.probe import attempts, load
 from ansible.module_utils.upkeep.probe.kinds import KINDS
-from ansible.module_utils.upkeep.probe.model import Check, Deadline, Kind, always
+from ansible.module_utils.upkeep.probe.model import Check, Deadline, always
 from ansible.module_utils.upkeep.probe.plan import parse, plan
 from ansible.module_utils.upkeep.probe.runner import run
 
@@ -124,8 +124,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
             work()
             yield check.finding("ok", "there")
 
-        kind = replace(KINDS["load"], probe=probe, waits=always)
-        monkeypatch.setitem(t.cast(dict[str, Kind], KINDS), "load", kind)
+        monkeypatch.setattr(load, "KIND", replace(load.KIND, probe=probe, waits=always))
 
     return set_work
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe.kinds import KINDS
-from ansible.module_utils.upkeep.probe.model import Check, Deadline, Kind, ProbeError
+from ansible.module_utils.upkeep.probe import load
+from ansible.module_utils.upkeep.probe.model import Check, Deadline, ProbeError
 from ansible.module_utils.upkeep.probe.plan import plan
 from ansible.module_utils.upkeep.probe.runner import run
 
@@ -31,7 +31,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
     """Return a function that makes the kind ``load`` do something else; the child inherits it."""
 
     def set_probe(probe: Callable[[Check, Deadline], Iterator[Finding]], **changes: t.Any) -> None:
-        monkeypatch.setitem(t.cast(dict[str, Kind], KINDS), "load", replace(KINDS["load"], probe=probe, **changes))
+        monkeypatch.setattr(load, "KIND", replace(load.KIND, probe=probe, **changes))
 
     return set_probe
 
@@ -185,7 +185,7 @@ def test_a_child_can_become_another_user_for_good(behave: Behave, monkeypatch: p
     def who(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         yield check.finding("ok", f"{os.getresuid()} {os.getresgid()} {os.environ['HOME']}", observed=os.geteuid())
 
-    behave(who, options={**KINDS["load"].options, "as_user": {"type": "str"}})
+    behave(who, options={**load.KIND.options, "as_user": {"type": "str"}})
     found = judged([{"name": "x", "kind": "load", "as_user": "nobody"}])["load:x"]
     nobody = pwd.getpwnam("nobody")
     if os.geteuid() == 0:
