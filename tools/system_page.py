@@ -85,7 +85,10 @@ def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
     """Return the jobs of a cadence in words; a playbook without changing plays takes no lock."""
     plays = playbook_page.plays(project / "playbooks" / f"{cadence}.yml")
     if not any(CLEARED in play["hosts"] for play in plays):
-        return "looks"
+        healing = "self_heal" in figures["jobs"][cadence]
+        return (
+            "looks, then [self_heal](../../roles/self_heal/README.md) where something is down" if healing else "looks"
+        )
     jobs = ", ".join(f"[{job}](../../roles/{job}/README.md)" for job in figures["jobs"][cadence])
     return f"looks, then {jobs}, looks again" if jobs else "only looks: no job of this system"
 

@@ -39,10 +39,10 @@ def asks_for(play: dict[str, Any], role: str) -> bool:
     return first.get(END_HOST) == "end_host" and first.get("when") == unwanted and always
 
 
-@pytest.mark.parametrize("cadence", LOOKING)
-def test_frequent_playbooks_only_look(cadence: str) -> None:
+@pytest.mark.parametrize(("cadence", "restarting"), [("quarter_hourly", {"lock", "self_heal"}), ("hourly", set())])
+def test_frequent_playbooks_only_look_or_restart_what_is_down(cadence: str, restarting: set[str]) -> None:
     assert roles_of(cadence, changing=True) == set()
-    assert {"lock", "gate"}.isdisjoint(roles_of(cadence, changing=False))
+    assert {"lock", "gate", "self_heal"} & roles_of(cadence, changing=False) == restarting
 
 
 @pytest.mark.parametrize("cadence", CHANGING)

@@ -111,3 +111,26 @@ def test_a_hung_stop_does_not_hang_us(host: t.Any, play: t.Any, runs: Runs) -> N
     found = findings_of(runs("converge")[-1])["heal:never"]
     assert (done.returncode, found["status"]) == (0, "critical"), done.stdout[-2000:]
     assert "did not start within 2 s" in found["message"]
+
+
+@pytest.mark.requirement("R-racing-59")
+def test_every_quarter_of_an_hour_heals_only_what_the_look_found_down(host: t.Any, play: t.Any, runs: Runs) -> None:
+    jobs = {cadence: [] for cadence in ("hourly", "daily", "weekly", "monthly", "quarterly")}
+    asked = ("-e", json.dumps({"system_jobs": {"quarter_hourly": ["self_heal"], **jobs}}))
+    host.check_output("systemctl stop nginx.service")
+    try:
+        play("quarter_hourly", *asked)
+        assert host.service("nginx").is_running
+    finally:
+        host.check_output("systemctl start nginx.service")
+    found = findings_of(runs("quarter-hourly")[-1])
+    assert (found["heal:nginx.was_down"]["status"], found["heal:nginx"]["status"]) == ("warning", "ok"), found
+    # The last word on the unit is that of the look after it was healed, and the lock is free again.
+    assert (found["unit:nginx"]["status"], found["lock:system"]["status"]) == ("ok", "ok")
+    assert host.file("/var/lib/upkeep/locks").listdir() == []
+
+    play("quarter_hourly", *asked)
+    found = findings_of(runs("quarter-hourly")[-1])
+    assert {finding["area"] for finding in found.values()} == {"health_check"}, (
+        "a system that is well is only looked at"
+    )
