@@ -71,8 +71,8 @@ def weekly(name: str) -> Record:
     return record
 
 
-def play(defects: list[str]) -> None:
-    """Go through the whole demonstration; raises DemoError at the first phase that fails."""
+def play(defects: list[str]) -> Path:
+    """Go through the whole demonstration and return the folder of its last run; raises DemoError where one fails."""
     phase("image", [sys.executable, "-m", "demo", "image"], IMAGE_TIMEOUT)
     phase("fleet", [sys.executable, "-m", "demo", "up"])
     if defects:
@@ -84,6 +84,7 @@ def play(defects: list[str]) -> None:
     if changed_hosts(second):
         raise DemoError(f"the second weekly run must change nothing, but changed (host: tasks) {changed_hosts(second)}")
     show()
+    return STORE / "runs" / str(second["run_id"])
 
 
 def show() -> None:

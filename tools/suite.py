@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
-from tools.process import LOGS, end_all, run_logged, tail, tool
+from tools.process import LOGS, end_all, environment, run_logged, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -91,15 +91,15 @@ def scenarios() -> Count:
 
 
 def fleet() -> Count:
-    """Run the demonstration on the demo fleet, then the tests that need the fleet."""
+    """Run the demonstration on the demo fleet, then the tests that need the fleet; they judge its last run, too."""
     try:
-        demo.play([])
+        known = {"UPKEEP_CLEAN_RUN": str(demo.play([]))}
         total = Count(passed=1)
     except demo.DemoError as error:
         print(f"  FAILED demo: {error}", flush=True)
-        total = Count(failed=1)
+        known, total = {}, Count(failed=1)
     folders = _folders("fleet")
-    return total + _pytest("fleet", folders, workers="0") if folders else total
+    return total + _pytest("fleet", folders, workers="0", **known) if folders else total
 
 
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
@@ -153,15 +153,15 @@ def _one(name: str, argv: list[str]) -> Count:
     return Count(passed=int(good), failed=int(not good))
 
 
-def _pytest(name: str, folders: list[str], workers: str = WORKERS) -> Count:
-    """Run pytest on folders of tests/ and return what its report counts."""
+def _pytest(name: str, folders: list[str], workers: str = WORKERS, **variables: str) -> Count:
+    """Run pytest on folders of tests/, with environment variables, and return what its report counts."""
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     argv = [sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *folders]
-    outcome = run_logged(name, argv, timeout=TIMEOUT)
+    outcome = run_logged(name, argv, timeout=TIMEOUT, env=environment(**variables))
     count = read_junit(report)
     if outcome.code and not count.failed:
         count += Count(failed=1)

@@ -1,0 +1,69 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every cadence in turn on one fleet that lives on: looks only look, jobs are done once, and what is well is let be.
+
+Needs a running fleet (``python -m demo up``). The quarterly run is the last one of test_defects.py.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from demo import engine, fleet
+from tests.fleet.runs import Play, Record, alarms, changed
+from tools import PROJECT, profiles
+
+MAINTAINED = {host.name for host in fleet.load().hosts.values() if host.maintained}
+#: The most remote tasks of one host in a weekly run that finds nothing to do; docs/architecture.md has the budget.
+MOST_TASKS = 15
+
+
+def jobs(cadence: str) -> set[str]:
+    """Return the jobs that any system has in a cadence."""
+    figures = [profiles.load(PROJECT, system) for system in profiles.systems(PROJECT)]
+    return {job for system in figures for job in system["system_jobs"][cadence]}
+
+
+def test_a_weekly_run_stays_within_its_budget(clean_run: Record) -> None:
+    assert set(clean_run["hosts"]) - {"localhost"} == MAINTAINED
+    tasks = {name: host["remote_tasks"] for name, host in clean_run["hosts"].items()}
+    assert {name: count for name, count in tasks.items() if count > MOST_TASKS} == {}
+
+
+@pytest.mark.parametrize("cadence", ["quarter_hourly", "hourly"])
+def test_a_look_changes_nothing_and_takes_no_lock(play: Play, cadence: str) -> None:
+    record = play(cadence)
+    assert {finding["area"] for finding in record["findings"]} == {"health_check"} | jobs(cadence)
+    assert changed(record) == set()
+    assert alarms(record) == {}
+
+
+def test_only_systems_with_a_job_of_the_day_get_it_and_once(running: fleet.Fleet, play: Play) -> None:
+    databases = {"fairedge-1": "fairedge_prod", "hyperopt-db": "hyperopt"}
+    # Autovacuum would do the job of the day when it comes first.
+    plant = "CREATE TABLE of_the_day WITH (autovacuum_enabled = false) AS SELECT generate_series(1, 5000) AS day"
+
+    def sql(text: str) -> None:
+        for host, database in databases.items():
+            argv = ("runuser", "-u", "postgres", "--", "psql", "-qX", "-d", database, "-c", text)
+            engine.podman("exec", "--workdir=/", running.container(host), *argv)
+
+    sql(plant)
+    try:
+        first, second = (play("daily", "--limit", "fairedge:hyperopt") for _ in range(2))
+    finally:
+        sql("DROP TABLE of_the_day")
+    assert {host for host, _ in changed(first)} == {"fairedge-1"}
+    assert changed(second) == set()
+    assert {f["system"] for f in first["findings"] if f["area"] == "db_maintenance"} == {"fairedge"}
+
+
+def test_a_monthly_run_reviews_all_and_changes_nothing_where_nothing_is_due(play: Play) -> None:
+    record = play("monthly")
+    cleared: dict[str, t.Any] = {f["host"]: f["status"] for f in record["findings"] if f["check"] == "gate:change"}
+    assert cleared == dict.fromkeys(MAINTAINED, "ok")
+    assert jobs("monthly") <= {finding["area"] for finding in record["findings"]}
+    assert changed(record) == set()
+    assert alarms(record) == {}
