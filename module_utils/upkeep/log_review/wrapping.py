@@ -75,42 +75,56 @@ def split_lines(blocks: t.Iterable[bytes]) -> t.Iterator[bytes]:
         yield carried
 
 
+class _Streams:
+    """Lines that engines keep in parts, put together; the two streams of a container mix in between."""
+
+    def __init__(self, body: str) -> None:
+        self._wrapper = Wrapper(body)
+        self._begun: dict[t.Any, tuple[float, bytes]] = {}
+
+    def take(self, stream: t.Any, moment: float, text: bytes, whole: bool) -> t.Iterator[bytes]:
+        """Yield the event's line once it is whole, or too long; it has the time of its first part."""
+        begin, begun = self._begun.pop(stream, (moment, b""))
+        if whole or len(begun) >= LONGEST:
+            yield self._wrapper.wrap(begin, "-", begun + text)
+        else:
+            self._begun[stream] = begin, begun + text
+
+    def rest(self) -> t.Iterator[bytes]:
+        """Yield lines whose writer ended before they did."""
+        for begin, begun in self._begun.values():
+            yield self._wrapper.wrap(begin, "-", begun)
+
+
 def from_docker(blocks: t.Iterable[bytes], raw: Layout, body: str) -> t.Iterator[bytes]:
     """Translate the lines of Docker's json-file driver: time, and log, which ends in a line break when it is whole."""
-    wrapper = Wrapper(body)
+    streams = _Streams(body)
 
     def lines() -> t.Iterator[bytes]:
-        begun = b""
         for line in split_lines(blocks):
             try:
                 entry = json.loads(line)
-                text = entry["log"].encode("utf-8", "replace")
+                text, stream = entry["log"].encode("utf-8", "replace"), str(entry.get("stream"))
                 moment = raw.clock.of_value(entry["time"])
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
-            if not text.endswith(b"\n") and len(begun) < LONGEST:
-                begun += text
-            elif moment is not None:
-                yield wrapper.wrap(moment, "-", begun + text)
-                begun = b""
+            if moment is not None:
+                yield from streams.take(stream, moment, text, text.endswith(b"\n"))
+        yield from streams.rest()
 
     return pieces(lines())
 
 
 def from_podman(blocks: t.Iterable[bytes], raw: Layout, body: str) -> t.Iterator[bytes]:
     """Translate the lines of Podman's k8s-file driver: time, stream, F (whole) or P (partial), text."""
-    wrapper = Wrapper(body)
+    streams = _Streams(body)
 
     def lines() -> t.Iterator[bytes]:
-        begun = b""
         for line in split_lines(blocks):
             parts = line.split(b" ", 3)
             moment = raw.clock.read(line)
-            if len(parts) < 3 or moment is None:
-                continue
-            begun += parts[3] if len(parts) > 3 else b""
-            if parts[2] == b"F" or len(begun) >= LONGEST:
-                yield wrapper.wrap(moment, "-", begun)
-                begun = b""
+            if len(parts) >= 3 and moment is not None:
+                yield from streams.take(parts[1], moment, parts[3] if len(parts) > 3 else b"", parts[2] == b"F")
+        yield from streams.rest()
 
     return pieces(lines())

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.log_review import redact
 from ansible.module_utils.upkeep.log_review.entries import parse_sources
-from ansible.module_utils.upkeep.log_review.wrapping import Wrapper
+from ansible.module_utils.upkeep.log_review.layout import Keys, Layout
+from ansible.module_utils.upkeep.log_review.stamps import Clock
+from ansible.module_utils.upkeep.log_review.wrapping import Wrapper, from_docker, from_podman
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +119,42 @@ def test_logs_of_containers(tmp_path: Path, docker: bool) -> None:
     assert "container is called" in about("shop-web*")["log:app"]["message"]
     (tmp_path / ("containers.json" if not docker else f"{IDENTITY}/config.v2.json")).write_text("{broken")
     assert about("shop-api*")["log:app"]["status"] == "unknown"
+
+
+#: What Podman's driver k8s-file kept of one program: a line that comes in parts, a traceback on the other stream in
+#: between, and a last line without an end. The driver json-file of Docker has the same parts.
+MIXED: t.Final = [
+    ("stdout", True, "fine"),
+    ("stdout", False, "ERROR of the long line "),
+    ("stderr", True, "Traceback (most recent call last):"),
+    ("stderr", True, '  File "a"'),
+    ("stderr", True, "KeyError: 1"),
+    ("stdout", False, "which goes on"),
+    ("stdout", True, " and ends"),
+    ("stdout", False, "ERROR without an end"),
+]
+
+
+@pytest.mark.parametrize("docker", [True, False], ids=["docker", "podman"])
+def test_parts_of_lines_find_each_other_among_two_streams(tmp_path: Path, docker: bool) -> None:
+    moment = ago(minutes=5).replace("Z", "123456")
+    if docker:
+        rows = [
+            json.dumps({"log": f"{text}\n" if whole else text, "stream": stream, "time": f"{moment}Z"})
+            for stream, whole, text in MIXED
+        ]
+    else:
+        rows = [f"{moment}+00:00 {stream} {'F' if whole else 'P'} {text}" for stream, whole, text in MIXED]
+    raw = Layout("json" if docker else "text", Clock(dt.UTC, time.time()), Keys(timestamp="time"))
+    translate = from_docker if docker else from_podman
+    blocks = ("\n".join(rows) + "\n").encode()
+    said = b"".join(translate([blocks[:70], blocks[70:]], raw, "text"))
+    # A traceback goes with the event before it, whose text is not torn apart by it.
+    assert [part.partition(b" - ")[2] for part in said.split(b"\x1e")[1:]] == [
+        b'fine\n Traceback (most recent call last):\n   File "a"\n KeyError: 1\n',
+        b"ERROR of the long line which goes on and ends\n",
+        b"ERROR without an end\n",
+    ]
 
 
 @given(st.floats(0, 4e9), st.binary(max_size=80))
