@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tools import check_words, playbook_page, profiles
+from tools import check_words, job_words, playbook_page, profiles
 from tools.pages import cell
 
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
@@ -84,13 +84,11 @@ def _cadences(project: Path, figures: Figures) -> str:
 def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
     """Return the jobs of a cadence in words; a playbook without changing plays takes no lock."""
     plays = playbook_page.plays(project / "playbooks" / f"{cadence}.yml")
-    if not any(CLEARED in play["hosts"] for play in plays):
-        healing = "self_heal" in figures["jobs"][cadence]
-        return (
-            "looks, then [self_heal](../../roles/self_heal/README.md) where something is down" if healing else "looks"
-        )
-    jobs = ", ".join(f"[{job}](../../roles/{job}/README.md)" for job in figures["jobs"][cadence])
-    return f"looks, then {jobs}, looks again" if jobs else "only looks: no job of this system"
+    jobs = {job: f"[{job}](../../roles/{job}/README.md)" for job in figures["jobs"][cadence]}
+    if any(CLEARED in play["hosts"] for play in plays):
+        return f"looks, then {', '.join(jobs.values())}, looks again" if jobs else "only looks: no job of this system"
+    healing = f"{jobs.pop('self_heal')} where something is down" if "self_heal" in jobs else ""
+    return ", then ".join(filter(None, ("looks", ", ".join(jobs.values()), healing)))
 
 
 def _time(schedule: Entry, cadence: str) -> str:
@@ -195,10 +193,17 @@ def _path_words(entry: Entry) -> str:
 
 
 def _lists(figures: Figures) -> Iterator[str]:
-    """Yield a section for every list of entries that has none of its own yet."""
-    for name, value in figures.items():
-        if name in _SHOWN or not (isinstance(value, list) and value and isinstance(value[0], dict)):
-            continue
+    """Yield a section for every list of entries that has none of its own yet, those that have their own words first."""
+    lists = {
+        name: value
+        for name, value in figures.items()
+        if name not in _SHOWN and isinstance(value, list) and value and isinstance(value[0], dict)
+    }
+    for name, (heading, about, head, words) in job_words.SECTIONS.items():
+        rows = [[*cells, _ids(ids)] for cells, ids in words(lists.pop(name, ()))]
+        if rows:
+            yield _section(heading, about, [*head, "asked for by"], rows)
+    for name, value in lists.items():
         rows = [[f"`{_name(entry)}`", _rest(entry), _ids(_requirements(entry))] for entry in value]
         yield _section(_title(name), "", ["name", "figures", "asked for by"], rows)
 

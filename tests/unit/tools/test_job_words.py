@@ -1,0 +1,80 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the jobs of a profile do, in words: every entry of every shipped profile has its own, and limits have a side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools import PROJECT, job_words, profiles
+
+LISTS = [
+    (system, name, entries)
+    for system in profiles.systems(PROJECT)
+    for name, entries in profiles.load(PROJECT, system).items()
+    if name.removeprefix("system_") in job_words.SECTIONS
+]
+
+
+@pytest.mark.parametrize(("system", "name", "entries"), LISTS, ids=[f"{system}-{name}" for system, name, _ in LISTS])
+def test_no_entry_is_shown_as_program_text(system: str, name: str, entries: list[dict[str, Any]]) -> None:
+    section = job_words.SECTIONS[name.removeprefix("system_")]
+    rows = list(section.rows(entries))
+    assert len(rows) >= len(entries)
+    for cells, _ in rows:
+        assert len(cells) == len(section.head)
+        assert not any("{'" in cell or cell == "" for cell in cells), cells
+
+
+def review(**options: Any) -> list[str]:
+    [(cells, _)] = job_words.log_reviews([{"name": "app", "paths": ["/var/log/a.log"], "reviews": [options]}])
+    return cells[1:]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "limits"),
+    [
+        ({"levels": ["error"], "warning": 3}, "error lines", ["24 h", "always", "above 3", "-"]),
+        (
+            {"measure": "share", "pattern": " 5.. ", "window": "1h", "critical": 50},
+            "share of lines with ` 5.. ` among all",
+            ["1 h", "always", "-", "above 50 %"],
+        ),
+        (
+            {
+                "measure": "duration",
+                "pattern": "done",
+                "number": "ms",
+                "window": "7d",
+                "trend_percent": 50,
+                "unit": "ms",
+            },
+            "average of `ms` in lines with `done`",
+            ["7 days", "always", "above the time before by 50 %", "-"],
+        ),
+        (
+            {
+                "measure": "newest",
+                "pattern": "Using",
+                "expected": "Using A",
+                "window": "since_start",
+                "cadences": ["daily"],
+            },
+            "the newest of lines with `Using` is `Using A`",
+            ["since the last start", "daily", "otherwise", "-"],
+        ),
+        ({"pattern": "ok", "at_least": 5}, "lines with `ok`", ["24 h", "always", "below 5", "-"]),
+    ],
+)
+def test_reviews_of_logs(options: dict[str, Any], asked: str, limits: list[str]) -> None:
+    assert review(name="x", **options) == [f"`/var/log/a.log`: {asked}", *limits]
+
+
+def test_figures_that_may_not_fall_are_bad_below() -> None:
+    figure = {"name": "ok", "kind": "figure", "component": "postgresql", "database": "shop", "query": "SELECT 1"}
+    checks = [{**figure, "worse": "below", "unit": "%", "aspects": {"value": {"warning": 90}}}, figure]
+    (limited, _), (told, _) = job_words.data_quality(checks)
+    assert limited == ["`figure:ok`", "`SELECT 1` in `shop`", "postgresql", "always", "below 90 %", "-"]
+    assert told[4:] == ["-", "-"]
