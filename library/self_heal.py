@@ -125,6 +125,7 @@ from ansible.module_utils.upkeep.heal.deciding import Unit
 from ansible.module_utils.upkeep.heal.healing import Healer
 from ansible.module_utils.upkeep.heal.history import LONGEST
 from ansible.module_utils.upkeep.host_inspect.acceptance import is_accepted
+from ansible.module_utils.upkeep.names import twice
 from ansible.module_utils.upkeep.probe.model import CheckError
 from ansible.module_utils.upkeep.probe.plan import secrets_of
 
@@ -167,10 +168,8 @@ def parse(raw: Mapping[str, t.Any]) -> Unit:
 
 def chosen(raw_units: list[dict[str, t.Any]], components: list[str] | None) -> list[Unit]:
     """Return the units that concern this host; all are validated, and no two may share a name. Raises CheckError."""
-    names = [raw["name"] for raw in raw_units]
-    twins = sorted({name for name in names if names.count(name) > 1})
-    if twins:
-        raise CheckError(f"unit {twins[0]!r}: there are two of that name")
+    if again := twice(raw["name"] for raw in raw_units):
+        raise CheckError(f"unit {again[0]!r}: there are two of that name")
     parsed = [(raw["component"], parse(raw)) for raw in raw_units]
     return [unit for where, unit in parsed if components is None or where is None or where in components]
 

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ..names import twice
 from .errors import TestsError
 
 #: Variables that the runner sets itself, so that no suite leads its files elsewhere.
@@ -116,9 +117,8 @@ def suites_of(params: t.Mapping[str, t.Any]) -> list[Suite]:
     names = [suite.name for suite in suites]
     figures = [figure.name for suite in suites for figure in suite.figures]
     for kind, given in (("suite", names), ("figure", figures)):
-        twice = sorted({name for name in given if given.count(name) > 1})
-        if twice:
-            raise TestsError(f"two {kind}s are named {twice[0]!r}")
+        if again := twice(given):
+            raise TestsError(f"two {kind}s are named {again[0]!r}")
     if any(suite.database for suite in suites) and not (params["database"] and params["environment_file"]):
         raise TestsError("suites with `database: true` need `database` (the test database) and `environment_file`")
     return suites

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..cadence import wanted
 from ..findings import Finding, finding, judge
+from ..names import twice
 from .options import TYPES
 
 _NAME: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
@@ -116,10 +117,8 @@ def parse_checks(raw: t.Sequence[t.Mapping[str, t.Any]], cadence: str) -> list[C
     except ValueError as error:
         raise DataError(str(error)) from error
     checks = [_check(entry) for entry in entries]
-    names = [check.id for check in checks]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"checks: {twice[0]!r} stands there twice; give each check of a kind a name of its own")
+    if again := twice(check.id for check in checks):
+        raise DataError(f"checks: {again[0]!r} stands there twice; give each check of a kind a name of its own")
     return checks
 
 

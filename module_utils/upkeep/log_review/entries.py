@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..cadence import CADENCES, wanted
+from ..names import twice
 from .errors import LogReviewError
 from .layout import LEVELS, any_case
 from .windows import is_window, length
@@ -105,9 +106,8 @@ def _is_here(component: str, components: t.Collection[str] | None) -> bool:
 
 
 def _require_unique(place: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise LogReviewError(f"{place}: {twice[0]!r} stands there twice; give each a name of its own")
+    if again := twice(names):
+        raise LogReviewError(f"{place}: {again[0]!r} stands there twice; give each a name of its own")
 
 
 def _source(raw: t.Mapping[str, t.Any]) -> Source:

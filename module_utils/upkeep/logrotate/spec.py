@@ -10,6 +10,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ..names import twice
+
 CADENCE_DAYS: t.Final = {"daily": 1, "weekly": 7, "monthly": 31}
 #: The time is part of the name, so that two rotations on one day never meet. Local time, as logrotate writes it.
 DATE_FORMAT: t.Final = "-%Y%m%d-%H%M%S"
@@ -70,10 +72,8 @@ def _matching(pattern: str) -> list[str]:
 def parse_specs(entries: list[dict[str, t.Any]]) -> list[LogSpec]:
     """Return the specs for the module's ``logs`` option; raises SpecError for the first entry that does not fit."""
     specs = [_parse(entry) for entry in entries]
-    names = [spec.name for spec in specs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SpecError(f"log name(s) {twice} appear more than once; give every entry its own name")
+    if again := twice(spec.name for spec in specs):
+        raise SpecError(f"log name(s) {again} appear more than once; give every entry its own name")
     return specs
 
 

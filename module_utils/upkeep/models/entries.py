@@ -11,6 +11,8 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..names import twice
+
 #: Digest -> hexadecimal digits of its value.
 ALGORITHMS: t.Final = {"md5": 32, "sha256": 64}
 #: Figures that a metadata file or a record may give. The first three are shares: 0.94, not 94.
@@ -112,10 +114,8 @@ class Record:
 def parse_models(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Model]:
     """Return the models of checked module arguments; raises ModelError."""
     models = [_model(entry) for entry in raw]
-    names = [model.name for model in models]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ModelError(f"models: {twice[0]!r} stands there twice; give each model a name of its own")
+    if again := twice(model.name for model in models):
+        raise ModelError(f"models: {again[0]!r} stands there twice; give each model a name of its own")
     return models
 
 

@@ -11,6 +11,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ..names import twice
+
 #: A freshly built B-tree index of the widest keys allowed may still leave this share of its space unused (a leaf
 #: page is closed when the next key, at most a third of a page, does not fit). A lower limit could never be reached.
 LEAST_BLOAT_PERCENT: t.Final = 30.0
@@ -124,10 +126,8 @@ _ASPECTS: t.Final[dict[str, type[t.Any]]] = {
 def parse_databases(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database]:
     """Return the typed databases in the given order; raises SettingsError."""
     databases = [_database(entry) for entry in entries]
-    names = [database.name for database in databases]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SettingsError(f"databases names {twice} more than once; merge the entries")
+    if again := twice(database.name for database in databases):
+        raise SettingsError(f"databases names {again} more than once; merge the entries")
     return databases
 
 

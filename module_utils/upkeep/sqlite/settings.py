@@ -9,6 +9,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..names import twice
+
 _Spec = dict[str, t.Any]
 
 _NAME: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
@@ -75,10 +77,8 @@ class Limits:
 def parse_databases(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database]:
     """Return the databases of checked module arguments; raises SettingsError."""
     databases = [_database(entry) for entry in raw]
-    names = [database.name for database in databases]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SettingsError(f"databases: {twice[0]!r} stands there twice; give each file a name of its own")
+    if again := twice(database.name for database in databases):
+        raise SettingsError(f"databases: {again[0]!r} stands there twice; give each file a name of its own")
     return databases
 
 
