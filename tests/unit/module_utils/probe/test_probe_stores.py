@@ -1,6 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kinds that speak with PostgreSQL, Redis and Celery. The real ones are met in the scenario health_check."""
+"""The kinds that speak with PostgreSQL, Redis and Celery. The real ones are met in the scenario health_check, a real
+PostgreSQL also in test_postgresql_probe.py.
+"""
 
 from __future__ import annotations
 
@@ -252,12 +254,6 @@ def test_the_database_that_fails_is_critical_and_keeps_its_secret(
     assert list(found) == ["postgresql:x"], "the time of a failure is no figure of the database"
     assert found["postgresql:x"]["status"] == "critical"
     assert found["postgresql:x"]["message"] == "database shop: FATAL: no way in with ********"
-
-
-def test_a_database_at_its_limit_is_critical(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg2", FakeDriver([], "FATAL:  sorry, too many clients already"))
-    found = observed("postgresql", database="shop")["postgresql:x"]
-    assert (found["status"], "too many clients" in found["message"]) == ("critical", True)
 
 
 def test_a_slow_database_is_a_warning_of_its_own(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
