@@ -34,9 +34,9 @@ def test_a_critical_finding_sets_the_exit_code_and_holds_its_whole_system_back(c
     assert controller.written() == {"b1"}, "alpha must be held back on both hosts, beta not"
 
 
-def test_unknown_holds_a_change_back_but_is_not_a_failure_by_default(controller: Controller) -> None:
-    run = controller.play("maintain.yml", seen={"b1": "unknown"})
-    assert controller.written() == {"a1", "a2"}
+def test_unknown_holds_a_change_back_but_is_not_a_failure_by_default(newest: Controller) -> None:
+    run = newest.play("maintain.yml", seen={"b1": "unknown"})
+    assert newest.written() == {"a1", "a2"}
     assert run.findings("gate:change") == {"a1": "ok", "a2": "ok", "b1": "critical"}
     assert run.code == 2
 
@@ -49,9 +49,9 @@ def test_a_failed_task_fails_the_run_and_closes_the_gate(controller: Controller)
     assert controller.written() == {"b1"}
 
 
-def test_a_host_that_failed_after_its_look_closes_the_gate(controller: Controller) -> None:
-    controller.play("maintain.yml", late_broken_hosts=["a2"])
-    assert controller.written() == {"b1"}
+def test_a_host_that_failed_after_its_look_closes_the_gate(newest: Controller) -> None:
+    newest.play("maintain.yml", late_broken_hosts=["a2"])
+    assert newest.written() == {"b1"}
 
 
 def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Controller) -> None:
@@ -60,7 +60,7 @@ def test_an_unreachable_host_is_a_finding_and_closes_the_gate(controller: Contro
     inventory.write_text(
         INVENTORY.read_text().replace("a1: {}, a2: {}}\n          vars", f"a1: {{}}, a2: {gone}}}\n          vars")
     )
-    run = controller.play("maintain.yml", "-i", str(inventory))
+    run = controller.play("maintain.yml", "-i", str(inventory), reach=True)
     assert run.code != 0
     assert run.record["outcome"] == "unreachable"
     assert controller.written() == {"b1"}
@@ -70,7 +70,7 @@ def test_a_host_without_python_fails_by_name_and_closes_the_gate(controller: Con
     inventory = controller.scratch / "hosts.yml"
     lacking = json.dumps({"ansible_python_interpreter": "/nowhere/python3"})
     inventory.write_text(INVENTORY.read_text().replace("a2: {}}\n          vars", f"a2: {lacking}}}\n          vars"))
-    run = controller.play("maintain.yml", "-i", str(inventory))
+    run = controller.play("maintain.yml", "-i", str(inventory), reach=True)
     assert run.code == 2
     assert controller.written() == {"b1"}
     [failed] = run.record["failed_tasks"]
@@ -80,14 +80,18 @@ def test_a_host_without_python_fails_by_name_and_closes_the_gate(controller: Con
 
 
 def test_hosts_that_explain_their_silence_do_it_once(controller: Controller) -> None:
-    run = controller.play("maintain.yml", unreachable_hint="Start it first.", ansible_host="127.0.0.1", ansible_port=1)
+    run = controller.play(
+        "maintain.yml", reach=True, unreachable_hint="Start it first.", ansible_host="127.0.0.1", ansible_port=1
+    )
     assert run.code == 2
     assert run.output.count("fatal:") == 1
     assert "Start it first." in run.output
 
 
 def test_all_hosts_unreachable_still_leaves_a_record(controller: Controller) -> None:
-    run = controller.play("maintain.yml", ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1)
+    run = controller.play(
+        "maintain.yml", reach=True, ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1
+    )
     assert run.code == 4
     assert run.record["outcome"] == "unreachable"
     assert controller.written() == set()
@@ -99,8 +103,8 @@ def test_an_empty_group_is_a_finding(controller: Controller) -> None:
     assert run.findings("host:seen") == {"a1": "critical", "a2": "critical", "b1": "critical"}
 
 
-def test_a_component_without_host_is_a_finding(controller: Controller) -> None:
-    run = controller.play("maintain.yml", system_components=["app", "redis"])
+def test_a_component_without_host_is_a_finding(newest: Controller) -> None:
+    run = newest.play("maintain.yml", system_components=["app", "redis"])
     assert run.code == 2
     assert set(run.findings("component:redis").values()) == {"critical"}
 
@@ -163,10 +167,8 @@ def test_repetition_that_would_lose_findings_is_refused(controller: Controller, 
         ([{"check": "unit:a", "status": "ok", "message": "x"}] * 2, "unit:a"),
     ],
 )
-def test_a_finding_that_does_not_fit_is_refused_by_name(
-    controller: Controller, given: list[object], named: str
-) -> None:
-    run = controller.play("record.yml", mode="given", given=given)
+def test_a_finding_that_does_not_fit_is_refused_by_name(newest: Controller, given: list[object], named: str) -> None:
+    run = newest.play("record.yml", mode="given", given=given)
     assert run.code == 2
     assert named in run.output
 
@@ -180,12 +182,12 @@ def test_a_fact_cache_cannot_replay_an_older_run(controller: Controller) -> None
     assert "unit:old" not in {f["check"] for f in good.record["findings"]}
 
 
-def test_a_store_that_cannot_be_written_fails_the_run(controller: Controller) -> None:
-    blocked = controller.scratch / "file"
+def test_a_store_that_cannot_be_written_fails_the_run(newest: Controller) -> None:
+    blocked = newest.scratch / "file"
     blocked.write_text("not a folder")
-    run = controller.play("maintain.yml", env={"UPKEEP_STORE": str(blocked)})
+    run = newest.play("maintain.yml", env={"UPKEEP_STORE": str(blocked)})
     assert run.code == 2
-    assert controller.written() == set()
+    assert newest.written() == set()
     assert "upkeep_store" in run.output
 
 
@@ -257,7 +259,7 @@ def test_a_stale_lock_of_another_controller_needs_expiry_or_a_person(controller:
 RUNNER_CASES = {
     "critical": ({"seen": {"a1": "critical"}}, "", 2, "findings", {"b1"}),
     "failed task": ({"broken_hosts": ["a1"]}, "", 2, "failed", {"b1"}),
-    "all unreachable": ({"ansible_connection": "ssh", "ansible_port": 1}, "", 4, "unreachable", set()),
+    "all unreachable": ({"reach": True, "ansible_connection": "ssh", "ansible_port": 1}, "", 4, "unreachable", set()),
     "empty group": ({"contract_hosts": "nobody"}, "", 2, "findings", set()),
     "check, limit and tags": ({}, "--check --limit beta --tags write", 0, "ok", set()),
 }
