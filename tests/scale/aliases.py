@@ -12,8 +12,8 @@ import sys
 import typing as t
 from pathlib import Path
 
-from demo import containers, fleet, inventory
-from demo.fleet import PROJECT, SSH, Fleet, Host
+from demo import containers, fleet
+from demo.fleet import PROJECT, Fleet, Host
 
 Record = dict[str, t.Any]
 
@@ -21,7 +21,6 @@ FLEET: t.Final = os.environ.get("UPKEEP_FLEET", fleet.DEFAULT)
 #: Components that keep data; hosts with them are the database hosts of a system.
 DATA: t.Final = frozenset({"postgresql", "redis", "sqlite"})
 DATA_HOSTS, OTHER_HOSTS = 2, 3
-GROUP_VARS: t.Final = PROJECT / "inventory" / "group_vars"
 
 
 def running() -> Fleet:
@@ -51,36 +50,6 @@ def _aliases(hosts: list[Host], kind: str, count: int, wanted: t.Callable[[str],
         parts = tuple(component for component in host.components if wanted(component))
         made.append((host._replace(name=name, components=parts), host.name))
     return made
-
-
-def write(folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], profiles: t.Mapping[str, Path]) -> Path:
-    """Write an inventory of the aliases with these profiles (name -> folder) and return its path."""
-    ports = {alias.name: _port(real, name) for alias, name in aliases}
-    many = real._replace(hosts=tuple(alias for alias, _ in aliases))
-    place = folder / "inventory" / "hosts.yml"
-    (place.parent / "group_vars").mkdir(parents=True)
-    for name, source in profiles.items():
-        (place.parent / "group_vars" / name).symlink_to(source)
-    # The inventory names keys relative to itself, as that of the fleet does.
-    if real.fixed_ports:
-        (folder / ".demo").symlink_to(real.folder.parent)
-    else:
-        for path in real.folder.iterdir():
-            if path.name != "inventory":
-                (folder / path.name).symlink_to(path)
-    place.write_text(inventory.render(many, ports), encoding="utf-8")
-    return place
-
-
-def _port(real: Fleet, host: str) -> int:
-    container = containers.inspect(real, host)
-    assert container is not None and container.running, f"{host} does not run: python -m demo up --fleet {real.name}"
-    return container.ports[SSH]
-
-
-def profiles(*without: str) -> dict[str, Path]:
-    """Return name -> folder of all group variables of the project."""
-    return {path.name: path for path in sorted(GROUP_VARS.iterdir()) if path.name not in without}
 
 
 def play(place: Path, store: Path, playbook: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Record]:

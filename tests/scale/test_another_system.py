@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from demo import engine
+from demo.aliases import profiles, write
 from tests.scale import aliases
 
 NEW: t.Final = "harbour"
@@ -50,9 +51,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     real = aliases.running()
     source = next(host for host in real.hosts if host.name == STAGE)
     host = source._replace(name="harbour-1", system=NEW, components=("web",))
-    common = {name: path for name, path in aliases.profiles().items() if not (path / "health.yml").exists()}
+    common = {name: path for name, path in profiles().items() if not (path / "health.yml").exists()}
     assert {"all", "demo"} <= set(common)
-    return aliases.write(tmp_path_factory.mktemp("new"), real, [(host, STAGE)], {**common, NEW: PROFILE})
+    return write(tmp_path_factory.mktemp("new"), real, [(host, STAGE)], {**common, NEW: PROFILE})
 
 
 def test_the_new_system_is_maintained_and_the_second_run_changes_nothing(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from demo import engine
+from demo.aliases import profiles, write
 from tests.scale import aliases
 from tests.scale.aliases import DATA, DATA_HOSTS, OTHER_HOSTS, Record
 
@@ -30,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     real = aliases.running()
     spread = aliases.spread(host for host in real.hosts if host.maintained)
     everyone = [pair for pairs in spread.values() for pair in pairs]
-    return aliases.write(tmp_path_factory.mktemp("many"), real, everyone, aliases.profiles())
+    return write(tmp_path_factory.mktemp("many"), real, everyone, profiles())
 
 
 @pytest.fixture(scope="module")
