@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
 import shutil
 import subprocess
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -98,6 +100,34 @@ def test_what_is_no_log_never_blocks_and_is_unknown(tmp_path: Path) -> None:
         found = about(path)
         assert found["status"] == "unknown", path
     assert about(tmp_path / "x*.log")["status"] == "unknown"
+
+
+@contextlib.contextmanager
+def without_rights() -> t.Iterator[Path]:
+    """Give a folder that everybody may enter, and be nobody for as long."""
+    with tempfile.TemporaryDirectory(prefix="upkeep-logs-") as name:
+        Path(name).chmod(0o755)
+        user = os.geteuid()
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(user)
+
+
+@pytest.mark.parametrize("closed", ["folder", "app.log", "app.log.1"])
+def test_what_may_not_be_read_is_unknown(closed: str) -> None:
+    with without_rights() as place:
+        folder = place / "folder"
+        folder.mkdir(mode=0o755)
+        for name in ("app.log", "app.log.1"):
+            (folder / name).write_text(errors(1))
+        (place / "folder" / (closed if closed != "folder" else "")).chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        found = about(folder / "app.log")
+        pattern = about(folder / "*.log")
+    assert (found["status"], "Permission denied" in found["message"]) == ("unknown", True), found
+    assert pattern["status"] == "unknown", "no file fits, as far as one can see"
 
 
 def test_a_link_within_the_folder_is_followed(log: Path) -> None:
