@@ -27,7 +27,7 @@ lint: setup ## Run ruff, mypy, yamllint and ansible-lint
 unit: setup ## Run the tests that need no host: unit, regressions, house rules
 	@$(PYTHON) -m tools.suite unit meta
 
-molecule: setup ## Run the role scenarios, two at a time [SCENARIO=name]
+molecule: setup ## Run the role scenarios, three at a time [SCENARIO=name]
 	@$(PYTHON) -m tools.molecule $(SCENARIO)
 
 docs: setup ## Write the generated pages: README.md of each role, docs/playbooks.md, docs/systems/

@@ -39,8 +39,8 @@ LINTERS: t.Final = {
 }
 #: Linters at a time: each keeps one core busy, and the slowest takes as long as all others together.
 LINTERS_AT_A_TIME: t.Final = 2
-#: pytest processes at a time: most tests wait for processes that they start.
-WORKERS: t.Final = "2"
+#: pytest processes at a time, on two cores: tests often wait for the processes that they start.
+WORKERS: t.Final = "3"
 #: Seconds for one linter or one pytest process; the contract tests start about fifty playbooks.
 TIMEOUT: t.Final = 2400.0
 
