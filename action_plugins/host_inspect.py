@@ -12,33 +12,23 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible.plugins.action import ActionBase
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep importable
+from upkeep.action import ModuleAction
 
-from ansible.module_utils.upkeep.host_inspect.clock import clock_finding, skew_bounds  # isort: skip
+from ansible.module_utils.upkeep.host_inspect.clock import clock_finding, skew_bounds  # isort: skip - found by upkeep
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Run the module of the same name and add what the two clocks say."""
 
-    _supports_check_mode = True
-    _supports_diff = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result with one more finding, ``host:clock``."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
         sent = time.time()
-        result.update(self._execute_module("host_inspect", module_args=arguments, task_vars=task_vars))
+        answer = self.call(args, task_vars)
         received = time.time()
-        if result.get("failed") or "clock" not in result:
-            return result
-        bounds = skew_bounds(sent, result["clock"]["started"], result["clock"]["finished"], received)
-        limits = [
-            float(arguments.get(name, default)) for name, default in (("clock_warning", 2), ("clock_critical", 30))
-        ]
-        result["findings"] = [*result["findings"], clock_finding(bounds, *limits)]
-        return result
+        if answer.get("failed") or "clock" not in answer:
+            return answer
+        bounds = skew_bounds(sent, answer["clock"]["started"], answer["clock"]["finished"], received)
+        limits = [float(args.get(name, default)) for name, default in (("clock_warning", 2), ("clock_critical", 30))]
+        return {**answer, "findings": [*answer["findings"], clock_finding(bounds, *limits)]}

@@ -8,32 +8,24 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible.plugins.action import ActionBase
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import Finding
 
 from upkeep import run_facts
+from upkeep.action import ModuleAction
 
 FAILED: t.Final = ("critical", "unknown")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Call the module with the failed checks of the other hosts."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result."""
-        task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
         system = self._templar.template(task_vars.get("system_name", ""))
         others = [host for host in task_vars["groups"].get(system, []) if host != task_vars["inventory_hostname"]]
-        args = {**self._task.args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}
-        answer = self._execute_module("self_heal", module_args=args, task_vars=task_vars)
-        return {**result, **answer}
+        return self.call({**args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}, task_vars)
 
 
 def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:

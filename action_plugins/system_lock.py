@@ -12,29 +12,20 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible.plugins.action import ActionBase
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep import process, run_facts
+from upkeep.action import ModuleAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ModuleAction):
     """Fill in who runs, call the module, and call it once more when the holder is dead."""
 
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result."""
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        args = {**self._task.args, **process.identity(), "run_id": run_facts.require_run_id()}
-        answer = self._call(args, task_vars)
+        args |= {**process.identity(), "run_id": run_facts.require_run_id()}
+        answer = self.call(args, task_vars)
         holder = answer.get("holder") or {}
         if answer.get("lock_state") == "held" and args.get("state", "held") == "held" and process.is_dead(holder):
-            answer = self._call({**args, "steal_from": holder["run_id"]}, task_vars)
-        return {**result, **answer}
-
-    def _call(self, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        answer: dict[str, t.Any] = self._execute_module("system_lock", module_args=args, task_vars=task_vars)
+            answer = self.call({**args, "steal_from": holder["run_id"]}, task_vars)
         return answer

@@ -17,6 +17,7 @@ description:
     its process group too, and the folder is removed.
   - Suites that use a database are refused when theirs is, or may be, that of production.
   - Tests that hang, are killed, collect nothing or leave no sound report give C(unknown), never C(ok).
+extends_documentation_fragment: [effects.no_diff]
 options:
   suites:
     description: The suites, in order.
@@ -186,9 +187,6 @@ attributes:
   check_mode:
     description: Tests run in check mode, too; they change nothing but their own database.
     support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

@@ -12,6 +12,7 @@ description:
   - Runs on the controller only and changes nothing.
   - Fails for the name of a suite that nobody has, and for a test database with the name of a production database. It
     does not fail for a damaged baseline but gives the reason as RV(problem), so that every figure can be unknown.
+extends_documentation_fragment: [effects.looks]
 options:
   suites:
     description: >-
@@ -44,13 +45,6 @@ options:
     description: File with the approved figures, YAML. A file that is not there holds none.
     type: path
     required: true
-attributes:
-  check_mode:
-    description: The action never changes anything.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

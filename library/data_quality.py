@@ -16,6 +16,7 @@ description:
     its time is up. Never changes anything and never fails on what it sees; it fails on input it cannot work with.
   - What could not be observed (server down or at its connection limit, a question that took too long, a table that is
     not there) is C(unknown), with what to do about it.
+extends_documentation_fragment: [effects.looks]
 options:
   checks:
     description: What to look at. Which options a check needs and knows depends on O(checks[].kind).
@@ -92,11 +93,11 @@ options:
         description: Another table of the same database that names the keys of a V(series), such as its active pairs.
         type: dict
         suboptions:
-          schema:
+          schema: &schema
             description: Schema of the table.
             type: str
             default: public
-          table:
+          table: &table
             description: The table.
             type: str
             required: true
@@ -166,14 +167,8 @@ options:
         type: list
         elements: dict
         suboptions:
-          schema:
-            description: Schema of the table.
-            type: str
-            default: public
-          table:
-            description: The table.
-            type: str
-            required: true
+          schema: *schema
+          table: *table
           column:
             description: Its column.
             type: str
@@ -253,13 +248,6 @@ options:
     description: Seconds for the whole review. What is not looked at by then is C(unknown).
     type: float
     default: 300
-attributes:
-  check_mode:
-    description: The module never changes anything.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

@@ -17,6 +17,7 @@ description:
   - What is shown of a log is cut, and freed of passwords, tokens and mail addresses.
   - Never changes anything but its own O(state), and that not in check mode. Never fails on what it sees; it fails on
     input it cannot work with.
+extends_documentation_fragment: [effects.no_diff]
 options:
   sources:
     description: The logs of this host.
@@ -244,9 +245,6 @@ attributes:
   check_mode:
     description: The state of the last run is not written.
     support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

@@ -12,6 +12,7 @@ description:
   - Reads the file once. What is checked for its signature is what is returned.
   - Runs on the controller only and changes nothing. It does not fail on a damaged or unsigned file but gives the reason
     as RV(problem), so that every model of the host can be reported as unknown.
+extends_documentation_fragment: [effects.looks]
 options:
   path:
     description: The manifest, YAML. A file that is not there holds no records.
@@ -27,13 +28,6 @@ options:
     description: Name of the signer in O(signers). Required with it.
     type: str
     default: ""
-attributes:
-  check_mode:
-    description: The action never changes anything.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

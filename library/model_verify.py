@@ -16,6 +16,7 @@ description:
   - Never fails on what it sees; it fails on input it cannot work with.
   - A file is opened only when it is a regular file under its root after all links are resolved. One that changes
     while it is read, or that another file takes the place of, gives C(unknown), never C(ok).
+extends_documentation_fragment: [effects.looks]
 options:
   models:
     description: The models of this host.
@@ -194,13 +195,6 @@ options:
     description: How many files are read at the same time, 1 to 16.
     type: int
     default: 2
-attributes:
-  check_mode:
-    description: The module never changes anything.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
 author:
   - Upkeep contributors
 """

@@ -70,7 +70,7 @@ def test_a_pattern_that_matches_everything_fails(capsys: pytest.CaptureFixture[s
     assert "'.*'" in result["msg"]
 
 
-class Answering(ActionModule):  # type: ignore[misc]
+class Answering(ActionModule):
     """The action plugin with a host whose clock is ahead by ``skew`` seconds."""
 
     def __init__(self, skew: float) -> None:
