@@ -50,14 +50,20 @@ def test_compressed_parts_count_as_the_rest(log: Path, pack: t.Callable[[bytes],
 
 
 @pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed")
-def test_zstd_is_unpacked_by_its_tool(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zstd_is_unpacked_by_its_tool(log: Path) -> None:
     older = log.parent / "app.log.1"
     older.write_text(errors(4, 3))
     subprocess.run(["zstd", "-q", "--rm", str(older)], check=True)
     assert count(log, pattern="ERROR") == 4
+    (log.parent / "app.log.1.zst").write_bytes(b"\x28\xb5\x2f\xfd no more")
+    assert (about(log)["status"], "is damaged" in about(log)["message"]) == ("unknown", True)
+
+
+def test_a_host_without_zstd_is_told_what_to_install(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (log.parent / "app.log.1.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     monkeypatch.setattr(shutil, "which", lambda *_args, **_more: None)
     found = about(log)
-    assert (found["status"], "package zstd" in found["message"]) == ("unknown", True)
+    assert (found["status"], "app.log.1.zst' needs the package zstd" in found["message"]) == ("unknown", True), found
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"\x1f\x8b no gzip", lambda data: data[:5]])
