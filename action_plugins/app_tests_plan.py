@@ -13,7 +13,8 @@ from ansible.errors import AnsibleActionFail
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep.action import ControlAction
-from upkeep.app_tests import BaselineError, PlanError, baseline, chosen, names, require_test_database
+from upkeep.app_tests import PlanError, baseline, chosen, names, require_test_database
+from upkeep.approved import RecordsError
 
 
 class ActionModule(ControlAction):
@@ -38,6 +39,6 @@ class ActionModule(ControlAction):
             raise AnsibleActionFail(str(error)) from error
         try:
             records, problem = baseline(Path(args["baseline"])), ""
-        except BaselineError as error:
+        except RecordsError as error:
             records, problem = {}, str(error)
         return {"suites": suites, "baseline": records, "problem": problem}

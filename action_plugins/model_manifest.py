@@ -13,7 +13,8 @@ from ansible.errors import AnsibleActionFail
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep.action import ControlAction
-from upkeep.model_manifest import ManifestError, Signers, load
+from upkeep.approved import RecordsError
+from upkeep.model_manifest import Signers, load
 
 
 class ActionModule(ControlAction):
@@ -32,6 +33,6 @@ class ActionModule(ControlAction):
         signers = Signers(Path(args["signers"]), args["signer"]) if args["signers"] else None
         try:
             manifest, problem = load(Path(args["path"]), signers), ""
-        except ManifestError as error:
+        except RecordsError as error:
             manifest, problem = {}, str(error)
         return {"manifest": manifest, "problem": problem}

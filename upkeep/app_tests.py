@@ -8,20 +8,15 @@ import difflib
 import typing as t
 from pathlib import Path
 
-import yaml
 from ansible.module_utils.upkeep.cadence import wanted
 
-LARGEST: t.Final = 4 << 20  # bytes
+from upkeep import approved
 
 Entry = dict[str, t.Any]
 
 
 class PlanError(ValueError):
     """What was asked for cannot be done, or must not; the message says what to change."""
-
-
-class BaselineError(Exception):
-    """A baseline that must not be used; the message says why."""
 
 
 def chosen(suites: t.Sequence[Entry], only: t.Sequence[str], known: t.Collection[str], cadence: str) -> list[Entry]:
@@ -65,24 +60,12 @@ def require_test_database(database: t.Mapping[str, t.Any] | None, production: t.
 
 
 def baseline(path: Path) -> dict[str, dict[str, t.Any]]:
-    """Return the records by host, then by figure; none where there is no file yet. Raises BaselineError."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-    except FileNotFoundError:
+    """Return the records by host, then by figure; none where there is no file yet. Raises RecordsError."""
+    content = approved.content(path, "baseline")
+    if content is None:
         return {}
-    except OSError as error:
-        raise BaselineError(f"the baseline cannot be read ({error})") from error
-    if len(content) > LARGEST:
-        raise BaselineError(f"'{path}' is larger than {LARGEST} bytes, so it is no baseline")
-    try:
-        records = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeError, ValueError, TypeError, RecursionError) as error:
-        raise BaselineError(f"'{path}' is damaged: {' '.join(str(error).split())}") from error
-    if records is None:
-        return {}
-    if not isinstance(records, dict) or not all(isinstance(figures, dict) for figures in records.values()):
-        raise BaselineError(f"'{path}' is damaged: it must map hosts to figures, and those to records")
+    shape = "hosts to figures, and those to records"
+    records = approved.records(content, path, shape, lambda _host, figures: isinstance(figures, dict))
     return _with_text_dates(records)
 
 

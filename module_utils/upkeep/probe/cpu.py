@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..findings import Finding
 from . import machine, since
-from .model import LIMITS, Check, Deadline, Kind, ProbeError, remember
+from .model import LIMITS, Check, Deadline, Kind, ProbeError, always, remember
 
 STAT = Path("/proc/stat")
 
@@ -43,4 +43,4 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     yield check.measured(used, check.options, message, "see which processes used it", unit="%")
 
 
-KIND = Kind(options=LIMITS, probe=probe, remembers=lambda _check: True)
+KIND = Kind(options=LIMITS, probe=probe, remembers=always)

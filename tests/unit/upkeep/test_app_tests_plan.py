@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from upkeep import app_tests
+from upkeep import app_tests, approved
 
 SUITES: t.Final = [
     {"name": "unit", "paths": ["a"]},
@@ -100,18 +100,19 @@ def test_dates_are_text_however_they_are_written(tmp_path: Path) -> None:
         (b"- a list", "map hosts to figures"),
         (b"shop-1: text", "map hosts to figures"),
         (b"\xff\xfe\x00", "damaged"),
+        (b"shop-1: {}\nshop-1: {}", "'shop-1' stands there twice"),
         (b"a: !!python/object:os.system {}", "damaged"),
         (b" " * 100, "larger than 99 bytes"),
     ],
 )
 def test_a_damaged_baseline_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, word: str) -> None:
-    monkeypatch.setattr(app_tests, "LARGEST", 99)
+    monkeypatch.setattr(approved, "LARGEST", 99)
     file = tmp_path / "baseline.yml"
     file.write_bytes(content)
-    with pytest.raises(app_tests.BaselineError, match=word):
+    with pytest.raises(approved.RecordsError, match=word):
         app_tests.baseline(file)
 
 
 def test_a_baseline_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(app_tests.BaselineError, match="cannot be read"):
+    with pytest.raises(approved.RecordsError, match="cannot be read"):
         app_tests.baseline(tmp_path)

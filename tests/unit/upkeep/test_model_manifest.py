@@ -13,8 +13,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upkeep import model_manifest
-from upkeep.model_manifest import ManifestError, Signers, load, parse
+from upkeep import approved, model_manifest
+from upkeep.approved import RecordsError
+from upkeep.model_manifest import Signers, load, parse
 
 TEXT = "risk:\n  md5: 00000000000000000000000000000000\n"
 NAME = "models@example.org"
@@ -52,7 +53,7 @@ def signers(tmp_path: Path, approver: Path) -> Signers:
 
 
 def problem(path: Path, signers: Signers | None = None) -> str:
-    with pytest.raises(ManifestError) as caught:
+    with pytest.raises(RecordsError) as caught:
         load(path, signers)
     return str(caught.value)
 
@@ -90,7 +91,7 @@ def test_a_damaged_manifest_is_named(manifest: Path, content: bytes, word: str) 
 def test_whatever_lies_there_is_records_or_a_named_problem(content: bytes) -> None:
     try:
         records = parse(content, Path("m.yml"))
-    except ManifestError as error:
+    except RecordsError as error:
         assert "m.yml" in str(error)
     else:
         assert all(isinstance(name, str) for name in records)
@@ -98,7 +99,7 @@ def test_whatever_lies_there_is_records_or_a_named_problem(content: bytes) -> No
 
 def test_what_is_no_file_or_too_large_is_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cannot be read" in problem(tmp_path)
-    monkeypatch.setattr(model_manifest, "LARGEST", 3)
+    monkeypatch.setattr(approved, "LARGEST", 3)
     (tmp_path / "m.yml").write_text(TEXT)
     assert "larger" in problem(tmp_path / "m.yml")
 
