@@ -13,12 +13,13 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep import profile
+from upkeep import profile, role_names
 from upkeep.action import ControlAction
 
 # Ansible imports this in its main process and forks a worker for each host: what is read here is read once.
 with contextlib.suppress(ImportError):
     profile.validator()
+role_names.options()
 
 
 class ActionModule(ControlAction):
@@ -30,7 +31,7 @@ class ActionModule(ControlAction):
         self._require_one_system(host, task_vars)
         figures = profile.select(task_vars)
         # Before values are looked at: one that refers to the right name fails with less helpful words.
-        self._require_nothing(host, profile.unknown_names(figures))
+        self._require_nothing(host, profile.unknown_names(figures) + role_names.misspelled(task_vars))
         variables = {name: self._templar.template(value) for name, value in figures.items()}
         try:
             found = profile.problems(variables)

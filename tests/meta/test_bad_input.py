@@ -46,6 +46,12 @@ def test_text_where_a_number_belongs_is_told_with_its_place(look: Callable[..., 
     assert "system_api_port: '80' is text, but must be a whole number" in look("-e", "system_api_port=80")
 
 
+def test_a_slip_in_a_variable_of_a_role_is_told(look: Callable[..., str]) -> None:
+    assert "'preflight_acept' is no variable of a role; did you mean 'preflight_accept'?" in look(
+        "-e", "preflight_acept=1"
+    )
+
+
 def test_a_host_without_a_system_is_told(look: Callable[..., str], inventory: Path) -> None:
     shutil.rmtree(inventory / "group_vars" / "fairedge")
     told = look()
