@@ -171,9 +171,9 @@ def _count(review: Review, measure: Measure) -> _Judged:
     trend = _traffic(review, measure)
     if trend:
         status = "warning" if trend[0] and status == "ok" else status
-        expected = f"within {review.trend_percent:g} % of the time before"
+        usual = f"within {review.trend_percent:g} % of the time before"
         message = f"{count} {words}: {trend[1]}{'. Look who asks, and whether all do who should' if trend[0] else ''}."
-        return _Judged(status, count, expected, message, unit, lines=False)
+        return _Judged(status, count, usual, message, unit, lines=False)
     expected = f"at least {review.at_least:g}" if review.at_least is not None else _limit(review)
     if not count:
         return _Judged(status, 0, expected, f"None {words}.", unit)
