@@ -23,8 +23,7 @@ _PORTS: t.Final = {"http": 80, "https": 443}
 PHASES: t.Final = ("resolve", "connect", "tls", "first byte", "body")
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """What to ask for; ``max_body`` in bytes, ``body`` is sent."""
 
     url: str
@@ -36,8 +35,7 @@ class Request:
     body: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(t.NamedTuple):
     """What came back. ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate.
 
     ``ms`` is the whole time, ``phases`` what of it went where, by PHASES, redirects added up.

@@ -150,8 +150,7 @@ def remember(memory: Memory) -> dict[str, t.Any]:
     return {"remember": dict(memory)}
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(t.NamedTuple):
     """How one kind of check is configured and carried out.
 
     ``options``: argument spec of its keys. ``probe``: yields findings; may raise ProbeError, TimeoutError or OSError.

@@ -19,7 +19,7 @@ from .model import Check, Memory
 _FAILED: t.Final = ("critical", "unknown")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """A check without a verdict yet: waiting for its turn, or under way. Moments are those of time.monotonic()."""
 

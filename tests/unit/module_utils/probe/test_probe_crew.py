@@ -11,7 +11,6 @@ import threading
 import time
 import typing as t
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,7 +123,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
             work()
             yield check.finding("ok", "there")
 
-        monkeypatch.setattr(load, "KIND", replace(load.KIND, probe=probe, waits=always))
+        monkeypatch.setattr(load, "KIND", load.KIND._replace(probe=probe, waits=always))
 
     return set_work
 
