@@ -18,6 +18,7 @@ from .windows import Window
 MOST_LINES: t.Final = 5
 _LINE: t.Final = 200
 _GROUPS: t.Final = 5
+_ADVICE: t.Final = ". Find their cause, newest first"
 #: A log whose first event comes after this share of a window does not reach back over it.
 _LATE: t.Final = 0.25
 
@@ -182,7 +183,7 @@ def _count(review: Review, measure: Measure) -> _Judged:
     if top and count > 1 and top[0][1] > 1:
         message += f"; most often ({top[0][1]} times): {cut(top[0][0], 160)}"
     if status != "ok":
-        message += ". Find their cause, newest first"
+        message += ". Change what was given away, and mask it where it is written" if review.secrets else _ADVICE
     limits = review.warning is not None or review.critical is not None or review.at_least is not None
     return _Judged(status if limits else "info", count, expected, f"{message}.", unit)
 

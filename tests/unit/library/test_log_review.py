@@ -204,6 +204,7 @@ def test_secrets_are_found_and_never_shown(call: Call, log: Path) -> None:
     answer = call(sources=[entry(log, {"name": "secrets", "secrets": True, "warning": 0}, {"name": "lines"})])
     found = by_check(answer)["log:app.secrets"]
     assert (found["observed"], found["status"]) == (2, "warning")
+    assert "Change what was given away" in found["message"]
     text = json.dumps(answer)
     for hidden in ("hunter2", "s3cr3t", "ada@"):
         assert hidden not in text
