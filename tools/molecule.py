@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import signal
 import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         print(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(scenarios())}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     outcomes = run_all(arguments.scenario or scenarios(), arguments.at_a_time)
     failed = [name for name, outcome in outcomes.items() if outcome.code]
     print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
