@@ -142,19 +142,23 @@ from ansible.module_utils.upkeep.probe.latency import scale_limits
 from ansible.module_utils.upkeep.probe.model import Check, CheckError, milliseconds
 from ansible.module_utils.upkeep.probe.plan import plan, secrets_of
 from ansible.module_utils.upkeep.probe.runner import settle
-from ansible.module_utils.upkeep.probe.state import Book, is_needed, without_state
+from ansible.module_utils.upkeep.probe.streak import remembers, softened
 
 NOTHING = finding("health:checks", "info", "there is nothing to check on this host")
 
 
 def look(checks: list[Check], params: dict[str, t.Any], *, write: bool) -> list[Finding]:
     """Return what the checks saw, in their order, and how their memory is when they have any."""
-    book = Book(Path(params["state_file"]), params["run"]) if is_needed(checks) else None
-    outcome = settle(book.prepare(checks) if book else checks, params["timeout"], params["workers"])
-    if book is None:
-        findings: list[Finding] = without_state(checks, outcome.findings)
-    else:
-        findings = book.settle(checks, outcome.findings, outcome.memories, write=write)
+    findings: list[Finding]
+    if not any(map(remembers, checks)):
+        findings = softened(checks, settle(checks, params["timeout"], params["workers"]).findings)
+        return findings
+    # Compiled anew in every run on a host, as all of this is: so only where it is of use.
+    from ansible.module_utils.upkeep.probe.state import Book
+
+    book = Book(Path(params["state_file"]), params["run"])
+    outcome = settle(book.prepare(checks), params["timeout"], params["workers"])
+    findings = book.settle(checks, outcome.findings, outcome.memories, write=write)
     return findings
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..findings import Finding, finding
-from .kinds import KINDS
 from .model import Check, Memory
 from .streak import Streak, apply, counts, soften
 
@@ -42,11 +41,6 @@ class State:
 
 class StateError(Exception):
     """The file is there but cannot be read or understood; the message says what to do."""
-
-
-def is_needed(checks: Iterable[Check]) -> bool:
-    """Return whether any of the checks remembers something."""
-    return any(counts(check) or KINDS[check.kind].remembers(check) for check in checks)
 
 
 def load(path: Path) -> State | None:
@@ -87,11 +81,6 @@ def save(path: Path, state: State) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
-
-
-def without_state(checks: Iterable[Check], found: Mapping[str, list[Finding]]) -> list[Finding]:
-    """Return all findings, in the order of the checks, with the severity that each check gives its failure."""
-    return [soften(check, one) if one["check"] == check.id else one for check in checks for one in found[check.id]]
 
 
 class Book:

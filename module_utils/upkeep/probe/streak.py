@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable, Mapping
 
 from ..findings import Finding
+from .kinds import KINDS
 from .model import Check
 
 
@@ -20,6 +22,11 @@ class Streak(t.NamedTuple):
 def counts(check: Check) -> bool:
     """Return whether a check asks for results to be counted."""
     return check.fall > 1 or check.rise > 1
+
+
+def remembers(check: Check) -> bool:
+    """Return whether a check needs anything of an earlier run."""
+    return counts(check) or KINDS[check.kind].remembers(check)
 
 
 def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak]:
@@ -45,3 +52,8 @@ def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak
 def soften(check: Check, found: Finding) -> Finding:
     """Return the check's own finding with the severity that its failure is to have."""
     return {**found, "status": check.severity} if found["status"] == "critical" else found
+
+
+def softened(checks: Iterable[Check], found: Mapping[str, list[Finding]]) -> list[Finding]:
+    """Return all findings, in the order of the checks, with the severity that each check gives its failure."""
+    return [soften(check, one) if one["check"] == check.id else one for check in checks for one in found[check.id]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import state
+from ansible.module_utils.upkeep.probe import streak
 from ansible.module_utils.upkeep.probe.model import Check
 from ansible.module_utils.upkeep.probe.plan import parse
 from ansible.module_utils.upkeep.probe.state import Book, State, StateError, load, save
@@ -161,10 +161,10 @@ def test_a_state_that_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest
 
 
 def test_only_what_is_asked_for_needs_a_file() -> None:
-    assert not state.is_needed([check()])
-    assert state.is_needed([check(rise=2)])
-    assert state.is_needed([parse({"name": "x", "kind": "cpu"})])
-    assert state.is_needed([parse({"name": "x", "kind": "unit", "unit": "a", "max_new_restarts": 0})])
+    assert not streak.remembers(check())
+    assert streak.remembers(check(rise=2))
+    assert streak.remembers(parse({"name": "x", "kind": "cpu"}))
+    assert streak.remembers(parse({"name": "x", "kind": "unit", "unit": "a", "max_new_restarts": 0}))
 
 
 def test_a_failure_may_be_a_warning(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_failure_may_be_a_warning(tmp_path: Path) -> None:
     assert [run(tmp_path / "s", made, "critical")[0]["status"] for _ in range(2)] == ["warning", "warning"]
     plain = check(severity="warning")
     found = {plain.id: [plain.finding("critical", "seen"), plain.finding("critical", "slow", aspect="latency")]}
-    assert [one["status"] for one in state.without_state([plain], found)] == ["warning", "critical"]
+    assert [one["status"] for one in streak.softened([plain], found)] == ["warning", "critical"]
 
 
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
