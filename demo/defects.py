@@ -46,6 +46,12 @@ class Defect(t.NamedTuple):
     undo: tuple[Step, ...]
     finding: Finding
     mended: bool
+    also: tuple[str, ...] = ()
+
+    @property
+    def shows(self) -> set[tuple[str, str, str]]:
+        """Return host, area and check of every finding that may tell of it."""
+        return {(self.finding.host, self.finding.area, check) for check in (self.finding.check, *self.also)}
 
 
 class Catalogue(t.NamedTuple):
@@ -76,7 +82,7 @@ def load(hosts: t.Mapping[str, Host], path: Path = DEFINITION) -> Catalogue:
 
 
 def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]) -> Defect:
-    wrong = set(entry) ^ (set(Defect._fields) - {"name"})
+    wrong = set(entry) - {"also"} ^ (set(Defect._fields) - {"name", "also"})
     if wrong:
         raise DemoError(f"defects.yml: {name} has unknown or lacks keys: {', '.join(sorted(wrong))}")
     host = hosts.get(entry["host"])
@@ -95,6 +101,7 @@ def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts
         plant=tuple(entry["plant"]),
         undo=tuple(entry["undo"]),
         finding=Finding(**entry["finding"]),
+        also=tuple(entry.get("also", ())),
     )
 
 

@@ -59,7 +59,9 @@ def predicted(place: Path, apart: str, expected: Spread, tmp_path_factory: pytes
     broken.write_text(marked, encoding="utf-8")
     done, record = aliases.play(broken, tmp_path_factory.mktemp("store"), "weekly", "--check")
     assert record["outcome"] == "unreachable", done.stdout[-3000:]
-    assert [name for name, host in record["hosts"].items() if host["unreachable"]] == [silent]
+    # Who asks the silent host for the lock does not reach it, either.
+    unreachable = {name for name, host in record["hosts"].items() if host["unreachable"]}
+    assert {silent} <= unreachable <= set(expected[apart])
     return record
 
 
@@ -98,11 +100,9 @@ def test_the_gate_answers_for_every_host_and_holds_the_system_of_the_silent_one(
     predicted: Record, apart: str, expected: Spread
 ) -> None:
     gates = aliases.statuses(predicted, "gate:change")
-    answers = {system: {gates.get(host) for host in hosts} for system, hosts in expected.items()}
-    silent = next(iter(expected[apart]))
-    assert {gates.get(host) for host in expected[apart] if host != silent} == {"critical"}
-    assert {system for system, statuses in answers.items() if "critical" in statuses} == {apart}
-    assert {status for system, statuses in answers.items() if system != apart for status in statuses} == {"ok"}
+    answers = {system: [gates[host] for host in hosts if host in gates] for system, hosts in expected.items()}
+    assert set(answers.pop(apart)) == {"critical"}
+    assert answers == {system: ["ok"] * len(expected[system]) for system in answers}
     assert [change for change in predicted["changes"] if change["system"] == apart] == []
 
 
