@@ -73,7 +73,8 @@ def test_every_system_is_spread(expected: Spread) -> None:
 
 
 def test_all_hosts_are_looked_at_and_none_fails(predicted: Record, apart: str, expected: Spread) -> None:
-    assert [task for task in predicted["failed_tasks"] if task["role"] != "verdict"] == []
+    failed = [task["host"] for task in predicted["failed_tasks"] if task["role"] != "verdict"]
+    assert set(failed) <= set(expected[apart])
     assert set(predicted["hosts"]) - {"localhost"} == {host for hosts in expected.values() for host in hosts}
     alarms = [
         f"{f['host']} {f['check']}: {f['message']}"
@@ -91,9 +92,10 @@ def test_every_database_host_is_maintained(predicted: Record, apart: str, expect
     assert wanted <= worked
 
 
-def test_one_host_of_each_system_holds_its_lock(predicted: Record, expected: Spread) -> None:
+def test_one_host_of_each_system_holds_its_lock(predicted: Record, apart: str, expected: Spread) -> None:
     holders = Counter(f["system"] for f in predicted["findings"] if f["check"] == "lock:system")
-    assert holders == dict.fromkeys(expected, 1)
+    # Where the host that keeps the lock is silent, nobody gets it.
+    assert holders == dict.fromkeys(expected.keys() - {apart}, 1)
 
 
 def test_the_gate_answers_for_every_host_and_holds_the_system_of_the_silent_one(
