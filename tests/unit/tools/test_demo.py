@@ -16,9 +16,10 @@ from tools import PROJECT
 
 #: The real command line, whose first phase holds a pipe open until it is ended.
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 from tools import demo, process
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background ignores it
 process.LOGS = Path(sys.argv[1]) / "logs"
 demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", f"exec 9>{sys.argv[1]}/alive; echo up >&9; sleep 600"])
 sys.exit(demo.main([]))
