@@ -43,16 +43,16 @@ def test_the_answer_and_its_time_are_judged(pg: Server, shop: str) -> None:
 
 
 def test_a_server_at_its_connection_limit_is_critical(pg: Server, shop: str) -> None:
-    pg.run(shop, "CREATE ROLE guest LOGIN")
+    pg.run(shop, "CREATE ROLE visitor LOGIN")
     try:
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(psycopg2.OperationalError):
                 while True:
-                    login = {**pg.login, "user": "guest"}
+                    login = {**pg.login, "user": "visitor"}
                     stack.callback(psycopg2.connect(dbname=shop, **login).close)
-            found = asked(pg, shop, user="guest", latency={"warning_ms": 4000})
+            found = asked(pg, shop, user="visitor", latency={"warning_ms": 4000})
     finally:
-        pg.run(shop, "DROP ROLE guest")
+        pg.run(shop, "DROP ROLE visitor")
     assert list(found) == ["postgresql:x"], "a refusal has no time that says something"
     assert (found["postgresql:x"]["status"], "remaining connection slots" in found["postgresql:x"]["message"]) == (
         "critical",
