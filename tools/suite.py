@@ -110,6 +110,8 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
+#: Parts that run beside the part before them: the slowest linter keeps one core busy, and for long.
+BESIDE: t.Final = {"unit"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -135,6 +137,33 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
         for name, (count, seconds) in results.items()
     ]
     return "\n".join(["", *rows, f"{total.passed} passed, {total.failed} failed"])
+
+
+def batches(wanted: t.Sequence[str]) -> list[list[str]]:
+    """Return the parts in their order, those that run at the same time together."""
+    found: list[list[str]] = []
+    for name in wanted:
+        if name in BESIDE and found:
+            found[-1].append(name)
+        else:
+            found.append([name])
+    return found
+
+
+def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
+    """Run parts at the same time; return for each what it counted, and its seconds."""
+
+    def timed(name: str) -> tuple[Count, float]:
+        started = time.monotonic()
+        return PARTS[name](), time.monotonic() - started
+
+    pool = ThreadPoolExecutor(max_workers=len(names))
+    try:
+        return dict(zip(names, pool.map(timed, names), strict=True))
+    except BaseException:  # an interrupt reaches this thread only
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
 
 
 def _folders(part: str) -> list[str]:
@@ -183,12 +212,11 @@ def main(argv: list[str] | None = None) -> int:
     if NEED_IMAGES & set(wanted):
         # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
         threading.Thread(target=molecule.build_images, daemon=True).start()
-    results = {}
+    results: dict[str, tuple[Count, float]] = {}
     try:
-        for name in wanted:
-            print(f"{name}:", flush=True)
-            started = time.monotonic()
-            results[name] = (PARTS[name](), time.monotonic() - started)
+        for names in batches(wanted):
+            print(f"{', '.join(names)}:", flush=True)
+            results |= _run(names)
     finally:
         end_all()
     print(summary(results))

@@ -16,14 +16,14 @@ from tests.contract.runs import INVENTORY, PROJECT, Controller, Run
 pytestmark = pytest.mark.slow
 
 
-def test_a_good_run_changes_every_host_and_leaves_a_report(controller: Controller) -> None:
-    run = controller.play("maintain.yml")
+def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -> None:
+    run = newest.play("maintain.yml")
     assert run.code == 0, run.output
-    assert controller.written() == {"a1", "a2", "b1"}
+    assert newest.written() == {"a1", "a2", "b1"}
     assert run.record["outcome"] == "ok"
     assert run.findings("unit:app") == {"a1": "ok", "a2": "ok", "b1": "ok"}
     assert "<html" in (run.folder / "report.html").read_text()
-    assert not list((controller.scratch / "locks").glob("*.json")), "a lock was not given back"
+    assert not list((newest.scratch / "locks").glob("*.json")), "a lock was not given back"
 
 
 def test_a_critical_finding_sets_the_exit_code_and_holds_its_whole_system_back(controller: Controller) -> None:
@@ -121,8 +121,8 @@ def test_skipping_the_gate_changes_nothing(controller: Controller) -> None:
     assert run.record["outcome"] == "incomplete"
 
 
-def test_a_limited_run_is_judged_too(controller: Controller) -> None:
-    run = controller.play("maintain.yml", "--limit", "beta", seen={"b1": "critical"})
+def test_a_limited_run_is_judged_too(newest: Controller) -> None:
+    run = newest.play("maintain.yml", "--limit", "beta", seen={"b1": "critical"})
     assert run.code == 2, run.output
     assert run.record["outcome"] == "findings"
 

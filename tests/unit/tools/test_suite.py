@@ -135,3 +135,15 @@ def test_images_are_built_beside_the_first_parts(monkeypatch: pytest.MonkeyPatch
 def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "_one", lambda name, argv: suite.Count(failed=1) if "mypy" in name else suite.Count(1))
     assert suite.lint() == suite.Count(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (["lint", "unit", "meta"], [["lint", "unit"], ["meta"]]),
+        (["unit"], [["unit"]]),
+        (["meta", "fleet"], [["meta"], ["fleet"]]),
+    ],
+)
+def test_unit_tests_run_beside_the_linters(wanted: list[str], expected: list[list[str]]) -> None:
+    assert suite.batches(wanted) == expected
