@@ -14,14 +14,19 @@ import pytest
 
 from tools import PROJECT
 
-#: The real command line, whose first phase holds a pipe open until it is ended.
+#: The real command line, whose first phase holds a pipe open until it is ended; says when it knows that phase.
 SCRIPT = """
-import signal, sys
+import signal, sys, threading, time
 from pathlib import Path
 from tools import demo, process
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background ignores it
 process.LOGS = Path(sys.argv[1]) / "logs"
-demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", f"exec 9>{sys.argv[1]}/alive; echo up >&9; sleep 600"])
+def tell():
+    while not process._running:
+        time.sleep(0.01)
+    print("up", flush=True)
+threading.Thread(target=tell, daemon=True).start()
+demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", f"exec 9>{sys.argv[1]}/alive; sleep 600"])
 sys.exit(demo.main([]))
 """
 
@@ -30,10 +35,11 @@ sys.exit(demo.main([]))
 def test_an_interrupt_ends_the_phase_and_is_told_in_one_line(tmp_path: Path, how: signal.Signals) -> None:
     os.mkfifo(tmp_path / "alive")
     demo = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     with (tmp_path / "alive").open("rb") as alive:
-        assert alive.readline() == b"up\n"
+        assert demo.stdout
+        assert demo.stdout.readline().endswith(b"up\n")
         demo.send_signal(how)
         assert alive.read() == b"", "the phase's processes are gone: nobody holds the pipe any more"
     _, told = demo.communicate(timeout=60)
