@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 from pathlib import Path
@@ -54,7 +55,7 @@ def run_logged(
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     started = time.monotonic()
-    with log.open("w", encoding="utf-8") as output:
+    with log.open("w", encoding="utf-8") as output, _interrupts_held() as release:
         process = subprocess.Popen(  # noqa: S603
             argv,
             cwd=cwd,
@@ -66,25 +67,44 @@ def run_logged(
         )
         _running.add(process)
         try:
-            code = _wait(process, timeout)
-        finally:
-            _running.discard(process)
-        if code is None:
+            release()
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
             output.write(f"\nended after {timeout:.0f} s without a result\n")
             code = 124
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            _running.discard(process)
     return Outcome(code, time.monotonic() - started, log)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
-    """Return the exit code, or None after ending the command because time is over."""
+@contextlib.contextmanager
+def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
+    """Let no interrupt in until the function that this gives is called: a command that just began must be known first.
+
+    Only the main thread gets signals, so others have nothing to hold. Blocking them instead would block them in the
+    command as well.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if mine}
+    held = {number: handler for number, handler in handlers.items() if callable(handler)}
+    came: list[int] = []
+
+    def release() -> None:
+        while held:
+            signal.signal(*held.popitem())
+        while came:
+            signal.raise_signal(came.pop())
+
+    for number in held:
+        signal.signal(number, lambda number, _frame: came.append(number))
     try:
-        return process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        _end(process)
-        return None
-    except BaseException:
-        _end(process)
-        raise
+        yield release
+    finally:
+        release()
 
 
 def end_all() -> None:
