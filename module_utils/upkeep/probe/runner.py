@@ -89,8 +89,7 @@ class _Run:
         while hopeless := [(job, failed) for job in self._waiting if (failed := self._failed_needs(job.check))]:
             for job, failed in hopeless:
                 self._waiting.remove(job)
-                message = f"not judged: {', '.join(failed)} failed"
-                self._settled[job.check.id] = [job.check.finding("unknown", message)]
+                self._settled[job.check.id] = not_judged(job.check, f"not judged: {', '.join(failed)} failed")
 
     def _failed_needs(self, check: Check) -> list[str]:
         return [need for need in check.depends_on if need in self._settled and has_failed(need, self._settled[need])]
@@ -157,13 +156,19 @@ class _Run:
     def _out_of_time(self, job: Job) -> list[Finding]:
         """Return the verdict on a check that could not have its time: the one before, else that nobody knows."""
         message = f"not judged: the limit of {self._timeout:g} s for all checks together was reached"
-        return list(job.before) or complete(job.check, [job.check.finding("unknown", message)])
+        return list(job.before) or not_judged(job.check, message)
 
 
 def has_failed(check_id: str, findings: Iterable[Finding]) -> bool:
     """Return whether what depends on this check cannot be judged; a slow answer alone does not count."""
     statuses = {found["check"]: found["status"] for found in findings}
     return statuses.get(check_id, worst(statuses.values())) in _FAILED
+
+
+def not_judged(check: Check, message: str) -> list[Finding]:
+    """Return all rows of a check that was not carried out: what an earlier look of the run saw holds no more."""
+    due = [name for name in KINDS[check.kind].names(check) if name != check.id]
+    return [check.named(name, "unknown", message) for name in (check.id, *due)]
 
 
 def complete(check: Check, findings: list[Finding]) -> list[Finding]:
