@@ -18,6 +18,17 @@ def local_folder(target: str, project: Path) -> Path:
     return Path(target).expanduser() if Path(target).expanduser().is_absolute() else project / target
 
 
+def trouble_with(target: str) -> str:
+    """Return why a database could not keep a run, '' when it could; a directory shows that by being written to."""
+    if "://" not in target:
+        return ""
+    try:
+        store.open_store(target)
+    except store.StoreError as error:
+        return f"{error}"
+    return ""
+
+
 def publish(run_dir: Path, target: str, told: report.Trends | None = None) -> Path:
     """Render the run, hand it to the store and return the path of the report; ``told`` are rows of key figures."""
     page = report.render(run_dir, told)

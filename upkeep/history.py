@@ -16,6 +16,7 @@ from pathlib import Path
 
 from upkeep import clean
 from upkeep.downsampling import Keep, Place, Point, combined, cut_off, merge
+from upkeep.patience import patience
 from upkeep.record_types import Record
 
 try:
@@ -24,8 +25,6 @@ except ModuleNotFoundError:  # answered by History, so that a run is kept all th
     sa = None
 
 FILE_NAME: t.Final = "kpis.sqlite"
-#: Seconds to wait for a server, for another run that is writing, and for one statement.
-WAIT_SECONDS: t.Final = 10
 #: The same number on every controller: the first eight bytes of sha256("upkeep.history"), signed.
 CREATION_LOCK: t.Final = 4115259304978217878
 
@@ -104,7 +103,7 @@ class History:
         self._keep = keep
         try:
             self._url = sa.engine.make_url(address)
-            self._engine = sa.create_engine(self._url, hide_parameters=True, connect_args=_patience(self._url))
+            self._engine = sa.create_engine(self._url, hide_parameters=True, connect_args=patience(self._url))
         except ModuleNotFoundError as error:
             raise HistoryError(f"this database needs the package {error.name}: install it") from None
         except (sa.exc.ArgumentError, ValueError):
@@ -243,16 +242,6 @@ class History:
 
 def _day(day: str, system: str, kpi: str, samples: t.Any, mean: t.Any, low: float, high: float) -> Day:
     return Day(day, system, kpi, int(samples), min(max(float(mean), low), high), low, high)
-
-
-def _patience(url: t.Any) -> dict[str, t.Any]:
-    """Return what keeps a driver from waiting for ever."""
-    if url.get_backend_name() == "sqlite":
-        return {"timeout": WAIT_SECONDS}
-    if url.get_backend_name() == "postgresql":
-        limits = f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={3 * WAIT_SECONDS}s"
-        return {"connect_timeout": WAIT_SECONDS, "options": limits}
-    return {}
 
 
 def _points(record: Record) -> Sequence[Point]:

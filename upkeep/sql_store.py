@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from upkeep import events, report
+from upkeep.patience import patience
 from upkeep.record_types import SCHEMA_VERSION, Record
 from upkeep.store import LATEST, StoreError, check_run_id, expired, read_record
 
@@ -44,7 +45,7 @@ class SqlStore:
     def __init__(self, dsn: str) -> None:
         try:
             self._url = sa.engine.make_url(dsn)
-            self._engine = sa.create_engine(self._url, hide_parameters=True)
+            self._engine = sa.create_engine(self._url, hide_parameters=True, connect_args=patience(self._url))
         except ModuleNotFoundError as error:
             package = _PACKAGES.get(error.name or "", error.name)
             raise StoreError(f"this database needs the package {package}: pip install {package}") from None

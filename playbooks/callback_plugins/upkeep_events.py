@@ -52,7 +52,7 @@ from ansible.release import __version__ as core_version
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from upkeep import PROJECT, __version__, events, process, sources
-from upkeep.archive import keep_figures, keep_of, local_folder, publish
+from upkeep.archive import keep_figures, keep_of, local_folder, publish, trouble_with
 from upkeep.history import HistoryError, address_of
 from upkeep.task_event import describe
 
@@ -156,13 +156,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._target = str(target or self.get_option("store"))
         run_id = os.environ[events.ENV_RUN_ID]
         folder = local_folder(self._target, PROJECT) / "runs" / run_id
+        trouble = trouble_with(self._target)
         try:
-            folder.mkdir(parents=True, mode=0o750)
+            if not trouble:
+                folder.mkdir(parents=True, mode=0o750)
         except OSError as error:
-            # No log means no verdict: record_findings and verdict fail the run with their own words.
-            self._display.warning(
-                f"Upkeep cannot keep this run in '{folder}': {error}. Set upkeep_store to a writable place"
-            )
+            trouble = f"'{folder}' cannot be made: {error}"
+        if trouble:
+            # No log means no verdict: record_findings and verdict fail the run with their own words, and before it
+            # changes anything. Found at the end, the record of a throw-away environment would be lost.
+            self._display.warning(f"Upkeep cannot keep this run: {trouble}. Set upkeep_store to a writable place")
             os.environ.pop(events.ENV_RUN_ID)
             return
         self._log = folder / events.LOG_NAME

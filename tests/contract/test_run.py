@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -189,6 +191,33 @@ def test_a_store_that_cannot_be_written_fails_the_run(newest: Controller) -> Non
     assert run.code == 2
     assert newest.written() == set()
     assert "upkeep_store" in run.output
+
+
+def test_a_run_is_kept_in_a_database_and_can_be_read_without_its_folder(newest: Controller) -> None:
+    """As from an execution environment that is thrown away after the run."""
+    address = f"sqlite:///{newest.scratch}/runs.sqlite"
+    run = newest.play("maintain.yml", env={"UPKEEP_STORE": address}, seen={"a2": "critical"})
+    assert run.code == 2, run.output
+    page = Path(run.output.rpartition("Upkeep report: ")[2].split()[0])
+    assert page.parent.parent == PROJECT / "store" / "runs"
+    shutil.rmtree(page.parent)
+    upkeep = [str(newest.bin / "python"), "-m", "upkeep"]
+    again = ["report", "latest", "--store", address, "--output", str(newest.scratch / "page")]
+    for command, words in ((["list", "--store", address], "findings"), (again, "report.html")):
+        told = subprocess.run([*upkeep, *command], cwd=PROJECT, capture_output=True, text=True, check=True)
+        assert words in told.stdout
+    record = json.loads((newest.scratch / "page" / "record.json").read_text())
+    assert (record["run_id"], record["outcome"]) == (page.parent.name, "findings")
+    assert {f["host"] for f in record["findings"] if f["status"] == "critical"} >= {"a2"}
+
+
+def test_a_database_that_cannot_keep_the_run_fails_it_before_anything_changes(newest: Controller) -> None:
+    run = newest.play("maintain.yml", env={"UPKEEP_STORE": "postgresql+psycopg2://upkeep:geheim@127.0.0.1:1/runs"})
+    assert run.code == 2
+    assert newest.written() == set()
+    assert "refused" in run.output
+    assert "upkeep_store" in run.output
+    assert "geheim" not in run.output
 
 
 def test_two_runs_at_once_only_one_changes(controller: Controller) -> None:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
-from upkeep import clean, report
+from upkeep import clean, patience, report
 from upkeep.store import DirectoryStore, Store, StoreError, expired, open_store
 
 
@@ -211,6 +213,15 @@ def test_a_server_that_refuses_is_reported_without_the_password(address: str):
         open_store(f"postgresql+psycopg2://{address}")
     assert "geheim" not in str(error.value)
     assert error.value.__suppress_context__
+
+
+def test_a_server_that_never_answers_is_left_in_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(patience, "WAIT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="timeout expired"):
+            open_store(f"postgresql+psycopg2://upkeep@127.0.0.1:{silent.getsockname()[1]}/runs")
+    assert time.monotonic() - begun < 8
 
 
 def test_a_store_does_not_show_its_password(tmp_path: Path):
