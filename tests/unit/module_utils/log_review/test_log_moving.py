@@ -1,0 +1,161 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Logs that are rotated under the reader's hands, clocks that were set back, and what a unit said since its start."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.log_review import opening, reading
+
+from tests.unit.module_utils.log_review.log_samples import ago, count, findings, run, source
+
+
+def errors(*hours: float) -> str:
+    return "".join(f"{ago(hours=hour)} ERROR app: x\n" for hour in hours)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Return a log with five errors of this day, two of them in its rotated file."""
+    path = tmp_path / "app.log"
+    path.with_name("app.log.1").write_text(errors(9, 8))
+    path.write_text(errors(3, 2, 1))
+    return path
+
+
+def rotate(log: Path) -> None:
+    """Rotate as logrotate does: the older file is compressed, the live one is renamed, and a new one begins."""
+    first, second = log.with_name("app.log.1"), log.with_name("app.log.2.gz")
+    second.write_bytes(gzip.compress(first.read_bytes()))
+    os.utime(second, (first.stat().st_mtime,) * 2)
+    first.unlink()
+    log.rename(first)
+    log.write_text("")
+
+
+def test_a_log_rotated_while_it_is_read_loses_and_doubles_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its files are open by then, and a file that is renamed or removed can be read to its end."""
+    real = reading.plain
+    read: list[str] = []
+
+    def rotating(segment: opening.Segment, *more: t.Any) -> t.Iterator[bytes]:
+        if not read:
+            rotate(log)
+        read.append(segment.path.name)
+        yield from real(segment, *more)
+
+    monkeypatch.setattr(reading, "plain", rotating)
+    assert count(log, pattern="ERROR") == 5
+    assert read == ["app.log.1", "app.log"]
+    assert count(log, pattern="ERROR") == 5, "after the rotation it is the same log"
+
+
+@pytest.mark.parametrize("place", ["after the listing", "between two files"])
+def test_a_log_rotated_while_its_files_are_opened_loses_and_doubles_nothing(
+    log: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    real = opening._open
+    calls: list[Path] = []
+
+    def rotating(*arguments: t.Any) -> opening.Segment:
+        calls.append(arguments[1])
+        if len(calls) == (1 if place == "after the listing" else 2):
+            rotate(log)
+        return real(*arguments)
+
+    monkeypatch.setattr(opening, "_open", rotating)
+    assert count(log, pattern="ERROR") == 5
+    assert len(calls) > 2, "its files were listed and opened once more"
+
+
+def test_a_log_that_is_rotated_over_and_over_is_unknown(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = opening._open
+    calls: list[Path] = []
+
+    def rotating(stack: t.Any, path: Path, live: bool) -> opening.Segment:
+        if live:
+            calls.append(log.rename(log.with_name(f"app.log-{len(calls)}")))
+            log.write_text("")
+        return real(stack, path, live)
+
+    monkeypatch.setattr(opening, "_open", rotating)
+    found = findings(source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR", "critical": 100}]))
+    assert {check: one["status"] for check, one in found.items()} == {"log:app": "unknown"}
+    assert len(calls) == 9, "it is not tried for ever"
+
+
+def test_a_clock_that_was_set_back_is_told_and_every_line_counts(tmp_path: Path) -> None:
+    """In the middle of the day a host lost its clock for a while: halving by time alone would pass over the morning."""
+    path, words = tmp_path / "app.log", "INFO app: " + "x" * 60
+    lines = [f"{ago(seconds=40_000 - 2 * number)} {words}\n" for number in range(20_000)]
+    lines[9_000:11_000] = [f"1970-01-01T00:00:{number % 60:02}.000Z {words}\n" for number in range(2_000)]
+    lines[5_000] = lines[5_000].replace("INFO", "ERROR")
+    path.write_text("".join(lines))
+    found = findings(source(paths=[str(path)], reviews=[{"name": "errors", "pattern": "ERROR", "window": "9h"}]))
+    assert found["log:app.errors"]["observed"] == 1
+    assert (found["log:app"]["status"], "was a clock set back?" in found["log:app"]["message"]) == ("info", True)
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], None]:
+    """Return a function that puts a systemctl in place which says when a unit was started."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def say(words: str) -> None:
+        program = tmp_path / "systemctl"
+        program.write_text(f"#!/bin/sh\n[ \"$1 $5\" = 'show app.service' ] || exit 9\n{words}\n")
+        program.chmod(0o755)
+
+    return say
+
+
+@pytest.mark.requirement("R-racing-16")
+def test_what_is_in_use_is_what_the_unit_said_since_its_last_start(
+    tmp_path: Path, started: t.Callable[[str], None]
+) -> None:
+    log = tmp_path / "app.log"
+    log.write_text(f"{ago(hours=30)} INFO app: Using New\n{ago(hours=2)} INFO app: Using Old\n{ago(hours=1)} INFO x\n")
+    asked = {"name": "in-use", "measure": "newest", "pattern": "Using (?:New|Old)", "window": "since_start"}
+
+    def judged(hours: float) -> str:
+        started(f"echo @{int(time.time() - hours * 3600)}")
+        found = findings(source(paths=[str(log)], unit="app.service", reviews=[{**asked, "expected": "Using Old"}]))
+        return str(found["log:app.in-use"]["status"])
+
+    assert judged(40) == "ok"
+    assert judged(3) == "ok"
+    assert judged(1.5) == "unknown", "since its start it said nothing, whatever it said before"
+
+
+@pytest.mark.parametrize("words", ["echo", "echo n/a", "exit 1", "echo @soon"])
+def test_a_unit_that_was_never_started_makes_its_reviews_unknown(
+    log: Path, started: t.Callable[[str], None], words: str
+) -> None:
+    started(words)
+    asked = source(paths=[str(log)], unit="app.service", reviews=[{"name": "e", "window": "since_start"}])
+    found = findings(asked)
+    assert {check: one["status"] for check, one in found.items()} == {"log:app": "unknown"}
+    assert "does not say when app.service was started" in found["log:app"]["message"]
+
+
+def test_watching_ends_with_the_count_that_was_asked_for(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    def write(seconds: float) -> None:
+        looks.append(seconds)
+        with log.open("a") as file:
+            file.write(errors(0))
+
+    monkeypatch.setattr(time, "sleep", write)
+    asked = source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR"}])
+    answer = run(asked, follow_seconds=3600, follow_events=3)
+    assert answer["reviews"][0]["count"] == 3
+    # A line of the very millisecond in which watching began may be an older one.
+    assert len(looks) in (3, 4)
+    assert max(looks) <= 2, "it looks every two seconds"
