@@ -23,8 +23,8 @@ options:
         description: What is checked, and how.
         type: str
         required: true
-        choices: [celery, cpu, disk_io, dns, file, filesystem, http, listener, load, log_line, memory, network,
-                  postgresql, process, redis, tcp, top, unit, unit_memory, unix_socket]
+        choices: [celery, cpu, disk_io, dns, file, filesystem, http, listener, load, log_line, memory, metrics,
+                  network, postgresql, process, redis, replication, tcp, top, unit, unit_memory, unix_socket]
       timeout: {description: "Limit for one attempt, from start to verdict, in seconds.", type: float, default: 10.0}
       attempts: {description: How often to try before the check counts as C(critical) or C(unknown)., type: int,
                  default: 1}
@@ -51,7 +51,7 @@ options:
              default: 1}
       requirements: {description: Ids of the requirements that asked for this check; handed through to the findings.,
                      type: list, elements: str, default: []}
-      url: {description: Kind V(http). What to ask for; without user and password., type: str}
+      url: {description: Kinds V(http) and V(metrics). What to ask for; without user and password., type: str}
       method: {description: Kind V(http)., type: str, choices: [GET, HEAD, POST, OPTIONS], default: GET}
       headers:
         description:
@@ -120,16 +120,55 @@ options:
         suboptions:
           warning_days: {description: Fewer days than this are C(warning)., type: float, default: 21.0}
           critical_days: {description: Fewer days than this are C(critical)., type: float, default: 7.0}
+      requests: {description: Kind V(metrics). The counter of requests., type: str, default: http_requests_total}
+      durations: {description: "Kind V(metrics). The histogram of their times, in seconds.", type: str,
+                  default: http_request_duration_seconds}
+      status_label: {description: Kind V(metrics). The label of the counter that holds the status., type: str,
+                     default: status_code}
+      failed: {description: Kind V(metrics). Regular expression that the status of a failed request fits., type: str,
+               default: "5[0-9][0-9]"}
+      least_requests: {description: "Kind V(metrics). With fewer requests since the look before, times and failures are
+                                     C(info).", type: int, default: 20}
+      rate:
+        description: Kind V(metrics). Adds C(metrics:name.rate), the requests per minute since the look before.
+        type: dict
+        suboptions:
+          warning: {description: More are C(warning)., type: float}
+          critical: {description: More are C(critical)., type: float}
+          requirements: {description: Ids for this finding instead of those of the check., type: list, elements: str,
+                         default: []}
+      response_time:
+        description:
+          - Kind V(metrics). Adds C(metrics:name.response_time), the 95th percentile since the look before, within its
+            bucket by proportion.
+        type: dict
+        suboptions:
+          warning_ms: {description: Slower is C(warning)., type: float}
+          critical_ms: {description: Slower is C(critical)., type: float}
+          requirements: {description: Ids for this finding instead of those of the check., type: list, elements: str,
+                         default: []}
+      errors:
+        description: Kind V(metrics). Adds C(metrics:name.errors), the share of failed requests since the look before.
+        type: dict
+        suboptions:
+          warning: {description: A larger share in % is C(warning)., type: float}
+          critical: {description: A larger share in % is C(critical)., type: float}
+          requirements: {description: Ids for this finding instead of those of the check., type: list, elements: str,
+                         default: []}
+      replicas: {description: "Kind V(replication). Fewer replicas that copy the server are C(critical).", type: int,
+                 default: 0}
       host:
         description:
-          - Kinds V(tcp) and V(redis), by default 127.0.0.1. Kind V(postgresql), by default the local socket.
+          - Kinds V(tcp) and V(redis), by default 127.0.0.1. Kinds V(postgresql) and V(replication), by default the
+            local socket.
           - Kind V(dns), the name to resolve.
         type: str
       addresses: {description: Kind V(dns). Addresses that must be among the answers., type: list, elements: str,
                   default: []}
       port:
         description:
-          - Kinds V(tcp) and V(listener). Kind V(redis), by default 6379. Kind V(postgresql), by default that of libpq.
+          - Kinds V(tcp) and V(listener). Kind V(redis), by default 6379. Kinds V(postgresql) and V(replication), by
+            default that of libpq.
         type: int
       path:
         description:
@@ -178,7 +217,7 @@ options:
         description:
           - Above this is C(warning). V(filesystem), 80 (%) by default. V(memory), 85 (%). V(load), 1.5.
           - Without a default for V(cpu) and V(disk_io) in % of the time since the look before, V(network) in MB/s since
-            then, V(unit_memory) in MB.
+            then, V(unit_memory) in MB, V(replication) in seconds behind.
         type: float
       critical:
         description: Above this is C(critical). V(filesystem), 90 by default. V(memory), 95. V(load), 4.
@@ -192,28 +231,37 @@ options:
       include_swap: {description: Kind V(memory). Take memory and swap together., type: bool, default: false}
       count: {description: Kind V(top). How many processes to name., type: int, default: 10}
       seconds: {description: Kind V(top). Over how long the use of the processor is taken., type: float, default: 1.0}
-      database: {description: Kind V(postgresql). Name of the database., type: str}
-      user: {description: "Kind V(postgresql), database user. Kind V(listener), owner of the port.", type: str}
+      database: {description: Kinds V(postgresql) and V(replication). Name of the database., type: str}
+      user: {description: "Kinds V(postgresql) and V(replication), database user. Kind V(listener), owner of the port.",
+             type: str}
       username: {description: Kind V(redis). User of Redis' access control list., type: str}
-      password: {description: Kinds V(postgresql) and V(redis). Never shown., type: str}
-      passfile: {description: "Kind V(postgresql). File that holds the password, as libpq reads it.", type: path}
-      as_user: {description: "Kind V(postgresql). System user to connect as over the local socket, for peer
-                              authentication.", type: str}
+      password: {description: "Kinds V(postgresql), V(replication) and V(redis). Never shown.", type: str}
+      passfile: {description: "Kinds V(postgresql) and V(replication). File with the password, as libpq reads it.",
+                 type: path}
+      as_user: {description: "Kinds V(postgresql) and V(replication). System user to connect as over the local socket,
+                              for peer authentication.", type: str}
       query: {description: "Kind V(postgresql). Question with one row as its answer, asked in a transaction that cannot
                             write.", type: str, default: SELECT 1}
       db: {description: Kind V(redis). Number of the database., type: int, default: 0}
       info:
-        description: Kind V(redis). Limits on fields of INFO; each adds C(redis:name.FIELD).
+        description: Kind V(redis). Figures to tell or judge; each adds C(redis:name.FIELD).
         type: list
         elements: dict
         default: []
         suboptions:
-          field: {description: "Name of the field, as in C(used_memory).", type: str, required: true}
+          field:
+            description:
+              - Name of a field of INFO, as in C(used_memory). C(keys) is the number of keys in all databases,
+                C(hit_ratio) the share of lookups in % that found their key since the look before.
+            type: str
+            required: true
           warning: {description: Beyond this is C(warning)., type: float}
           critical: {description: Beyond this is C(critical)., type: float}
           worse: {description: On which side of the limits it is bad., type: str, choices: [above, below],
                   default: above}
           equals: {description: "The field must be this, else C(critical).", type: str}
+          requirements: {description: Ids for this finding instead of those of the check., type: list, elements: str,
+                         default: []}
       broker: {description: "Kind V(celery). C(redis://[[user]:password@]host[:port][/database]). Never shown.",
                type: str}
       min_workers: {description: Kind V(celery). How many workers must answer; the check is over as soon as they did.,

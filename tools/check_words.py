@@ -32,7 +32,20 @@ class Judged(t.NamedTuple):
 
 def rows(checks: Sequence[Mapping[str, t.Any]]) -> list[Judged]:
     """Return every finding that checks of a profile yield, in their order; raises CheckError as the probe would."""
-    return [Judged(*row, check.component or "", check.requirements) for check in plan(checks) for row in _words(check)]
+    return [
+        Judged(*row, check.component or "", _requirements(check, row[0]))
+        for check in plan(checks)
+        for row in _words(check)
+    ]
+
+
+def _requirements(check: Check, finding: str) -> tuple[str, ...]:
+    """Return the ids of one finding: those of the aspect itself where it names some, else those of the check."""
+    aspect = finding.removeprefix(f"{check.id}.")
+    entries = [entry for entry in check.options.get("info") or () if entry["field"] == aspect]
+    own = entries[0] if entries else check.options.get(aspect)
+    ids = own.get("requirements") if isinstance(own, Mapping) else None
+    return tuple(ids) if ids else check.requirements
 
 
 def _words(check: Check) -> Iterator[Row]:
@@ -150,6 +163,35 @@ def _load(check: Check, options: Options) -> Iterator[Row]:
     yield check.id, "runnable processes per core over 5 min", *_limits(options["warning"], options["critical"], "")
 
 
+def _metrics(check: Check, options: Options) -> Iterator[Row]:
+    where = KINDS[check.kind].place(check)
+    yield check.id, f"`{where}` gives `{options['requests']}` and `{options['durations']}`", NEVER, OTHERWISE
+    enough = f"since the look before, from {options['least_requests']} requests on"
+    if options["rate"]:
+        rate = options["rate"]
+        yield f"{check.id}.rate", "requests/min since the look before", *_limits(rate["warning"], rate["critical"], "")
+    if options["response_time"]:
+        times = options["response_time"]
+        asked = f"95th percentile of the response times {enough}"
+        yield f"{check.id}.response_time", asked, *_limits(times["warning_ms"], times["critical_ms"], " ms")
+    if options["errors"]:
+        errors = options["errors"]
+        asked = f"share of requests answered `{options['failed']}` {enough}"
+        yield f"{check.id}.errors", asked, *_limits(errors["warning"], errors["critical"], " %")
+
+
+def _replication(check: Check, options: Options) -> Iterator[Row]:
+    least = f", at least {options['replicas']}" if options["replicas"] else ""
+    warning, critical = _limits(options["warning"], options["critical"], " s")
+    gone = "a slot that nobody uses"
+    yield (
+        check.id,
+        f"how far the replicas are behind, where there are any{least}",
+        gone if warning == NEVER else f"{warning}, {gone}",
+        OTHERWISE if critical == NEVER and options["replicas"] else critical,
+    )
+
+
 def _postgresql(check: Check, options: Options) -> Iterator[Row]:
     expect = options["expect"]
     answer = f"the answer {_condition(expect)}" if expect else "there is an answer"
@@ -160,11 +202,16 @@ def _postgresql(check: Check, options: Options) -> Iterator[Row]:
 def _redis(check: Check, options: Options) -> Iterator[Row]:
     yield check.id, f"Redis at {KINDS[check.kind].place(check)} answers{_tries(check)}", NEVER, OTHERWISE
     for entry in options["info"]:
-        name, asked = f"{check.id}.{entry['field']}", f"`{entry['field']}` of INFO"
+        name, asked = f"{check.id}.{entry['field']}", _field(entry["field"])
         if entry["equals"] is not None:
             yield name, f"{asked} is `{entry['equals']}`", NEVER, OTHERWISE
         else:
             yield name, asked, *_limits(entry["warning"], entry["critical"], "", entry["worse"])
+
+
+def _field(name: str) -> str:
+    made = {"keys": "keys of all databases", "hit_ratio": "lookups that found their key, in %, since the look before"}
+    return made.get(name) or f"`{name}` of INFO"
 
 
 def _celery(check: Check, options: Options) -> Iterator[Row]:
@@ -180,8 +227,10 @@ _KINDS: t.Final[Mapping[str, Callable[[Check, Options], Iterator[Row]]]] = {
     "http": _http,
     "load": _load,
     "memory": _memory,
+    "metrics": _metrics,
     "postgresql": _postgresql,
     "redis": _redis,
+    "replication": _replication,
     "tcp": _tcp,
     "unit": _unit,
     **host_words.KINDS,

@@ -4,59 +4,82 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import time
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from ..findings import Finding
 from . import conditions, latency
 from .model import Check, CheckError, Deadline, Kind, ProbeError, milliseconds
 
+#: Argument spec of the way into a database, for all kinds that ask one.
+LOGIN: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
+    "database": {"type": "str", "required": True},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "passfile": {"type": "path", "no_log": False},
+    "as_user": {"type": "str"},
+}
+#: A function from a query to its first rows.
+Ask = Callable[[str], list[tuple[t.Any, ...]]]
+#: No answer has more rows than this.
+_ROWS: t.Final = 100
+
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the verdict on connection and answer, then the time both took."""
-    try:
-        import psycopg2
-    except ImportError as error:
-        raise ProbeError("unknown", "the driver is missing: install the package python3-psycopg2") from error
     limits = check.options["latency"]
     values, times = [], []
-    try:
-        for _ in range(limits["samples"] if limits else 1):
-            started = time.monotonic()
-            values.append(_ask(psycopg2, check, deadline))
-            times.append(milliseconds(started))
-    except psycopg2.Error as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ProbeError("critical", f"database {check.options['database']}: {reason}") from error
+    for _ in range(limits["samples"] if limits else 1):
+        started = time.monotonic()
+        with asking(check, deadline) as ask:
+            rows = ask(check.options["query"])
+        if len(rows) != 1:
+            several = "no row" if not rows else "several rows"
+            raise ProbeError("critical", f"the query gave {several}, one was expected")
+        values.append(plain(rows[0][0]))
+        times.append(milliseconds(started))
     yield _verdict(check, values)
     if limits:
         yield latency.judge_latency(check, times)
 
 
-def _ask(driver: t.Any, check: Check, deadline: Deadline) -> t.Any:
-    """Return the first column of the only row, read in a transaction that cannot write."""
-    options = check.options
-    given = {"host": options["host"], "user": options["user"], "password": options["password"]}
-    given |= {"passfile": options["passfile"], "port": options["port"]}
-    connection = driver.connect(
-        dbname=options["database"],
-        connect_timeout=max(2, int(deadline.remaining())),  # libpq takes whole seconds, and 1 for 2
-        application_name="upkeep",
-        **{key: value for key, value in given.items() if value is not None},
-    )
+@contextlib.contextmanager
+def asking(check: Check, deadline: Deadline) -> Iterator[Ask]:
+    """Connect for queries that cannot write and end with the deadline; raises ProbeError for what the server says."""
     try:
-        connection.set_session(readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = %s", (max(1, int(deadline.remaining() * 1000)),))
-            cursor.execute(options["query"])
-            rows = cursor.fetchmany(2)
-    finally:
-        connection.close()
-    if len(rows) != 1:
-        raise ProbeError("critical", f"the query gave {'no row' if not rows else 'several rows'}, one was expected")
-    return plain(rows[0][0])
+        import psycopg2
+    except ImportError as error:
+        raise ProbeError("unknown", "the driver is missing: install the package python3-psycopg2") from error
+    options = check.options
+    given = {key: options[key] for key in ("host", "user", "password", "passfile", "port")}
+    try:
+        connection = psycopg2.connect(
+            dbname=options["database"],
+            connect_timeout=max(2, int(deadline.remaining())),  # libpq takes whole seconds, and 1 for 2
+            application_name="upkeep",
+            **{key: value for key, value in given.items() if value is not None},
+        )
+        try:
+            connection.set_session(readonly=True)
+            with connection.cursor() as cursor:
+
+                def ask(query: str) -> list[tuple[t.Any, ...]]:
+                    cursor.execute("SET LOCAL statement_timeout = %s", (max(1, int(deadline.remaining() * 1000)),))
+                    cursor.execute(query)
+                    rows: list[tuple[t.Any, ...]] = cursor.fetchmany(_ROWS)
+                    return rows
+
+                yield ask
+        finally:
+            connection.close()
+    except psycopg2.Error as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ProbeError("critical", f"database {options['database']}: {reason}") from error
 
 
 def _verdict(check: Check, values: list[t.Any]) -> Finding:
@@ -78,27 +101,27 @@ def plain(value: t.Any) -> t.Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _place(check: Check) -> str:
+def place(check: Check) -> str:
+    """Return what a check asks, for messages."""
     return f"database {check.options['database']}"
+
+
+def validate_login(check: Check) -> None:
+    """Raise CheckError for a way in that leads nowhere."""
+    if check.options["as_user"] and check.options["host"]:
+        raise CheckError("as_user is for the local socket; leave out host")
 
 
 def _validate(check: Check) -> None:
     latency.validate(check)
     if check.options["expect"]:
         conditions.validate(check.options["expect"])
-    if check.options["as_user"] and check.options["host"]:
-        raise CheckError("as_user is for the local socket; leave out host")
+    validate_login(check)
 
 
 KIND = Kind(
     options={
-        "database": {"type": "str", "required": True},
-        "host": {"type": "str"},
-        "port": {"type": "int"},
-        "user": {"type": "str"},
-        "password": {"type": "str", "no_log": True},
-        "passfile": {"type": "path", "no_log": False},
-        "as_user": {"type": "str"},
+        **LOGIN,
         "query": {"type": "str", "default": "SELECT 1"},
         "expect": {
             "type": "dict",
@@ -108,7 +131,7 @@ KIND = Kind(
     },
     probe=probe,
     network=True,
-    place=_place,
+    place=place,
     secrets=("password",),
     names=latency.names,
     validate=_validate,

@@ -1,16 +1,40 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``redis``: does it answer PING, and are figures of INFO within their limits?"""
+"""Kind ``redis``: does it answer PING, and are figures of INFO within their limits?
+
+Besides the fields of INFO two figures that are made of them: ``keys`` of all databases, and ``hit_ratio``, the share
+of lookups in % that found their key since the look before (without one, since the server started).
+"""
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from ..findings import Finding, judge
-from .model import LIMITS, Check, CheckError, Deadline, Kind, ProbeError, host_and_port, limits_text, milliseconds
+from ..findings import Finding
+from . import since
+from .model import (
+    LIMITS,
+    Check,
+    CheckError,
+    Deadline,
+    Kind,
+    ProbeError,
+    host_and_port,
+    limits_text,
+    milliseconds,
+    remember,
+)
 from .resp import session
+
+#: Fewer lookups say nothing about a cache.
+ENOUGH_LOOKUPS: t.Final = 100
+_DATABASE: t.Final = re.compile(r"(db\d+)")
+_KEYS: t.Final = re.compile(r"keys=(\d+),")
+_LOOKUPS: t.Final = frozenset({"keyspace_hits", "keyspace_misses"})
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -26,7 +50,10 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
         raise ProbeError("critical", "something answers there, but not as Redis does")
     yield check.finding("ok", f"Redis answers within {took:g} ms", observed="PONG", expected="PONG")
     for limit in options["info"]:
-        yield judge_field(check, limit, fields)
+        if limit["field"] == "hit_ratio" and fields.keys() >= _LOOKUPS:
+            yield from _hit_ratio(_own(check, limit), limit, fields)
+        else:
+            yield judge_field(_own(check, limit), limit, fields)
 
 
 def parse_info(text: str) -> dict[str, str]:
@@ -40,8 +67,12 @@ def parse_info(text: str) -> dict[str, str]:
 
 
 def judge_field(check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, str]) -> Finding:
-    """Return the finding for one field of INFO."""
+    """Return the finding for one field of INFO, or for the number of keys."""
     field = limit["field"]
+    if field == "keys" and fields:
+        counts = keys_by_database(fields)
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        return _judged(check, limit, sum(counts.values()), f" ({listed})" if listed else "")
     value = fields.get(field)
     if value is None:
         return check.finding("unknown", f"INFO of this Redis has no field {field}", aspect=field)
@@ -55,11 +86,44 @@ def judge_field(check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, s
         number = float(value)
     except ValueError:
         return check.finding("unknown", f"{field} is {value}, which is no number", aspect=field, observed=value)
-    status = judge(number, limit["warning"], limit["critical"], worse=limit["worse"])
+    return _judged(check, limit, number)
+
+
+def keys_by_database(fields: Mapping[str, str]) -> dict[str, int]:
+    """Return how many keys each database has; INFO leaves out those without any."""
+    found = {name: _KEYS.match(value) for name, value in fields.items() if _DATABASE.fullmatch(name)}
+    return {name: int(keys[1]) for name, keys in found.items() if keys}
+
+
+def _hit_ratio(check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, str]) -> Iterator[Finding]:
+    counters = {name: int(fields[name]) for name in sorted(_LOOKUPS)}
+    passed, memory = since.compare(check, counters)
+    yield remember(memory)
+    counts = passed.counts if passed else counters
+    when = f"in the last {passed.seconds / 60:.0f} minutes" if passed else "since the server started"
+    hits, lookups = counts["keyspace_hits"], sum(counts.values())
+    found = f"{hits} of {lookups} lookups found their key {when}"
+    if lookups < ENOUGH_LOOKUPS:
+        message = f"{found}: too few to judge (at least {ENOUGH_LOOKUPS})"
+        yield check.finding("info", message, aspect="hit_ratio")
+        return
+    yield _judged(check, limit, round(100 * hits / lookups, 1), f" % ({found})", "%")
+
+
+def _judged(check: Check, limit: Mapping[str, t.Any], number: float, more: str = "", unit: str = "") -> Finding:
     expected = limits_text(limit["warning"], limit["critical"], limit["worse"])
-    return check.finding(
-        status, f"{field} is {number:g}, limit {expected}", aspect=field, observed=number, expected=expected
-    )
+    message = f"{limit['field']} is {number:.15g}{more}{f', limit {expected}' if expected else ''}"
+    advice = "see what changed since it was better"
+    return check.measured(number, limit, message, advice, aspect=limit["field"], unit=unit, worse=limit["worse"])
+
+
+def _own(check: Check, limit: Mapping[str, t.Any]) -> Check:
+    """Return the check with the requirements of one of its figures."""
+    return replace(check, requirements=tuple(limit["requirements"]) or check.requirements)
+
+
+def _remembers(check: Check) -> bool:
+    return any(limit["field"] == "hit_ratio" for limit in check.options["info"])
 
 
 def _names(check: Check) -> tuple[str, ...]:
@@ -68,8 +132,9 @@ def _names(check: Check) -> tuple[str, ...]:
 
 def _validate(check: Check) -> None:
     for limit in check.options["info"]:
-        if limit["equals"] is None and limit["warning"] is None and limit["critical"] is None:
-            raise CheckError(f"the limit on {limit['field']} needs warning, critical or equals")
+        if limit["equals"] is not None and (limit["warning"] is not None or limit["critical"] is not None):
+            raise CheckError(f"{limit['field']} has limits and equals; one of them is meant")
+        _own(check, limit).finding("ok", "its requirement ids fit the schema")
     if check.options["username"] and not check.options["password"]:
         raise CheckError("username needs a password")
 
@@ -90,6 +155,7 @@ KIND = Kind(
                 **LIMITS,
                 "worse": {"type": "str", "choices": ["above", "below"], "default": "above"},
                 "equals": {"type": "str"},
+                "requirements": {"type": "list", "elements": "str", "default": []},
             },
         },
     },
@@ -99,4 +165,5 @@ KIND = Kind(
     secrets=("password",),
     names=_names,
     validate=_validate,
+    remembers=_remembers,
 )

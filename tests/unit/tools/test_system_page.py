@@ -117,6 +117,14 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
         ({"kind": "filesystem", "paths": ["/"], "inodes": {"warning": 70}}, ("inodes in use of `/`", "above 70 %")),
         ({"kind": "redis", "info": [{"field": "lag", "warning": 1, "worse": "below"}]}, ("`lag` of INFO", "below 1")),
         ({"kind": "redis", "info": [{"field": "role", "equals": "master"}]}, ("`role` of INFO is `master`", "-")),
+        (
+            {"kind": "redis", "info": [{"field": "hit_ratio", "warning": 9, "worse": "below"}]},
+            ("found their", "below 9"),
+        ),
+        ({"kind": "metrics", "url": "http://a/m", "errors": {"warning": 5}}, ("share of requests", "above 5 %")),
+        ({"kind": "metrics", "url": "http://a/m", "response_time": {"warning_ms": 9}}, ("95th perc", "above 9 ms")),
+        ({"kind": "metrics", "url": "http://a/m", "rate": {"critical": 9}}, ("requests/min since", "-")),
+        ({"kind": "replication", "database": "d", "warning": 9}, ("replicas are behind", "above 9 s, a slot that")),
         ({"kind": "http", "url": "http://a/", "tls_expiry": {}}, None),
         (
             {"kind": "http", "url": "https://a/", "tls_expiry": {"warning_days": 9}},

@@ -69,22 +69,22 @@ class Server:
 @functools.cache
 def server() -> Server:
     """Start the one server of this test session."""
-    binaries = _binaries()
+    tools = binaries()
     folder = Path(tempfile.mkdtemp(prefix="upkeep-pg-"))
     as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_owner:
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    _call([*as_owner, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
+    _call([*as_owner, str(tools / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
     options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in _SETTINGS.items())
-    control = [*as_owner, str(binaries / "pg_ctl"), "-D", str(data)]
+    control = [*as_owner, str(tools / "pg_ctl"), "-D", str(data)]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _call([*control, "-w", "-l", str(folder / "log"), "-o", f"{options} -p {PORT} -k {folder}", "start"])
     atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], capture_output=True, check=False, cwd="/")
     return Server(str(folder))
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Return the folder of the newest installed server; set-up installs one, so its absence is an error."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")

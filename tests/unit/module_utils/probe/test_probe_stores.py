@@ -12,11 +12,14 @@ import sys
 import threading
 import typing as t
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import redis
+from ansible.module_utils.upkeep.probe import redis, since
+from ansible.module_utils.upkeep.probe.attempt import observe
+from ansible.module_utils.upkeep.probe.plan import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +72,57 @@ def test_redis_answers_and_its_figures_are_judged(listen: Listen, observed: Obse
         "redis:x.connected_clients": "unknown",
     }
     assert asked == [["AUTH", "probe", SESAME], ["SELECT", "3"], ["PING"], ["INFO"]]
+
+
+USE: t.Final = (
+    "used_memory:9000000000\r\nconnected_clients:7\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\n"
+    "db0:keys=12,expires=3,avg_ttl=0\r\ndb1:keys=30,expires=30,avg_ttl=9\r\n"
+)
+FIGURES: t.Final = [
+    {"field": "used_memory", "requirements": ["R-fairedge-52"]},
+    {"field": "keys", "requirements": ["R-fairedge-53"]},
+    {"field": "connected_clients", "requirements": ["R-fairedge-54"]},
+    {"field": "hit_ratio", "warning": 90, "worse": "below", "requirements": ["R-fairedge-55"]},
+]
+
+
+@pytest.mark.requirement("R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55", "R-fairedge-132")
+def test_what_redis_is_used_for_is_told_each_for_its_own_requirement(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, said = 1000.0, {"INFO": bulk(USE.format(9000, 500))}
+    monkeypatch.setattr(since.time, "clock_gettime", lambda _clock: at)
+    port = listen(redis_server({**PONG, **said}, []))
+    check = parse({"name": "x", "kind": "redis", "port": port, "info": FIGURES})
+    lines = list(observe(check))
+    found = {line["check"]: line for line in lines if "check" in line}
+    assert [(one["observed"], one["requirements"]) for name, one in found.items() if name != "redis:x"] == [
+        (9e9, ["R-fairedge-52"]), (42, ["R-fairedge-53"]), (7, ["R-fairedge-54"]), (94.7, ["R-fairedge-55"]),
+    ]  # fmt: skip
+    assert found["redis:x.keys"]["message"] == "keys is 42 (db0: 12, db1: 30)"
+    assert found["redis:x.used_memory"]["message"] == "used_memory is 9000000000"
+    assert "since the server started" in found["redis:x.hit_ratio"]["message"]
+    [memory] = [line["remember"] for line in lines if "remember" in line]
+    for hits, misses, status, words in (
+        (9050, 650, "warning", "hit_ratio is 25 % (50 of 200 lookups found their key in the last 60 minutes)"),
+        (9100, 501, "ok", "100 of 101"),
+        (9001, 501, "info", "1 of 2 lookups found their key in the last 60 minutes: too few to judge"),
+        (0, 0, "info", "0 of 0 lookups found their key since the server started: too few"),
+    ):
+        at = 1000.0 + 3600
+        port = listen(redis_server({**PONG, "INFO": bulk(USE.format(hits, misses))}, []))
+        again = replace(parse({"name": "x", "kind": "redis", "port": port, "info": FIGURES[3:]}), before=memory)
+        ratio = next(line for line in observe(again) if line.get("check") == "redis:x.hit_ratio")
+        assert (ratio["status"], words in ratio["message"]) == (status, True), ratio
+
+
+@pytest.mark.requirement("R-fairedge-53", "R-fairedge-55")
+def test_figures_that_redis_does_not_give_are_unknown(listen: Listen, observed: Observed) -> None:
+    port = listen(redis_server({**PONG, "INFO": bulk("")}, []))
+    found = observed("redis", port=port, info=FIGURES)
+    assert {one["status"] for name, one in found.items() if name != "redis:x"} == {"unknown"}
+    port = listen(redis_server({**PONG, "INFO": bulk(INFO)}, []))
+    assert observed("redis", port=port, info=FIGURES[1:2])["redis:x.keys"]["observed"] == 0, "an empty one has none"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a service says at ``/metrics``: the text format of Prometheus, as far as counters and histograms need it.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import typing as t
+from collections.abc import Mapping, Sequence
+
+_SAMPLE: t.Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?", re.ASCII)
+_LABEL: t.Final = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"', re.ASCII)
+_TYPE: t.Final = re.compile(r"#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)")
+
+
+class Sample(t.NamedTuple):
+    """One line: a name, its labels, a finite number. Infinite and undefined ones count nothing and are left out."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Exposition(t.NamedTuple):
+    """All samples, and the types of the names that are announced: a counter with labels has no sample at first."""
+
+    samples: Sequence[Sample]
+    types: Mapping[str, str]
+
+    def of(self, name: str) -> list[Sample]:
+        """Return the samples of a name."""
+        return [sample for sample in self.samples if sample.name == name]
+
+
+class Histogram(t.NamedTuple):
+    """How many took how long: cumulative counts by upper bound in s (``inf`` last), and the sum of all times in s."""
+
+    buckets: Mapping[float, float]
+    seconds: float
+
+    @property
+    def number(self) -> float:
+        """Return how many there were."""
+        return self.buckets.get(math.inf, 0.0)
+
+    def percentile(self, share: float) -> float | None:
+        """Return the time in s below which a share of all lies, within its bucket by proportion; None without any.
+
+        What lies beyond the last bound is said to be as long as that: how much longer is not known, see ``beyond``.
+        """
+        rank, below, lower = share * self.number, 0.0, 0.0
+        for bound, count in sorted(self.buckets.items()):
+            if count >= rank and count > 0:
+                if math.isinf(bound):
+                    return lower
+                return lower + (bound - lower) * (rank - below) / (count - below) if count > below else bound
+            below, lower = count, bound
+        return None
+
+    def beyond(self, share: float) -> bool:
+        """Return whether that percentile lies beyond the last finite bound."""
+        last = max((bound for bound in self.buckets if math.isfinite(bound)), default=0.0)
+        return self.buckets.get(last, 0.0) < share * self.number
+
+
+def parse(text: str) -> Exposition:
+    """Return what the text says; lines that do not follow the format are passed over."""
+    samples, types = [], {}
+    for line in text.splitlines():
+        if announced := _TYPE.fullmatch(line.strip()):
+            types[announced[1]] = announced[2]
+        elif (found := _SAMPLE.fullmatch(line.strip())) and (value := _number(found[3])) is not None:
+            labels = {name: _plain(raw) for name, raw in _LABEL.findall(found[2] or "")}
+            samples.append(Sample(found[1], labels, value))
+    return Exposition(samples, types)
+
+
+def histogram(said: Exposition, name: str) -> Histogram:
+    """Return a histogram summed over all its other labels."""
+    buckets: dict[float, float] = {}
+    for sample in said.of(f"{name}_bucket"):
+        try:
+            bound = float(sample.labels.get("le", ""))
+        except ValueError:
+            continue
+        if not math.isnan(bound):
+            buckets[bound] = buckets.get(bound, 0.0) + sample.value
+    return Histogram(buckets, sum(sample.value for sample in said.of(f"{name}_sum")))
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _plain(raw: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], raw)
