@@ -140,3 +140,23 @@ def test_mails_and_hooks_arrive_and_can_be_forgotten(ports: t.Any) -> None:
     for path in ("/mails", "/hooks"):
         ask(web, path, method="DELETE")
         assert json.loads(ask(web, path)) == []
+
+
+def test_a_host_keeps_a_file_elsewhere_and_gets_back_what_it_gave(ports: t.Any) -> None:
+    ask(ports("ops-1", 8080), "/health")
+    model = "/srv/racing_analytics/data/models/lightgbm_baseline.pkl"
+    place, copy = "http://ops-1:8080/store/racing-1/try/model.pkl", "/tmp/model-from-ops"  # noqa: S108 - in a container
+    digest = inside("racing-1", "sha256sum", model).split()[0]
+    curl = ("curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "%{http_code}", "--output")
+    try:
+        sent = ("--upload-file", model, "--header")
+        codes = [inside("racing-1", *curl, "/dev/null", *sent, f"X-SHA256: {said}", place) for said in (digest, "0")]
+        codes.append(inside("racing-1", *curl, "/dev/null", "--upload-file", "/etc/hostname", place))
+        assert codes == ["200", "422", "409"], "whole files only, and none in place of another"
+        assert inside("racing-1", *curl, copy, place) == "200"
+        assert inside("racing-1", "sha256sum", copy).split()[0] == digest
+        assert "racing-1/try/model.pkl" in {kept["name"] for kept in json.loads(ask(ports("ops-1", 8080), "/store"))}
+        assert inside("ops-1", "sha256sum", "/opt/ops/store/racing-1/try/model.pkl").split()[0] == digest
+    finally:
+        inside("racing-1", *curl, "/dev/null", "--request", "DELETE", place)
+        inside("racing-1", "rm", "-f", copy)

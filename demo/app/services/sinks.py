@@ -1,9 +1,12 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""ops: takes mails and web hooks and keeps them, so that notices can be looked at; sends nothing on.
+"""ops: takes mails and web hooks, so that notices can be looked at, and keeps files for other hosts; sends nothing on.
 
 ``GET /mails`` and ``GET /hooks`` return what came in, the oldest first, ``DELETE`` on either forgets it, ``POST
-/hooks/NAME`` takes a hook. It is kept in memory: a restart forgets all.
+/hooks/NAME`` takes a hook. These are kept in memory: a restart forgets them.
+
+``PUT /store/NAME`` takes a file, of the sha256 in the header ``X-SHA256`` if there is one; ``GET`` gives it back with
+that header, ``DELETE`` forgets it, ``GET /store`` lists all. These lie on the disk (shelf.py).
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ import email
 import email.policy
 import os
 import typing as t
+from pathlib import Path
 
 import fastapi  # type: ignore[import-not-found]
+import fastapi.responses  # type: ignore[import-not-found]
 import uvicorn  # type: ignore[import-not-found]
 from aiosmtpd.controller import Controller  # type: ignore[import-not-found]
 
 from . import logs, settings
+from .shelf import Draft, Shelf, ShelfError
 
 KEPT: t.Final = 1000  # of each
 MAX_BYTES: t.Final = 1024 * 1024  # of one mail or hook
@@ -49,7 +55,7 @@ class MailHandler:
         return "250 kept"
 
 
-def make_app(mails: Mails, hooks: Mails) -> t.Any:
+def make_app(mails: Mails, hooks: Mails, shelf: Shelf) -> t.Any:
     """Return the web side."""
     app = fastapi.FastAPI(title="ops", version=settings.VERSION, docs_url=None, redoc_url=None)
 
@@ -71,6 +77,7 @@ def make_app(mails: Mails, hooks: Mails) -> t.Any:
     app.add_api_route("/hooks/{name}", take, methods=["POST"])
     add_kept(app, "/mails", mails)
     add_kept(app, "/hooks", hooks)
+    add_store(app, shelf)
     return app
 
 
@@ -88,6 +95,38 @@ def add_kept(app: t.Any, path: str, kept: Mails) -> None:
     app.add_api_route(path, forget, methods=["DELETE"])
 
 
+def add_store(app: t.Any, shelf: Shelf) -> None:
+    """Let other hosts keep files here."""
+
+    async def take(name: str, request: fastapi.Request) -> dict[str, t.Any]:
+        draft = Draft(shelf, name)
+        try:
+            async for chunk in request.stream():
+                draft.add(chunk)
+            return draft.keep(request.headers.get("x-sha256", ""))._asdict()
+        finally:
+            draft.close()
+
+    def listed() -> list[dict[str, t.Any]]:
+        return shelf.names()
+
+    def give(name: str) -> t.Any:
+        kept = shelf.look(name)
+        return fastapi.responses.FileResponse(shelf.path_of(name), headers={"X-SHA256": kept.sha256})
+
+    def forget(name: str) -> dict[str, t.Any]:
+        shelf.remove(name)
+        return {"removed": name}
+
+    def refuse(_request: fastapi.Request, error: ShelfError) -> t.Any:
+        return fastapi.responses.JSONResponse({"detail": f"{error}"}, status_code=error.status)
+
+    app.add_exception_handler(ShelfError, refuse)
+    app.add_api_route("/store", listed, methods=["GET"])
+    for method, answer in (("PUT", take), ("GET", give), ("DELETE", forget)):
+        app.add_api_route("/store/{name:path}", answer, methods=[method])
+
+
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
@@ -100,9 +139,10 @@ def main() -> None:
     hooks: Mails = collections.deque(maxlen=KEPT)
     port = int(os.environ.get("SMTP_PORT", "1025"))
     smtp = Controller(MailHandler(mails), hostname=config.bind, port=port, data_size_limit=MAX_BYTES)
+    app = make_app(mails, hooks, Shelf(Path(config.home) / "store"))
     smtp.start()
     try:
-        uvicorn.run(make_app(mails, hooks), host=config.bind, port=config.port, log_config=None, access_log=False)
+        uvicorn.run(app, host=config.bind, port=config.port, log_config=None, access_log=False)
     finally:
         smtp.stop()
 
