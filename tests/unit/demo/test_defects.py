@@ -14,6 +14,7 @@ import yaml
 from demo import __main__ as cli
 from demo import defects, fleet, inside
 from demo.errors import DemoError
+from tools import trace
 
 HOSTS = fleet.load().hosts
 RAW: dict[str, t.Any] = yaml.safe_load(defects.DEFINITION.read_text(encoding="utf-8"))
@@ -34,6 +35,16 @@ def test_what_is_to_come_belongs_to_jobs_that_are_to_come(catalogue: defects.Cat
     """A job that is there has its faults among those that are tested; a pending one would be forgotten."""
     reporting = {defect.finding.area for defect in catalogue.defects.values()}
     assert not {defect.finding.area for defect in catalogue.pending.values()} & reporting
+
+
+def test_every_area_of_the_guides_has_a_fault(catalogue: defects.Catalogue) -> None:
+    """Also those whose jobs are to come; what only people do (kinds D and H) cannot be broken on a host."""
+    asked = {
+        row.area for row in trace.read_requirements(fleet.PROJECT / "docs" / "requirements.csv") if row.kind in "AC"
+    }
+    planted = {defect.finding.area for defect in catalogue.known.values()}
+    assert asked - planted == {"model_verify"}
+    assert "model_verification" in planted, "the name of that area's job"
 
 
 def test_findings_that_a_planted_fault_hides_are_in_another_round(catalogue: defects.Catalogue) -> None:
