@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import fleet
 from tools import PROJECT
 
 Ansible = Callable[..., subprocess.CompletedProcess[str]]
@@ -85,3 +87,16 @@ def test_an_inventory_that_is_not_there_is_no_success(ansible: Ansible, inventor
     done = ansible("ansible-playbook", f"--inventory={inventory / 'nowhere.yml'}", "playbooks/hourly.yml")
     assert done.returncode == 2
     assert "No host was looked at" in " ".join(done.stdout.split())
+
+
+def test_a_fleet_that_does_not_run_is_told_in_one_line(ansible: Ansible, inventory: Path) -> None:
+    hosts = inventory / "demo.yml"
+    closed, hosts_closed = re.subn(r"ansible_port: \d+", "ansible_port: 1", hosts.read_text())
+    assert hosts_closed == len(fleet.load().hosts)
+    hosts.write_text(closed)
+    done = ansible("ansible-playbook", f"--inventory={hosts}", "playbooks/weekly.yml")
+    assert done.returncode == 2
+    assert done.stdout.count("fatal:") == 1, done.stdout
+    assert "msg: 'The demo fleet is not running. Start it with: make demo'" in done.stdout
+    assert "UNREACHABLE" not in done.stdout
+    assert "PLAY [Preflight]" not in done.stdout
