@@ -108,6 +108,38 @@ options:
             type: float
             default: 300
           requirements: *requirements
+      statements:
+        description: Tell the slowest statements of the applications, counted by C(pg_stat_statements).
+        type: dict
+        suboptions:
+          show:
+            description: How many to tell, 1 to 50.
+            type: int
+            default: 10
+          least_calls:
+            description: Leave statements out that ran less often, since one slow run says little.
+            type: int
+            default: 3
+          warning_ms:
+            description: Warn when one takes longer on average.
+            type: float
+          requirements: *requirements
+      index_use:
+        description: Tell indexes that were never used and tables that are mostly read from end to end.
+        type: dict
+        suboptions:
+          least_days:
+            description: Call an index needless only after so many days of counting.
+            type: float
+            default: 7
+          least_rows:
+            description: Leave smaller tables out.
+            type: int
+            default: 10000
+          warning_mb:
+            description: Warn when needless indexes take more than this together.
+            type: float
+          requirements: *requirements
   login_user:
     description: Role to log in as. It must own the tables or be superuser.
     type: str

@@ -162,6 +162,16 @@ def _connections(entry: Entry) -> str:
     return ", ".join(f"{word} above {entry[key]} %" for key, word in words.items() if key in entry) or "reported"
 
 
+def _statements(entry: Entry) -> str:
+    limit = f"; above {entry['warning_ms']:g} ms on average is a warning" if "warning_ms" in entry else ""
+    return f"the {entry.get('show', 10)} slowest are told{limit}"
+
+
+def _index_use(entry: Entry) -> str:
+    told = f"indexes not used in {entry.get('least_days', 7):g} days and tables read whole are told"
+    return f"{told}; above {entry['warning_mb']:g} MB is a warning" if "warning_mb" in entry else told
+
+
 _ASPECTS: t.Final[Mapping[str, t.Callable[[Entry], str]]] = {
     "analyze": _analyze,
     "vacuum": _vacuum,
@@ -169,6 +179,8 @@ _ASPECTS: t.Final[Mapping[str, t.Callable[[Entry], str]]] = {
     "sizes": lambda _entry: "reported",
     "connections": _connections,
     "long_running": lambda entry: f"a transaction open for {entry.get('warning_seconds', 300)} s is a warning",
+    "statements": _statements,
+    "index_use": _index_use,
 }
 
 

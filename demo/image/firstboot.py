@@ -125,7 +125,7 @@ def database_sql(host: Host) -> str:
         + (f'CREATE DATABASE "{test}" OWNER "{user}";\n' if test else "")
         + f'CREATE DATABASE "{database}" OWNER "{user}";\n'
         f'\\connect "{database}"\n'
-        "CREATE EXTENSION amcheck;\n"
+        "CREATE EXTENSION amcheck;\nCREATE EXTENSION pg_stat_statements;\n"
         f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
     )
 
@@ -141,6 +141,7 @@ def set_up_postgresql(host: Host) -> list[str]:
         "shared_buffers = '32MB'",
         "max_connections = 50",
         "autovacuum_naptime = '1h'",
+        "shared_preload_libraries = 'pg_stat_statements'",
     )
     settings = "".join(f"{line}\n" for line in lines)
     write(folder / "conf.d" / "demo.conf", settings, 0o644, "postgres", "postgres")
@@ -153,6 +154,12 @@ def set_up_postgresql(host: Host) -> list[str]:
     run("systemctl", "restart", unit)
     run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=database_sql(host))
     return ["postgresql.service"]
+
+
+def forget_statements(host: Host) -> None:
+    """Let PostgreSQL count statements anew: those that filled the database are not the application's."""
+    reset = f'\\connect "{host.settings["database"]}"\nSELECT pg_stat_statements_reset();\n'
+    run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=reset)
 
 
 def set_up_redis(host: Host) -> list[str]:
@@ -245,6 +252,8 @@ def main() -> int:
         run("systemctl", "enable", "--quiet", *started)
     if host.history:  # before the systems start: their logs go on where it ends
         run("env", f"--chdir={SHARE.parent}", "/usr/bin/python3", "-m", "demo.history")
+    if "postgresql" in host.components:
+        forget_statements(host)
     if started:
         run("systemctl", "restart", *started)
     write(DONE, f"{host.name}\n")

@@ -26,7 +26,7 @@ class ServerState(t.NamedTuple):
 
 
 class Extension(t.NamedTuple):
-    """Where pgstattuple is (None: not created), whether its files are installed, and its comment."""
+    """Where an extension is (None: not created), whether its files are installed, and its comment."""
 
     schema: str | None
     available: bool
@@ -91,9 +91,9 @@ def work_times(session: Session, oid: int) -> WorkTimes:
     return WorkTimes(*session.rows(queries.WORK_TIMES, {"oid": oid})[0])
 
 
-def extension(session: Session) -> Extension:
-    """Return the state of the extension that measures indexes."""
-    return Extension(*session.rows(queries.EXTENSION, {"name": EXTENSION})[0])
+def extension(session: Session, name: str = EXTENSION) -> Extension:
+    """Return the state of an extension, that which measures indexes when none is named."""
+    return Extension(*session.rows(queries.EXTENSION, {"name": name})[0])
 
 
 def connections(session: Session) -> ConnectionCounts:

@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..findings import Finding, finding
-from . import catalogue, report
+from . import catalogue, report, usage
 from .actions import Outcome
 from .connection import DatabaseError, DriverMissingError, Session, open_session
 from .execution import Deadline, carry_out
@@ -144,7 +144,7 @@ def _look(session: Session, database: Database) -> list[Finding]:
     """Return what is only looked at, after the work; what cannot be read is unknown."""
     found: list[Finding] = []
     for aspect, reader in _READERS.items():
-        if aspect in _OPTIONAL and getattr(database, aspect) is None:
+        if aspect in report.LOOKS and getattr(database, aspect) is None:
             continue
         try:
             found += reader(session, database)
@@ -176,13 +176,20 @@ def _long_running(session: Session, database: Database) -> list[Finding]:
     return [report.long_running_finding(database, limits, catalogue.transactions(session))]
 
 
+def _statements(session: Session, database: Database) -> list[Finding]:
+    if not catalogue.server_state(session).sees_all:
+        return [report.aspect_finding(database, "statements", "unknown", _BLIND)]
+    return usage.statements(session, database)
+
+
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
-_OPTIONAL: t.Final = ("connections", "long_running")
 _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
     "": _sizes,
     "invalid_indexes": _invalid_indexes,
     "connections": _connections,
     "long_running": _long_running,
+    "statements": _statements,
+    "index_use": usage.index_use,
 }
 
 

@@ -17,14 +17,15 @@ from .settings import Connections, Database, LongRunning
 NAMED: t.Final = 5
 #: The aspects that a maintenance run takes care of; the others are only looked at.
 WORK: t.Final = ("analyze", "vacuum", "reindex")
+#: What is only looked at, and only where it is asked for.
+LOOKS: t.Final = ("connections", "long_running", "statements", "index_use")
 
 _DONE_WORD: t.Final = {"analyze": "analysed", "vacuum": "vacuumed"}
 
 
 def check_name(database: Database, aspect: str = "") -> str:
-    """Return the stable name of a check; a line break in a database's name is made visible."""
-    name = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in database.name)
-    return f"database:{name}.{aspect}" if aspect else f"database:{name}"
+    """Return the stable name of a check."""
+    return f"database:{database.shown}.{aspect}" if aspect else f"database:{database.shown}"
 
 
 def not_observed(database: Database, status: str, reason: str) -> list[Finding]:
@@ -32,7 +33,7 @@ def not_observed(database: Database, status: str, reason: str) -> list[Finding]:
     whole = finding(
         check_name(database), status, reason, expected="reachable", requirements=database.requirements("sizes")
     )
-    aspects = [name for name in (*WORK, "connections", "long_running") if getattr(database, name) is not None]
+    aspects = [name for name in (*WORK, *LOOKS) if getattr(database, name) is not None]
     aspects += ["invalid_indexes"] + ["table_sizes"] * (database.sizes is not None)
     return [whole, *(aspect_finding(database, aspect, "unknown", f"Not looked at: {reason}") for aspect in aspects)]
 

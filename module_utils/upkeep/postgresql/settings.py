@@ -16,6 +16,8 @@ from ..names import twice
 #: A freshly built B-tree index of the widest keys allowed may still leave this share of its space unused (a leaf
 #: page is closed when the next key, at most a third of a page, does not fit). A lower limit could never be reached.
 LEAST_BLOAT_PERCENT: t.Final = 30.0
+#: More statements than this nobody reads.
+MOST_STATEMENTS: t.Final = 50
 
 _DURATION = re.compile(r"(\d+)(ms|s|min)")
 _MILLISECONDS: t.Final = {"ms": 1, "s": 1000, "min": 60_000}
@@ -81,6 +83,29 @@ class LongRunning:
 
 
 @dataclass(frozen=True)
+class Statements:
+    """Ask for the slowest statements that ran often enough; ``warning_ms`` is for the average of the slowest."""
+
+    show: int = 10
+    least_calls: int = 3
+    warning_ms: float | None = None
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IndexUse:
+    """Ask for indexes that nobody uses and tables of some size that are mostly read whole.
+
+    ``warning_mb`` is for all indexes that were not used in at least ``least_days``.
+    """
+
+    least_days: float = 7
+    least_rows: int = 10_000
+    warning_mb: float | None = None
+    requirements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Database:
     """One database; an aspect that is None was not asked for."""
 
@@ -91,6 +116,13 @@ class Database:
     sizes: Sizes | None = None
     connections: Connections | None = None
     long_running: LongRunning | None = None
+    statements: Statements | None = None
+    index_use: IndexUse | None = None
+
+    @property
+    def shown(self) -> str:
+        """Return the name as it stands in checks; a line break in it is made visible."""
+        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in self.name)
 
     def requirements(self, aspect: str) -> tuple[str, ...]:
         """Return the requirement ids that asked for an aspect, none when it was not asked for."""
@@ -120,6 +152,8 @@ _ASPECTS: t.Final[dict[str, type[t.Any]]] = {
     "sizes": Sizes,
     "connections": Connections,
     "long_running": LongRunning,
+    "statements": Statements,
+    "index_use": IndexUse,
 }
 
 
@@ -167,6 +201,12 @@ def _problems(database: Database) -> t.Iterator[str]:
         yield from _reindex_problems(database.reindex)
     if database.long_running and database.long_running.warning_seconds <= 0:
         yield f"long_running.warning_seconds is {database.long_running.warning_seconds}; above 0"
+    if database.statements and not 1 <= database.statements.show <= MOST_STATEMENTS:
+        yield f"statements.show is {database.statements.show}; from 1 to {MOST_STATEMENTS}"
+    if database.statements and database.statements.least_calls < 1:
+        yield f"statements.least_calls is {database.statements.least_calls}; at least 1"
+    if database.index_use and database.index_use.least_days < 0:
+        yield f"index_use.least_days is {database.index_use.least_days}; at least 0"
 
 
 def _percent_problems(database: Database) -> t.Iterator[str]:

@@ -49,17 +49,17 @@ def span(before: Memory | None, current: Memory) -> Span | None:
     return Span(seconds, counts)
 
 
-def compare(check: Check, counters: Counters) -> tuple[Span | None, Memory]:
-    """Return what was counted since an earlier run, if that is long enough ago, and what to remember."""
+def compare(check: Check, counters: Counters, shortest: float = SHORTEST) -> tuple[Span | None, Memory]:
+    """Return what was counted since an earlier run, if that is long enough ago (s), and what to remember."""
     current = now(counters)
     passed = span(check.before, current)
     if passed is None:
         return None, current
-    if passed.seconds < SHORTEST:
+    if passed.seconds < shortest:
         return None, check.before or current
     return passed, current
 
 
-def too_early(what: str) -> str:
+def too_early(what: str, shortest: float = SHORTEST) -> str:
     """Return the sentence for a measurement that has nothing to compare with yet."""
-    return f"{what} cannot be told yet: there is no look at least {SHORTEST:g} s older, or the host has started anew"
+    return f"{what} cannot be told yet: there is no look at least {shortest:g} s older, or the host has started anew"

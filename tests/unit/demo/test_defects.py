@@ -43,7 +43,9 @@ def test_every_area_of_the_guides_has_a_fault(catalogue: defects.Catalogue) -> N
         row.area for row in trace.read_requirements(fleet.PROJECT / "docs" / "requirements.csv") if row.kind in "AC"
     }
     planted = {defect.finding.area for defect in catalogue.known.values()}
-    assert asked - planted == {"model_verify"}
+    # Their measuring is done by jobs of other names: model_verification; log_review and db_maintenance.
+    assert asked - planted == {"model_verify", "performance_report"}
+    assert {"log-slow-predictions", "statement-slow", "slower-than-baseline"} <= catalogue.defects.keys()
     assert "model_verification" in planted, "the name of that area's job"
 
 

@@ -24,6 +24,7 @@ _SETTINGS: t.Final = {
     "autovacuum": "off",
     "max_connections": "40",
     "shared_buffers": "32MB",
+    "shared_preload_libraries": "pg_stat_statements",
 }
 
 

@@ -46,6 +46,9 @@ def test_lists_become_tuples_and_missing_figures_the_defaults() -> None:
         ({"name": "app", "reindex": {"min_size_mb": 0}}, ["reindex.min_size_mb is 0"]),
         ({"name": "app", "reindex": {"indexes": ["ok", ""]}}, ["reindex.indexes"]),
         ({"name": "app", "long_running": {"warning_seconds": 0}}, ["long_running.warning_seconds is 0"]),
+        ({"name": "app", "statements": {"show": 0}}, ["statements.show is 0; from 1 to 50"]),
+        ({"name": "app", "statements": {"least_calls": 0}}, ["statements.least_calls is 0"]),
+        ({"name": "app", "index_use": {"least_days": -1}}, ["index_use.least_days is -1"]),
     ],
 )
 def test_the_error_names_the_figure(entry: dict[str, t.Any], words: list[str]) -> None:

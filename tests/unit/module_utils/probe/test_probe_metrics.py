@@ -131,7 +131,7 @@ def test_a_service_that_was_started_anew_is_not_judged_by_less_than_nothing(serv
 
 def test_a_look_right_after_another_waits_for_the_next(service: Service) -> None:
     service.look(ANNOUNCED)
-    soon = service.look(said({"500": (50, {0.5: 50}, 1)}), minutes=0.5)
+    soon = service.look(said({"500": (50, {0.5: 50}, 1)}), minutes=0.1)
     assert soon[".errors"]["status"] == "info"
     assert service.look(said({"500": (50, {0.5: 50}, 1)}))[".errors"]["status"] == "warning", "they are not lost"
 
