@@ -75,12 +75,12 @@ def unit() -> Count:
 
 def meta() -> Count:
     """Run the tests of the house rules."""
-    return _pytest("meta", _folders("meta"))
+    return _pytest("meta", _folders("meta"), before=GIVE_WAY)
 
 
 def contract() -> Count:
     """Run the contract tests, which start playbooks on each ansible-core that set-up installed."""
-    return _pytest("contract", _folders("contract"))
+    return _pytest("contract", _folders("contract"), before=GIVE_WAY)
 
 
 def scenarios() -> Count:
@@ -105,13 +105,16 @@ def fleet() -> Count:
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
-    "meta": meta,
-    "contract": contract,
     "molecule": scenarios,
     "fleet": fleet,
+    "meta": meta,
+    "contract": contract,
 }
-#: Parts that run beside the part before them: the slowest linter keeps one core busy, and for long.
-BESIDE: t.Final = {"unit"}
+#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core busy, and for long;
+#: runs on the fleet wait for its hosts a third of their time.
+BESIDE: t.Final = {"unit": "lint", "meta": "fleet", "contract": "fleet"}
+#: Lower priority for tests that run beside others whose hosts must answer in time.
+GIVE_WAY: t.Final = ("nice", "-n", "10")
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -143,8 +146,9 @@ def batches(wanted: t.Sequence[str]) -> list[list[str]]:
     """Return the parts in their order, those that run at the same time together."""
     found: list[list[str]] = []
     for name in wanted:
-        if name in BESIDE and found:
-            found[-1].append(name)
+        together = next((batch for batch in found if batch[0] == BESIDE.get(name)), None)
+        if together:
+            together.append(name)
         else:
             found.append([name])
     return found
@@ -182,14 +186,19 @@ def _one(name: str, argv: list[str]) -> Count:
     return Count(passed=int(good), failed=int(not good))
 
 
-def _pytest(name: str, folders: list[str], workers: str = WORKERS, **variables: str) -> Count:
-    """Run pytest on folders of tests/, with environment variables, and return what its report counts."""
+def _pytest(
+    name: str, folders: list[str], workers: str = WORKERS, before: t.Sequence[str] = (), **variables: str
+) -> Count:
+    """Run pytest on folders of tests/ and return what its report counts.
+
+    ``before`` is a command that starts it, ``variables`` are put into its environment.
+    """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *folders]
+    argv = [*before, sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *folders]
     outcome = run_logged(name, argv, timeout=TIMEOUT, env=environment(**variables))
     count = read_junit(report)
     if outcome.code and not count.failed:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.runs import INVENTORY, PROJECT, Controller, Run
+from tests.contract.runs import INVENTORY, PROJECT, SECONDS, Controller, Run
 
 pytestmark = pytest.mark.slow
+
+#: Seconds that a run keeps its locks while something else happens to it; it is ended before, its `sleep` is not.
+LONG_ENOUGH = 120
 
 
 def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -> None:
@@ -221,7 +224,7 @@ def test_a_database_that_cannot_keep_the_run_fails_it_before_anything_changes(ne
 
 
 def test_two_runs_at_once_only_one_changes(controller: Controller) -> None:
-    first = start(controller, wait_seconds=30)
+    first = start(controller, wait_seconds=LONG_ENOUGH)
     try:
         wait_for_lock(controller)
         second = controller.play("maintain.yml", content="second")
@@ -235,10 +238,10 @@ def test_two_runs_at_once_only_one_changes(controller: Controller) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_is_marked_and_the_next_one_goes_on(controller: Controller, how: signal.Signals) -> None:
-    process = start(controller, wait_seconds=30)
+    process = start(controller, wait_seconds=LONG_ENOUGH)
     wait_for_lock(controller)
     process.send_signal(how)
-    process.wait(timeout=60)
+    process.wait(timeout=SECONDS)
     interrupted = Run(process.returncode, "", controller.scratch / "store")
     shown = subprocess.run(
         [
@@ -323,7 +326,7 @@ def start(controller: Controller, **extra: object) -> subprocess.Popen[bytes]:
 
 def wait_for_lock(controller: Controller) -> None:
     """Wait until the run has changed its files, which it does while it holds its locks."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SECONDS
     while controller.written() != {"a1", "a2", "b1"}:
         assert time.monotonic() < deadline, "the run did not get to its change"
         time.sleep(0.1)

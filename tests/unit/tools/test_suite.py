@@ -142,8 +142,12 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (["lint", "unit", "meta"], [["lint", "unit"], ["meta"]]),
         (["unit"], [["unit"]]),
-        (["meta", "fleet"], [["meta"], ["fleet"]]),
+        (["unit", "meta", "contract"], [["unit"], ["meta"], ["contract"]]),
+        (
+            ["lint", "unit", "molecule", "fleet", "meta", "contract"],
+            [["lint", "unit"], ["molecule"], ["fleet", "meta", "contract"]],
+        ),
     ],
 )
-def test_unit_tests_run_beside_the_linters(wanted: list[str], expected: list[list[str]]) -> None:
+def test_parts_run_beside_those_that_leave_a_core_idle(wanted: list[str], expected: list[list[str]]) -> None:
     assert suite.batches(wanted) == expected
