@@ -28,7 +28,7 @@ class Meter:
         self.read = 0
 
 
-def plain(segment: Segment, start: int, meter: Meter, deadline: Deadline) -> t.Iterator[bytes]:
+def plain(segment: Segment, start: int, meter: Meter, deadline: Deadline) -> t.Generator[bytes, None, None]:
     """Yield the bytes of a file from ``start`` to where it ended when it was opened; raises MovedError."""
     at = start
     while at < segment.size:

@@ -19,6 +19,7 @@ _NAME: t.Final = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _LITERAL: t.Final = re.compile(r"[\w |:/-]+", re.ASCII)
 _UNIT: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@\\-]*\.[a-z]+", re.ASCII)
 _WORDS: t.Final = re.compile(r"[^\x00-\x1f]+")
+_MOST_PARTS: t.Final = 1000
 GROUPS: t.Final = ("hour", "level", "message")
 
 Pattern = re.Pattern[bytes]
@@ -26,7 +27,10 @@ Pattern = re.Pattern[bytes]
 
 @dataclass(frozen=True)
 class Review:
-    """One question to one log. Patterns fit bytes; limits are the largest values that are still right."""
+    """One question to one log. Patterns fit bytes; limits are the largest values that are still right.
+
+    ``worst_of`` in seconds: the window is cut into parts of that length, of which the worst is judged.
+    """
 
     name: str
     measure: str
@@ -36,6 +40,7 @@ class Review:
     levels: frozenset[str]
     secrets: bool
     of: Pattern | None
+    worst_of: float | None
     number: str
     more_than: float | None
     by: str
@@ -173,6 +178,7 @@ def _review(source: str, raw: t.Mapping[str, t.Any]) -> Review:
     values: dict[str, t.Any] = {key: raw[key] for key in (*plain, *limits)}
     for key in ("pattern", "exclude", "of"):
         values[key] = _pattern(place, key, raw[key], raw["ignore_case"])
+    values["worst_of"] = length(raw["worst_of"]) if raw["worst_of"] else None
     return Review(**values, levels=frozenset(raw["levels"]), requirements=tuple(raw["requirements"]))
 
 
@@ -184,6 +190,7 @@ def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
         raise LogReviewError(f"{place}: measure {measure} needs {needs}")
     readers = {
         "of": ("share",),
+        "worst_of": ("share",),
         "by": ("ranking",),
         "expected": ("newest",),
         "trend_percent": ("duration", "count"),
@@ -193,6 +200,13 @@ def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
     for key, measures in readers.items():
         if raw[key] not in ("", None) and measure not in measures:
             raise LogReviewError(f"{place}: {key} does not go with measure {measure}")
+    if raw["worst_of"]:
+        part, whole = length(raw["worst_of"]), length(raw["window"])
+        if part is None or whole is None or not 1 <= whole / part <= _MOST_PARTS:
+            raise LogReviewError(
+                f"{place}: worst_of {raw['worst_of']!r} must be a length such as 5m, and the window one that is "
+                f"1 to {_MOST_PARTS} times as long"
+            )
     if measure == "newest" and not raw["expected"]:
         raise LogReviewError(f"{place}: expected is empty, so every line would do")
     if (raw["more_than"] is not None) != (bool(raw["number"]) and measure == "count"):

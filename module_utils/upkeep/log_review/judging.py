@@ -190,6 +190,8 @@ def _count(review: Review, measure: Measure) -> _Judged:
 
 def _share(review: Review, measure: Measure) -> _Judged:
     words = _among(measure.window)
+    if review.worst_of is not None:
+        return _worst_share(review, measure, review.worst_of)
     of = "matching events" if review.of else "all events"
     if measure.total < review.least_events:
         message = (
@@ -200,6 +202,24 @@ def _share(review: Review, measure: Measure) -> _Judged:
     status = judge(share, review.warning, review.critical)
     advice = " Find their cause, newest first." if status != "ok" else ""
     message = f"{measure.count} against {measure.total} ({of}) {words}.{advice}"
+    return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
+
+
+def _worst_share(review: Review, measure: Measure, seconds: float) -> _Judged:
+    """Judge the part of the window with the largest share, among those with enough events."""
+    words = _among(measure.window)
+    enough = [part for part, total in measure.part_totals.items() if total >= review.least_events]
+    if not enough:
+        told = f"{measure.count} of {measure.total} events {words}"
+        message = f"{told}: too few to judge (at least {review.least_events} in {seconds / 60:g} minutes)."
+        return _Judged("info", None, _limit(review), message, "%")
+    worst = max(enough, key=lambda part: (measure.parts[part] / measure.part_totals[part], -part))
+    share = round(100 * measure.parts[worst] / measure.part_totals[worst], 3)
+    status = judge(share, review.warning, review.critical)
+    end = measure.window.until - worst * seconds
+    advice = " Find their cause, newest first." if status != "ok" else ""
+    counted = f"{measure.parts[worst]} against {measure.part_totals[worst]}"
+    message = f"{counted} in the worst {seconds / 60:g} minutes, up to {shown(end)}, {words}.{advice}"
     return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
 
 

@@ -106,6 +106,9 @@ class Measure:
         self.review, self.window, self.layout = review, window, layout
         self.count = 0
         self.total = 0
+        #: Parts of the window, 0 the newest: how many events fitted, and of how many.
+        self.parts: collections.Counter[int] = collections.Counter()
+        self.part_totals: collections.Counter[int] = collections.Counter()
         self.newest = Newest(1 if review.measure == "newest" else review.show)
         self.groups, self.messages = Groups(), Groups()
         self.numbers, self.former = Spread(), Spread()
@@ -162,15 +165,24 @@ class Measure:
         """Return how many events of the window the share is taken of."""
         of, window = self.review.of, self.window
         if of is None:
-            return sum(1 for event in chunk.events if event.time is not None and event.time in window)
-        seen, at = 0, 0
+            moments = [event.time for event in chunk.events if event.time is not None and event.time in window]
+            self._share_out(self.part_totals, moments)
+            return len(moments)
+        moments, at = [], 0
         while match := of.search(chunk.block, at):
             event = chunk.at(min(match.start(), len(chunk.block) - 1))
             at = max(event.end, match.start() + 1)
-            seen += event.time is not None and event.time in window
+            if event.time is not None and event.time in window:
+                moments.append(event.time)
             if at >= len(chunk.block):
                 break
-        return seen
+        self._share_out(self.part_totals, moments)
+        return len(moments)
+
+    def _share_out(self, parts: collections.Counter[int], moments: t.Iterable[float]) -> None:
+        """Count events in the part of the window that each belongs to."""
+        if self.review.worst_of is not None:
+            parts.update(int((self.window.until - moment) // self.review.worst_of) for moment in moments)
 
     def _add(self, chunk: Chunk, event: Event, moment: float, match: re.Match[bytes] | None) -> None:
         review, block = self.review, chunk.block
@@ -185,6 +197,7 @@ class Measure:
                 return
             self.groups.add(value)
         self.count += 1
+        self._share_out(self.parts, [moment])
         begin = self.layout.body(block, event.start, event.end)
         self.newest.add(moment, block, begin, event.end)
         if review.measure == "count" and not review.secrets:

@@ -25,6 +25,7 @@ _REVIEW: t.Final[_Spec] = {
     "levels": {"type": "list", "elements": "str", "default": []},
     "secrets": {"type": "bool", "default": False},
     "of": _TEXT,
+    "worst_of": _TEXT,
     "number": _TEXT,
     "more_than": _NUMBER,
     "by": _TEXT,

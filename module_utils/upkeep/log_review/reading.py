@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .ahead import ahead
 from .blocks import Meter, plain, unpacked
 from .chunks import Chunk, chunks
 from .errors import Deadline
@@ -58,15 +58,20 @@ class Reader:
     def _read(self, segments: list[Segment], since: float, take: Take) -> Notes:
         notes = Notes()
         wanted = self._reaching(segments, since)
-        blocks = itertools.chain.from_iterable(self._blocks(segment, since, notes) for segment in wanted)
-        translated = self.translate(blocks) if self.translate else blocks
         old = since - slack_of(self.layout)
-        with contextlib.closing(chunks(translated, self.layout)) as pieces:
-            for chunk in pieces:
-                # A compressed file cannot be sought in; what is old from end to end is passed over.
-                if _reaches(chunk.before, old) or _reaches(chunk.last, old):
-                    take(chunk)
+        # Closed before the files are: a thread may be reading one of them.
+        with contextlib.closing(self._all_blocks(wanted, since, notes)) as blocks:
+            translated = self.translate(blocks) if self.translate else blocks
+            with contextlib.closing(chunks(translated, self.layout)) as pieces:
+                for chunk in pieces:
+                    # A compressed file cannot be sought in; what is old from end to end is passed over.
+                    if _reaches(chunk.before, old) or _reaches(chunk.last, old):
+                        take(chunk)
         return notes
+
+    def _all_blocks(self, segments: t.Iterable[Segment], since: float, notes: Notes) -> t.Generator[bytes, None, None]:
+        for segment in segments:
+            yield from self._blocks(segment, since, notes)
 
     def _reaching(self, segments: list[Segment], since: float) -> list[Segment]:
         """Return the files in the order of their first events, without those that end before ``since``.
@@ -104,25 +109,27 @@ class Reader:
         chunk = Chunk(head[:_HEAD_BYTES], self.raw, None)
         return next((event.time for event in chunk.events if event.time is not None), None)
 
-    def _blocks(self, segment: Segment, since: float, notes: Notes) -> t.Iterator[bytes]:
+    def _blocks(self, segment: Segment, since: float, notes: Notes) -> t.Generator[bytes, None, None]:
         """Yield the bytes of one file; a last line without an end gets one, since the next file begins a new line."""
         notes.files += 1
-        if segment.packed:
-            source: t.Iterator[bytes] = unpacked(segment, self.meter, self.deadline)
-        else:
-            found = seek(segment.descriptor, segment.size, since, self.raw, self.meter)
-            if found.jumps:
-                notes.jumps.append(segment.path)
-            source = plain(segment, found.offset, self.meter, self.deadline)
         last = b"\n"
-        for raw in source:
-            # Truncating a log under its writer leaves a hole, which reads as zeros.
-            block = raw.replace(b"\0", b"") if b"\0" in raw else raw
-            if block:
-                last = block
-                yield block
+        with contextlib.closing(self._source(segment, since, notes)) as source:
+            for raw in source:
+                # Truncating a log under its writer leaves a hole, which reads as zeros.
+                block = raw.replace(b"\0", b"") if b"\0" in raw else raw
+                if block:
+                    last = block
+                    yield block
         if not segment.live and not last.endswith(b"\n"):
             yield b"\n"
+
+    def _source(self, segment: Segment, since: float, notes: Notes) -> t.Generator[bytes, None, None]:
+        if segment.packed:
+            return ahead(unpacked(segment, self.meter, self.deadline))
+        found = seek(segment.descriptor, segment.size, since, self.raw, self.meter)
+        if found.jumps:
+            notes.jumps.append(segment.path)
+        return plain(segment, found.offset, self.meter, self.deadline)
 
 
 def _reaches(moment: float | None, old: float) -> bool:

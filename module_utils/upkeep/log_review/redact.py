@@ -7,6 +7,7 @@ The same expressions find secrets in logs (SECRET) and take them out of what is 
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -42,6 +43,9 @@ _COOKIE: t.Final = re.compile(rb"((?:[Ss]et-)?[Cc]ookie[\"']?\s*[:=]\s*)[^\r\n]+
 
 #: Words with digits: numbers, ids, addresses.
 _VOLATILE: t.Final = re.compile(r"\b[^\W\d]*\d[\w-]*")
+_DIGITS: t.Final = bytes.maketrans(b"123456789", b"0" * 9)
+#: Messages whose fingerprint is remembered.
+_SHAPES: t.Final = 4096
 
 
 def redact(data: bytes) -> bytes:
@@ -70,4 +74,11 @@ def cut(text: str, limit: int = SHOWN) -> str:
 
 def fingerprint(message: str) -> str:
     """Return a message without the numbers and ids that make each one different. It still has to be redacted."""
-    return _VOLATILE.sub("#", message.split("\n", 1)[0][:_MESSAGE])
+    first = message.split("\n", 1)[0][:_MESSAGE]
+    return _shape(first.encode("utf-8", "surrogatepass").translate(_DIGITS))
+
+
+@functools.lru_cache(_SHAPES)
+def _shape(message: bytes) -> str:
+    """Return the fingerprint of a message whose digits are all the same, so that it is found again."""
+    return _VOLATILE.sub("#", message.decode("utf-8", "surrogatepass"))

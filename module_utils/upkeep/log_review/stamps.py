@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import functools
 import re
 import time
 import typing as t
@@ -57,7 +58,6 @@ class Clock:
         self.zone, self.now = zone, now
         #: Whether clocks of this zone may be set back, so that a stamp without zone can mean two times.
         self.folds = not (zone is dt.UTC or (zone is None and not time.daylight and time.timezone == 0))
-        self._minutes: dict[tuple[bytes, bytes | None], float | None] = {}
 
     def read(self, data: bytes, at: int = 0, previous: float | None = None) -> float | None:
         """Return the time of the line that begins at ``at``; None when it has no stamp, or one that cannot be."""
@@ -71,7 +71,7 @@ class Clock:
                 return None
             return base + int(second) + (int(part) / 10 ** len(part) if part else 0.0)
         if access is not None:
-            return _access_time(access.decode(), offset.decode())
+            return _access_time(access.decode(), offset)
         return self._syslog_time(syslog.decode(), previous)
 
     def of_value(self, value: t.Any, previous: float | None = None) -> float | None:
@@ -83,22 +83,17 @@ class Clock:
         return next((value / unit for least, unit in _UNITS if value > least), float(value))
 
     def _minute(self, minute: bytes, zone: bytes | None, previous: float | None) -> float | None:
-        """Return when a minute began. Most lines share theirs with many others, so it is worked out once."""
-        folding = zone is None and self.folds
-        key = (minute, zone)
-        if not folding and key in self._minutes:
-            return self._minutes[key]
-        numbers = (minute[0:4], minute[5:7], minute[8:10], minute[11:13], minute[14:16])
+        """Return when a minute began; None when it cannot be."""
+        hours, minutes = int(minute[11:13]), int(minute[14:16])
+        if hours > 23 or minutes > 59:
+            return None
         try:
-            naive = dt.datetime(*(int(number) for number in numbers))  # type: ignore[arg-type]
-            base = self.place(naive, previous) if zone is None else _with_offset(naive, zone.decode())
+            if zone is None and self.folds:
+                day = dt.datetime(int(minute[0:4]), int(minute[5:7]), int(minute[8:10]), hours, minutes)
+                return self.place(day, previous)
+            return _day(minute[:10]) + hours * 3600 + minutes * 60 - (_offset(zone) if zone else 0)
         except (ValueError, OverflowError, OSError):
-            base = None
-        if not folding:
-            if len(self._minutes) >= _CACHED:
-                self._minutes.clear()
-            self._minutes[key] = base
-        return base
+            return None
 
     def place(self, naive: dt.datetime, previous: float | None = None) -> float:
         """Return the Unix time of a reading of this log's clock; raises ValueError, OverflowError or OSError."""
@@ -131,22 +126,28 @@ class Clock:
         return None
 
 
-def _with_offset(naive: dt.datetime, zone: str) -> float:
-    base = float(calendar.timegm(naive.timetuple()))
-    if zone == "Z":
-        return base
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
-    offset = hours * 3600 + minutes * 60
-    return base + offset if zone[0] == "-" else base - offset
+@functools.lru_cache(_CACHED)
+def _day(date: bytes) -> float:
+    """Return when a day began in UTC; most lines share theirs with many others. Raises ValueError."""
+    return float(calendar.timegm(dt.date(int(date[0:4]), int(date[5:7]), int(date[8:10])).timetuple()))
 
 
-def _access_time(text: str, offset: str) -> float | None:
+@functools.lru_cache(_CACHED)
+def _offset(zone: bytes) -> int:
+    """Return by how many seconds a zone is ahead of UTC: ``Z``, ``+02:00``, ``-0330``."""
+    if zone == b"Z":
+        return 0
+    seconds = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
+    return -seconds if zone.startswith(b"-") else seconds
+
+
+def _access_time(text: str, offset: bytes) -> float | None:
     day, month, year = int(text[0:2]), _MONTHS.index(text[3:6]) + 1, int(text[7:11])
     try:
         naive = dt.datetime(year, month, day, int(text[12:14]), int(text[15:17]))
     except ValueError:
         return None
-    return _with_offset(naive, offset) + int(text[18:20])
+    return float(calendar.timegm(naive.timetuple())) - _offset(offset) + int(text[18:20])
 
 
 def shown(moment: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import time
 import typing as t
 from pathlib import Path
@@ -201,6 +202,12 @@ def test_any_bytes_can_be_shown(data: bytes) -> None:
 def test_messages_of_one_kind_have_one_fingerprint() -> None:
     kinds = {redact.fingerprint(f"job {n} of req_5f1c0a{n}be2d4 failed: HTTP 50{n}") for n in range(9)}
     assert kinds == {"job # of # failed: HTTP #"}
+
+
+@given(st.text(st.characters(codec=None), max_size=200))
+def test_remembering_does_not_alter_a_fingerprint(message: str) -> None:
+    first = message.split("\n", 1)[0][:160]
+    assert redact.fingerprint(message) == re.sub(r"\b[^\W\d]*\d[\w-]*", "#", first)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
