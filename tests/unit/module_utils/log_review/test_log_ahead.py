@@ -8,7 +8,6 @@ import threading
 import typing as t
 
 import pytest
-
 from ansible.module_utils.upkeep.log_review.ahead import WAITING, ahead
 from ansible.module_utils.upkeep.log_review.errors import UnreadableError
 
