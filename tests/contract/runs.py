@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,15 +27,17 @@ def environments() -> list[Path]:
     return [Path(sys.executable).parent, *([oldest] if (oldest / "ansible-playbook").exists() else [])]
 
 
-#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options.
+#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options. Cancels the
+#: job, as AWX does too, as soon as the private folder holds a file ``cancel``.
 RUNNER = """
-import ansible_runner, json, sys
+import ansible_runner, json, os, sys
 private, project, playbook, inventory, variables, options = sys.argv[1:]
 run = ansible_runner.run(
     private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
     extravars=json.loads(variables), cmdline=options or None, quiet=True,
+    cancel_callback=lambda: os.path.exists(os.path.join(private, "cancel")),
 )
-print(run.stdout.read())
+print(run.status, run.stdout.read())
 sys.exit(run.rc)
 """
 
@@ -93,11 +96,19 @@ class Controller:
 
     def play_under_runner(self, playbook: str, options: str = "", **extra: Any) -> Run:
         """Run a playbook to its end as AWX does, from another folder; ``options`` are those of ansible-playbook."""
+        return self._run(self.runner_command(playbook, options, **extra), self.scratch, self.runner_environment())
+
+    def runner_command(self, playbook: str, options: str = "", **extra: Any) -> list[str]:
+        """Return the argv that starts a playbook under ansible-runner, in an empty private folder."""
         private = self.scratch / "private"
+        shutil.rmtree(private, ignore_errors=True)
         private.mkdir()
         where = [str(private), str(PROJECT), str(PLAYBOOKS / playbook), str(INVENTORY), self.variables(extra)]
-        argv = [str(self.bin / "python"), "-c", RUNNER, *where, options]
-        return self._run(argv, self.scratch, self.environment(PATH=f"{self.bin}:/usr/bin:/bin"))
+        return [str(self.bin / "python"), "-c", RUNNER, *where, options]
+
+    def runner_environment(self) -> dict[str, str]:
+        """Return the environment of ansible-runner, which takes the programs that it finds first."""
+        return self.environment(PATH=f"{self.bin}:/usr/bin:/bin")
 
     def _run(self, argv: list[str], folder: Path, env: dict[str, str]) -> Run:
         done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)

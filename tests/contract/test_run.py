@@ -314,6 +314,27 @@ def test_repetition_is_refused_under_ansible_runner_too(controller: Controller, 
     assert "remove" in run.output
 
 
+def test_a_job_that_is_cancelled_under_ansible_runner_is_marked_and_the_next_one_goes_on(newest: Controller) -> None:
+    process = subprocess.Popen(
+        newest.runner_command("maintain.yml", wait_seconds=30),
+        cwd=newest.scratch,
+        env=newest.runner_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_lock(newest)
+    (newest.scratch / "private" / "cancel").touch()
+    output, _ = process.communicate(timeout=60)
+    assert output.startswith("canceled")
+    cancelled = Run(process.returncode, output, newest.scratch / "store")
+    events = (cancelled.folder / "events.jsonl").read_text()
+    assert "run_started" in events and "run_finished" not in events
+    after = newest.play_under_runner("maintain.yml", content="after")
+    assert (after.code, after.record["outcome"]) == (0, "ok"), after.output
+    assert set(after.findings("lock:system").values()) == {"info"}, "the dead run's lock is taken over, and said so"
+    assert (newest.scratch / "out" / "b1").read_text() == "after\n"
+
+
 def start(controller: Controller, **extra: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         controller.command("maintain.yml", **extra),
