@@ -111,7 +111,7 @@ def limit_text(limit: Mapping[str, float] | None) -> str:
     """Return a limit as people write it: ``at least 99.9``, ``at most 10``; '' for none."""
     if not limit:
         return ""
-    return " and ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in sorted(limit.items()))
+    return " and ".join(f"{key.replace('_', ' ')} {value:.15g}" for key, value in sorted(limit.items()))
 
 
 def within(limit: Mapping[str, float], value: float) -> bool:

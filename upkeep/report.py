@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from upkeep import events, record, terminal
 from upkeep import record_types as rt
-from upkeep.trends import HEIGHT, WIDTH, Trend, of_run
+from upkeep.trends import HEIGHT, WIDTH, Trend, figure, of_run
 
 LOG_NAME: t.Final = events.LOG_NAME
 RECORD_NAME: t.Final = "record.json"
@@ -137,6 +137,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words)
+    environment.filters.update(figure=figure)
     environment.globals.update(plural=terminal.plural, curve_width=WIDTH, curve_height=HEIGHT)
     return environment
 

@@ -53,6 +53,11 @@ def of_run(samples: Sequence[KpiSample], days: Sequence[Day]) -> dict[str, list[
     return trends
 
 
+def figure(value: float) -> str:
+    """Return a number for people: four digits that count, thousands apart, no powers of ten for what is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def curve(values: Sequence[float]) -> str:
     """Return the points of an SVG polyline through the values, '' for fewer than two; equal ones lie in the middle."""
     if len(values) < 2:

@@ -215,7 +215,25 @@ def test_the_page_shows_a_curve_once_there_are_days(tmp_path: Path):
     [trend] = trends.of_run(folded["kpis"], days)["racing"]
     assert trend.curve == "0.0,2.0 60.0,10.0 120.0,18.0"
     assert trend.mean == 1
-    assert f'<polyline points="{trend.curve}"/>' in report.page(folded, {"racing": [trend]})
+    page = report.page(folded, {"racing": [trend._replace(value=11030.2, unit="ms", target="at most 2000", alert="")]})
+    assert f'<polyline points="{trend.curve}"/>' in page
+    assert ">11,030 ms<" in " ".join(page.split()).replace(" <", "<")
+    assert 'data-label="Target">at most 2000 ms' in "".join(page.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (0.01234567, "0.01235"),
+        (14.789, "14.79"),
+        (999.96, "1000"),
+        (11034.6, "11,035"),
+        (-4e9, "-4,000,000,000"),
+    ],
+)
+def test_figures_are_written_as_people_do(value: float, shown: str):
+    assert trends.figure(value) == shown
 
 
 @pytest.mark.requirement("R-racing-56")
