@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 import tomllib
@@ -51,6 +52,15 @@ def test_missing_tools_are_one_line_with_the_packages(tools: Path) -> None:
         engine.require()
     assert "podman" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_somebody_who_is_not_root_is_told_in_one_line(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in engine._TOOLS:
+        install(tools, name)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(engine, "write_atomically", lambda *_: pytest.fail("nothing is written"))
+    with pytest.raises(DemoError, match=r"^systemd in containers needs root here: run the same command with sudo$"):
+        engine.require()
 
 
 @pytest.mark.parametrize(

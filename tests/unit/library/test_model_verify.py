@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import typing as t
 from pathlib import Path
 
@@ -213,6 +214,25 @@ def test_many_models_are_judged_in_order_by_one_call(call: Call, tmp_path: Path)
     statuses = {check: found["status"] for check, found in by_check(answer).items()}
     assert list(statuses) == [f"model:m{i}" for i in range(20)]
     assert {check for check, status in statuses.items() if status != "ok"} == {"model:m7"}
+
+
+def test_as_many_models_are_read_at_a_time_as_there_are_workers(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of four waits until the other three are being read, too; one after the other they would wait for ever."""
+    models = [{"name": f"m{i}", "path": f"m{i}.pkl", "root": str(tmp_path)} for i in range(8)]
+    for model in models:
+        (tmp_path / model["path"]).write_bytes(CONTENT)
+    together = threading.Barrier(4)
+
+    def waiting(path: Path, root: Path, algorithms: t.Iterable[str]) -> reading.Reading:
+        together.wait(timeout=20)
+        return reading.read(path, root, algorithms)
+
+    manifest = record_of(call, *models)
+    monkeypatch.setattr(verify, "read", waiting)
+    answer = call(models=models, manifest=manifest, workers=4)
+    assert [found["status"] for found in answer["findings"]] == ["ok"] * 8
 
 
 class TestRecording:

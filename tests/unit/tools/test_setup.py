@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,32 @@ def test_without_root_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "ii podman\n"))
     with pytest.raises(packages.PackageError, match=r"sudo apt-get install --no-install-recommends runc$"):
         packages.ensure(["podman", "runc"])
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_missing_is_named_before_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fails: bool
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(argv: list[str], **_: t.Any) -> subprocess.CompletedProcess[str]:
+        ran.append(argv)
+        if "install" in argv:
+            assert "installing the package runc" in capsys.readouterr().out
+        listing = "ii podman\n" if argv[0] == "dpkg-query" else ""
+        return subprocess.CompletedProcess(argv, int(fails and "install" in argv), listing, "E: no such package\n")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(packages.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(packages.subprocess, "run", run)
+    if fails:
+        with pytest.raises(packages.PackageError, match="runc` failed: E: no such package"):
+            packages.ensure(["podman", "runc"])
+    else:
+        assert packages.ensure(["podman", "runc"]) == ["runc"]
+        assert packages.ensure(["podman"]) == [], "what is there is left alone"
+    apt = [argv[argv.index("-qq") + 1 :] for argv in ran if "apt-get" in argv]
+    assert apt == [["update"], ["install", "--yes", "--no-install-recommends", "runc"]]
 
 
 def test_find_python_passes_over_a_broken_shim(tmp_path: Path) -> None:

@@ -150,6 +150,15 @@ def test_a_finding_shows_all_that_is_known_of_it():
     assert "Acknowledged by on-call until 2026-12-31: bigger disk is ordered" in text
 
 
+def test_the_time_of_each_role_is_that_of_its_slowest_host():
+    text = page(log.weekly()).text
+    assert "Time and remote tasks" in text
+    probing = log.task("fairedge-2", "fairedge", "health_check", "Probe", seconds=200.0)
+    longer = page([*log.weekly()[:4], probing, *log.weekly()[4:]]).text
+    assert "3 min 20 s" not in text
+    assert "health_check 3 min 20 s" in longer
+
+
 def test_changes_come_with_their_difference_and_check_mode_calls_them_predictions():
     text = page(log.weekly()).text
     assert "What changed fairedge log_rotation: Write the file Show the difference -old +new" in text

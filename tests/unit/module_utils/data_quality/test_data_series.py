@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import mmap
 import random
 import typing as t
 
 import pytest
+from ansible.module_utils.upkeep.data_quality import sources
 
 from tests.unit.module_utils.data_quality.conftest import Review
 from tests.unit.module_utils.postgresql.server import Server
@@ -152,6 +154,27 @@ def test_a_pair_that_stopped_is_critical_and_others_are_judged(pg: Server, revie
     assert found["series:market[BBB].missing"]["observed"] == 1440
     assert found["series:market[BBB].age"]["status"] == "critical"
     assert found["series:market[AAA].points"]["status"] == "ok"
+
+
+def test_one_question_tells_everything_of_a_table(pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pairs, six figures each, and which of them are active: asked once, so that all figures are of one moment."""
+    real = sources.PostgresqlSource.rows
+    asked = mmap.mmap(-1, 1)  # shared, since a database is asked by a process of its own
+
+    def noted(source: sources.PostgresqlSource, text: str, *more: t.Any) -> t.Any:
+        asked[0] += 1
+        return real(source, text, *more)
+
+    monkeypatch.setattr(sources.PostgresqlSource, "rows", noted)
+    check = market(pg)
+    others = [
+        {"name": "rows", "kind": "table", "table": "market", "time": "at", "where": {"symbol": "AAA"}},
+        {"name": "runs", "kind": "scrapers", "table": "market", "key": "symbol", "keys": ["AAA", "BBB"],
+         "status": "symbol", "good": "AAA", "time": "at", "rows": "volume"},
+    ]  # fmt: skip
+    found = review(check, *({**other, "database": check["database"]} for other in others))
+    assert len(found) == 12 + 2 + 4, found
+    assert asked[0] == 3
 
 
 def test_no_active_pair_is_unknown_and_never_ok(pg: Server, review: Review) -> None:

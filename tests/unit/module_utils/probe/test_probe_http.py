@@ -95,6 +95,15 @@ def test_sick_servers_are_critical(
     assert words in found["message"]
 
 
+def test_headers_that_must_be_there_are_found_however_they_are_written(listen: Listen, observed: Observed) -> None:
+    sent = ("X-Frame-Options: DENY", "strict-transport-security: max-age=9", "Empty:")
+    url = f"http://127.0.0.1:{listen(answering(b'', '200 OK', *sent))}/"
+    wanted = ["x-frame-options", "Strict-Transport-Security", "EMPTY"]
+    assert observed("http", url=url, headers_present=wanted)["http:x"]["status"] == "ok"
+    found = observed("http", url=url, headers_present=[*wanted, "Frame-Options"])["http:x"]
+    assert (found["status"], found["message"]) == ("critical", f"{url}: the header Frame-Options is missing")
+
+
 def test_body_that_trickles_in_ends_with_the_deadline(listen: Listen, observed: Observed) -> None:
     port = listen(trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
     started = time.monotonic()
