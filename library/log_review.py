@@ -173,6 +173,12 @@ options:
             description: Unit of what is counted or measured, for people.
             type: str
             default: ""
+          worst_of:
+            description:
+              - Cut the window into parts of this length, as in C(5m), and judge the one with the largest share.
+              - Parts with fewer events than O(sources[].reviews[].least_events) are left out.
+            type: str
+            default: ""
           warning:
             description: Largest value that is no C(warning).
             type: float

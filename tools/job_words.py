@@ -110,7 +110,8 @@ def _review(review: Entry) -> str:
     lines = _lines(review)
     measure = review.get("measure", _REVIEW["measure"])
     if measure == "share":
-        return f"share of {lines} among " + (f"those with {_code(review['of'])}" if "of" in review else "all")
+        worst = f", in the worst {_length(review['worst_of'])}" if "worst_of" in review else ""
+        return f"share of {lines} among {_of(review)}{worst}"
     if measure == "duration":
         figure = review.get("figure", _REVIEW["figure"]).replace("p95", "95th percentile")
         return f"{figure} of {_code(review['number'])} in {lines}"
@@ -119,6 +120,10 @@ def _review(review: Entry) -> str:
     if measure == "newest":
         return f"the newest of {lines}" + (f" is {_code(review['expected'])}" if "expected" in review else "")
     return lines + (f" with {_code(review['number'])} above {review['more_than']:g}" if "more_than" in review else "")
+
+
+def _of(review: Entry) -> str:
+    return f"those with {_code(review['of'])}" if "of" in review else "all"
 
 
 def _lines(review: Entry) -> str:

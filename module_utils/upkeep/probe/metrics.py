@@ -88,7 +88,7 @@ def _completed(check: Check, counters: Mapping[str, int]) -> Check:
 
 def _rate(check: Check, passed: since.Span) -> Finding:
     requests, minutes = passed.counts["requests"], passed.seconds / 60
-    message = f"{requests} requests in {minutes:.0f} minutes"
+    message = f"{requests} requests in {_length(passed)}"
     return check.measured(
         round(requests / minutes, 2),
         check.options["rate"],
@@ -126,17 +126,21 @@ def _errors(check: Check, passed: since.Span) -> Finding:
     requests, failed = passed.counts["requests"], passed.counts["failed"]
     if few := _too_few(check, "errors", requests, passed):
         return few
-    message = f"{failed} of {requests} requests failed in {passed.seconds / 60:.0f} minutes"
+    message = f"{failed} of {requests} requests failed in {_length(passed)}"
     share = round(100 * failed / requests, 2)
     advice = "read the errors in its log, newest first"
     return check.measured(share, check.options["errors"], message, advice, aspect="errors", unit="%")
+
+
+def _length(passed: since.Span) -> str:
+    return f"{passed.seconds / 60:.0f} minutes" if passed.seconds >= 120 else f"{passed.seconds:.0f} s"
 
 
 def _too_few(check: Check, aspect: str, requests: float, passed: since.Span) -> Finding | None:
     least = check.options["least_requests"]
     if requests >= least:
         return None
-    message = f"{requests:.0f} requests in {passed.seconds / 60:.0f} minutes: too few to judge (at least {least})"
+    message = f"{requests:.0f} requests in {_length(passed)}: too few to judge (at least {least})"
     return check.finding("info", message, aspect=aspect)
 
 

@@ -153,6 +153,43 @@ def test_shares_durations_and_rankings_of_json(call: Call, log: Path) -> None:
     assert groups["log:app.statuses"] == [{"value": "200", "count": 36}, {"value": "500", "count": 4}]
 
 
+@pytest.mark.requirement("R-trailblaze-20", "R-trailblaze-32")
+def test_the_worst_part_of_a_window_is_judged(call: Call, log: Path) -> None:
+    asked = {"name": "failed", "measure": "share", "pattern": "answered 5", "of": "answered", "window": "15m"}
+    asked |= {"worst_of": "5m", "warning": 5, "least_events": 20}
+
+    def judged(*parts: tuple[float, int, int]) -> tuple[str, t.Any, str]:
+        """Return what a log says in which so many of so many requests failed, so many minutes ago."""
+        lines = [
+            f"{ago(minutes=minutes)} INFO app: answered {500 if number < failed else 200}\n"
+            for minutes, failed, of in parts
+            for number in range(of)
+        ]
+        log.write_text("".join(lines))
+        found = by_check(call(sources=[entry(log, asked)]))["log:app.failed"]
+        return found["status"], found["observed"], found["message"]
+
+    status, observed, message = judged((12, 0, 100), (7, 3, 30), (2, 1, 100))
+    assert (status, observed) == ("warning", 10.0), "2 % of the quarter of an hour"
+    assert message.startswith("3 against 30 in the worst 5 minutes, up to 20")
+    assert judged((12, 5, 100), (7, 0, 100))[:2] == ("ok", 5.0)
+    assert judged((20, 50, 50), (7, 0, 30))[:2] == ("ok", 0.0), "that was before"
+    status, observed, message = judged((12, 19, 19), (7, 19, 19), (2, 0, 2))
+    assert (status, observed) == ("info", None)
+    assert message.startswith("38 of 40 events in the last 15 minutes: too few to judge (at least 20 in 5 minutes).")
+    asked.pop("of")
+    assert judged((7, 3, 30))[:2] == ("warning", 10.0), "of all events"
+
+
+@pytest.mark.parametrize(("window", "part"), [("15m", "20m"), ("15m", "x"), ("1h", "1s"), ("today", "5m")])
+def test_a_part_that_does_not_fit_its_window_is_refused(call: Call, log: Path, window: str, part: str) -> None:
+    asked = {"name": "failed", "measure": "share", "window": window, "worst_of": part}
+    answer = call(sources=[entry(log, asked)])
+    assert (answer["failed"], f"worst_of '{part}' must be a length" in answer["msg"]) == (True, True)
+    answer = call(sources=[entry(log, {"name": "all", "worst_of": "5m"})])
+    assert "worst_of does not go with measure count" in answer["msg"]
+
+
 def test_durations_are_held_against_the_window_before(call: Call, log: Path) -> None:
     def judged(growth: int) -> tuple[str, bool]:
         times = [(90, 100), (80, 100), (30, 100 + growth), (20, 100 + growth)]

@@ -99,6 +99,7 @@ def test_fairedge_has_the_metrics_of_its_guide():
         "server-errors": "at most 0.1",
         "opportunities": "at least 10",
         "data-age": "at most 600",
+        "cache-hits": "at least 90",
         "cpu": "at most 80",
         "memory": "at most 85",
         "disk": "at most 90",

@@ -162,6 +162,8 @@ FAULTS: t.Final = [
     Fault(("trailblaze", "api"), "daily", "debug-lines", "warning", [nested("x", "DEBUG")], "R-trailblaze-37"),
     Fault(("trailblaze", "scraper"), "daily", "failures", "warning", [nested("scraper aerc_calendar failed", "ERROR")],
           "R-trailblaze-49"),
+    Fault(("trailblaze", "api"), "quarter_hourly", "failed-requests", "warning",
+          [nested("Request processed", status_code=code) for code in (500, 503, *[200] * 30)], "R-trailblaze-32"),
     Fault(("trailblaze", "api"), "daily", "response-time", "warning",
           [nested("Request processed", status_code=200, duration_ms=900.0)] * 60, "R-trailblaze-03"),
 ]  # fmt: skip
@@ -192,6 +194,8 @@ FAULTS: t.Final = [
     "R-student_success-54",
     "R-student_success-87",
     "R-trailblaze-03",
+    "R-trailblaze-20",
+    "R-trailblaze-32",
     "R-trailblaze-37",
     "R-trailblaze-49",
 )
@@ -209,6 +213,15 @@ def test_a_week_of_an_api_is_told_in_four_figures(tmp_path: Path) -> None:
     assert "95th percentile" in found["log:api.response-time"]["message"]
     assert found["log:api.error-rate"]["observed"] == 0
     assert "by hour: 20" in found["log:api.requests-by-hour"]["message"]
+
+
+@pytest.mark.requirement("R-hyperopt-61")
+def test_a_quarter_tells_who_was_active(tmp_path: Path) -> None:
+    said = [record("Request processed", endpoint="/api/strategies", user_id="user_planted")] * 5000
+    found = reviewed("hyperopt", "api", "quarterly", tmp_path, said)["log:api.users-of-the-quarter"]
+    assert (found["status"], found["unit"]) == ("info", "requests of one user")
+    assert found["observed"] == 5000
+    assert "by user_id: user_planted: 5000, user_" in found["message"], "and those who come every day"
 
 
 @pytest.mark.requirement("R-hyperopt-98", "R-trailblaze-02")
