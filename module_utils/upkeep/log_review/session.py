@@ -17,7 +17,7 @@ from .windows import Window
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.
 AHEAD: t.Final = 300.0
 #: Up to this many bytes all time stamps and records are looked at; beyond, the last stamp of each chunk.
-EXACT: t.Final = 64 << 20
+EXACT: t.Final = 16 << 20
 #: Records of a chunk whose fields are looked at.
 SAMPLED: t.Final = 200
 KEPT: t.Final = 3
