@@ -7,9 +7,11 @@ Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another on
 
 from __future__ import annotations
 
+import datetime as dt
 import email.message
 import json
 import os
+import re
 import smtplib
 import typing as t
 import urllib.error
@@ -110,6 +112,32 @@ def test_the_scraper_has_filled_all_four_kinds_of_the_cache(ports: t.Any) -> Non
     assert counts[0] == counts[1], "every page has its events"
     state = json.loads(ask(ports("trailblaze-1", 8000), "/v1/scrapers"))["scrapers"]["aerc_calendar"]
     assert (state["status"], state["events"]) == ("ok", 72)
+
+
+def test_the_switches_of_the_scraper_do_what_they_say(ports: t.Any) -> None:
+    ask(ports("trailblaze-1", 8000), "/health")
+    page = f"/opt/trailblaze/cache/aerc_calendar_{dt.datetime.now(dt.UTC):%Y-%m}.html"
+
+    def scrape(**switches: str) -> tuple[int, int, set[str]]:
+        """Return how many entries came from the cache, of how many, and the levels of what was logged."""
+        given = " ".join(f"SCRAPER_{name}={value}" for name, value in switches.items())
+        environment = "set -a; . /opt/trailblaze/.env.production; SERVICE=scraper"
+        # A scraper that fails says so by its code as well, which is of no interest here.
+        command = f"{environment} {given}; cd /opt/trailblaze/app; python3 -m services.scrapers; true"
+        said = inside("trailblaze-1", "runuser", "-u", "trailblaze", "--", "/bin/sh", "-c", command)
+        records = [json.loads(line) for line in said.splitlines()]
+        [(cached, entries)] = re.findall(r"(\d+) of (\d+) entries from the cache", records[-1]["message"])
+        return int(cached), int(entries), {record["level"] for record in records}
+
+    cached, entries, levels = scrape()
+    assert (cached, levels) == (entries, {"INFO"}) and entries >= 24
+    inside("trailblaze-1", "sed", "--in-place", "0,/<tr>/s///", page)
+    try:
+        assert scrape(REFRESH="false", DEBUG="no") == (entries, entries, {"INFO"}), "nobody compared"
+        assert scrape(VALIDATE="true")[2] == {"INFO", "ERROR"}
+    finally:
+        repaired = scrape(REFRESH="true", VALIDATE="true", DEBUG="true")
+    assert repaired == (0, entries, {"INFO", "DEBUG"})
 
 
 def test_requests_are_counted_by_route_and_probes_are_not(ports: t.Any) -> None:
