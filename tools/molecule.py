@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import shutil
 import signal
 import sys
 import typing as t
@@ -17,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import PROJECT
-from tools.process import Outcome, end_all, environment, run_logged, tail, tool
+from tools.process import LOGS, Outcome, end_all, environment, run_logged, tail, tool
 
 #: On two cores: a scenario waits for its hosts for a third of its time.
 AT_A_TIME: t.Final = 3
 #: Seconds for one scenario from create to destroy; a usual one takes about 60.
 SCENARIO_TIMEOUT: t.Final = 900.0
+DOWN_TIMEOUT: t.Final = 120.0
 #: Images that scenarios start from -> options of `python -m demo image`.
 IMAGES: t.Final = {"default": (), "bare": ("--bare",), "debian13": ("--suite", "trixie")}
 IMAGE_TIMEOUT: t.Final = 1800.0
@@ -37,17 +39,36 @@ def scenarios(project: Path = PROJECT) -> list[str]:
 
 
 def run_one(scenario: str, programs: Path | None = None) -> Outcome:
-    """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment."""
+    """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment.
+
+    Its hosts are taken away here: Molecule would start Ansible for it, once before and once after.
+    """
     env = environment()
     del env["ANSIBLE_CONFIG"]  # Molecule writes its own from .config/molecule/config.yml
     name = f"molecule-{scenario}"
     if programs:
         env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
         name += f"-{programs.parent.name.lstrip('.')}"
+    # A folder of its own for each run: what Molecule noted there about hosts is wrong once they are gone.
+    notes = LOGS.parent / "molecule" / name
+    shutil.rmtree(notes, ignore_errors=True)
+    env["MOLECULE_EPHEMERAL_DIRECTORY"] = str(notes)
     argv = [str(programs / "molecule") if programs else tool("molecule"), "test", "--scenario-name", scenario]
-    outcome = run_logged(name, argv, timeout=SCENARIO_TIMEOUT, env=env)
+    if (PROJECT / ".demo" / f"mol-{scenario}").exists():
+        _take_down(scenario, name)
+    try:
+        outcome = run_logged(name, [*argv, "--destroy", "never"], timeout=SCENARIO_TIMEOUT, env=env)
+    finally:
+        ended = _take_down(scenario, name)
+    if ended.code and not outcome.code:
+        outcome = Outcome(ended.code, outcome.seconds, ended.log)
     print(f"  {scenario:<24}{outcome.seconds:7.1f} s  {'ok' if outcome.code == 0 else 'FAILED'}", flush=True)
     return outcome
+
+
+def _take_down(scenario: str, name: str) -> Outcome:
+    argv = [sys.executable, "-m", "demo", "down", "--fleet", f"mol-{scenario}"]
+    return run_logged(f"{name}-down", argv, timeout=DOWN_TIMEOUT)
 
 
 def build_images() -> None:

@@ -78,6 +78,25 @@ def test_scenarios_run_apart_and_each_outcome_is_kept(monkeypatch: pytest.Monkey
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"good": 0, "bad": 1}
 
 
+@pytest.mark.parametrize(("scenario", "down", "code"), [("good", 0, 0), ("bad", 0, 1), ("bad", 3, 1), ("good", 3, 3)])
+def test_hosts_are_taken_away_however_their_scenario_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scenario: str, down: int, code: int
+) -> None:
+    calls = tmp_path / "calls"
+    for name, exit_code in (("molecule", '$([ "$3" = bad ]; echo $((1 - $?)))'), ("python", str(down))):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\necho "{name} $*" >> {calls}\nexit {exit_code}\n')
+        script.chmod(0o755)
+    (tmp_path / ".demo" / f"mol-{scenario}").mkdir(parents=True)
+    monkeypatch.setattr(molecule, "PROJECT", tmp_path)
+    monkeypatch.setattr(molecule, "tool", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": str(tmp_path / "python")}))
+    assert molecule.run_one(scenario).code == code
+    gone = f"python -m demo down --fleet mol-{scenario}"
+    played = f"molecule test --scenario-name {scenario} --destroy never"
+    assert calls.read_text().splitlines() == [gone, played, gone], "what an interrupted run left goes first"
+
+
 def test_unknown_names_are_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert molecule.main(["no_such_scenario"]) == 2
     assert bench.main(["no_such_bench"]) == 2
