@@ -34,7 +34,7 @@ class ActionModule(ControlAction):
         """Return the verdict; ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``."""
         log = _event_log()
         verdict = self._judge(log, args, task_vars)
-        _write(log, verdict, self._samples(log, task_vars))
+        _write(log, verdict, self._samples(log, task_vars), show_report=_show_report(log, task_vars))
         messages = verdict.messages()
         return {
             "failed": verdict.outcome != "ok",
@@ -93,10 +93,17 @@ def _event_log() -> Path:
     return log
 
 
-def _write(log: Path, verdict: Verdict, samples: list[kpis.Sample]) -> None:
+def _show_report(log: Path, task_vars: dict[str, t.Any]) -> bool:
+    """Return whether to show the report at the end: unless all systems of the run say otherwise."""
+    hostvars = task_vars["hostvars"]
+    wanted = [hostvars[host].get("verdict_report", {}) for host in coverage.expected_hosts(events.read(log))]
+    return not wanted or any(entry.get("shown", True) for entry in wanted)
+
+
+def _write(log: Path, verdict: Verdict, samples: list[kpis.Sample], *, show_report: bool) -> None:
     """Log the verdict here and not in the callback: what a failing task returns is shown to people in full."""
     for finding in verdict.own_findings:
         events.append(log, "finding", play="Verdict", finding=finding)
     if samples:
         events.append(log, "kpis", samples=samples)
-    events.append(log, "verdict", **verdict.event())
+    events.append(log, "verdict", **verdict.event(), show_report=show_report)

@@ -29,6 +29,7 @@ from upkeep.trends import HEIGHT, WIDTH, Trend, figure, of_run
 LOG_NAME: t.Final = events.LOG_NAME
 RECORD_NAME: t.Final = "record.json"
 PAGE_NAME: t.Final = "report.html"
+TEXT_NAME: t.Final = "report.txt"
 TEMPLATES: t.Final = Path(__file__).parent / "templates"
 
 
@@ -70,9 +71,9 @@ class SystemView(t.TypedDict):
 
 
 def render(run_dir: Path, trends: Trends | None = None) -> Path:
-    """Write the record and the page beside a run's event log and return the page's path; raises OSError.
+    """Write record, text and page beside a run's event log and return the page's path; raises OSError.
 
-    Without ``trends`` the page shows the run's own key figures only. Both files replace an older one in a single step
+    Without ``trends`` the page shows the run's own key figures only. Each file replaces an older one in a single step
     and may be read by whoever may read the log.
     """
     log = run_dir / events.LOG_NAME
@@ -80,6 +81,7 @@ def render(run_dir: Path, trends: Trends | None = None) -> Path:
     folded = record.fold(seen, run_id=run_dir.name, unreadable=unreadable)
     mode = log.stat().st_mode & 0o777
     write_atomically(run_dir / RECORD_NAME, json.dumps(folded, indent=1) + "\n", mode)
+    write_atomically(run_dir / TEXT_NAME, terminal.report(folded), mode)
     return write_atomically(run_dir / PAGE_NAME, page(folded, trends), mode)
 
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where runs are kept: a directory (default) or any database that SQLAlchemy speaks to.
 
-A directory holds ``runs/<run id>/`` with ``events.jsonl``, ``record.json`` and ``report.html``, and the link
-``runs/latest``. A database holds one row a run. Nothing is ever removed but by an explicit ``prune``.
+A directory holds ``runs/<run id>/`` with ``events.jsonl``, ``record.json``, ``report.txt`` and ``report.html``, and the
+link ``runs/latest``. A database holds one row a run. Nothing is ever removed but by an explicit ``prune``.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _readable(run_dir: Path) -> Record | None:
 def _copy(run_dir: Path, place: Path) -> None:
     """Copy a run's files one by one, each in a single step, the log first."""
     place.mkdir(parents=True, exist_ok=True, mode=0o750)
-    for name in (events.LOG_NAME, report.RECORD_NAME, report.PAGE_NAME):
+    for name in (events.LOG_NAME, report.RECORD_NAME, report.TEXT_NAME, report.PAGE_NAME):
         source = run_dir / name
         if source.is_file():
             report.write_atomically(place / name, source.read_bytes(), source.stat().st_mode & 0o777)

@@ -115,6 +115,24 @@ def table(record: Record, colour: bool, width: int) -> str:
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
+def report(record: Record, width: int = 100) -> str:
+    """Return the report of a finished run as plain text: title, date, what somebody should look at, and an end mark."""
+    begun = f"{record['started'] or ''}"[:16].replace("T", " ") or "an unknown time"
+    wanted = open_findings(record)
+    quiet = len(record["findings"]) - len(wanted)
+    blocks = [
+        f"Upkeep report of {begun} UTC" if record["started"] else f"Upkeep report of {begun}",
+        _title(record, width),
+        _matrix(record, _plain, width),
+        *[_finding(finding, hosts, _plain, width) for finding, hosts in together(wanted)],
+        f"Not listed here: {plural(quiet, 'check')}, fine, informing or acknowledged. The page report.html has all.",
+        _trouble(record, _plain, width),
+        _outcome(record, _plain, width),
+        f"End of the report on {record['run_id']}.",
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
 def _paint(text: str, status: str) -> str:
     return f"\x1b[{_COLOURS[status]}m{text}\x1b[0m"
 

@@ -10,7 +10,8 @@ type: notification
 short_description: Keep the event log, the record and the report of every run
 description:
   - Appends what happens to C(runs/<run id>/events.jsonl) in the store line by line; a killed run keeps its log.
-  - At the end it folds the log into C(record.json), renders C(report.html) and hands both to the store.
+  - At the end it folds the log into C(record.json), writes C(report.txt) and C(report.html), hands all to the store
+    and shows the text.
   - It lives beside the playbooks because ansible-runner (and so AWX) replaces the configured callback path.
 options:
   store:
@@ -54,6 +55,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from upkeep import PROJECT, __version__, events, process, sources
 from upkeep.archive import keep_figures, keep_of, local_folder, publish, trouble_with
 from upkeep.history import HistoryError, address_of
+from upkeep.report import TEXT_NAME
 from upkeep.task_event import describe
 
 
@@ -123,7 +125,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         except Exception as error:
             self._display.warning(f"Upkeep could not render or store this run ({self._log}): {error}")
         else:
-            self._display.display(f"Upkeep report: {place}")
+            self._show(place)
+
+    def _show(self, page: Path) -> None:
+        """Show the report, unless every system of the run wants only its place to be told."""
+        judged = [event for event in events.read(page.with_name(events.LOG_NAME)) if event["event"] == "verdict"]
+        if not judged or judged[-1].get("show_report", True):
+            self._display.display("\n" + page.with_name(TEXT_NAME).read_text(encoding="utf-8"))
+        self._display.display(f"Upkeep report: {page}")
 
     def _explain_early_end(self, pid: int) -> None:
         """Say which file of variables stopped a run before its first task; called when this process ends."""

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 LONG_ENOUGH = 120
 
 
+@pytest.mark.requirement("R-racing-04", "R-racing-10")
 def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -> None:
     run = newest.play("maintain.yml")
     assert run.code == 0, run.output
@@ -28,6 +29,9 @@ def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -
     assert run.record["outcome"] == "ok"
     assert run.findings("unit:app") == {"a1": "ok", "a2": "ok", "b1": "ok"}
     assert "<html" in (run.folder / "report.html").read_text()
+    report = (run.folder / "report.txt").read_text()
+    assert report.startswith("Upkeep report of 20") and report.endswith(f"End of the report on {run.folder.name}.\n")
+    assert run.output.rstrip().endswith(f"\n\n{report}Upkeep report: {run.folder / 'report.html'}"), "shown at its end"
     assert not list((newest.scratch / "locks").glob("*.json")), "a lock was not given back"
 
 
@@ -127,9 +131,12 @@ def test_skipping_the_gate_changes_nothing(controller: Controller) -> None:
 
 
 def test_a_limited_run_is_judged_too(newest: Controller) -> None:
-    run = newest.play("maintain.yml", "--limit", "beta", seen={"b1": "critical"})
+    told = ("-e", '{"verdict_report": {"shown": false}}')
+    run = newest.play("maintain.yml", "--limit", "beta", *told, seen={"b1": "critical"})
     assert run.code == 2, run.output
     assert run.record["outcome"] == "findings"
+    assert "End of the report" in (run.folder / "report.txt").read_text()
+    assert "End of the report" not in run.output, "its systems want only its place"
 
 
 def test_limit_to_part_of_a_system_holds_back_until_allowed(controller: Controller) -> None:

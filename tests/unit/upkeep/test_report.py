@@ -68,7 +68,7 @@ def test_rendering_writes_the_record_and_the_page(tmp_path: Path):
     path = report.render(run)
     assert path == run / "report.html"
     jsonschema.validate(json.loads((run / "record.json").read_text()), SCHEMA)
-    assert sorted(entry.name for entry in run.iterdir()) == ["events.jsonl", "record.json", "report.html"]
+    assert sorted(entry.name for entry in run.iterdir()) == ["events.jsonl", "record.json", "report.html", "report.txt"]
     assert {entry.stat().st_mode & 0o777 for entry in run.iterdir()} == {0o640}
 
 

@@ -46,6 +46,30 @@ def test_the_whole_table_of_a_quiet_run():
     )
 
 
+@pytest.mark.requirement("R-racing-04")
+def test_the_report_has_a_title_a_date_and_an_end_mark():
+    assert terminal.report(record.fold(log.weekly())) == (
+        "Upkeep report of 2026-03-01 04:00 UTC\n"
+        "\n"
+        f"playbooks/weekly.yml  {log.RUN_ID}  2026-03-01T04:00:00.000Z  1 min 0 s\n"
+        "\n"
+        "system    health_check\n"
+        "fairedge  ok\n"
+        "hyperopt  info (1 acknowledged)\n"
+        "\n"
+        "Not listed here: 3 checks, fine, informing or acknowledged. The page report.html has all.\n"
+        "\n"
+        "Outcome: ok. Passed, 1 acknowledged finding (3 checks, 1 task changed, 2 hosts).\n"
+        "\n"
+        f"End of the report on {log.RUN_ID}.\n"
+    )
+    text = terminal.report(troubled())
+    assert (
+        text.index("CRITICAL  fairedge/fairedge  unit:x") < text.index("MISSING  hyperopt-api1") < text.index("End of")
+    )
+    assert terminal.report(record.fold([])).startswith("Upkeep report of an unknown time\n")
+
+
 def test_trouble_is_listed_worst_first_and_the_outcome_closes():
     text = terminal.table(troubled(), colour=False, width=120)
     parts = (
