@@ -9,6 +9,8 @@ The runs' records are the truth and hold their samples; this is made from them a
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import sys
 import typing as t
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,11 +21,25 @@ from upkeep.downsampling import Keep, Place, Point, combined, cut_off, merge
 from upkeep.patience import patience
 from upkeep.record_types import Record
 
-try:
-    import sqlalchemy as sa
-except ModuleNotFoundError:  # answered by History, so that a run is kept all the same
-    sa = None
 
+def _when_needed(name: str) -> t.Any:
+    """Return a package that is loaded when something of it is used first; None when it is not installed.
+
+    Loading SQLAlchemy takes half as long as loading Ansible, and most playbooks have no figures to keep.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        return None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+#: None is answered by History, so that a run is kept all the same.
+sa: t.Any = _when_needed("sqlalchemy")
 FILE_NAME: t.Final = "kpis.sqlite"
 #: The same number on every controller: the first eight bytes of sha256("upkeep.history"), signed.
 CREATION_LOCK: t.Final = 4115259304978217878

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -175,6 +177,12 @@ def test_no_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(history, "sa", None)
     with pytest.raises(HistoryError, match="pip install SQLAlchemy"):
         History(sqlite(tmp_path))
+
+
+def test_no_run_waits_for_a_library_that_it_does_not_use():
+    code = "import sys; from upkeep import archive; print('sqlalchemy.engine' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("words", ["", "90,365,3650", "1"])
