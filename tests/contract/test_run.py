@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 LONG_ENOUGH = 120
 
 
-@pytest.mark.requirement("R-racing-04", "R-racing-10")
+@pytest.mark.requirement("R-racing-04", "R-racing-10", "R-student_success-02")
 def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -> None:
     run = newest.play("maintain.yml")
     assert run.code == 0, run.output

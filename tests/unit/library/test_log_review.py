@@ -190,6 +190,7 @@ def test_a_part_that_does_not_fit_its_window_is_refused(call: Call, log: Path, w
     assert "worst_of does not go with measure count" in answer["msg"]
 
 
+@pytest.mark.requirement("R-racing-21")
 def test_durations_are_held_against_the_window_before(call: Call, log: Path) -> None:
     def judged(growth: int) -> tuple[str, bool]:
         times = [(90, 100), (80, 100), (30, 100 + growth), (20, 100 + growth)]

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import re
 import typing as t
+from pathlib import Path
 
 import pytest
 
+from tests.unit.upkeep import run_log as log
 from tools import PROJECT, check_words, profiles
-from upkeep import kpis
+from upkeep import history, kpis, record
 
 SYSTEMS: t.Final = profiles.systems(PROJECT)
 #: Checks whose names follow from the host (paths of ``paths: all``).
@@ -61,6 +63,35 @@ def test_a_target_lies_on_the_good_side_of_its_alarm(system: str):
         if "target" in kpi and "alert" in kpi:
             assert kpi["target"].keys() == kpi["alert"].keys()
             assert all(kpis.within(kpi["alert"], value) for value in kpi["target"].values())
+
+
+@pytest.mark.requirement("R-fairedge-134", "R-fairedge-135", "R-fairedge-136", "R-fairedge-137", "R-hyperopt-60")
+@pytest.mark.requirement("R-hyperopt-62", "R-trailblaze-10", "R-trailblaze-14", "R-trailblaze-15", "R-trailblaze-16")
+@pytest.mark.parametrize(
+    ("system", "names"),
+    [
+        ("fairedge", {"users", "requests", "database", "sessions"}),
+        ("hyperopt", {"memory", "disk", "database"}),
+        ("trailblaze", {"response-time", "cpu", "memory", "disk"}),
+    ],
+)
+def test_what_the_guides_want_over_time_is_kept_day_by_day(tmp_path: Path, system: str, names: set[str]):
+    kept = history.History(history.address_of(str(tmp_path)))
+    wanted = {system: figures(system)["system_kpis"]}
+    for number, day in enumerate(("2026-03-01", "2026-03-02"), start=1):
+        found = [
+            log.seen(kpi["check"], area=kpi.get("area", "health_check"), system=system, host="h", observed=number)
+            for kpi in wanted[system]
+            if kpi["name"] in names
+        ]
+        said = log.event("kpis", samples=kpis.samples(wanted, [one["finding"] for one in found], {}))
+        events = [log.run_started(run_id=day), *found, said, log.verdict(), log.run_finished()]
+        kept.keep(record.fold([{**event, "time": f"{day}T04:00:00.000Z"} for event in events]))
+    days = kept.days(system)
+    kept.close()
+    assert {(row.kpi, row.day, row.mean) for row in days} == {
+        (name, day, number) for name in names for number, day in enumerate(("2026-03-01", "2026-03-02"), start=1)
+    }
 
 
 @pytest.mark.requirement("R-racing-50", "R-racing-51", "R-racing-52", "R-racing-53", "R-racing-54", "R-racing-55")

@@ -20,7 +20,7 @@ from ansible.module_utils.upkeep.findings import Finding
 
 from demo.history import fairedge, systems
 from demo.history.lines import Line
-from tests.unit.module_utils.log_review.log_samples import ago, findings, source
+from tests.unit.module_utils.log_review.log_samples import ago, findings, iso, source
 from tools import PROJECT, profiles
 
 #: (system, log) -> lines of a day.
@@ -57,15 +57,25 @@ def _stamp(text: str) -> str:
 
 
 def reviewed(
-    system: str, log: str, cadence: str, folder: Path, more: t.Sequence[str] = (), seed: int = 1
+    system: str,
+    log: str,
+    cadence: str,
+    folder: Path,
+    more: t.Sequence[str] = (),
+    seed: int = 1,
+    before: t.Sequence[str] | None = None,
 ) -> dict[str, Finding]:
-    """Return what is said of the reviews of one log in a cadence; those that ask systemd are left out."""
+    """Return what is said of the reviews of one log in a cadence; those that ask systemd are left out.
+
+    The log holds the last two weeks, or the lines ``before``, and then some ``more``.
+    """
     [raw] = [entry for entry in profiles.load(PROJECT, system)["system_log_reviews"] if entry["name"] == log]
     asked = [
         review for review in wanted([dict(r) for r in raw["reviews"]], cadence) if review.get("window") != "since_start"
     ]
     path = folder / "log"
-    path.write_text(history(system, log, seed) + "".join(f"{line}\n" for line in more))
+    past = history(system, log, seed) if before is None else "".join(f"{line}\n" for line in before)
+    path.write_text(past + "".join(f"{line}\n" for line in more))
     keys = {key: value for key, value in raw.items() if key not in ("reviews", "units", "kind", "paths", "cadences")}
     kept = source(**{**keys, "kind": "file", "paths": [str(path)]}, reviews=asked)
     state = folder / "log_review.json"
@@ -215,13 +225,78 @@ def test_a_week_of_an_api_is_told_in_four_figures(tmp_path: Path) -> None:
     assert "by hour: 20" in found["log:api.requests-by-hour"]["message"]
 
 
-@pytest.mark.requirement("R-hyperopt-61")
-def test_a_quarter_tells_who_was_active(tmp_path: Path) -> None:
-    said = [record("Request processed", endpoint="/api/strategies", user_id="user_planted")] * 5000
-    found = reviewed("hyperopt", "api", "quarterly", tmp_path, said)["log:api.users-of-the-quarter"]
-    assert (found["status"], found["unit"]) == ("info", "requests of one user")
-    assert found["observed"] == 5000
-    assert "by user_id: user_planted: 5000, user_" in found["message"], "and those who come every day"
+@pytest.mark.requirement("R-hyperopt-57", "R-hyperopt-58", "R-hyperopt-61", "R-hyperopt-63")
+def test_a_quarter_tells_times_failures_and_who_was_active(tmp_path: Path) -> None:
+    def requests(days: int, ms: float, status: int, number: int) -> list[str]:
+        fields = {"endpoint": "/api/strategies", "user_id": f"user_{days}", "duration_ms": ms, "status_code": status}
+        return [json.dumps({**json.loads(record("Request processed", **fields)), "timestamp": ago(days=days)})] * number
+
+    before = [*requests(100, 10, 200, 300), *requests(60, 20, 200, 180), *requests(9, 20, 503, 20)]
+    found = reviewed("hyperopt", "api", "quarterly", tmp_path, before=before)
+    times = found["log:api.response-time-of-the-quarter"]
+    assert (times["status"], times["observed"]) == ("warning", 20)
+    assert "200 measurements in the last 90 days" in times["message"]
+    assert "+100 % against the time before (10)" in times["message"]
+    assert found["log:api.error-rate-of-the-quarter"]["observed"] == 10.0
+    users = found["log:api.users-of-the-quarter"]
+    assert (users["status"], users["observed"], users["unit"]) == ("info", 180, "requests of one user")
+    assert "by user_id: user_60: 180, user_9: 20." in users["message"], "not those of the quarter before"
+
+
+@pytest.mark.requirement("R-racing-26", "R-racing-27", "R-racing-28")
+@pytest.mark.parametrize(("failed", "status"), [(2, "ok"), (3, "warning")])
+def test_the_month_that_is_over_is_counted_whole(tmp_path: Path, failed: int, status: str) -> None:
+    first = dt.datetime.now(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    inside, outside = ((first + dt.timedelta(hours=hours)).timestamp() for hours in (-30, -24 * 40))
+
+    def said(moment: float, text: str, level: str = "INFO") -> str:
+        return f"{iso(moment)} {level} services.racing: {text}"
+
+    before = [said(outside, "x", "ERROR")] * 9
+    before += [said(inside, "Predictions generated: 9 rows in 0.1 s")] * 200 + [said(inside, "x", "ERROR")] * failed
+    found = reviewed("racing", "dashboard", "monthly", tmp_path, before=before)
+    assert found["log:dashboard.predictions-of-the-month"]["observed"] == 200
+    assert found["log:dashboard.errors-of-the-month"]["observed"] == failed
+    share = found["log:dashboard.error-share-of-the-month"]
+    assert (share["status"], share["observed"]) == (status, failed / 2)
+
+
+@pytest.mark.requirement("R-trailblaze-06", "R-trailblaze-21")
+def test_trailblaze_tells_its_endpoints_and_its_week(tmp_path: Path) -> None:
+    endpoints = reviewed("trailblaze", "api", "daily", tmp_path)["log:api.endpoints"]
+    assert "by context.endpoint: /v1/events: " in endpoints["message"]
+    assert ", /v1/scrapers: " in endpoints["message"]
+    week = reviewed("trailblaze", "api", "weekly", tmp_path)["log:api.response-time-of-the-week"]
+    assert (week["status"], "95th percentile" in week["message"]) == ("ok", True)
+    assert "against the time before" in week["message"]
+
+
+@pytest.mark.requirement("R-fairedge-32", "R-fairedge-33", "R-fairedge-36")
+def test_what_fairedge_s_day_is_searched_for_is_told(tmp_path: Path) -> None:
+    def now(message: str) -> str:
+        return json.dumps({**json.loads(record(message, "WARNING")), "timestamp": ago(seconds=0)})
+
+    said = [now("auth_failed: planted")] * 60 + [now("rate_limit_exceeded: planted")] * 3
+    quiet = reviewed("fairedge", "api", "daily", tmp_path)
+    found = reviewed("fairedge", "api", "daily", tmp_path, said)
+    assert found["log:api.failed-sign-ins"]["status"] == "warning"
+    limits = [one["log:api.rate-limits"]["observed"] for one in (quiet, found)]
+    assert limits[1] - limits[0] == 3
+    assert "planted" in found["log:api.rate-limits"]["message"]
+    misses = [record("cache_miss: x")] * 500
+    share = reviewed("fairedge", "api", "daily", tmp_path, misses)["log:api.cache-misses"]
+    assert share["observed"] > quiet["log:api.cache-misses"]["observed"] > 0
+
+
+@pytest.mark.requirement("R-student_success-06", "R-student_success-105")
+def test_student_success_shows_the_newest_lines(tmp_path: Path) -> None:
+    newest = f"{ago(seconds=0)} INFO health_monitor: Health check passed: planted"
+    monitor = reviewed("student_success", "health-monitor", "daily", tmp_path, [newest])
+    assert "planted" in monitor["log:health-monitor.newest-lines"]["message"].splitlines()[-1]
+    tests = reviewed("student_success", "automated-tests", "daily", tmp_path, before=[line("48 tests passed, planted")])
+    assert "48 tests passed, planted" in tests["log:automated-tests.newest-lines"]["message"].splitlines()[-1]
+    warned = reviewed("student_success", "logs", "daily", tmp_path, [line("planted", "WARNING")])["log:logs.warnings"]
+    assert (warned["observed"], "planted" in warned["message"].splitlines()[-1]) == (1, True)
 
 
 @pytest.mark.requirement("R-hyperopt-98", "R-trailblaze-02")

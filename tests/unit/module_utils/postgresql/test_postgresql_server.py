@@ -193,7 +193,7 @@ def test_functions_of_the_database_cannot_stand_in_for_those_of_the_server(pg: S
     assert pg.query(name, "SELECT count(*) FROM caught") == [(0,)]
 
 
-@pytest.mark.requirement("R-fairedge-39", "R-hyperopt-20")
+@pytest.mark.requirement("R-fairedge-39", "R-hyperopt-20", "R-trailblaze-24")
 def test_sizes_are_reported_largest_first(pg: Server) -> None:
     name = pg.create_database("", *ORDERS, "CREATE TABLE tiny (id int)")
     result = maintain(pg, {"name": name, "sizes": {"requirements": ["R-fairedge-39"]}})

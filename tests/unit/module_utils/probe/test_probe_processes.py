@@ -165,7 +165,7 @@ def test_shares_of_a_processor() -> None:
     assert top.cpu_shares([old, new, idle], {1: hertz // 2, 3: 5}, 2.0) == {old: 25.0, new: 25.0}
 
 
-@pytest.mark.requirement("R-racing-54", "R-racing-64")
+@pytest.mark.requirement("R-racing-54", "R-racing-64", "R-fairedge-131")
 def test_memory_of_a_unit(tree: Tree, observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
     group = {"ControlGroup": "/system.slice/shop.service"}
     monkeypatch.setattr(unit_memory, "show", lambda *_: group)
