@@ -21,6 +21,8 @@ from pathlib import Path
 DESCRIPTION: t.Final = Path("/etc/demo/host.json")
 DONE: t.Final = Path("/var/lib/demo/firstboot.done")
 SHARE: t.Final = Path("/usr/local/lib/demo")
+#: The unit that starts with all clusters of the host.
+POSTGRESQL: t.Final = "postgresql.service"
 
 
 class Host(t.NamedTuple):
@@ -71,7 +73,7 @@ def urls(host: Host) -> dict[str, str]:
 
 def values(host: Host) -> dict[str, t.Any]:
     """Return what templates are filled with, but for ``log_file``."""
-    return {"system": host.system, "log_format": "json", **host.settings, **urls(host)}
+    return {"system": host.system, "log_format": "json", "test_account": "", **host.settings, **urls(host)}
 
 
 def units(host: Host) -> dict[str, tuple[str, str]]:
@@ -153,7 +155,7 @@ def set_up_postgresql(host: Host) -> list[str]:
     unit = f"postgresql@{folder.parent.name}-main.service"
     run("systemctl", "restart", unit)
     run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=database_sql(host))
-    return ["postgresql.service"]
+    return [POSTGRESQL]
 
 
 def forget_statements(host: Host) -> None:
@@ -249,13 +251,17 @@ def main() -> int:
     wanted = {*host.components, "files"} if host.components else set()
     started = [unit for component, step in STEPS.items() if component in wanted for unit in step(host)]
     if started:
-        run("systemctl", "enable", "--quiet", *started)
+        # The compatibility hooks for System V links load all units anew, several times for each of these.
+        run("env", "SYSTEMCTL_SKIP_SYSV=1", "systemctl", "enable", "--quiet", *started)
     if host.history:  # before the systems start: their logs go on where it ends
         run("env", f"--chdir={SHARE.parent}", "/usr/bin/python3", "-m", "demo.history")
     if "postgresql" in host.components:
         forget_statements(host)
-    if started:
-        run("systemctl", "restart", *started)
+        # The cluster runs since it was filled, with all its settings.
+        run("systemctl", "start", POSTGRESQL)
+    others = [unit for unit in started if unit != POSTGRESQL]
+    if others:
+        run("systemctl", "restart", *others)
     write(DONE, f"{host.name}\n")
     print(f"{host.name} is set up: {', '.join(host.components) or 'bare'}")
     return 0
