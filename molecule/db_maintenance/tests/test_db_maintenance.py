@@ -70,12 +70,16 @@ def test_the_server_agrees(fleet_host: t.Any, name: str) -> None:
 
 
 @pytest.mark.requirement("R-fairedge-37", "R-fairedge-38", "R-fairedge-39", "R-hyperopt-20")
+@pytest.mark.requirement("R-fairedge-126", "R-fairedge-127")
 def test_what_is_only_looked_at_is_reported(runs: t.Any) -> None:
     fairedge, hyperopt = (found(runs("converge")[AGAIN], name) for name in CASES)
     assert fairedge["database:fairedge_prod"]["observed"] > 1
     assert "R-fairedge-39" in fairedge["database:fairedge_prod"]["requirements"]
     for aspect in ("connections", "long_running"):
         assert fairedge[f"database:fairedge_prod.{aspect}"]["status"] == "ok"
+    slowest, indexes = (fairedge[f"database:fairedge_prod.{aspect}"] for aspect in ("statements", "index_use"))
+    assert (slowest["status"] in ("ok", "info"), " since 20" in slowest["message"]) == (True, True), slowest
+    assert (indexes["status"], "too short to call them needless" in indexes["message"]) == ("info", True)
     assert "public.backtest_trades" in hyperopt["database:hyperopt.table_sizes"]["message"]
 
 
