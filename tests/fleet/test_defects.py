@@ -46,6 +46,7 @@ def test_a_clean_fleet_gives_no_false_alarm(records: dict[str, Record]) -> None:
 
 @pytest.mark.requirement("R-student_success-03", "R-hyperopt-109", "R-hyperopt-111", "R-hyperopt-113", "R-hyperopt-115")
 @pytest.mark.requirement("R-trailblaze-20", "R-trailblaze-25", "R-trailblaze-45", "R-fairedge-126", "R-fairedge-141")
+@pytest.mark.requirement("R-fairedge-21")
 @pytest.mark.parametrize("defect", CATALOGUE.defects.values(), ids=list(CATALOGUE.defects))
 def test_a_planted_fault_is_reported_by_its_finding(records: dict[str, Record], defect: defects.Defect) -> None:
     seen_in = records[f"{MENDING}-check" if defect.round == MENDING else defect.round]

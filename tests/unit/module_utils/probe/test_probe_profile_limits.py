@@ -124,7 +124,7 @@ TIMES: t.Final = [
 
 
 @pytest.mark.requirement("R-student_success-52", "R-student_success-89", "R-racing-63", "R-fairedge-24")
-@pytest.mark.requirement("R-fairedge-140", "R-trailblaze-22")
+@pytest.mark.requirement("R-fairedge-140", "R-hyperopt-93", "R-trailblaze-22")
 @pytest.mark.parametrize(("system", "name", "fine", "warned"), TIMES)
 def test_times_are_judged_at_the_figures_of_the_guide(
     system: str, name: str, fine: float | None, warned: float | None
@@ -141,8 +141,10 @@ def test_times_are_judged_at_the_figures_of_the_guide(
 
 
 @pytest.mark.requirement("R-student_success-50", "R-student_success-98", "R-trailblaze-05", "R-trailblaze-40")
-@pytest.mark.parametrize("system", ["student_success", "trailblaze"])
-def test_a_database_that_is_down_is_critical(tmp_path: Path, system: str) -> None:
-    check = asked(system, f"postgresql:{system}", host=str(tmp_path), as_user=None)
+@pytest.mark.requirement("R-fairedge-23", "R-hyperopt-95")
+@pytest.mark.parametrize("database", ["student_success", "trailblaze", "fairedge_prod", "hyperopt"])
+def test_a_database_that_is_down_is_critical(tmp_path: Path, database: str) -> None:
+    system = database.removesuffix("_prod")
+    check = asked(system, f"postgresql:{database}", host=str(tmp_path), as_user=None)
     [found] = [found for found in observe(check) if "check" in found]
-    assert (found["status"], f"database {system}: " in found["message"]) == ("critical", True)
+    assert (found["status"], f"database {database}: " in found["message"]) == ("critical", True)
