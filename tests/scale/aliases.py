@@ -53,11 +53,11 @@ def _aliases(hosts: list[Host], kind: str, count: int, wanted: t.Callable[[str],
 
 
 def play(place: Path, store: Path, playbook: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Record]:
-    """Run a shipped playbook on an inventory; returns the process and the record of its run (empty: none)."""
+    """Run a playbook of the project on an inventory; returns the process and the record of its run (empty: none)."""
     tool = str(Path(sys.executable).parent / "ansible-playbook")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "UPKEEP_"))}
     done = subprocess.run(
-        [tool, f"--inventory={place}", f"playbooks/{playbook}.yml", *arguments],
+        [tool, f"--inventory={place}", playbook, *arguments],
         cwd=PROJECT,
         env={**clean, "UPKEEP_STORE": str(store), "NO_COLOR": "1"},
         capture_output=True,

@@ -17,6 +17,7 @@ from demo.aliases import profiles, write
 from tests.scale import aliases
 
 NEW: t.Final = "harbour"
+WEEKLY: t.Final = "playbooks/weekly.yml"
 PROFILE: t.Final = Path(__file__).parent / "profiles" / NEW
 #: The demo host that plays the new system's only one; what it carries otherwise is in no group of this inventory.
 STAGE: t.Final = "fairedge-1"
@@ -59,7 +60,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_new_system_is_maintained_and_the_second_run_changes_nothing(
     inside: t.Callable[..., str], place: Path, tmp_path: Path
 ) -> None:
-    check, run, again = (aliases.play(place, tmp_path, "weekly", *arguments) for arguments in (("--check",), (), ()))
+    check, run, again = (aliases.play(place, tmp_path, WEEKLY, *arguments) for arguments in (("--check",), (), ()))
     for done, record in (check, run, again):
         assert (done.returncode, record["outcome"]) == (0, "ok"), done.stdout[-3000:]
         assert set(record["systems"]) == {NEW}

@@ -57,7 +57,7 @@ def predicted(place: Path, apart: str, expected: Spread, tmp_path_factory: pytes
     assert marked != text
     broken = place.with_name("silent.yml")
     broken.write_text(marked, encoding="utf-8")
-    done, record = aliases.play(broken, tmp_path_factory.mktemp("store"), "weekly", "--check")
+    done, record = aliases.play(broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check")
     assert record["outcome"] == "unreachable", done.stdout[-3000:]
     # Who asks the silent host for the lock does not reach it, either.
     unreachable = {name for name, host in record["hosts"].items() if host["unreachable"]}
@@ -110,6 +110,6 @@ def test_the_gate_answers_for_every_host_and_holds_the_system_of_the_silent_one(
 
 def test_a_lock_is_really_taken_once_and_given_back(place: Path, apart: str, tmp_path: Path) -> None:
     for _ in range(2):
-        done, record = aliases.play(place, tmp_path, "weekly", "--limit", apart, "--tags", "always")
+        done, record = aliases.play(place, tmp_path, "tests/scale/lock.yml", "--limit", apart)
         assert record["changes"] == [], done.stdout[-3000:]
         assert list(aliases.statuses(record, "lock:system").values()) == ["ok"], "the run before gave it back"
