@@ -11,7 +11,7 @@ from pathlib import Path
 from tools import yamlfiles
 
 FOLDER: t.Final = "inventory/group_vars"
-_REFERENCE = re.compile(r"\{\{\s*(system_\w+)\s*\}\}")
+_REFERENCE = re.compile(r"\{\{\s*((?:system|upkeep)_\w+)\s*\}\}")
 
 Figures = dict[str, t.Any]
 
@@ -31,11 +31,13 @@ def load(project: Path, system: str) -> Figures:
     figures: Figures = {}
     for path in files(project, system):
         figures |= yamlfiles.read(path) or {}
-    return {name: _resolved(value, figures) for name, value in figures.items()}
+    common = project / FOLDER / "all" / "main.yml"
+    known = {**(yamlfiles.read(common) or {}), **figures} if common.is_file() else figures
+    return {name: _resolved(value, known) for name, value in figures.items()}
 
 
 def _resolved(value: t.Any, figures: Figures) -> t.Any:
-    """Return a value with each ``{{ system_x }}`` in it replaced; what no figure explains stays as it is."""
+    """Return a value with its references (``{{ system_x }}``, ``{{ upkeep_x }}``) replaced, unless nothing explains them."""
     if isinstance(value, dict):
         return {key: _resolved(inner, figures) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,12 +1,13 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The demo systems do what they stand for: models predict, caches fill, notices arrive, probes leave no trace.
+"""The demo systems do what they stand for: models predict, caches fill, notices arrive, test uploads leave no record.
 
 Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import email.message
 import json
@@ -25,6 +26,7 @@ from demo import containers, engine, fleet
 PROJECT = Path(__file__).resolve().parents[2]
 FLEET = os.environ.get("UPKEEP_FLEET", fleet.DEFAULT)
 HOME = PROJECT / "demo" / "image" / "home" / "racing"
+TEST_ACCOUNT = "upkeep-test:demo"
 STUDENTS = [
     {"id_student": 1, "early_avg_score": 95, "early_total_clicks": 350, "studied_credits": 30},
     {"id_student": 2, "early_avg_score": 5, "early_total_clicks": 10, "studied_credits": 120},
@@ -51,9 +53,10 @@ def inside(host: str, *argv: str) -> str:
     return engine.podman("exec", name, *argv).stdout
 
 
-def ask(port: int, path: str, body: bytes | None = None, method: str | None = None, probe: bool = False) -> str:
-    """Return an answer of an API; raises HTTPError when it is not 2xx."""
-    headers = {"Content-Type": "application/octet-stream", **({"X-Upkeep-Probe": "1"} if probe else {})}
+def ask(port: int, path: str, body: bytes | None = None, method: str | None = None, account: str = "") -> str:
+    """Return an answer of an API; raises HTTPError when it is not 2xx. ``account`` is name:password."""
+    sign_in = {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"} if account else {}
+    headers = {"Content-Type": "application/octet-stream", **sign_in}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers, method=method)
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
         return str(answer.read().decode())
@@ -66,12 +69,12 @@ def test_the_dashboard_predicts_the_template_and_says_so_in_its_log(ports: t.Any
         return inside("racing-1", "cat", "/srv/racing_analytics/dashboard.log").count("Predictions generated")
 
     before = said()
-    for probe in (False, True):
-        answer = json.loads(ask(port, "/api/post-race/analyze", template, probe=probe))
+    for account in ("", TEST_ACCOUNT):
+        answer = json.loads(ask(port, "/api/post-race/analyze", template, account=account))
         assert answer["count"] == 20
         assert all(85 < seconds < 100 for seconds in answer["predictions"])
         assert answer["chart"].startswith("<svg")
-    assert said() == before + 1, "the second request was a probe"
+    assert said() == before + 1, "the second upload was the test account's"
 
 
 def test_a_bad_upload_is_refused_by_name(ports: t.Any) -> None:
@@ -92,12 +95,22 @@ def test_models_reached_their_floor_on_rows_they_had_not_seen(host: str) -> None
     assert figures and min(figures) >= 0.95
 
 
-def test_students_are_told_apart_and_probes_are_not_kept(ports: t.Any) -> None:
+@pytest.mark.parametrize(
+    ("host", "port", "path"),
+    [("racing-1", 8050, "/api/post-race/analyze"), ("student-success-1", 8001, "/api/predictions")],
+)
+def test_nobody_uploads_under_an_unknown_account(ports: t.Any, host: str, port: int, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        ask(ports(host, port), path, b"[]", account="upkeep-test:guessed")
+    assert raised.value.code == 401
+
+
+def test_students_are_told_apart_and_test_uploads_are_not_kept(ports: t.Any) -> None:
     port = ports("student-success-1", 8001)
     count = ("sqlite3", "/opt/student_success/mvp_data.db", "SELECT count(*) FROM uploads")
     before = int(inside("student-success-1", *count))
-    for probe in (False, True):
-        found = json.loads(ask(port, "/api/predictions", json.dumps(STUDENTS).encode(), probe=probe))["predictions"]
+    for account in ("", TEST_ACCOUNT):
+        found = json.loads(ask(port, "/api/predictions", json.dumps(STUDENTS).encode(), account=account))["predictions"]
         assert [student["risk"] for student in found] == ["low", "high"]
         assert set(found[0]["explanation"]) == set(STUDENTS[0]) - {"id_student"}
     assert int(inside("student-success-1", *count)) == before + 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import fastapi  # type: ignore[import-not-found]
 from fastapi.responses import HTMLResponse  # type: ignore[import-not-found]
 
-from . import forms, health, settings
+from . import accounts, forms, health, settings
 
 LOG: t.Final = logging.getLogger("services.racing")
 PREDICTOR: t.Final = "src/models/inference/simple_post_race_predictor.py"
@@ -47,6 +47,7 @@ def make(config: settings.Settings) -> tuple[dict[str, health.Check], dict[str, 
         return HTMLResponse(PAGE)
 
     async def analyze(request: fastapi.Request) -> dict[str, t.Any]:
+        visitor = accounts.is_visitor(request, config)
         began = time.monotonic()
         try:
             sent = forms.uploaded(request.headers.get("content-type", ""), await request.body())
@@ -55,7 +56,7 @@ def make(config: settings.Settings) -> tuple[dict[str, health.Check], dict[str, 
             raise fastapi.HTTPException(status_code=422, detail=str(error)) from None
         predictions = predictor.predict(rows)
         seconds = time.monotonic() - began
-        if not settings.is_probe(request):
+        if visitor:
             LOG.info("Predictions generated: %d rows in %.3f s", len(predictions), seconds)
         chart = widget.chart(predictions)
         return {"count": len(predictions), "seconds": round(seconds, 4), "predictions": predictions, "chart": chart}

@@ -27,6 +27,7 @@ class Settings(t.NamedTuple):
     log_format: str  # one of LOG_FORMATS
     log_level: str
     log_file: str  # empty: standard output, so the journal
+    test_account: str  # name:password of the account whose uploads leave no record; empty: there is none
     delay: float  # seconds that each answer takes longer, to show what a slow service looks like
 
 
@@ -45,6 +46,7 @@ def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
             log_format=environ.get("LOG_FORMAT", LOG_FORMATS[0]),
             log_level=environ.get("LOG_LEVEL", "INFO"),
             log_file=environ.get("LOG_FILE", ""),
+            test_account=environ.get("TEST_ACCOUNT", ""),
             delay=float(environ.get("RESPONSE_DELAY", "0")),
         )
     except KeyError as error:

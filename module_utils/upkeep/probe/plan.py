@@ -30,6 +30,8 @@ COMMON: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "fall": {"type": "int", "default": 1},
     "rise": {"type": "int", "default": 1},
 }
+#: Options that ask for nothing, so that none of them is no mistake.
+_MAY_BE_EMPTY: t.Final = frozenset({"headers"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
 
 
@@ -70,7 +72,7 @@ def parse(raw: Mapping[str, t.Any], position: int = 1, longest: float = 86400) -
     if unknown:
         known = ", ".join(sorted((*COMMON, *kind.options)))
         raise CheckError(f"{label}: unknown key(s) {', '.join(map(repr, unknown))}; known: {known}")
-    empty = sorted(key for key in kind.options if raw.get(key) == {})
+    empty = sorted(key for key in kind.options if raw.get(key) == {} and key not in _MAY_BE_EMPTY)
     if empty:
         raise CheckError(f"{label}: {empty[0]} is empty; say what is wanted, or leave it out")
     result = ArgumentSpecValidator({**COMMON, **kind.options}).validate(dict(raw))

@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
-from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.upkeep.probe.attempt import redacted, secret_texts
 from ansible.module_utils.upkeep.probe.model import CheckError
 from ansible.module_utils.upkeep.probe.plan import parse, plan, secrets_of
 
-PROJECT = Path(__file__).resolve().parents[4]
+from tools import PROJECT, profiles
+
 HTTP = {"name": "api", "kind": "http", "url": "http://127.0.0.1/"}
 TCP = {"name": "port", "kind": "tcp", "port": 80}
 
@@ -120,8 +118,7 @@ def test_all_mounts_leave_out_paths_with_limits_of_their_own() -> None:
 
 @pytest.mark.parametrize("system", ["fairedge", "hyperopt", "racing", "student_success", "trailblaze"])
 def test_the_profiles_are_understood(system: str) -> None:
-    text = (PROJECT / "inventory" / "group_vars" / system / "health.yml").read_text()
-    raw = yaml.safe_load(re.sub(r"\{\{[^}]*\}\}", "1", text))["system_health_checks"]
+    raw = profiles.load(PROJECT, system)["system_health_checks"]
     assert len(plan(raw, longest=30)) == len(raw)
 
 
