@@ -149,7 +149,7 @@ def test_all_logs_of_a_host_follow_from_the_seed(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(history, "NGINX", root / "nginx" / "access.log")
 
     def made(seed: int) -> dict[str, bytes]:
-        one = host(name, seed=seed, settings={**host(name).settings, "log_dir": str(root / "logs")})
+        one = host(name, seed=seed, log_days=15, settings={**host(name).settings, "log_dir": str(root / "logs")})
         history.LOGS[one.system](one, logfiles.Writer())
         found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         shutil.rmtree(root)
