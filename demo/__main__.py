@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import typing as t
@@ -271,6 +272,8 @@ def main(argv: t.Sequence[str] | None = None) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        # The commands of podman that are under way are waited for; whoever interrupts again does not want to.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("\ndemo: interrupted; the same command goes on from what is there", file=sys.stderr)
         return 130
 

@@ -46,8 +46,15 @@ class Container(t.NamedTuple):
 def together(work: t.Callable[[_Item], _Result], items: t.Iterable[_Item]) -> list[_Result]:
     """Do the work for all items at once; every item is tried, then the first error is raised."""
     listed = list(items)
-    with cf.ThreadPoolExecutor(max_workers=max(len(listed), 1)) as pool:
+    pool = cf.ThreadPoolExecutor(max_workers=max(len(listed), 1))
+    try:
         futures = [pool.submit(work, item) for item in listed]
+        while cf.wait(futures, timeout=1).not_done:  # an interrupt just before a wait without end would go unseen
+            pass
+        pool.shutdown()
+    except BaseException:  # an interrupt reaches this thread only, and is to be told before the others end
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
     return [future.result() for future in futures]
 
 
