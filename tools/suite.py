@@ -70,7 +70,8 @@ def lint() -> Count:
 
 def unit() -> Count:
     """Run the unit and regression tests."""
-    return _pytest("unit", _folders("unit"))
+    # File by file: what the tests of a file share, such as a filled database, is made once.
+    return _pytest("unit", _folders("unit"), distribution="loadfile")
 
 
 def meta() -> Count:
@@ -187,18 +188,36 @@ def _one(name: str, argv: list[str]) -> Count:
 
 
 def _pytest(
-    name: str, folders: list[str], workers: str = WORKERS, before: t.Sequence[str] = (), **variables: str
+    name: str,
+    folders: list[str],
+    workers: str = WORKERS,
+    distribution: str = "load",
+    before: t.Sequence[str] = (),
+    **variables: str,
 ) -> Count:
     """Run pytest on folders of tests/ and return what its report counts.
 
-    ``before`` is a command that starts it, ``variables`` are put into its environment.
+    ``distribution`` is how pytest-xdist gives tests to its workers, ``before`` a command that starts it; ``variables``
+    are put into its environment.
     """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    argv = [*before, sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *folders]
+    argv = [
+        *before,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        workers,
+        "--dist",
+        distribution,
+        f"--junitxml={report}",
+        *folders,
+    ]
     outcome = run_logged(name, argv, timeout=TIMEOUT, env=environment(**variables))
     count = read_junit(report)
     if outcome.code and not count.failed:
