@@ -81,34 +81,34 @@ def test_one_call_and_no_change(records: t.Any) -> None:
         assert record["changes"] == []
 
 
-@pytest.mark.requirement("R-student_success-63", "R-student_success-113")
-def test_suites_are_run_by_name(play: t.Any, records: t.Any, host: t.Any) -> None:
+@pytest.mark.requirement("R-student_success-19", "R-student_success-63", "R-student_success-113")
+def test_suites_are_run_by_name_and_none_on_production_s_database(play: t.Any, records: t.Any, host: t.Any) -> None:
     before = host.check_output(LISTING)
-    done = play("run_tests", "-e", "app_tests_only=api,integrations")
+    named = "api,integrations,integration,performance"
+    wrong = {"app_tests_environment_file": f"{HOME}/.env.wrong", "app_tests_only": named}
+    done = play("run_tests", "-e", json.dumps(wrong))
     assert done.returncode == 0, done.stdout
-    found = {item["check"]: item["status"] for item in records("run-tests")[-1]["findings"]}
-    assert found == {"tests:api": "ok", "tests:integrations": "ok"}
-    wrong = play("run_tests", "-e", "app_tests_only=smok")
-    assert wrong.returncode != 0
-    assert "no system has a test suite 'smok'" in wrong.stdout
+    found = {item["check"]: item for item in records("run-tests")[-1]["findings"] if item["check"].startswith("tests:")}
+    assert {check: item["status"] for check, item in found.items()} == {
+        "tests:database": "critical",
+        "tests:api": "ok",
+        "tests:integrations": "ok",
+        "tests:integration": "unknown",
+        "tests:performance": "unknown",
+    }
+    assert "leads to student_success on localhost" in found["tests:database"]["message"]
     assert host.check_output(LISTING) == before
 
 
+def test_a_suite_that_no_system_has_is_refused(play: t.Any) -> None:
+    wrong = play("run_tests", "-e", "app_tests_only=smok")
+    assert wrong.returncode != 0
+    assert "no system has a test suite 'smok'" in wrong.stdout
+
+
 @pytest.mark.requirement("R-student_success-19")
-def test_production_s_database_is_refused(play: t.Any, records: t.Any) -> None:
-    wrong = {"app_tests_environment_file": f"{HOME}/.env.wrong"}
-    done = play("run_tests", "-e", json.dumps(wrong))
-    assert done.returncode == 0, done.stdout
-    found = {item["check"]: item for item in records("run-tests")[-1]["findings"]}
-    assert found["tests:database"]["status"] == "critical"
-    assert "leads to student_success on localhost" in found["tests:database"]["message"]
-    assert [found[f"tests:{name}"]["status"] for name in ("unit", "integration", "performance")] == [
-        "ok",
-        "unknown",
-        "unknown",
-    ]
-    named = {"app_tests_database": {"name": "student_success"}}
-    refused = play("run_tests", "-e", json.dumps(named))
+def test_production_s_database_is_refused_by_its_name(play: t.Any) -> None:
+    refused = play("run_tests", "-e", json.dumps({"app_tests_database": {"name": "student_success"}}))
     assert refused.returncode == 2
     assert "names 'student_success' as test database, but it is a production database" in refused.stdout
 
@@ -145,8 +145,11 @@ def test_a_baseline_is_renewed_by_approval_only(play: t.Any, records: t.Any, tmp
 
     levels = {"app_tests_only": ["performance"], "app_tests_baseline_file": str(baseline)}
     assert play("run_tests", "-e", json.dumps(levels)).returncode == 0
-    found = {item["check"]: item["status"] for item in records("run-tests")[-1]["findings"]}
-    assert {status for check, status in found.items() if check.startswith("performance:")} <= {"ok", "warning"}
+    found = {item["check"]: item for item in records("run-tests")[-1]["findings"]}
+    compared = [item for check, item in found.items() if check.startswith("performance:")]
+    assert len(compared) == len(FIGURES)
+    # How it compares says more about the machine that runs these tests.
+    assert all("that B. Reviewer approved on" in item["message"] for item in compared)
 
     baseline.write_text("student-success-1: [broken")
     assert play("renew_baseline", *where, "-e", "baseline_approved_by=B").returncode == 2
