@@ -81,6 +81,7 @@ def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.Host])
 
 def test_the_database_is_filled_whole_or_not_at_all(hosts: dict[str, firstboot.Host]) -> None:
     sql = firstboot.database_sql(hosts["fairedge-1"])
+    assert "CREATE EXTENSION pg_stat_statements;" in sql
     assert sql.index("DROP DATABASE IF EXISTS") < sql.index("BEGIN;") < sql.index("CREATE TABLE opportunities")
     assert sql.rstrip().endswith("COMMIT;")
 
