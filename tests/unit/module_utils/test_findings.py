@@ -38,6 +38,7 @@ def test_fingerprint_keeps_neighbours_apart() -> None:
         ({"check": "a:b", "status": "ok", "message": "m", "hots": 1}, "hots"),
         ({"check": "", "status": "ok", "message": "m"}, "check"),
         ({"check": "a:b", "status": "OK", "message": "m"}, "OK"),
+        ({"check": "a:b", "status": "ok"}, "message"),
         ({"check": "a:b", "status": "ok", "message": " "}, "message"),
         ({"check": "a:b", "status": "ok", "message": "m", "unit": 3}, "unit"),
         ({"check": "a:b", "status": "ok", "message": "m", "requirements": "R-x-01"}, "requirements"),
