@@ -39,6 +39,7 @@ def test_a_look_changes_nothing_and_takes_no_lock(play: Play, cadence: str) -> N
     assert alarms(record) == {}
 
 
+@pytest.mark.requirement("R-hyperopt-15", "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55")
 def test_only_systems_with_a_job_of_the_day_get_it_and_once(running: fleet.Fleet, play: Play) -> None:
     databases = {"fairedge-1": "fairedge_prod", "hyperopt-db": "hyperopt"}
     # Autovacuum would do the job of the day when it comes first.
@@ -60,6 +61,8 @@ def test_only_systems_with_a_job_of_the_day_get_it_and_once(running: fleet.Fleet
     assert {f["system"] for f in first["findings"] if f["area"] == "db_maintenance"} == {"fairedge"}
     assert {f["system"] for f in first["findings"] if f["area"] == "log_review"} == set(profiles.systems(PROJECT))
     assert jobs("daily") <= {finding["area"] for finding in first["findings"]}
+    told = {requirement for finding in first["findings"] for requirement in finding["requirements"]}
+    assert told >= {"R-hyperopt-15", "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55"}
     assert alarms(first) == {}
 
 
