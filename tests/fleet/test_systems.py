@@ -53,10 +53,18 @@ def inside(host: str, *argv: str) -> str:
     return engine.podman("exec", name, *argv).stdout
 
 
-def ask(port: int, path: str, body: bytes | None = None, method: str | None = None, account: str = "") -> str:
+def ask(
+    port: int,
+    path: str,
+    body: bytes | None = None,
+    method: str | None = None,
+    account: str = "",
+    probe: bool = False,
+) -> str:
     """Return an answer of an API; raises HTTPError when it is not 2xx. ``account`` is name:password."""
     sign_in = {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"} if account else {}
-    headers = {"Content-Type": "application/octet-stream", **sign_in}
+    marked = {"X-Upkeep-Probe": "1"} if probe else {}
+    headers = {"Content-Type": "application/octet-stream", **sign_in, **marked}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers, method=method)
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
         return str(answer.read().decode())
