@@ -37,7 +37,7 @@ def load(project: Path, system: str) -> Figures:
 
 
 def _resolved(value: t.Any, figures: Figures) -> t.Any:
-    """Return a value with its references (``{{ system_x }}``, ``{{ upkeep_x }}``) replaced, unless nothing explains them."""
+    """Return a value with its references (``{{ system_x }}``, ``{{ upkeep_x }}``) replaced where they are known."""
     if isinstance(value, dict):
         return {key: _resolved(inner, figures) for key, inner in value.items()}
     if isinstance(value, list):
