@@ -8,12 +8,13 @@ Molecule's own workers need a collection, and scenarios that share state overwri
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import shutil
 import signal
 import sys
+import threading
 import typing as t
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,17 +33,35 @@ IMAGE_TIMEOUT: t.Final = 1800.0
 ON_OLDEST: t.Final = ("gate", "lock", "verdict")
 OLDEST: t.Final = PROJECT / ".venv-core219" / "bin"
 
+#: A scenario has one fleet, so it is not run twice at the same time.
+_turns: t.Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
+
 
 def scenarios(project: Path = PROJECT) -> list[str]:
     """Return the names of all scenarios."""
     return sorted(path.parent.name for path in project.glob("molecule/*/molecule.yml"))
 
 
-def run_one(scenario: str, programs: Path | None = None) -> Outcome:
-    """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment.
+def on_oldest() -> tuple[str, ...]:
+    """Return the scenarios to run on the oldest ansible-core, too; none where set-up found no Python for it."""
+    return ON_OLDEST if (OLDEST / "molecule").exists() else ()
 
-    Its hosts are taken away here: Molecule would start Ansible for it, once before and once after.
-    """
+
+def run_one(scenario: str, programs: Path | None = None) -> Outcome:
+    """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment."""
+    with _turns[scenario]:
+        outcome = _run(scenario, programs)
+    result = "ok" if outcome.code == 0 else "FAILED"
+    print(f"  {_label(scenario, programs):<24}{outcome.seconds:7.1f} s  {result}", flush=True)
+    return outcome
+
+
+def _label(scenario: str, programs: Path | None) -> str:
+    return f"{scenario} on the oldest core" if programs else scenario
+
+
+def _run(scenario: str, programs: Path | None) -> Outcome:
+    """Run one scenario. Its hosts are taken away here: Molecule would start Ansible for it, once before, once after."""
     env = environment()
     del env["ANSIBLE_CONFIG"]  # Molecule writes its own from .config/molecule/config.yml
     name = f"molecule-{scenario}"
@@ -61,8 +80,7 @@ def run_one(scenario: str, programs: Path | None = None) -> Outcome:
     finally:
         ended = _take_down(scenario, name)
     if ended.code and not outcome.code:
-        outcome = Outcome(ended.code, outcome.seconds, ended.log)
-    print(f"  {scenario:<24}{outcome.seconds:7.1f} s  {'ok' if outcome.code == 0 else 'FAILED'}", flush=True)
+        return Outcome(ended.code, outcome.seconds, ended.log)
     return outcome
 
 
@@ -77,15 +95,19 @@ def build_images() -> None:
         run_logged(f"image-{name}", [sys.executable, "-m", "demo", "image", *options], timeout=IMAGE_TIMEOUT)
 
 
-def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path | None = None) -> dict[str, Outcome]:
-    """Run scenarios, build the hosts' image first; returns scenario -> outcome, with the log's end for a failed one."""
+def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, oldest: t.Sequence[str] = ()) -> dict[str, Outcome]:
+    """Run scenarios, and then those of ``oldest`` on the oldest ansible-core; build the hosts' image first.
+
+    Returns scenario -> outcome, and shows the log's end for each that failed.
+    """
+    jobs = [*((name, None) for name in names), *((name, OLDEST) for name in oldest)]
     image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=IMAGE_TIMEOUT)
     if image.code:
         print(tail(image.log), flush=True)
-        return dict.fromkeys(names, image)
+        return {_label(*job): image for job in jobs}
     pool = ThreadPoolExecutor(max_workers=at_a_time)
     try:
-        outcomes = dict(zip(names, pool.map(functools.partial(run_one, programs=programs), names), strict=True))
+        outcomes = dict(zip((_label(*job) for job in jobs), pool.map(lambda job: run_one(*job), jobs), strict=True))
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
         end_all()
@@ -94,14 +116,6 @@ def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path |
         if outcome.code:
             print(tail(outcome.log), flush=True)
     return outcomes
-
-
-def run_on_oldest() -> dict[str, Outcome]:
-    """Run the scenarios of ON_OLDEST with the oldest ansible-core; none where set-up found no Python for it."""
-    if not (OLDEST / "molecule").exists():
-        return {}
-    print("  on the oldest ansible-core:", flush=True)
-    return {f"{name} on the oldest core": outcome for name, outcome in run_all(ON_OLDEST, programs=OLDEST).items()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -86,7 +86,7 @@ def contract() -> Count:
 
 def scenarios() -> Count:
     """Run all Molecule scenarios; each counts as one check, and so does that there is one."""
-    outcomes = molecule.run_all(molecule.scenarios()) | molecule.run_on_oldest()
+    outcomes = molecule.run_all(molecule.scenarios(), oldest=molecule.on_oldest())
     failed = sum(1 for outcome in outcomes.values() if outcome.code)
     return Count(len(outcomes) - failed, failed) if outcomes else Count(failed=1)
 

@@ -78,6 +78,20 @@ def test_scenarios_run_apart_and_each_outcome_is_kept(monkeypatch: pytest.Monkey
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"good": 0, "bad": 1}
 
 
+def test_a_scenario_runs_on_the_oldest_core_too_but_not_twice_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "molecule"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\nmkdir {tmp_path}/busy || exit 9\nsleep 0.5\nrmdir {tmp_path}/busy\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(molecule, "OLDEST", tool.parent)
+    monkeypatch.setattr(molecule, "tool", lambda _: str(tool))
+    monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": "/bin/true"}))
+    outcomes = molecule.run_all(["gate"], oldest=["gate"])
+    assert {name: outcome.code for name, outcome in outcomes.items()} == {"gate": 0, "gate on the oldest core": 0}
+
+
 @pytest.mark.parametrize(("scenario", "down", "code"), [("good", 0, 0), ("bad", 0, 1), ("bad", 3, 1), ("good", 3, 3)])
 def test_hosts_are_taken_away_however_their_scenario_ends(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scenario: str, down: int, code: int
