@@ -8,11 +8,15 @@ Unpacking leaves the interpreter free (zlib, bz2 and lzma give its lock back), s
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import typing as t
 
 #: Blocks that wait at most; with those being made and searched they bound the memory.
 WAITING: t.Final = 4
+#: Seconds after which the search lets the thread go on; the usual 5 ms, a few times a block, would cost more than all
+#: the unpacking.
+_TURN: t.Final = 1e-4
 
 
 class _End:
@@ -30,6 +34,8 @@ def ahead(blocks: t.Generator[bytes, None, None], waiting: int = WAITING) -> t.G
     made: queue.Queue[bytes | _End] = queue.Queue(waiting)
     closed = threading.Event()
     maker = threading.Thread(target=_make, args=(blocks, made, closed), daemon=True)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
     maker.start()
     try:
         while not isinstance(block := made.get(), _End):
@@ -40,6 +46,7 @@ def ahead(blocks: t.Generator[bytes, None, None], waiting: int = WAITING) -> t.G
         closed.set()
         _empty(made)
         maker.join()
+        sys.setswitchinterval(usual)
 
 
 def _make(blocks: t.Generator[bytes, None, None], made: queue.Queue[bytes | _End], closed: threading.Event) -> None:
