@@ -76,12 +76,12 @@ def unit() -> Count:
 
 def meta() -> Count:
     """Run the tests of the house rules."""
-    return _pytest("meta", _folders("meta"), before=GIVE_WAY)
+    return _pytest("meta", _folders("meta"))
 
 
 def contract() -> Count:
     """Run the contract tests, which start playbooks on each ansible-core that set-up installed."""
-    return _pytest("contract", _folders("contract"), before=GIVE_WAY)
+    return _pytest("contract", _folders("contract"))
 
 
 def scenarios() -> Count:
@@ -106,16 +106,14 @@ def fleet() -> Count:
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
+    "contract": contract,
+    "meta": meta,
     "molecule": scenarios,
     "fleet": fleet,
-    "meta": meta,
-    "contract": contract,
 }
 #: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core busy, and for long;
-#: runs on the fleet wait for its hosts a third of their time.
-BESIDE: t.Final = {"unit": "lint", "meta": "fleet", "contract": "fleet"}
-#: Lower priority for tests that run beside others whose hosts must answer in time.
-GIVE_WAY: t.Final = ("nice", "-n", "10")
+#: contract tests often wait. Beside runs on the fleet there must be nothing: its hosts have to answer in time.
+BESIDE: t.Final = {"unit": "lint", "meta": "contract"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -192,13 +190,11 @@ def _pytest(
     folders: list[str],
     workers: str = WORKERS,
     distribution: str = "load",
-    before: t.Sequence[str] = (),
     **variables: str,
 ) -> Count:
     """Run pytest on folders of tests/ and return what its report counts.
 
-    ``distribution`` is how pytest-xdist gives tests to its workers, ``before`` a command that starts it; ``variables``
-    are put into its environment.
+    ``distribution`` is how pytest-xdist gives tests to its workers; ``variables`` are put into its environment.
     """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
@@ -206,7 +202,6 @@ def _pytest(
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     argv = [
-        *before,
         sys.executable,
         "-m",
         "pytest",

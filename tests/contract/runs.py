@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 INVENTORY = HERE / "inventory.yml"
 PLAYBOOKS = HERE / "playbooks"
-#: For one playbook, which takes about five; these tests give way to others that run beside them.
+#: For one playbook, which takes about five; on two cores up to six of them run at a time.
 SECONDS = 300
 
 

@@ -175,10 +175,10 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (["lint", "unit", "meta"], [["lint", "unit"], ["meta"]]),
         (["unit"], [["unit"]]),
-        (["unit", "meta", "contract"], [["unit"], ["meta"], ["contract"]]),
+        (["unit", "meta", "molecule"], [["unit"], ["meta"], ["molecule"]]),
         (
-            ["lint", "unit", "molecule", "fleet", "meta", "contract"],
-            [["lint", "unit"], ["molecule"], ["fleet", "meta", "contract"]],
+            ["lint", "unit", "contract", "meta", "molecule", "fleet"],
+            [["lint", "unit"], ["contract", "meta"], ["molecule"], ["fleet"]],
         ),
     ],
 )
