@@ -13,7 +13,7 @@ import threading
 import typing as t
 
 #: Blocks that wait at most; with those being made and searched they bound the memory.
-WAITING: t.Final = 4
+WAITING: t.Final = 2
 #: Seconds after which the search lets the thread go on; the usual 5 ms, a few times a block, would cost more than all
 #: the unpacking.
 _TURN: t.Final = 1e-4

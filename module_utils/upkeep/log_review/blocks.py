@@ -17,7 +17,9 @@ from .opening import Segment
 
 BLOCK: t.Final = 1 << 20
 #: Compressed bytes taken at a time, so that a small file cannot unpack to a large piece of memory.
-PACKED_BLOCK: t.Final = 1 << 16
+PACKED_BLOCK: t.Final = 1 << 18
+#: Bytes that are unpacked at a time: few large pieces, since handing one to another thread takes its time.
+UNPACKED_BLOCK: t.Final = 1 << 22
 _GZIP: t.Final = 31
 
 
@@ -83,10 +85,10 @@ def _from_library(segment: Segment, meter: Meter, deadline: Deadline) -> t.Gener
 
 def _step(worker: t.Any, data: bytes) -> t.Generator[bytes, None, bytes]:
     """Yield what a piece unpacks to, at most a block at a time; return the bytes that are still to be given."""
-    yield worker.decompress(data, BLOCK)
+    yield worker.decompress(data, UNPACKED_BLOCK)
     if isinstance(worker, (bz2.BZ2Decompressor, lzma.LZMADecompressor)):
         while not worker.eof and not worker.needs_input:
-            yield worker.decompress(b"", BLOCK)
+            yield worker.decompress(b"", UNPACKED_BLOCK)
         return worker.unused_data if worker.eof else b""
     return bytes(worker.unused_data if worker.eof else worker.unconsumed_tail)
 
