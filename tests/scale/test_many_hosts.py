@@ -19,8 +19,6 @@ from tests.scale import aliases
 from tests.scale.aliases import DATA, DATA_HOSTS, OTHER_HOSTS, Record
 
 QUIET = ("ok", "info")
-#: One suite of an application shows as well as all of them that each of its hosts runs it.
-QUICK_SUITE = ("-e", "app_tests_only=unit")
 
 #: System -> host -> components.
 Spread = dict[str, dict[str, frozenset[str]]]
@@ -59,9 +57,7 @@ def predicted(place: Path, apart: str, expected: Spread, tmp_path_factory: pytes
     assert marked != text
     broken = place.with_name("silent.yml")
     broken.write_text(marked, encoding="utf-8")
-    done, record = aliases.play(
-        broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check", *QUICK_SUITE
-    )
+    done, record = aliases.play(broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check")
     assert record["outcome"] == "unreachable", done.stdout[-3000:]
     # Who asks the silent host for the lock does not reach it, either.
     unreachable = {name for name, host in record["hosts"].items() if host["unreachable"]}
