@@ -31,18 +31,20 @@ SCAN_BAR: t.Final = 100
 PACKED_BAR: t.Final = 1.5
 ROUNDS: t.Final = 3
 
-#: Runs the module in this process and tells its answer, and how much memory it took at most.
+#: Runs the module in this process, with its arguments where Ansible's wrapper puts them, and tells its answer, and how
+#: much memory it took at most.
 RUNNER: t.Final = """
 import json, resource, sys
 import upkeep
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
 from library import log_review
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-with patch_module_args(json.loads(sys.argv[1])):
-    try:
-        log_review.main()
-    finally:
-        print(json.dumps([before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), file=sys.stderr)
+basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.argv[1])}).encode()
+basic._ANSIBLE_PROFILE = "legacy"
+try:
+    log_review.main()
+finally:
+    print(json.dumps([before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), file=sys.stderr)
 """
 
 
