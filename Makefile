@@ -1,6 +1,6 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-debian13 lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-debian13 test-contract lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
@@ -20,6 +20,9 @@ test: setup ## Run every check there is (what CI runs)
 
 test-debian13: setup ## Run the role scenarios on Debian 13 hosts [SCENARIO=name]
 	@UPKEEP_DEMO_SUITE=trixie $(PYTHON) -m tools.molecule $(SCENARIO)
+
+test-contract: setup ## Run the contract tests on every ansible-core in every way of starting a run
+	@UPKEEP_CONTRACT=full $(PYTHON) -m tools.suite contract
 
 lint: setup ## Run ruff, mypy, yamllint and ansible-lint
 	@$(PYTHON) -m tools.suite lint

@@ -22,7 +22,15 @@ TAIL_LINES: t.Final = 40
 #: Seconds between the polite and the firm end of a command that overran.
 GRACE: t.Final = 30.0
 
+#: Put before a command that may take only the processor time that nobody else wants.
+IN_IDLE_TIME: t.Final = ("chrt", "--idle", "0")
+
 _running: set[subprocess.Popen[bytes]] = set()
+_stopped = threading.Event()
+
+
+class StoppedError(Exception):
+    """Everything is to end, so nothing new is started."""
 
 
 class Outcome(t.NamedTuple):
@@ -46,12 +54,21 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run_logged(
-    name: str, argv: t.Sequence[str], *, timeout: float, env: t.Mapping[str, str] | None = None, cwd: Path = PROJECT
+    name: str,
+    argv: t.Sequence[str],
+    *,
+    timeout: float,
+    env: t.Mapping[str, str] | None = None,
+    cwd: Path = PROJECT,
+    clears_up: bool = False,
 ) -> Outcome:
     """Run a command and return how it ended; its whole process group is ended when ``timeout`` seconds are over.
 
-    An interrupt of this process ends the command too, so that no Ansible run goes on unseen.
+    An interrupt of this process ends the command too, so that no Ansible run goes on unseen. Raises StoppedError once
+    all is to end, but for a command that ``clears_up``.
     """
+    if _stopped.is_set() and not clears_up:
+        raise StoppedError(f"{name} is not started: an interrupt ended everything")
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     started = time.monotonic()
@@ -105,6 +122,12 @@ def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
         yield release
     finally:
         release()
+
+
+def stop_all() -> None:
+    """End every command, and start no more: threads that work through a list would go on to the next."""
+    _stopped.set()
+    end_all()
 
 
 def end_all() -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import PROJECT
@@ -110,8 +111,9 @@ def set_up() -> None:
             raise SetupError(f"no virtual environment can be made without {' and '.join(lacking)}; {error}") from error
         # Linting and unit tests need none of them; the demo says itself when it cannot start.
         print(f"setup: packages are missing; {error}", file=sys.stderr)
-    for each in wanted:
-        make(each, PROJECT)
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        for _ in pool.map(lambda each: make(each, PROJECT), wanted):  # raises what went wrong
+            pass
 
 
 def main() -> int:

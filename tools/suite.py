@@ -13,12 +13,12 @@ import sys
 import threading
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
-from tools.process import LOGS, end_all, environment, run_logged, tail, tool
+from tools.process import IN_IDLE_TIME, LOGS, end_all, environment, run_logged, stop_all, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -64,7 +64,7 @@ def lint() -> Count:
         return sum((each.result() for each in running), Count())
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
-        end_all()
+        stop_all()
         raise
 
 
@@ -111,9 +111,11 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
-#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core busy, and for long;
-#: contract tests often wait. Beside runs on the fleet there must be nothing: its hosts have to answer in time.
-BESIDE: t.Final = {"unit": "lint", "meta": "contract"}
+#: Part -> the part beside which it runs when both are wanted: contract tests often wait. Beside runs on the fleet
+#: there must be nothing, since its hosts have to answer in time.
+BESIDE: t.Final = {"meta": "contract"}
+#: Runs beside all others, the fleet too, in processor time that none of them wants: it only computes.
+BESIDE_ALL: t.Final = "lint"
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -142,9 +144,9 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
 
 
 def batches(wanted: t.Sequence[str]) -> list[list[str]]:
-    """Return the parts in their order, those that run at the same time together."""
+    """Return the parts in their order, those that start at the same time together."""
     found: list[list[str]] = []
-    for name in wanted:
+    for name in sorted(wanted, key=lambda name: name != BESIDE_ALL):
         together = next((batch for batch in found if batch[0] == BESIDE.get(name)), None)
         if together:
             together.append(name)
@@ -153,19 +155,24 @@ def batches(wanted: t.Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
-    """Run parts at the same time; return for each what it counted, and its seconds."""
+def _run(wanted: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
+    """Run parts, some at the same time; return for each what it counted, and its seconds."""
 
     def timed(name: str) -> tuple[Count, float]:
         started = time.monotonic()
         return PARTS[name](), time.monotonic() - started
 
-    pool = ThreadPoolExecutor(max_workers=len(names))
+    running: dict[str, Future[tuple[Count, float]]] = {}
+    pool = ThreadPoolExecutor(max_workers=len(wanted))
     try:
-        return dict(zip(names, pool.map(timed, names), strict=True))
+        for names in batches(wanted):
+            print(f"{', '.join(names)}:", flush=True)
+            running |= {name: pool.submit(timed, name) for name in names}
+            wait([running[name] for name in names if name != BESIDE_ALL])
+        return {name: running[name].result() for name in wanted}
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
-        end_all()
+        stop_all()
         raise
 
 
@@ -176,8 +183,8 @@ def _folders(part: str) -> list[str]:
 
 
 def _one(name: str, argv: list[str]) -> Count:
-    """Run one command that counts as one check, and tell its end on one line."""
-    outcome = run_logged(name, argv, timeout=TIMEOUT)
+    """Run one command that counts as one check and does not hurry, and tell its end on one line."""
+    outcome = run_logged(name, [*IN_IDLE_TIME, *argv], timeout=TIMEOUT)
     good = outcome.code == 0
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'ok' if good else 'FAILED'}", flush=True)
     if not good:
@@ -235,11 +242,8 @@ def main(argv: list[str] | None = None) -> int:
     if NEED_IMAGES & set(wanted):
         # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
         threading.Thread(target=molecule.build_images, daemon=True).start()
-    results: dict[str, tuple[Count, float]] = {}
     try:
-        for names in batches(wanted):
-            print(f"{', '.join(names)}:", flush=True)
-            results |= _run(names)
+        results = _run(wanted)
     finally:
         end_all()
     print(summary(results))

@@ -1,24 +1,49 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Start whole ansible-playbook processes and read what they left behind."""
+"""Start whole playbooks, in each way that people start them, and read what they left behind."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+import typing as t
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 INVENTORY = HERE / "inventory.yml"
 PLAYBOOKS = HERE / "playbooks"
+HOSTS = {"a1", "a2", "b1"}
 #: For one playbook, which takes about five; on two cores up to six of them run at a time.
 SECONDS = 300
+
+#: How a playbook is started: by hand; as AWX and Semaphore do; as a scenario does.
+Way = t.Literal["ansible-playbook", "ansible-runner", "molecule"]
+WAYS: t.Final = t.get_args(Way)
+
+#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options. Cancels the
+#: job, as AWX does too, as soon as it is told to end. A cache of facts is put where the environment says.
+RUNNER = """
+import ansible_runner, json, os, signal, sys
+private, project, playbook, inventory, variables, options = sys.argv[1:]
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+cache = os.environ.get("ANSIBLE_CACHE_PLUGIN_CONNECTION")
+run = ansible_runner.run(
+    private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
+    extravars=json.loads(variables), cmdline=options or None, quiet=True, cancel_callback=lambda: bool(told),
+    **({"settings": {"fact_cache": cache}} if cache else {}),
+)
+print(run.status, run.stdout.read())
+sys.exit(run.rc)
+"""
 
 
 def environments() -> list[Path]:
@@ -27,19 +52,11 @@ def environments() -> list[Path]:
     return [Path(sys.executable).parent, *([oldest] if (oldest / "ansible-playbook").exists() else [])]
 
 
-#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options. Cancels the
-#: job, as AWX does too, as soon as the private folder holds a file ``cancel``.
-RUNNER = """
-import ansible_runner, json, os, sys
-private, project, playbook, inventory, variables, options = sys.argv[1:]
-run = ansible_runner.run(
-    private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
-    extravars=json.loads(variables), cmdline=options or None, quiet=True,
-    cancel_callback=lambda: os.path.exists(os.path.join(private, "cancel")),
-)
-print(run.status, run.stdout.read())
-sys.exit(run.rc)
-"""
+def newest_folder(store: Path) -> Path:
+    """Return the folder of the run that began last."""
+    runs = store / "runs"
+    made = [run for run in runs.iterdir() if not run.is_symlink()] if runs.is_dir() else []
+    return max(made, key=lambda run: run.name, default=Path("no-run"))
 
 
 @dataclass
@@ -52,68 +69,116 @@ class Run:
     folder: Path = Path()
 
     def __post_init__(self) -> None:
-        runs = self.store / "runs"
-        made = [run for run in runs.iterdir() if not run.is_symlink()] if runs.is_dir() else []
-        self.folder = max(made, key=lambda run: run.name, default=Path("no-run"))
+        self.folder = newest_folder(self.store)
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, t.Any]:
         """Return the record of the run."""
-        record: dict[str, Any] = json.loads((self.folder / "record.json").read_text())
+        record: dict[str, t.Any] = json.loads((self.folder / "record.json").read_text())
         return record
+
+    @property
+    def changed(self) -> set[tuple[str, str]]:
+        """Return host and task of what was changed, or would be."""
+        return {(change["host"], change["task"]) for change in self.record["changes"]}
 
     def findings(self, check: str) -> dict[str, str]:
         """Return host -> status of one check."""
         return {f["host"]: f["status"] for f in self.record["findings"] if f["check"] == check}
 
 
+class Started(t.NamedTuple):
+    """A process that runs a playbook, the file with what it says, and the store that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    store: Path
+
+    def cancel(self) -> Run:
+        """Tell it to end, and with it what it started in its group: Molecule would leave its Ansible behind."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        return self.end()
+
+    def kill(self) -> Run:
+        """Kill it with all that it started, also in another session, as ansible-runner does."""
+        subprocess.run(["pkill", "--signal", "KILL", "--full", str(self.store.parent)], check=False)
+        return self.end()
+
+    def end(self) -> Run:
+        """Wait for its end."""
+        code = self.process.wait(timeout=SECONDS)
+        return Run(code, self.output.read_text(), self.store)
+
+
 @dataclass
 class Controller:
-    """Starts playbooks in one Python environment, each test with its own store and scratch folder."""
+    """Starts playbooks in one Python environment and one way, each test with its own store and scratch folder."""
 
     bin: Path
     scratch: Path
+    way: Way = "ansible-playbook"
 
-    def command(self, playbook: str, *args: str, **extra: Any) -> list[str]:
-        """Return the argv for a playbook of this folder with extra variables."""
-        tool = str(self.bin / "ansible-playbook")
-        return [tool, "-i", str(INVENTORY), str(PLAYBOOKS / playbook), "-e", self.variables(extra), *args]
+    @property
+    def store(self) -> Path:
+        """Return where runs are kept."""
+        return self.scratch / "store"
 
-    def variables(self, extra: dict[str, Any]) -> str:
-        """Return extra variables as JSON, with the places of this test."""
-        places = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks")}
-        return json.dumps({**places, **extra})
-
-    def environment(self, **extra: str) -> dict[str, str]:
-        """Return the environment of a controller that writes to this test's store."""
+    def __post_init__(self) -> None:
         (self.scratch / "out").mkdir(exist_ok=True)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "UPKEEP_"))}
-        return {**clean, "UPKEEP_STORE": str(self.scratch / "store"), "NO_COLOR": "1", **extra}
 
-    def play(self, playbook: str, *args: str, env: dict[str, str] | None = None, **extra: Any) -> Run:
-        """Run a playbook to its end."""
-        return self._run(self.command(playbook, *args, **extra), PROJECT, self.environment(**(env or {})))
+    def play(self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any) -> Run:
+        """Run a playbook to its end; ``options`` are those of ansible-playbook, ``extra`` its variables."""
+        return self.start(playbook, *options, env=env, **extra).end()
 
-    def play_under_runner(self, playbook: str, options: str = "", **extra: Any) -> Run:
-        """Run a playbook to its end as AWX does, from another folder; ``options`` are those of ansible-playbook."""
-        return self._run(self.runner_command(playbook, options, **extra), self.scratch, self.runner_environment())
+    def start(self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any) -> Started:
+        """Start a playbook."""
+        # Into a file: children of what is killed live on, and would hold a pipe.
+        handle, output = tempfile.mkstemp(dir=self.scratch, prefix="output-")
+        with os.fdopen(handle, "w") as said:
+            process = subprocess.Popen(
+                self._command(playbook, options, extra),
+                cwd=self.scratch if self.way == "ansible-runner" else PROJECT,
+                env={**self._environment(playbook), **(env or {})},
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return Started(process, Path(output), self.store)
 
-    def runner_command(self, playbook: str, options: str = "", **extra: Any) -> list[str]:
-        """Return the argv that starts a playbook under ansible-runner, in an empty private folder."""
-        private = self.scratch / "private"
-        shutil.rmtree(private, ignore_errors=True)
-        private.mkdir()
-        where = [str(private), str(PROJECT), str(PLAYBOOKS / playbook), str(INVENTORY), self.variables(extra)]
-        return [str(self.bin / "python"), "-c", RUNNER, *where, options]
-
-    def runner_environment(self) -> dict[str, str]:
-        """Return the environment of ansible-runner, which takes the programs that it finds first."""
-        return self.environment(PATH=f"{self.bin}:/usr/bin:/bin")
-
-    def _run(self, argv: list[str], folder: Path, env: dict[str, str]) -> Run:
-        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
-        return Run(done.returncode, done.stdout + done.stderr, self.scratch / "store")
+    def wait_for_change(self) -> None:
+        """Wait until a run has changed its files, which it does while it holds its locks."""
+        deadline = time.monotonic() + SECONDS
+        while self.written() != HOSTS:
+            assert time.monotonic() < deadline, "the run did not get to its change"
+            time.sleep(0.1)
 
     def written(self) -> set[str]:
         """Return the hosts whose change was made."""
         return {path.name for path in (self.scratch / "out").iterdir()}
+
+    def _command(self, playbook: str, options: tuple[str, ...], extra: dict[str, t.Any]) -> list[str]:
+        places = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks")}
+        variables = json.dumps({**places, **extra})
+        path = str(PLAYBOOKS / playbook)
+        match self.way:
+            case "ansible-playbook":
+                return [str(self.bin / self.way), "-i", str(INVENTORY), path, "-e", variables, *options]
+            case "ansible-runner":
+                private = tempfile.mkdtemp(dir=self.scratch, prefix="private-")
+                where = [private, str(PROJECT), path, str(INVENTORY), variables]
+                return [str(self.bin / "python"), "-c", RUNNER, *where, shlex.join(options)]
+            case "molecule":
+                return [str(self.bin / self.way), "converge", "-s", "contract", "--", "-e", variables, *options]
+
+    def _environment(self, playbook: str) -> dict[str, str]:
+        """Return the environment; Molecule's configuration puts the store into its ephemeral directory."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "UPKEEP_", "MOLECULE_"))}
+        return {
+            **clean,
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "UPKEEP_STORE": str(self.store),
+            "NO_COLOR": "1",
+            "MOLECULE_GLOB": str(HERE / "molecule" / "*" / "molecule.yml"),
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(self.scratch),
+            "CONTRACT_PLAYBOOK": str(PLAYBOOKS / playbook),
+        }

@@ -48,10 +48,10 @@ def test_frequent_playbooks_only_look_or_restart_what_is_down(cadence: str, rest
 @pytest.mark.parametrize("cadence", CHANGING)
 def test_nothing_changes_before_it_was_looked_at_and_cleared(cadence: str) -> None:
     names = [play["name"] for play in playbook_page.plays(playbook(cadence))]
-    stages = [name for name in names if name in ("Open", "Preflight", "Look", "Verify models", "Gate")]
-    assert stages == ["Open", "Preflight", "Look", "Verify models", "Gate", "Look"]
+    stages = [name for name in names if name in ("Open", "Preflight", "Look", "Verify models", "Gate", "Look again")]
+    assert stages == ["Open", "Preflight", "Look", "Verify models", "Gate", "Look again"]
     assert names.index("Lock") < names.index("Heal") < names.index("Gate") < names.index("Rotate logs")
-    assert names[-3:] == ["Look", "Release", "Verdict"]
+    assert names[-3:] == ["Look again", "Release", "Verdict"]
 
 
 @pytest.mark.parametrize("cadence", CADENCES)

@@ -22,6 +22,7 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the logs of commands that tests start apart from those of the run that they are part of."""
     monkeypatch.setattr(process, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(process, "GRACE", 1.0)
+    monkeypatch.setattr(process, "_stopped", threading.Event())
     monkeypatch.setattr(suite, "LOGS", tmp_path / "logs")
     return tmp_path / "logs"
 
@@ -173,14 +174,41 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (["lint", "unit", "meta"], [["lint", "unit"], ["meta"]]),
+        (["lint", "meta"], [["lint"], ["meta"]]),
         (["unit"], [["unit"]]),
         (["unit", "meta", "molecule"], [["unit"], ["meta"], ["molecule"]]),
         (
-            ["lint", "unit", "contract", "meta", "molecule", "fleet"],
-            [["lint", "unit"], ["contract", "meta"], ["molecule"], ["fleet"]],
+            ["unit", "contract", "meta", "molecule", "fleet", "lint"],
+            [["lint"], ["unit"], ["contract", "meta"], ["molecule"], ["fleet"]],
         ),
     ],
 )
 def test_parts_run_beside_those_that_leave_a_core_idle(wanted: list[str], expected: list[list[str]]) -> None:
     assert suite.batches(wanted) == expected
+
+
+def test_linters_run_beside_all_other_parts_in_time_that_nobody_wants(
+    monkeypatch: pytest.MonkeyPatch, logs: Path
+) -> None:
+    last_began = threading.Event()
+    monkeypatch.setitem(suite.PARTS, "lint", lambda: suite.Count(passed=int(last_began.wait(10))))
+    monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(1))
+    monkeypatch.setitem(suite.PARTS, "meta", lambda: last_began.set() or suite.Count(1))
+    assert suite.main(["lint", "unit", "meta"]) == 0
+    policy = "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    monkeypatch.setattr(suite, "LINTERS", {"policy": [sys.executable, "-c", policy]})
+    monkeypatch.setattr(suite, "tool", lambda name: name)
+    assert suite.lint() == suite.Count(1)
+    assert (logs / "lint-policy.log").read_text() == "True\n"
+
+
+def test_after_an_interrupt_nothing_is_started_but_what_clears_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> suite.Count:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(suite.PARTS, "unit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        suite.main(["unit", "meta"])
+    with pytest.raises(process.StoppedError, match="next is not started"):
+        process.run_logged("next", ["/bin/true"], timeout=5)
+    assert process.run_logged("clearing", ["/bin/true"], timeout=5, clears_up=True).code == 0
