@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import typing as t
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -56,10 +56,10 @@ class Count(t.NamedTuple):
         return Count(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
-def lint() -> Count:
-    """Run every linter; each counts as one check."""
+def lint(prefix: t.Sequence[str] = ()) -> Count:
+    """Run every linter, with ``prefix`` before its command; each counts as one check."""
     pool = ThreadPoolExecutor(max_workers=LINTERS_AT_A_TIME)
-    running = [pool.submit(_one, f"lint-{name}", [tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
+    running = [pool.submit(_one, f"lint-{name}", [*prefix, tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
     try:
         return sum((each.result() for each in running), Count())
     except BaseException:  # an interrupt reaches this thread only
@@ -74,9 +74,9 @@ def unit() -> Count:
     return _pytest("unit", _folders("unit"), distribution="loadfile")
 
 
-def meta() -> Count:
-    """Run the tests of the house rules."""
-    return _pytest("meta", _folders("meta"))
+def meta(prefix: t.Sequence[str] = ()) -> Count:
+    """Run the tests of the house rules, with ``prefix`` before the command."""
+    return _pytest("meta", _folders("meta"), prefix=prefix)
 
 
 def contract() -> Count:
@@ -103,7 +103,7 @@ def fleet() -> Count:
     return total + _pytest("fleet", folders, workers="0", **known) if folders else total
 
 
-PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
+PARTS: t.Final[dict[str, t.Callable[..., Count]]] = {
     "lint": lint,
     "unit": unit,
     "contract": contract,
@@ -111,11 +111,9 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
-#: Part -> the part beside which it runs when both are wanted: contract tests often wait. Beside runs on the fleet
-#: there must be nothing, since its hosts have to answer in time.
-BESIDE: t.Final = {"meta": "contract"}
-#: Runs beside all others, the fleet too, in processor time that none of them wants: it only computes.
-BESIDE_ALL: t.Final = "lint"
+#: Part -> the part beside which it runs when both are wanted. Runs on the fleet leave a third of two cores idle, but
+#: its hosts have to answer in time: what runs beside them only computes, and gets only what nobody else wants.
+BESIDE: t.Final = {"lint": "fleet", "meta": "fleet"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -144,32 +142,22 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
 
 
 def batches(wanted: t.Sequence[str]) -> list[list[str]]:
-    """Return the parts in their order, those that start at the same time together."""
-    found: list[list[str]] = []
-    for name in sorted(wanted, key=lambda name: name != BESIDE_ALL):
-        together = next((batch for batch in found if batch[0] == BESIDE.get(name)), None)
-        if together:
-            together.append(name)
-        else:
-            found.append([name])
-    return found
+    """Return the parts in their order, those that run at the same time together, first the one that has precedence."""
+    alone = [name for name in wanted if BESIDE.get(name) not in wanted]
+    return [[name, *(other for other in wanted if BESIDE.get(other) == name)] for name in alone]
 
 
-def _run(wanted: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
-    """Run parts, some at the same time; return for each what it counted, and its seconds."""
+def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
+    """Run parts at the same time; return for each what it counted, and its seconds."""
 
     def timed(name: str) -> tuple[Count, float]:
         started = time.monotonic()
-        return PARTS[name](), time.monotonic() - started
+        options = {"prefix": IN_IDLE_TIME} if name != names[0] else {}
+        return PARTS[name](**options), time.monotonic() - started
 
-    running: dict[str, Future[tuple[Count, float]]] = {}
-    pool = ThreadPoolExecutor(max_workers=len(wanted))
+    pool = ThreadPoolExecutor(max_workers=len(names))
     try:
-        for names in batches(wanted):
-            print(f"{', '.join(names)}:", flush=True)
-            running |= {name: pool.submit(timed, name) for name in names}
-            wait([running[name] for name in names if name != BESIDE_ALL])
-        return {name: running[name].result() for name in wanted}
+        return dict(zip(names, pool.map(timed, names), strict=True))
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
         stop_all()
@@ -183,8 +171,8 @@ def _folders(part: str) -> list[str]:
 
 
 def _one(name: str, argv: list[str]) -> Count:
-    """Run one command that counts as one check and does not hurry, and tell its end on one line."""
-    outcome = run_logged(name, [*IN_IDLE_TIME, *argv], timeout=TIMEOUT)
+    """Run one command that counts as one check, and tell its end on one line."""
+    outcome = run_logged(name, argv, timeout=TIMEOUT)
     good = outcome.code == 0
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'ok' if good else 'FAILED'}", flush=True)
     if not good:
@@ -197,11 +185,13 @@ def _pytest(
     folders: list[str],
     workers: str = WORKERS,
     distribution: str = "load",
+    prefix: t.Sequence[str] = (),
     **variables: str,
 ) -> Count:
     """Run pytest on folders of tests/ and return what its report counts.
 
-    ``distribution`` is how pytest-xdist gives tests to its workers; ``variables`` are put into its environment.
+    ``distribution`` is how pytest-xdist gives tests to its workers; ``prefix`` comes before the command, and
+    ``variables`` are put into its environment.
     """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
@@ -209,6 +199,7 @@ def _pytest(
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     argv = [
+        *prefix,
         sys.executable,
         "-m",
         "pytest",
@@ -242,8 +233,11 @@ def main(argv: list[str] | None = None) -> int:
     if NEED_IMAGES & set(wanted):
         # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
         threading.Thread(target=molecule.build_images, daemon=True).start()
+    results: dict[str, tuple[Count, float]] = {}
     try:
-        results = _run(wanted)
+        for names in batches(wanted):
+            print(f"{', '.join(names)}:", flush=True)
+            results |= _run(names)
     finally:
         end_all()
     print(summary(results))

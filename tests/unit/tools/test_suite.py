@@ -174,32 +174,34 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (["lint", "meta"], [["lint"], ["meta"]]),
         (["unit"], [["unit"]]),
-        (["unit", "meta", "molecule"], [["unit"], ["meta"], ["molecule"]]),
+        (["lint", "unit", "meta"], [["lint"], ["unit"], ["meta"]]),
         (
-            ["unit", "contract", "meta", "molecule", "fleet", "lint"],
-            [["lint"], ["unit"], ["contract", "meta"], ["molecule"], ["fleet"]],
+            ["lint", "unit", "contract", "meta", "molecule", "fleet"],
+            [["unit"], ["contract"], ["molecule"], ["fleet", "lint", "meta"]],
         ),
     ],
 )
-def test_parts_run_beside_those_that_leave_a_core_idle(wanted: list[str], expected: list[list[str]]) -> None:
+def test_what_only_computes_runs_beside_the_fleet_when_that_is_wanted(
+    wanted: list[str], expected: list[list[str]]
+) -> None:
     assert suite.batches(wanted) == expected
 
 
-def test_linters_run_beside_all_other_parts_in_time_that_nobody_wants(
-    monkeypatch: pytest.MonkeyPatch, logs: Path
+def test_what_runs_beside_the_fleet_gets_the_time_that_nobody_wants(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs: Path
 ) -> None:
-    last_began = threading.Event()
-    monkeypatch.setitem(suite.PARTS, "lint", lambda: suite.Count(passed=int(last_began.wait(10))))
-    monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(1))
-    monkeypatch.setitem(suite.PARTS, "meta", lambda: last_began.set() or suite.Count(1))
-    assert suite.main(["lint", "unit", "meta"]) == 0
-    policy = "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
-    monkeypatch.setattr(suite, "LINTERS", {"policy": [sys.executable, "-c", policy]})
+    told = "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    (tmp_path / "test_policy.py").write_text(f"def test_policy():\n    {told.replace('print(', 'assert (')}\n")
+    monkeypatch.setattr(suite, "_folders", lambda _: [str(tmp_path)])
+    monkeypatch.setattr(suite, "LINTERS", {"policy": [sys.executable, "-c", told]})
     monkeypatch.setattr(suite, "tool", lambda name: name)
-    assert suite.lint() == suite.Count(1)
+    monkeypatch.setitem(suite.PARTS, "fleet", lambda: suite.Count(1))
+    monkeypatch.setattr(molecule, "build_images", lambda: None)
+    assert suite.main(["lint", "meta", "fleet"]) == 0
     assert (logs / "lint-policy.log").read_text() == "True\n"
+    assert suite.main(["lint"]) == 0
+    assert (logs / "lint-policy.log").read_text() == "False\n", "alone, it need not wait for anybody"
 
 
 def test_after_an_interrupt_nothing_is_started_but_what_clears_up(monkeypatch: pytest.MonkeyPatch) -> None:
