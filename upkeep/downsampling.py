@@ -81,8 +81,9 @@ def combined(place: Place, members: t.Sequence[Point]) -> Point:
     """Return the one point that stands for all samples of its members."""
     count = sum(point.samples for point in members)
     low, high = min(point.low for point in members), max(point.high for point in members)
-    # Shares first: a sum of great numbers could overflow where their mean does not.
-    mean = math.fsum(point.mean * (point.samples / count) for point in members)
+    # Shares first, and of halves: a sum of great numbers, even of rounded shares, could overflow where their mean
+    # does not. Twice the sum is infinite at worst, which is more than the greatest that was seen.
+    mean = 2 * math.fsum(point.mean / 2 * (point.samples / count) for point in members)
     return Point(*place, "", count, min(max(mean, low), high), low, high)
 
 

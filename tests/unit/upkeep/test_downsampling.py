@@ -8,6 +8,7 @@ import math
 import sys
 import typing as t
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -60,10 +61,17 @@ def test_a_mean_of_means_is_the_mean_of_all(points: list[Point]):
             for item in points
             if (item.host, item.kpi, item.start[:10]) == (day.host, day.kpi, day.start[:10])
         ]
-        exact = math.fsum(value / len(seen) for value in seen)
+        exact = float(sum(map(Fraction, seen)) / len(seen))
         # Below the smallest normal number nothing can be divided exactly.
         smallest = max(1e-6 * max(map(abs, seen)), sys.float_info.min)
         assert math.isclose(day.mean, exact, rel_tol=1e-6, abs_tol=smallest)
+
+
+def test_the_greatest_number_is_its_own_mean():
+    # The shares of these counts add up to a little more than one.
+    great = point(0, sys.float_info.max)
+    [day] = merge([great._replace(level="hour", samples=samples) for samples in (28, 2, 28)])
+    assert (day.samples, day.mean) == (58, sys.float_info.max)
 
 
 @given(POINTS, st.integers(1, 5))
