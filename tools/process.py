@@ -22,9 +22,6 @@ TAIL_LINES: t.Final = 40
 #: Seconds between the polite and the firm end of a command that overran.
 GRACE: t.Final = 30.0
 
-#: Put before a command that may take only the processor time that nobody else wants.
-IN_IDLE_TIME: t.Final = ("chrt", "--idle", "0")
-
 _running: set[subprocess.Popen[bytes]] = set()
 _stopped = threading.Event()
 

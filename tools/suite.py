@@ -18,7 +18,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
-from tools.process import IN_IDLE_TIME, LOGS, end_all, environment, run_logged, stop_all, tail, tool
+from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -56,10 +56,10 @@ class Count(t.NamedTuple):
         return Count(*(mine + its for mine, its in zip(self, other, strict=True)))
 
 
-def lint(prefix: t.Sequence[str] = ()) -> Count:
-    """Run every linter, with ``prefix`` before its command; each counts as one check."""
+def lint() -> Count:
+    """Run every linter; each counts as one check."""
     pool = ThreadPoolExecutor(max_workers=LINTERS_AT_A_TIME)
-    running = [pool.submit(_one, f"lint-{name}", [*prefix, tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
+    running = [pool.submit(_one, f"lint-{name}", [tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
     try:
         return sum((each.result() for each in running), Count())
     except BaseException:  # an interrupt reaches this thread only
@@ -74,9 +74,9 @@ def unit() -> Count:
     return _pytest("unit", _folders("unit"), distribution="loadfile")
 
 
-def meta(prefix: t.Sequence[str] = ()) -> Count:
-    """Run the tests of the house rules, with ``prefix`` before the command."""
-    return _pytest("meta", _folders("meta"), prefix=prefix)
+def meta() -> Count:
+    """Run the tests of the house rules."""
+    return _pytest("meta", _folders("meta"))
 
 
 def contract() -> Count:
@@ -103,7 +103,7 @@ def fleet() -> Count:
     return total + _pytest("fleet", folders, workers="0", **known) if folders else total
 
 
-PARTS: t.Final[dict[str, t.Callable[..., Count]]] = {
+PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
     "contract": contract,
@@ -111,9 +111,10 @@ PARTS: t.Final[dict[str, t.Callable[..., Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
-#: Part -> the part beside which it runs when both are wanted, where that has precedence. Beside runs on the fleet there
-#: must be nothing, since its hosts have to answer in time: even what takes only idle time makes it twice as slow.
-BESIDE: t.Final = {"lint": "unit", "meta": "contract"}
+#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core busy, and for long;
+#: contract tests often wait. Beside runs on the fleet there must be nothing: its hosts have to answer in time, and even
+#: what the scheduler calls idle makes them half as fast.
+BESIDE: t.Final = {"unit": "lint", "meta": "contract"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
@@ -142,9 +143,15 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
 
 
 def batches(wanted: t.Sequence[str]) -> list[list[str]]:
-    """Return the parts in their order, those that run at the same time together, first the one that has precedence."""
-    alone = [name for name in wanted if BESIDE.get(name) not in wanted]
-    return [[name, *(other for other in wanted if BESIDE.get(other) == name)] for name in alone]
+    """Return the parts in their order, those that run at the same time together."""
+    found: list[list[str]] = []
+    for name in wanted:
+        together = next((batch for batch in found if batch[0] == BESIDE.get(name)), None)
+        if together:
+            together.append(name)
+        else:
+            found.append([name])
+    return found
 
 
 def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
@@ -152,8 +159,7 @@ def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
 
     def timed(name: str) -> tuple[Count, float]:
         started = time.monotonic()
-        options = {"prefix": IN_IDLE_TIME} if name != names[0] else {}
-        return PARTS[name](**options), time.monotonic() - started
+        return PARTS[name](), time.monotonic() - started
 
     pool = ThreadPoolExecutor(max_workers=len(names))
     try:
@@ -185,13 +191,11 @@ def _pytest(
     folders: list[str],
     workers: str = WORKERS,
     distribution: str = "load",
-    prefix: t.Sequence[str] = (),
     **variables: str,
 ) -> Count:
     """Run pytest on folders of tests/ and return what its report counts.
 
-    ``distribution`` is how pytest-xdist gives tests to its workers; ``prefix`` comes before the command, and
-    ``variables`` are put into its environment.
+    ``distribution`` is how pytest-xdist gives tests to its workers; ``variables`` are put into its environment.
     """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
@@ -199,7 +203,6 @@ def _pytest(
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     argv = [
-        *prefix,
         sys.executable,
         "-m",
         "pytest",

@@ -174,32 +174,17 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
+        (["lint", "unit", "meta"], [["lint", "unit"], ["meta"]]),
         (["unit"], [["unit"]]),
-        (["lint", "meta", "fleet"], [["lint"], ["meta"], ["fleet"]]),
+        (["unit", "meta", "molecule"], [["unit"], ["meta"], ["molecule"]]),
         (
             ["lint", "unit", "contract", "meta", "molecule", "fleet"],
-            [["unit", "lint"], ["contract", "meta"], ["molecule"], ["fleet"]],
+            [["lint", "unit"], ["contract", "meta"], ["molecule"], ["fleet"]],
         ),
     ],
 )
-def test_parts_run_beside_another_that_often_waits(wanted: list[str], expected: list[list[str]]) -> None:
+def test_parts_run_beside_those_that_leave_a_core_idle(wanted: list[str], expected: list[list[str]]) -> None:
     assert suite.batches(wanted) == expected
-
-
-def test_what_runs_beside_another_part_gets_the_time_that_nobody_wants(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs: Path
-) -> None:
-    told = "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
-    (tmp_path / "test_policy.py").write_text(f"def test_policy():\n    {told.replace('print(', 'assert (')}\n")
-    monkeypatch.setattr(suite, "_folders", lambda _: [str(tmp_path)])
-    monkeypatch.setattr(suite, "LINTERS", {"policy": [sys.executable, "-c", told]})
-    monkeypatch.setattr(suite, "tool", lambda name: name)
-    for name in ("unit", "contract"):
-        monkeypatch.setitem(suite.PARTS, name, lambda: suite.Count(1))
-    assert suite.main(["lint", "unit", "contract", "meta"]) == 0
-    assert (logs / "lint-policy.log").read_text() == "True\n"
-    assert suite.main(["lint"]) == 0
-    assert (logs / "lint-policy.log").read_text() == "False\n", "alone, it need not wait for anybody"
 
 
 def test_after_an_interrupt_nothing_is_started_but_what_clears_up(monkeypatch: pytest.MonkeyPatch) -> None:
