@@ -2,9 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Every planted fault is reported by its finding, a clean fleet by none, and what a weekly run mends is mended.
 
-Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default. Five weekly runs
-serve all tests: one on the clean fleet, one per round of faults (the first once more with ``--check``). What taking
-the faults back would leave, the runs of test_every_cadence.py find after them.
+Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default. Six weekly runs
+serve all tests: one on the clean fleet, one per round of faults (the first once more with ``--check``), one after all.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MENDING = "neglected"
 
 @pytest.fixture(scope="module")
 def records(clean_run: Record, play: Play, demo: t.Callable[..., None]) -> dict[str, Record]:
-    """Return the records of all runs: before, each round by its name, neglected-check."""
+    """Return the records of all runs: before, each round by its name, neglected-check, after."""
     made = {"before": clean_run}
     for name in CATALOGUE.rounds:
         demo("plant", name)
@@ -32,7 +31,7 @@ def records(clean_run: Record, play: Play, demo: t.Callable[..., None]) -> dict[
             made[f"{name}-check"] = play("weekly", "--check")
         made[name] = play("weekly")
         demo("plant", "none")
-    return made
+    return {**made, "after": play("weekly")}
 
 
 def reported(record: Record, defect: defects.Defect) -> list[str]:
@@ -88,6 +87,11 @@ def test_a_system_that_is_ill_is_not_changed(records: dict[str, Record], name: s
     assert changed(records[name]) == set()
     held = {f["system"] for f in records[name]["findings"] if f["check"] == "gate:change" and f["status"] == "critical"}
     assert held == {d.system for d in CATALOGUE.defects.values() if d.round == name}
+
+
+def test_nothing_is_left_after_taking_back_and_nothing_is_done_again(records: dict[str, Record]) -> None:
+    assert alarms(records["after"]) == {}
+    assert changed(records["after"]) == set()
 
 
 def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Every cadence in turn on one fleet that lives on: looks only look, jobs are done once, and what is well is let be.
 
-Needs a running fleet (``python -m demo up``). Its name puts it after test_defects.py, so that it would find what the
-faults there left, and would see work done again that a weekly run did then.
+Needs a running fleet (``python -m demo up``).
 """
 
 from __future__ import annotations
