@@ -24,6 +24,7 @@ PACKAGES: t.Final = {
     "make": "the commands of this project",
     "git": "tests, which ask it for the project's files",
     "logrotate": "tests",
+    "procps": "tests, which look for processes and kill them",
     "postgresql": "tests; binaries only, no server is started",
 }
 NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
