@@ -12,9 +12,7 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import typing as t
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,12 +27,9 @@ DOWN_TIMEOUT: t.Final = 120.0
 #: Images that scenarios start from -> options of `python -m demo image`.
 IMAGES: t.Final = {"default": (), "bare": ("--bare",), "debian13": ("--suite", "trixie")}
 IMAGE_TIMEOUT: t.Final = 1800.0
-#: What must pass on the oldest ansible-core, too, against a real host; tests/contract has all that a run promises.
-ON_OLDEST: t.Final = ("gate",)
+#: The programs of the environment with the oldest ansible-core. All tests together play the scenarios there, since they
+#: play the whole playbooks on the newest.
 OLDEST: t.Final = PROJECT / ".venv-core219" / "bin"
-
-#: A scenario has one fleet, so it is not run twice at the same time.
-_turns: t.Final[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
 
 
 def scenarios(project: Path = PROJECT) -> list[str]:
@@ -42,22 +37,17 @@ def scenarios(project: Path = PROJECT) -> list[str]:
     return sorted(path.parent.name for path in project.glob("molecule/*/molecule.yml"))
 
 
-def on_oldest() -> tuple[str, ...]:
-    """Return the scenarios to run on the oldest ansible-core, too; none where set-up found no Python for it."""
-    return ON_OLDEST if (OLDEST / "molecule").exists() else ()
+def oldest() -> Path | None:
+    """Return the bin folder with the oldest ansible-core; None where set-up found no Python for it."""
+    return OLDEST if (OLDEST / "molecule").exists() else None
 
 
 def run_one(scenario: str, programs: Path | None = None) -> Outcome:
     """Run one scenario from create to destroy and tell how it ended; ``programs``: bin of another environment."""
-    with _turns[scenario]:
-        outcome = _run(scenario, programs)
+    outcome = _run(scenario, programs)
     result = "ok" if outcome.code == 0 else "FAILED"
-    print(f"  {_label(scenario, programs):<24}{outcome.seconds:7.1f} s  {result}", flush=True)
+    print(f"  {scenario:<24}{outcome.seconds:7.1f} s  {result}", flush=True)
     return outcome
-
-
-def _label(scenario: str, programs: Path | None) -> str:
-    return f"{scenario} on the oldest core" if programs else scenario
 
 
 def _run(scenario: str, programs: Path | None) -> Outcome:
@@ -67,7 +57,6 @@ def _run(scenario: str, programs: Path | None) -> Outcome:
     name = f"molecule-{scenario}"
     if programs:
         env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
-        name += f"-{programs.parent.name.lstrip('.')}"
     # A folder of its own for each run: what Molecule noted there about hosts is wrong once they are gone.
     notes = LOGS.parent / "molecule" / name
     shutil.rmtree(notes, ignore_errors=True)
@@ -95,19 +84,18 @@ def build_images() -> None:
         run_logged(f"image-{name}", [sys.executable, "-m", "demo", "image", *options], timeout=IMAGE_TIMEOUT)
 
 
-def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, oldest: t.Sequence[str] = ()) -> dict[str, Outcome]:
-    """Run scenarios, and then those of ``oldest`` on the oldest ansible-core; build the hosts' image first.
+def run_all(names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path | None = None) -> dict[str, Outcome]:
+    """Run scenarios, with the programs of another environment if one is given; build the hosts' image first.
 
     Returns scenario -> outcome, and shows the log's end for each that failed.
     """
-    jobs = [*((name, None) for name in names), *((name, OLDEST) for name in oldest)]
     image = run_logged("molecule-image", [sys.executable, "-m", "demo", "image"], timeout=IMAGE_TIMEOUT)
     if image.code:
         print(tail(image.log), flush=True)
-        return {_label(*job): image for job in jobs}
+        return dict.fromkeys(names, image)
     pool = ThreadPoolExecutor(max_workers=at_a_time)
     try:
-        outcomes = dict(zip((_label(*job) for job in jobs), pool.map(lambda job: run_one(*job), jobs), strict=True))
+        outcomes = dict(zip(names, pool.map(lambda name: run_one(name, programs), names), strict=True))
     except BaseException:  # an interrupt reaches this thread only
         pool.shutdown(wait=False, cancel_futures=True)
         stop_all()
@@ -123,13 +111,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.molecule", description=__doc__)
     parser.add_argument("scenario", nargs="*", help="names of folders in molecule/; default: all")
     parser.add_argument("--at-a-time", type=int, default=AT_A_TIME)
+    parser.add_argument("--oldest", action="store_true", help="with the oldest ansible-core, as `make test` does")
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.scenario) - set(scenarios()))
     if unknown:
         print(f"no such scenario: {', '.join(unknown)}; there are: {', '.join(scenarios())}", file=sys.stderr)
         return 2
+    if arguments.oldest and not oldest():
+        print(
+            f"set-up found no Python for the oldest ansible-core, so there is no {OLDEST.parent.name}", file=sys.stderr
+        )
+        return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
-    outcomes = run_all(arguments.scenario or scenarios(), arguments.at_a_time)
+    outcomes = run_all(arguments.scenario or scenarios(), arguments.at_a_time, OLDEST if arguments.oldest else None)
     failed = [name for name, outcome in outcomes.items() if outcome.code]
     print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed or not outcomes else 0

@@ -41,7 +41,7 @@ LINTERS: t.Final = {
 LINTERS_AT_A_TIME: t.Final = 2
 #: pytest processes at a time, on two cores: tests often wait for the processes that they start.
 WORKERS: t.Final = "3"
-#: Seconds for one linter or one pytest process; the contract tests start about fifty playbooks.
+#: Seconds for one linter or one pytest process; the contract tests start about seventy playbooks.
 TIMEOUT: t.Final = 2400.0
 
 
@@ -86,7 +86,7 @@ def contract() -> Count:
 
 def scenarios() -> Count:
     """Run all Molecule scenarios; each counts as one check, and so does that there is one."""
-    outcomes = molecule.run_all(molecule.scenarios(), oldest=molecule.on_oldest())
+    outcomes = molecule.run_all(molecule.scenarios(), programs=molecule.oldest())
     failed = sum(1 for outcome in outcomes.values() if outcome.code)
     return Count(len(outcomes) - failed, failed) if outcomes else Count(failed=1)
 

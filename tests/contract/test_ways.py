@@ -89,9 +89,9 @@ def test_of_two_runs_at_once_only_one_changes_and_a_third_goes_on_after_a_kill(a
     assert (anywhere.scratch / "out" / "b1").read_text() == "third\n"
 
 
-def test_a_run_that_is_told_to_end_is_marked(everywhere: Controller) -> None:
-    process = everywhere.start("maintain.yml", wait_seconds=LONG_ENOUGH)
-    everywhere.wait_for_change()
+def test_a_run_that_is_told_to_end_is_marked(anywhere: Controller) -> None:
+    process = anywhere.start("maintain.yml", wait_seconds=LONG_ENOUGH)
+    anywhere.wait_for_change()
     assert outcome(process.cancel().folder) == "interrupted"
 
 

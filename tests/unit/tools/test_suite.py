@@ -79,18 +79,19 @@ def test_scenarios_run_apart_and_each_outcome_is_kept(monkeypatch: pytest.Monkey
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"good": 0, "bad": 1}
 
 
-def test_a_scenario_runs_on_the_oldest_core_too_but_not_twice_at_once(
+def test_scenarios_run_with_the_programs_of_the_environment_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    tool = tmp_path / "bin" / "molecule"
-    tool.parent.mkdir()
-    tool.write_text(f"#!/bin/sh\nmkdir {tmp_path}/busy || exit 9\nsleep 0.5\nrmdir {tmp_path}/busy\n")
+    tool = tmp_path / "molecule"
+    tool.write_text(f'#!/bin/sh\n[ "$(command -v molecule)" = {tool} ]\n')
     tool.chmod(0o755)
-    monkeypatch.setattr(molecule, "OLDEST", tool.parent)
-    monkeypatch.setattr(molecule, "tool", lambda _: str(tool))
+    monkeypatch.setattr(molecule, "OLDEST", tmp_path)
     monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": "/bin/true"}))
-    outcomes = molecule.run_all(["gate"], oldest=["gate"])
-    assert {name: outcome.code for name, outcome in outcomes.items()} == {"gate": 0, "gate on the oldest core": 0}
+    assert {name: outcome.code for name, outcome in molecule.run_all(["gate"], 1, molecule.oldest()).items()} == {
+        "gate": 0
+    }
+    tool.unlink()
+    assert molecule.oldest() is None
 
 
 @pytest.mark.parametrize(("scenario", "down", "code"), [("good", 0, 0), ("bad", 0, 1), ("bad", 3, 1), ("good", 3, 3)])
