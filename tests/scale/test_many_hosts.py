@@ -60,7 +60,9 @@ def predicted(place: Path, apart: str, expected: Spread, tmp_path_factory: pytes
     assert marked != text
     broken = place.with_name("silent.yml")
     broken.write_text(marked, encoding="utf-8")
-    done, record = aliases.play(broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check", "-e", NO_SUITES)
+    done, record = aliases.play(
+        broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check", "-e", NO_SUITES
+    )
     assert record["outcome"] == "unreachable", done.stdout[-3000:]
     # Who asks the silent host for the lock does not reach it, either.
     unreachable = {name for name, host in record["hosts"].items() if host["unreachable"]}
