@@ -73,9 +73,7 @@ def make(environment: Environment, project: Path) -> bool:
     _run(project, environment.python, "-m", "venv", "--clear", str(environment.path))
     python = str(environment.path / "bin" / "python")
     try:
-        # Python compiles what it imports, which is a small part of what is installed.
-        quietly = ("-qq", "--disable-pip-version-check", "--no-compile")
-        _run(project, python, "-m", "pip", "install", *quietly, *environment.arguments)
+        _run(project, python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *environment.arguments)
     except SetupError as error:
         raise SetupError(f"{error}. {PIP_HINT}") from error
     (environment.path / STAMP).write_text(digest(environment, project))
