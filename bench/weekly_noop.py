@@ -4,6 +4,9 @@
 
 Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn, after one warm-up
 each. Interpreter starts are counted on the targets themselves, by a wrapper around Python, in one further run of each.
+
+Such playbooks look again at their end whatever they did; Upkeep does where something was changed, which is nowhere
+here. What that alone is worth is told: the other side is also measured without its second look.
 """
 
 from __future__ import annotations
@@ -70,14 +73,16 @@ def main() -> int:
     limit = ["--limit", wanted.limit]
     for playbook in (OURS, OTHER):
         play(playbook, *limit)
-    pairs = [(play(OURS, *limit), play(OTHER, *limit)) for _ in range(wanted.pairs)]
-    for ours, other in pairs:
-        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s", flush=True)
+    once = ["--skip-tags", "again", *limit]
+    sides = [(play(OURS, *limit), play(OTHER, *limit), play(OTHER, *once)) for _ in range(wanted.pairs)]
+    for ours, other, shorter in sides:
+        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, without second look {shorter:6.1f} s", flush=True)
     ours_starts, other_starts = count_starts(OURS, *limit), count_starts(OTHER, *limit)
     for host in sorted(ours_starts):
         print(f"  {host}: interpreter starts {ours_starts[host]} against {other_starts.get(host)}")
-    ours, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ours, other, shorter = (statistics.median(side) for side in zip(*sides, strict=True))
     ratio = other / ours
+    print(f"  without the second look of the other side: {shorter:.1f} s, ratio {shorter / ours:.2f}")
     print(f"bench weekly_noop ours={ours:.1f} other={other:.1f} unit=s ratio={ratio:.2f} bar={BAR}")
     return 0 if ratio >= BAR else 1
 

@@ -71,3 +71,8 @@ def read(path: Path) -> list[Event]:
 def broken_hosts(events: t.Iterable[Event]) -> set[str]:
     """Return the hosts on which a task failed or that could not be reached."""
     return {e["host"] for e in events if e["event"] == "task" and e["status"] in ("failed", "unreachable")}
+
+
+def touched_hosts(events: t.Iterable[Event]) -> set[str]:
+    """Return the hosts that may not be as they were: something was changed there, or a task broke off."""
+    return {e["host"] for e in events if e["event"] == "task" and e["status"] != "ok"}

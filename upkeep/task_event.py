@@ -14,7 +14,7 @@ CONTROLLER_ACTIONS: t.Final = frozenset(
     {
         *("add_host", "assert", "debug", "fail", "group_by", "meta", "pause", "set_fact", "set_stats"),
         *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars", "validate_argument_spec"),
-        *("app_tests_plan", "first_contact", "gate", "model_manifest", "record_findings"),
+        *("app_tests_plan", "first_contact", "gate", "model_manifest", "record_findings", "touched_hosts"),
         *("validate_profile", "verdict"),
     }
 )

@@ -42,6 +42,16 @@ def test_a_host_that_failed_after_its_look_closes_the_gate(newest: Controller) -
     assert newest.written() == {"b1"}
 
 
+def test_a_host_is_touched_when_something_changed_or_failed_there(newest: Controller) -> None:
+    def touched(**extra: object) -> set[str]:
+        record = newest.play("maintain.yml", ask_touched=True, **extra).record
+        return {f["observed"] for f in record["findings"] if f["check"] == "unit:touched"}
+
+    assert touched(broken_hosts=["a1"]) == {"a1 b1"}
+    assert touched() == {"a1 a2"}, "the file of b1 was there"
+    assert touched() == {""}
+
+
 def test_a_host_without_python_fails_by_name_and_closes_the_gate(newest: Controller) -> None:
     inventory = newest.scratch / "hosts.yml"
     lacking = json.dumps({"ansible_python_interpreter": "/nowhere/python3"})

@@ -74,6 +74,13 @@ def test_check_mode_predicted_exactly_what_the_run_changed(records: dict[str, Re
     assert changed(check) == changed(run) != set()
 
 
+def test_only_systems_that_were_changed_are_looked_at_again(records: dict[str, Record]) -> None:
+    for name, record in records.items():
+        looked = {f["system"] for f in record["findings"] if f["play"] == "Look again"}
+        mended = {change["system"] for change in record["changes"]}
+        assert looked == (set() if record["check_mode"] else mended), name
+
+
 def test_neglect_is_reported_and_nothing_else(records: dict[str, Record]) -> None:
     planted = {shown for d in CATALOGUE.defects.values() if d.round == MENDING for shown in d.shows}
     found = alarms(records[f"{MENDING}-check"])

@@ -36,3 +36,10 @@ def test_run_ids_sort_by_time_and_differ() -> None:
     assert early < late
     assert early.startswith("20260101T000000Z-weekly-")
     assert len({events.new_run_id("x.yml") for _ in range(50)}) == 50
+
+
+def test_a_host_is_touched_by_a_change_or_a_failure() -> None:
+    statuses = {"a": "ok", "b": "changed", "c": "failed", "d": "ignored", "e": "unreachable"}
+    told = [{"event": "task", "host": host, "status": status} for host, status in statuses.items()]
+    told += [{"event": "task", "host": "b", "status": "ok"}, {"event": "finding", "host": "a"}]
+    assert events.touched_hosts(told) == {"b", "c", "d", "e"}
