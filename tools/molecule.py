@@ -123,7 +123,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
-    outcomes = run_all(arguments.scenario or scenarios(), arguments.at_a_time, OLDEST if arguments.oldest else None)
+    # Each once: a scenario has one fleet.
+    names = sorted(set(arguments.scenario)) or scenarios()
+    outcomes = run_all(names, arguments.at_a_time, OLDEST if arguments.oldest else None)
     failed = [name for name, outcome in outcomes.items() if outcome.code]
     print(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed or not outcomes else 0

@@ -16,7 +16,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tools import PROJECT, molecule
+
 HERE = Path(__file__).resolve().parent
 INVENTORY = HERE / "inventory.yml"
 PLAYBOOKS = HERE / "playbooks"
@@ -48,8 +49,8 @@ sys.exit(run.rc)
 
 def environments() -> list[Path]:
     """Return the bin folders of the Python environments to test: this one, and the one with the oldest core."""
-    oldest = PROJECT / ".venv-core219" / "bin"
-    return [Path(sys.executable).parent, *([oldest] if (oldest / "ansible-playbook").exists() else [])]
+    oldest = molecule.oldest()
+    return [Path(sys.executable).parent, *([oldest] if oldest else [])]
 
 
 def newest_folder(store: Path) -> Path:
