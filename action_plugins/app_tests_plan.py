@@ -12,9 +12,9 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep.action import ControlAction
-from upkeep.app_tests import PlanError, baseline, chosen, names, require_test_database
-from upkeep.approved import RecordsError
+from upkeep.actions.app_tests import PlanError, baseline, chosen, names, require_test_database
+from upkeep.actions.approved_files import RecordsError
+from upkeep.actions.base import ControlAction
 
 
 class ActionModule(ControlAction):

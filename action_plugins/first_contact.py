@@ -12,8 +12,8 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep import contact
-from upkeep.action import ControlAction
+from upkeep.actions.base import ControlAction
+from upkeep.run import reachability as contact
 
 
 class ActionModule(ControlAction):

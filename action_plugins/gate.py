@@ -14,9 +14,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import Finding, finding
 
-from upkeep import events, run_facts
-from upkeep.action import ControlAction
-from upkeep.gate import Decision, decide
+from upkeep.actions.base import ControlAction
+from upkeep.judge.gate import Decision, decide
+from upkeep.run import events
+from upkeep.run import facts as run_facts
 
 
 class ActionModule(ControlAction):

@@ -12,9 +12,9 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep.action import ControlAction
-from upkeep.approved import RecordsError
-from upkeep.model_manifest import Signers, load
+from upkeep.actions.approved_files import RecordsError
+from upkeep.actions.base import ControlAction
+from upkeep.actions.model_manifest import Signers, load
 
 
 class ActionModule(ControlAction):

@@ -12,9 +12,9 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep.action import ControlAction
-from upkeep.findings import complete_all
-from upkeep.run_facts import FACT, merge_findings
+from upkeep.actions.base import ControlAction
+from upkeep.run.facts import FACT, merge_findings
+from upkeep.run.findings import complete_all
 
 
 class ActionModule(ControlAction):

@@ -12,8 +12,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import Finding
 
-from upkeep import run_facts
-from upkeep.action import ModuleAction
+from upkeep.actions.base import ModuleAction
+from upkeep.run import facts as run_facts
 
 FAILED: t.Final = ("critical", "unknown")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep import events
-from upkeep.action import ControlAction
+from upkeep.actions.base import ControlAction
+from upkeep.run import events
 
 
 class ActionModule(ControlAction):

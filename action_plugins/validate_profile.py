@@ -13,8 +13,9 @@ from ansible.errors import AnsibleActionFail
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from upkeep import profile, role_names
-from upkeep.action import ControlAction
+from upkeep.actions.base import ControlAction
+from upkeep.profile import role_names
+from upkeep.profile import schema as profile
 
 # Ansible imports this in its main process and forks a worker for each host: what is read here is read once.
 with contextlib.suppress(ImportError):

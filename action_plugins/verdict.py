@@ -15,10 +15,13 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
-from upkeep import coverage, events, kpis, run_facts
-from upkeep.acknowledgements import AcknowledgementError, load
-from upkeep.action import ControlAction
-from upkeep.verdict import Verdict, judge_run, latest_findings
+from upkeep.actions.base import ControlAction
+from upkeep.judge import coverage
+from upkeep.judge.acknowledgements import AcknowledgementError, load
+from upkeep.judge.verdict import Verdict, judge_run, latest_findings
+from upkeep.kpi import kpis
+from upkeep.run import events
+from upkeep.run import facts as run_facts
 
 
 class ActionModule(ControlAction):

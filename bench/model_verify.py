@@ -21,7 +21,7 @@ from pathlib import Path
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.models.reading import read
+from ansible.module_utils.upkeep.model_verification.reading import read
 
 PROJECT: t.Final = Path(__file__).resolve().parent.parent
 SIZE: t.Final = 2 << 30

@@ -13,8 +13,8 @@ import yaml
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.models.options import ARGUMENTS
-from ansible.module_utils.upkeep.models.verify import run
+from ansible.module_utils.upkeep.model_verification.options import ARGUMENTS
+from ansible.module_utils.upkeep.model_verification.run import run
 
 from .engine import podman
 from .errors import DemoError

@@ -273,7 +273,7 @@ record:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.app_tests.errors import TestsError
 from ansible.module_utils.upkeep.app_tests.options import ARGUMENTS
-from ansible.module_utils.upkeep.app_tests.running import run
+from ansible.module_utils.upkeep.app_tests.run import run
 
 
 def main() -> None:

@@ -283,9 +283,9 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.data_quality.entries import DataError
 from ansible.module_utils.upkeep.data_quality.options import ARGUMENTS
-from ansible.module_utils.upkeep.data_quality.review import run
+from ansible.module_utils.upkeep.data_quality.run import run
+from ansible.module_utils.upkeep.data_quality.settings import DataError
 
 
 def main() -> None:

@@ -138,11 +138,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.cadence import CADENCES
 from ansible.module_utils.upkeep.findings import Finding, finding
-from ansible.module_utils.upkeep.probe.latency import scale_limits
-from ansible.module_utils.upkeep.probe.model import Check, CheckError, milliseconds
-from ansible.module_utils.upkeep.probe.plan import plan, secrets_of
-from ansible.module_utils.upkeep.probe.runner import settle
-from ansible.module_utils.upkeep.probe.streak import remembers, softened
+from ansible.module_utils.upkeep.health_check.check import Check, CheckError, milliseconds
+from ansible.module_utils.upkeep.health_check.debounce import remembers, softened
+from ansible.module_utils.upkeep.health_check.latency import scale_limits
+from ansible.module_utils.upkeep.health_check.plan import plan, secrets_of
+from ansible.module_utils.upkeep.health_check.run import settle
 
 NOTHING = finding("health:checks", "info", "there is nothing to check on this host")
 
@@ -154,7 +154,7 @@ def look(checks: list[Check], params: dict[str, t.Any], *, write: bool) -> list[
         findings = softened(checks, settle(checks, params["timeout"], params["workers"]).findings)
         return findings
     # Compiled anew in every run on a host, as all of this is: so only where it is of use.
-    from ansible.module_utils.upkeep.probe.state import Book
+    from ansible.module_utils.upkeep.health_check.state import Book
 
     book = Book(Path(params["state_file"]), params["run"])
     outcome = settle(book.prepare(checks), params["timeout"], params["workers"])

@@ -346,7 +346,7 @@ bytes_read:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.log_review.errors import LogReviewError
 from ansible.module_utils.upkeep.log_review.options import ARGUMENTS
-from ansible.module_utils.upkeep.log_review.review import run
+from ansible.module_utils.upkeep.log_review.run import run
 
 
 def main() -> None:

@@ -274,9 +274,9 @@ record:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.models.entries import ModelError
-from ansible.module_utils.upkeep.models.options import ARGUMENTS
-from ansible.module_utils.upkeep.models.verify import run
+from ansible.module_utils.upkeep.model_verification.options import ARGUMENTS
+from ansible.module_utils.upkeep.model_verification.run import run
+from ansible.module_utils.upkeep.model_verification.settings import ModelError
 
 
 def main() -> None:

@@ -244,8 +244,8 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.postgresql.maintenance import run
 from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS
+from ansible.module_utils.upkeep.postgresql.run import run
 from ansible.module_utils.upkeep.postgresql.settings import SettingsError
 
 

@@ -68,7 +68,7 @@ options:
     type: bool
     default: false
   accepted_file:
-    description: File by which a person accepted the host, as M(host_inspect) writes it.
+    description: File by which a person accepted the host, as M(preflight) writes it.
     type: path
     default: /var/lib/upkeep/accepted.json
   state_file:
@@ -119,15 +119,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.names import twice
 from ansible.module_utils.upkeep.findings import finding
-from ansible.module_utils.upkeep.heal.asking import Asker
-from ansible.module_utils.upkeep.heal.deciding import Unit
-from ansible.module_utils.upkeep.heal.healing import Healer
-from ansible.module_utils.upkeep.heal.history import LONGEST
-from ansible.module_utils.upkeep.host_inspect.acceptance import is_accepted
-from ansible.module_utils.upkeep.names import twice
-from ansible.module_utils.upkeep.probe.model import CheckError
-from ansible.module_utils.upkeep.probe.plan import secrets_of
+from ansible.module_utils.upkeep.health_check.check import CheckError
+from ansible.module_utils.upkeep.health_check.plan import secrets_of
+from ansible.module_utils.upkeep.preflight.acceptance import is_accepted
+from ansible.module_utils.upkeep.self_heal.decision import Unit
+from ansible.module_utils.upkeep.self_heal.history import LONGEST
+from ansible.module_utils.upkeep.self_heal.rechecking import Asker
+from ansible.module_utils.upkeep.self_heal.run import Healer
 
 NOTHING = finding("heal:units", "info", "no unit of this host may be restarted")
 UNIT: t.Final[Mapping[str, Mapping[str, t.Any]]] = {

@@ -137,7 +137,7 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.sqlite.maintenance import run
+from ansible.module_utils.upkeep.sqlite.run import run
 from ansible.module_utils.upkeep.sqlite.settings import ARGUMENTS, SettingsError
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.probe.kinds import KINDS
-from ansible.module_utils.upkeep.probe.model import Check
-from ansible.module_utils.upkeep.probe.plan import plan
+from ansible.module_utils.upkeep.health_check.check import Check
+from ansible.module_utils.upkeep.health_check.kinds import KINDS
+from ansible.module_utils.upkeep.health_check.plan import plan
 
 from tools import host_words
 from tools.host_words import NEVER, OTHERWISE, Options, Row

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.probe.model import Check
+from ansible.module_utils.upkeep.health_check.check import Check
 
 NEVER: t.Final = "-"
 OTHERWISE: t.Final = "otherwise"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.data_quality.entries import KINDS
+from ansible.module_utils.upkeep.data_quality.settings import KINDS
 from ansible.module_utils.upkeep.log_review.options import ARGUMENTS
 
 Entry = Mapping[str, t.Any]

@@ -12,11 +12,15 @@ import sys
 import typing as t
 from pathlib import Path
 
-from upkeep import PROJECT, archive, report, terminal, trends
-from upkeep.clean import line
-from upkeep.history import History, HistoryError, address_of
-from upkeep.record_types import Record
-from upkeep.store import LATEST, Store, StoreError, open_store
+from upkeep import PROJECT
+from upkeep.kpi.history import History, HistoryError, address_of
+from upkeep.report import render as report
+from upkeep.report import summary as terminal
+from upkeep.report import trends
+from upkeep.run import archive
+from upkeep.run.clean import line
+from upkeep.run.types import Record
+from upkeep.store.base import LATEST, Store, StoreError, open_store
 
 DEFAULT_STORE: t.Final = "store"
 

@@ -52,11 +52,13 @@ from ansible.release import __version__ as core_version
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from upkeep import PROJECT, __version__, events, process, sources
-from upkeep.archive import keep_figures, keep_of, local_folder, publish, trouble_with
-from upkeep.history import HistoryError, address_of
-from upkeep.report import TEXT_NAME
-from upkeep.task_event import describe
+from upkeep import PROJECT, __version__
+from upkeep.kpi.history import HistoryError, address_of
+from upkeep.profile import vars_files as sources
+from upkeep.report.render import TEXT_NAME
+from upkeep.run import events, process
+from upkeep.run.archive import keep_figures, keep_of, local_folder, publish, trouble_with
+from upkeep.run.task_event import describe
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools import PROJECT, playbook_page, yamlfiles
-from upkeep import profile
+from upkeep.profile import schema as profile
 
 CADENCES = list(profile.schema()["properties"]["system_jobs"]["properties"])
 LOOKING = ("quarter_hourly", "hourly")

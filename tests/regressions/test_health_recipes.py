@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe import unit
-from ansible.module_utils.upkeep.probe.plan import plan
-from ansible.module_utils.upkeep.probe.runner import run
+from ansible.module_utils.upkeep.health_check.kinds import unit
+from ansible.module_utils.upkeep.health_check.plan import plan
+from ansible.module_utils.upkeep.health_check.run import run
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:

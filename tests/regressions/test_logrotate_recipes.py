@@ -21,11 +21,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.logrotate.apply import manage
-from ansible.module_utils.upkeep.logrotate.host import Host
-from ansible.module_utils.upkeep.logrotate.spec import parse_specs
+from ansible.module_utils.upkeep.log_rotation.host import Host
+from ansible.module_utils.upkeep.log_rotation.run import manage
+from ansible.module_utils.upkeep.log_rotation.settings import parse_specs
 
-from tests.unit.module_utils.logrotate.logrotate_samples import LOGROTATE, entry
+from tests.unit.module_utils.log_rotation.logrotate_samples import LOGROTATE, entry
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.models import verify
-from ansible.module_utils.upkeep.models.options import ARGUMENTS
-from ansible.module_utils.upkeep.sqlite import maintenance
+from ansible.module_utils.upkeep.model_verification import run as verify
+from ansible.module_utils.upkeep.model_verification.options import ARGUMENTS
+from ansible.module_utils.upkeep.sqlite import run as maintenance
 from ansible.module_utils.upkeep.sqlite.settings import Limits, parse_databases
 
 

@@ -11,9 +11,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ..findings import Finding, finding, judge
-from .entries import Figure
 from .errors import TestsError
 from .junit import Measured
+from .settings import Figure
 
 RENEW: t.Final = "ansible-playbook playbooks/renew_baseline.yml -e baseline_approved_by=NAME"
 #: What a record may hold.

@@ -8,7 +8,7 @@ import pwd
 import typing as t
 from pathlib import Path
 
-from .entries import Setup, Suite
+from .settings import Setup, Suite
 
 #: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to the suite.
 REPORT: t.Final = "report.xml"

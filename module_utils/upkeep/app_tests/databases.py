@@ -9,8 +9,8 @@ from pathlib import Path
 
 from . import addresses, environments
 from .addresses import SERVERS, Address, Resolve
-from .entries import Database, Setup
 from .errors import RefusedError
+from .settings import Database, Setup
 
 
 def environment_of(setup: Setup, resolve: Resolve = addresses.resolve) -> dict[str, str]:

@@ -20,7 +20,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..apart import end_with
+from ..base.isolated import end_with
 
 #: Seconds that killed processes may take to be gone.
 GRACE: t.Final = 5.0

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..apart import ApartError
+from ..base.isolated import ApartError
 from ..findings import Finding
-from .entries import Check
+from .settings import Check
 
 #: Bounds of one review: files in the folder, and bytes of one file.
 MOST_FILES: t.Final = 20_000

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..findings import Finding
 from ..postgresql.settings import Login
-from .entries import Check
+from .settings import Check
 from .sources import Source, SourceError
 
 #: Names that are told; a damaged database can have thousands.

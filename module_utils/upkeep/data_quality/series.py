@@ -21,7 +21,7 @@ import typing as t
 from collections.abc import Iterator
 
 from ..findings import Finding
-from .entries import Check
+from .settings import Check
 from .sources import Source
 
 #: Standard deviations of a normal distribution in one MAD.

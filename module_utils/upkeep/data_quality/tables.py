@@ -10,8 +10,8 @@ import typing as t
 from collections.abc import Iterator
 
 from ..findings import Finding, judge
-from .entries import Check, shown
 from .series import freshness, where
+from .settings import Check, shown
 from .sources import Row, Source
 
 #: Labels of one figure that are told; a query that gives more is not what was meant.

@@ -13,8 +13,8 @@ import tempfile
 import typing as t
 
 from .blocks import BLOCK, Meter
-from .entries import Source
 from .errors import Deadline, UnreadableError
+from .settings import Source
 from .wrapping import Wrapper, pieces, split_lines
 
 #: More than this of one source is no journal to be read on a live host, bytes.

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from . import redact
 from .chunks import Chunk, Event
-from .entries import Review
 from .layout import Layout
 from .layout import field as field_of
+from .settings import Review
 from .stamps import shown
 from .windows import Window
 

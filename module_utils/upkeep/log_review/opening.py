@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models.reading import ReadingError, opened
+from ..model_verification.reading import ReadingError, opened
 from .errors import MovedError, UnreadableError, shown_path
 
 #: What rotation adds to a name: a number or a date, .old, and what compressed it.

@@ -9,9 +9,9 @@ import typing as t
 
 from . import redact
 from .chunks import Chunk, Event
-from .entries import Source
 from .layout import Layout, Record, field
 from .measures import Measure
+from .settings import Source
 from .windows import Window
 
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.

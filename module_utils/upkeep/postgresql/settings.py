@@ -11,7 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ..names import twice
+from ..base.names import twice
 
 #: A freshly built B-tree index of the widest keys allowed may still leave this share of its space unused (a leaf
 #: page is closed when the next key, at most a third of a page, does not fit). A lower limit could never be reached.

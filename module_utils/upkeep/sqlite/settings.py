@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..names import twice
+from ..base.names import twice
 
 _Spec = dict[str, t.Any]
 

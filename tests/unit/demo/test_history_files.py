@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.logrotate import segments
+from ansible.module_utils.upkeep.log_rotation import segments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.app_tests import baselines
-from ansible.module_utils.upkeep.app_tests.entries import Figure
 from ansible.module_utils.upkeep.app_tests.junit import Measured
+from ansible.module_utils.upkeep.app_tests.settings import Figure
 
 from tests.unit.library.app_projects import USER, Project
 from tests.unit.library.module_calls import by_check

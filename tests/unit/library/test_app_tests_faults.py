@@ -13,7 +13,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.app_tests import command, processes, supervising
+from ansible.module_utils.upkeep.app_tests import command, processes
+from ansible.module_utils.upkeep.app_tests import supervisor as supervising
 
 from tests.unit.library.app_projects import USER, Project
 from tests.unit.library.module_calls import Answer, by_check
@@ -238,7 +239,7 @@ def test_a_suite_that_kills_its_supervisor_s_children_cannot_reach_the_superviso
 MODULE: t.Final = """
 import os, pathlib, pwd, sys, tempfile
 import upkeep
-from ansible.module_utils.upkeep.app_tests.supervising import Job, carry_out
+from ansible.module_utils.upkeep.app_tests.supervisor import Job, carry_out
 tempfile.tempdir = sys.argv[1]
 def build(scratch):
     return ["/bin/sh", "-c", "setsid sleep {mark} & touch started; sleep {mark}"], {{"PATH": "/usr/bin:/bin"}}

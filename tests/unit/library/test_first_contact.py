@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 
-from upkeep import contact
+from upkeep.run import reachability as contact
 
 
 def closed_port() -> int:

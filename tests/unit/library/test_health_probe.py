@@ -16,10 +16,10 @@ import yaml
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
-from ansible.module_utils.upkeep.probe import kinds
-from ansible.module_utils.upkeep.probe.kinds import KINDS, SECRETS
-from ansible.module_utils.upkeep.probe.latency import scale_limits
-from ansible.module_utils.upkeep.probe.plan import COMMON, plan
+from ansible.module_utils.upkeep.health_check import kinds
+from ansible.module_utils.upkeep.health_check.kinds import KINDS, SECRETS
+from ansible.module_utils.upkeep.health_check.latency import scale_limits
+from ansible.module_utils.upkeep.health_check.plan import COMMON, plan
 
 from doc_fragments.health_probe import ModuleDocFragment
 from library import health_probe

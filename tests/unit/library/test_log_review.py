@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.log_review import review as reviewing
+from ansible.module_utils.upkeep.log_review import run as reviewing
 
 from library import log_review
 from tests.unit.library.module_calls import Call, by_check, caller

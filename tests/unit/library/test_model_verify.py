@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.upkeep.models import reading, verify
+from ansible.module_utils.upkeep.model_verification import reading
+from ansible.module_utils.upkeep.model_verification import run as verify
 
 from library import model_verify
 from tests.unit.library.module_calls import Call, by_check, caller

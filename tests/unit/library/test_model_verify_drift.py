@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.models import drift
+from ansible.module_utils.upkeep.model_verification import drift
 
 from library import model_verify
 from tests.unit.library.module_calls import Answer, Call, by_check, caller

@@ -14,9 +14,10 @@ import yaml
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
-from ansible.module_utils.upkeep.heal import healing, systemd
-from ansible.module_utils.upkeep.heal.systemd import State
-from ansible.module_utils.upkeep.host_inspect import acceptance
+from ansible.module_utils.upkeep.preflight import acceptance
+from ansible.module_utils.upkeep.self_heal import run as healing
+from ansible.module_utils.upkeep.self_heal import systemd
+from ansible.module_utils.upkeep.self_heal.systemd import State
 
 from action_plugins.self_heal import failed
 from library import self_heal

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.upkeep.sqlite import engine, maintenance
+from ansible.module_utils.upkeep.sqlite import engine
+from ansible.module_utils.upkeep.sqlite import run as maintenance
 from ansible.module_utils.upkeep.sqlite.settings import Limits, parse_databases
 
 from library import sqlite_maintenance

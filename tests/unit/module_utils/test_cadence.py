@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.upkeep.cadence import CADENCES, wanted
 
-from upkeep import profile
+from upkeep.profile import schema as profile
 
 ALWAYS = {"name": "always"}
 DAILY = {"name": "daily", "cadences": ["daily", "weekly"]}

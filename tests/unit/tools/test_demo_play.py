@@ -13,7 +13,7 @@ import pytest
 from tests.unit.upkeep import run_log as log
 from tools import demo
 from tools.process import Outcome
-from upkeep import archive, clean
+from upkeep.run import archive, clean
 
 Changes = t.Sequence[int]
 

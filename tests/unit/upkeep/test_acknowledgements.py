@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from upkeep.acknowledgements import AcknowledgementError, load
+from upkeep.judge.acknowledgements import AcknowledgementError, load
 
 GOOD = "- {fingerprint: 1f0c9d2ab34e5f67, status: warning, owner: on-call, reason: known, until: 2026-12-31}\n"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from upkeep import app_tests, approved
+from upkeep.actions import app_tests
+from upkeep.actions import approved_files as approved
 
 SUITES: t.Final = [
     {"name": "unit", "paths": ["a"]},

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from upkeep import coverage
+from upkeep.judge import coverage
 
 
 def test_missing_hosts_are_those_without_findings() -> None:

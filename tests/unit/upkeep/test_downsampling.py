@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upkeep import clean
-from upkeep.downsampling import Keep, Point, cut_off, merge, start_of
+from upkeep.kpi.downsampling import Keep, Point, cut_off, merge, start_of
+from upkeep.run import clean
 
 BEGIN: t.Final = datetime(2026, 3, 1, tzinfo=UTC)
 

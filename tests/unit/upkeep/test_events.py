@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from upkeep import events
+from upkeep.run import events
 
 
 def test_what_is_appended_can_be_read(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
-from ansible.module_utils.upkeep.host_inspect.acceptance import judge_acceptance, write
+from ansible.module_utils.upkeep.preflight.acceptance import judge_acceptance, write
 
 from upkeep import PROJECT
-from upkeep.gate import decide
+from upkeep.judge.gate import decide
 
 HOLDING = yaml.safe_load((PROJECT / "roles/gate/defaults/main.yml").read_text())["gate_holding_checks"]
 

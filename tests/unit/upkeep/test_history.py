@@ -17,10 +17,13 @@ import pytest
 
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
-from upkeep import archive, clean, history, record, report, trends
 from upkeep.__main__ import main
-from upkeep.downsampling import Keep
-from upkeep.history import History, HistoryError, address_of
+from upkeep.kpi import history
+from upkeep.kpi.downsampling import Keep
+from upkeep.kpi.history import History, HistoryError, address_of
+from upkeep.report import render as report
+from upkeep.report import trends
+from upkeep.run import archive, clean, record
 
 NOW: t.Final = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -180,7 +183,7 @@ def test_no_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_no_run_waits_for_a_library_that_it_does_not_use():
-    code = "import sys; from upkeep import archive; print('sqlalchemy.engine' in sys.modules)"
+    code = "import sys; from upkeep.run import archive; print('sqlalchemy.engine' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.unit.upkeep import run_log as log
 from tools import PROJECT, check_words, profiles
-from upkeep import history, kpis, record
+from upkeep.kpi import history, kpis
+from upkeep.run import record
 
 SYSTEMS: t.Final = profiles.systems(PROJECT)
 #: Checks whose names follow from the host (paths of ``paths: all``).

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.upkeep import run_log as log
-from upkeep import kpis
+from upkeep.kpi import kpis
 
 UPTIME: t.Final = {
     "name": "uptime",

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT
 from upkeep.__main__ import main
-from upkeep.store import DirectoryStore
+from upkeep.store.base import DirectoryStore
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upkeep import approved, model_manifest
-from upkeep.approved import RecordsError
-from upkeep.model_manifest import Signers, load, parse
+from upkeep.actions import approved_files as approved
+from upkeep.actions import model_manifest
+from upkeep.actions.approved_files import RecordsError
+from upkeep.actions.model_manifest import Signers, load, parse
 
 TEXT = "risk:\n  md5: 00000000000000000000000000000000\n"
 NAME = "models@example.org"

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 
-from upkeep import process
+from upkeep.run import process
 
 
 def holder(pid: int, started: str | None, controller: str | None = None) -> dict[str, str]:

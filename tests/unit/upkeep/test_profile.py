@@ -10,15 +10,16 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.upkeep.logrotate.spec import parse_specs
+from ansible.module_utils.upkeep.health_check.kinds import KINDS
+from ansible.module_utils.upkeep.health_check.plan import COMMON, plan
+from ansible.module_utils.upkeep.log_rotation.settings import parse_specs
 from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS as POSTGRESQL
 from ansible.module_utils.upkeep.postgresql.settings import parse_databases
-from ansible.module_utils.upkeep.probe.kinds import KINDS
-from ansible.module_utils.upkeep.probe.plan import COMMON, plan
 
-from library.logrotate_run import LOG_OPTIONS
+from library.log_rotation import LOG_OPTIONS
 from tools import profiles, trace
-from upkeep import PROJECT, profile
+from upkeep import PROJECT
+from upkeep.profile import schema as profile
 
 SYSTEMS = profiles.systems(PROJECT)
 

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.upkeep import run_log as log
-from upkeep import PROJECT, record
+from upkeep import PROJECT
+from upkeep.run import record
 
-VALIDATOR = jsonschema.Draft202012Validator(json.loads((PROJECT / "upkeep/record.schema.json").read_text()))
+VALIDATOR = jsonschema.Draft202012Validator(json.loads((PROJECT / "upkeep/run/record.schema.json").read_text()))
 
 
 def fold(events: list[log.Event], **known: t.Any) -> dict[str, t.Any]:

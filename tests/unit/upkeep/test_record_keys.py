@@ -13,11 +13,12 @@ import typing as t
 from pathlib import Path
 
 from tests.unit.upkeep import run_log as log
-from upkeep import PROJECT, record
-from upkeep.record_types import SCHEMA_VERSION
+from upkeep import PROJECT
+from upkeep.run import record
+from upkeep.run.types import SCHEMA_VERSION
 
 PROMISED = Path(__file__).with_name(f"record_keys_{SCHEMA_VERSION}.txt")
-SCHEMA = json.loads((PROJECT / "upkeep/record.schema.json").read_text())
+SCHEMA = json.loads((PROJECT / "upkeep/run/record.schema.json").read_text())
 
 
 def kind(part: dict[str, t.Any]) -> str:

@@ -15,10 +15,12 @@ import jsonschema
 import pytest
 
 from tests.unit.upkeep import run_log as log
-from upkeep import PROJECT, record, report
+from upkeep import PROJECT
+from upkeep.report import render as report
+from upkeep.run import record
 
 VOID = frozenset(("meta", "link", "input", "br", "img", "hr"))
-SCHEMA = json.loads((PROJECT / "upkeep/record.schema.json").read_text())
+SCHEMA = json.loads((PROJECT / "upkeep/run/record.schema.json").read_text())
 
 
 class Page(HTMLParser):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from upkeep import PROJECT
-from upkeep.role_names import misspelled, options
+from upkeep.profile.role_names import misspelled, options
 
 ROLES = [path.name for path in (PROJECT / "roles").iterdir() if (path / "defaults" / "main.yml").exists()]
 

@@ -8,8 +8,9 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
 
-from upkeep import events, run_facts
-from upkeep.findings import complete_all
+from upkeep.run import events
+from upkeep.run import facts as run_facts
+from upkeep.run.findings import complete_all
 
 
 def seen(status: str, check: str = "unit:a") -> Finding:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from upkeep.sources import unreadable, variable_files
+from upkeep.profile.vars_files import unreadable, variable_files
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ import sqlalchemy as sa
 
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
-from upkeep import clean, patience, report
-from upkeep.store import DirectoryStore, Store, StoreError, expired, open_store
+from upkeep.report import render as report
+from upkeep.run import clean
+from upkeep.store import connect_timeouts as patience
+from upkeep.store.base import DirectoryStore, Store, StoreError, expired, open_store
 
 
 def database(tmp_path: Path) -> str:
@@ -181,7 +183,7 @@ def test_prune_finishes_what_a_killed_prune_began(tmp_path: Path):
 
 def test_a_missing_sqlalchemy_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    monkeypatch.delitem(sys.modules, "upkeep.sql_store", raising=False)
+    monkeypatch.delitem(sys.modules, "upkeep.store.sql", raising=False)
     with pytest.raises(StoreError, match="pip install SQLAlchemy"):
         open_store("sqlite:///:memory:")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from upkeep.task_event import failure_message, remote_runs, short_diff
+from upkeep.run.task_event import failure_message, remote_runs, short_diff
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import re
 import pytest
 
 from tests.unit.upkeep import run_log as log
-from upkeep import record, terminal
+from upkeep.report import summary as terminal
+from upkeep.run import record
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
 
-from upkeep.acknowledgements import Acknowledgement
-from upkeep.events import Event
-from upkeep.verdict import judge_run
+from upkeep.judge.acknowledgements import Acknowledgement
+from upkeep.judge.verdict import judge_run
+from upkeep.run.events import Event
 
 TODAY = date(2026, 1, 31)
 

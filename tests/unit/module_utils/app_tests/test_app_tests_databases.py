@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.app_tests import addresses, databases, environments
 from ansible.module_utils.upkeep.app_tests.addresses import LOCAL, Address
-from ansible.module_utils.upkeep.app_tests.entries import Database
 from ansible.module_utils.upkeep.app_tests.errors import RefusedError
+from ansible.module_utils.upkeep.app_tests.settings import Database
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.upkeep.app_tests import junit
 from ansible.module_utils.upkeep.app_tests.errors import ReportError
 from ansible.module_utils.upkeep.app_tests.redaction import MASK, secrets_of, shown
-from ansible.module_utils.upkeep.app_tests.supervising import covered
+from ansible.module_utils.upkeep.app_tests.supervisor import covered
 from hypothesis import given
 from hypothesis import strategies as st
 

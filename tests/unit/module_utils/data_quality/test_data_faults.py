@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from ansible.module_utils.upkeep.data_quality import integrity
-from ansible.module_utils.upkeep.data_quality import review as reviewing
+from ansible.module_utils.upkeep.data_quality import run as reviewing
 
 from tests.unit.module_utils.data_quality.conftest import Review
 from tests.unit.module_utils.postgresql.server import Server

@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.log_review import review
+from ansible.module_utils.upkeep.log_review import run as review
 from ansible.module_utils.upkeep.log_review.options import ARGUMENTS
 
 Answer = dict[str, t.Any]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.log_review import redact
-from ansible.module_utils.upkeep.log_review.entries import parse_sources
 from ansible.module_utils.upkeep.log_review.layout import Keys, Layout
+from ansible.module_utils.upkeep.log_review.settings import parse_sources
 from ansible.module_utils.upkeep.log_review.stamps import Clock
 from ansible.module_utils.upkeep.log_review.wrapping import Wrapper, from_docker, from_podman
 from hypothesis import given

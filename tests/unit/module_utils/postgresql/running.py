@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psycopg2
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.upkeep.postgresql.maintenance import run
 from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS
+from ansible.module_utils.upkeep.postgresql.run import run
 from psycopg2 import extras
 
 import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
@@ -26,7 +26,7 @@ PROJECT: t.Final = Path(__file__).resolve().parents[4]
 _CHILD: t.Final = """
 import json, sys
 import upkeep
-from ansible.module_utils.upkeep.postgresql.maintenance import run
+from ansible.module_utils.upkeep.postgresql.run import run
 print(json.dumps(run(json.load(sys.stdin), False)))
 """
 

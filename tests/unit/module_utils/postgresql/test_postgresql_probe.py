@@ -11,8 +11,8 @@ import typing as t
 import psycopg2
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe.attempt import observe
-from ansible.module_utils.upkeep.probe.plan import parse
+from ansible.module_utils.upkeep.health_check.attempt import observe
+from ansible.module_utils.upkeep.health_check.plan import parse
 
 from tests.unit.module_utils.postgresql.server import Server
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.probe.attempt import observe
-from ansible.module_utils.upkeep.probe.plan import parse
+from ansible.module_utils.upkeep.health_check.attempt import observe
+from ansible.module_utils.upkeep.health_check.plan import parse
 
 from tests.unit.module_utils.postgresql.server import PORT, Server, binaries
 

@@ -1,0 +1,121 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``listener``: does something listen on a TCP port, and is it the service that should?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import typing as t
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...findings import Finding
+from ..check import Check, CheckError, Deadline, Kind
+from ..clients import procfs as processes
+
+_LISTEN: t.Final = "0A"  # TCP_LISTEN
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket: its inode and the user it belongs to."""
+
+    inode: int
+    uid: int
+
+
+def parse(text: str, port: int) -> list[Listener]:
+    """Return the sockets of a /proc/net/tcp or tcp6 that listen on a port; other lines are left out."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 10 or fields[3] != _LISTEN:
+            continue
+        _address, _, number = fields[1].rpartition(":")
+        with contextlib.suppress(ValueError):
+            if int(number, 16) == port:
+                found.append(Listener(int(fields[9]), int(fields[7])))
+    return found
+
+
+def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
+    """Yield who listens on the port."""
+    options = check.options
+    port = options["port"]
+    expected = options["unit"] or options["user"]
+    listeners = _listening(port)
+    if not listeners:
+        yield check.finding(
+            "critical", f"nothing listens on port {port}: is the service running?", observed="nobody", expected=expected
+        )
+        return
+    if options["unit"]:
+        owners = {processes.unit_of(pid) or f"process {pid}" for one in listeners for pid in _holders(one)}
+    else:
+        owners = {processes.user_name(one.uid) for one in listeners}
+    yield _verdict(check, port, sorted(owners), expected)
+
+
+def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -> Finding:
+    named = ", ".join(owners)
+    if not owners:
+        return check.finding("unknown", f"whose port {port} is may not be seen: run this as root", expected=expected)
+    if expected is None or owners == [expected]:
+        return check.finding("ok", f"{named} listens on port {port}", observed=named, expected=expected)
+    message = f"port {port} belongs to {named} instead of {expected}: end that, then start {expected}"
+    return check.finding("critical", message, observed=named, expected=expected)
+
+
+def _listening(port: int) -> list[Listener]:
+    """Return the listeners of both address families; IPv6 may be switched off."""
+    found = parse((processes.PROC / "net" / "tcp").read_text(encoding="ascii"), port)
+    with contextlib.suppress(FileNotFoundError):
+        found += parse((processes.PROC / "net" / "tcp6").read_text(encoding="ascii"), port)
+    return found
+
+
+def _holders(listener: Listener) -> list[int]:
+    """Return the processes that hold a socket, looked for as root and, where even root may not look, as its owner."""
+    found = _scan(listener.inode)
+    if found or os.geteuid() != 0:
+        return found
+    own_group = os.getegid()
+    with contextlib.suppress(KeyError):  # a user without an entry keeps its secret
+        os.setegid(pwd.getpwuid(listener.uid).pw_gid)  # the kernel compares both, and only of one who could do it
+        os.seteuid(listener.uid)
+        found = _scan(listener.inode)
+    os.seteuid(0)
+    os.setegid(own_group)
+    return found
+
+
+def _scan(inode: int) -> list[int]:
+    wanted = f"socket:[{inode}]"
+    found = []
+    for pid in processes.pids():
+        folder = processes.PROC / str(pid) / "fd"
+        with contextlib.suppress(OSError):  # the process ended, or is none of our business
+            if any(_target(entry) == wanted for entry in os.scandir(folder)):
+                found.append(pid)
+    return found
+
+
+def _target(entry: os.DirEntry[str]) -> str:
+    try:
+        return os.readlink(entry.path)  # noqa: PTH115 - done for every open file of the host
+    except OSError:
+        return ""
+
+
+def _validate(check: Check) -> None:
+    if check.options["unit"] and check.options["user"]:
+        raise CheckError("name either the unit or the user that the port belongs to")
+
+
+KIND = Kind(
+    options={"port": {"type": "int", "required": True}, "unit": {"type": "str"}, "user": {"type": "str"}},
+    probe=probe,
+    validate=_validate,
+)

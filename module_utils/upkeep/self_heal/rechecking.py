@@ -1,0 +1,46 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Answers whether checks fail: those of this host are made now, of others this run's findings are known."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..health_check.check import CheckError
+from ..health_check.plan import plan
+from ..health_check.run import has_failed, settle
+from .decision import Unit
+
+
+class Asker:
+    """Asks checks by their id."""
+
+    def __init__(
+        self,
+        raw_checks: Sequence[Mapping[str, t.Any]],
+        components: Sequence[str] | None,
+        elsewhere: Mapping[str, str],
+        timeout: float,
+    ) -> None:
+        """Take the checks of the profile, and by check what this run found wrong on other hosts. Raises CheckError."""
+        self._known = {check.id for check in plan(raw_checks, longest=timeout)}
+        self._local = {check.id: check for check in plan(raw_checks, components, longest=timeout)}
+        self._elsewhere = elsewhere
+        self._timeout = timeout
+
+    def validate(self, units: Sequence[Unit]) -> None:
+        """Raise CheckError when a unit names a check that the profile does not have."""
+        for unit in units:
+            unknown = sorted({*unit.checks, *unit.needs} - self._known)
+            if unknown:
+                raise CheckError(f"unit {unit.name!r}: {', '.join(unknown)} is no check of the profile (use kind:name)")
+
+    def failing(self, ids: Sequence[str]) -> list[str]:
+        """Return which of the checks have failed, in words."""
+        here = [self._local[one] for one in ids if one in self._local]
+        alone = [replace(check, depends_on=(), before=None) for check in here]
+        found = settle(alone, self._timeout).findings if alone else {}
+        failed = [one for one in ids if one in found and has_failed(one, found[one])]
+        return failed + [f"{one} {self._elsewhere[one]}" for one in ids if one in self._elsewhere and one not in found]

@@ -1,0 +1,61 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module lock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from library import lock
+
+WHO = {"run_id": "r1", "owner": "o", "controller": "c", "process": "1:1"}
+
+
+def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, **args: Any) -> dict[str, Any]:
+    given = {"system": "alpha", "directory": str(tmp_path / "locks"), **WHO, **args}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        lock.main()
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_take_and_give_back_never_report_a_change(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    taken = call(capsys, tmp_path)
+    assert (taken["lock_state"], taken["changed"]) == ("taken", False)
+    held = call(capsys, tmp_path, run_id="r2")
+    assert (held["lock_state"], held["holder"]["run_id"]) == ("held", "r1")
+    assert held["findings"][0]["status"] == "critical"
+    assert call(capsys, tmp_path, state="released")["lock_state"] == "released"
+
+
+def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert call(capsys, tmp_path, _ansible_check_mode=True)["lock_state"] == "free"
+    assert not (tmp_path / "locks").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ({"system": "../etc"}, "../etc"),
+        ({"system": "A b"}, "A b"),
+        ({"minutes": 0}, "minutes"),
+        ({"state": "taken"}, "taken"),
+    ],
+)
+def test_bad_input_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, args: dict[str, Any], named: str
+) -> None:
+    answer = call(capsys, tmp_path, **args)
+    assert answer["failed"]
+    assert named in answer["msg"]
+
+
+def test_a_damaged_lease_fails_with_its_path(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks" / "alpha.json").write_text("{")
+    assert "alpha.json" in call(capsys, tmp_path)["msg"]

@@ -1,0 +1,186 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What checks remember over runs, and results that are counted in a row."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.findings import Finding
+from ansible.module_utils.upkeep.health_check import debounce as streak
+from ansible.module_utils.upkeep.health_check.check import Check
+from ansible.module_utils.upkeep.health_check.debounce import Streak, apply
+from ansible.module_utils.upkeep.health_check.plan import parse
+from ansible.module_utils.upkeep.health_check.state import Book, State, StateError, load, save
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def check(**options: t.Any) -> Check:
+    return parse({"name": "x", "kind": "tcp", "port": 1, **options})
+
+
+def shown(made: Check, results: str) -> str:
+    """Return how results (c, w, o, u) come out, one after the other."""
+    words = {"c": "critical", "w": "warning", "o": "ok", "u": "unknown"}
+    streak, out = Streak(), ""
+    for result in results:
+        found, streak = apply(made, made.finding(words[result], "seen"), streak)
+        out += found["status"][0]
+    return out
+
+
+@pytest.mark.requirement("R-racing-58")
+@pytest.mark.parametrize(
+    ("options", "results", "out"),
+    [
+        ({"fall": 3}, "occcco", "owwcco"),
+        ({"fall": 3}, "ccocc", "wwoww"),
+        ({"fall": 2}, "cucuc", "wucuc"),
+        ({"rise": 2}, "cococoo", "cccccco"),
+        ({"fall": 2, "rise": 3}, "ccooowcc", "wcccowwc"),
+        ({"fall": 2}, "wwcw", "wwww"),
+    ],
+)
+def test_results_in_a_row(options: dict[str, int], results: str, out: str) -> None:
+    assert shown(check(**options), results) == out
+
+
+@given(st.text("cwou"), st.integers(1, 4), st.integers(1, 4))
+def test_never_an_ok_for_a_failure_and_unknown_stays(results: str, fall: int, rise: int) -> None:
+    for seen, out in zip(results, shown(check(fall=fall, rise=rise), results), strict=True):
+        assert (seen == "u") == (out == "u")
+        assert not (seen == "c" and out == "o")
+    assert shown(check(), results) == results
+
+
+@given(
+    st.dictionaries(st.text(), st.dictionaries(st.text(), st.integers())),
+    st.dictionaries(st.text(), st.builds(Streak, st.booleans(), st.integers(0, 100))),
+)
+def test_the_file_survives_a_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, memories: dict[str, t.Any], streaks: dict[str, Streak]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "trip" / "health.json"
+    save(path, State(memories, streaks))
+    assert load(path) == State(memories, streaks)
+    assert [entry.name for entry in path.parent.iterdir()] == ["health.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        "\xff",
+        '{"version": 1}',
+        '{"version": 1, "memories": [], "streaks": {}}',
+        '{"version": 1, "memories": {}, "streaks": {"a": [1]}}',
+        '{"version": 1, "memories": {}, "streaks": {}, "run": "", "before": [1]}',
+        '{"version": 9, "memories": {}, "streaks": {}}',
+    ],
+)
+def test_a_damaged_file_starts_anew_and_says_so(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "health.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(StateError):
+        load(path)
+    findings = run(path, check(fall=2), "critical")
+    assert [one["status"] for one in findings] == ["warning", "warning"]
+    assert "counting starts anew" in findings[1]["message"]
+    assert run(path, check(fall=2), "critical")[0]["status"] == "critical", "it was written anew"
+
+
+def run(path: Path, made: Check, status: str, *, write: bool = True) -> list[Finding]:
+    """Return the findings of one run in which the check came out like this."""
+    return Book(path).settle([made], {made.id: [made.finding(status, "seen")]}, {}, write=write)
+
+
+def test_runs_are_counted_on_the_host(tmp_path: Path) -> None:
+    path = tmp_path / "upkeep" / "health.json"
+    made = check(fall=2)
+    findings = run(path, made, "critical")
+    assert [one["status"] for one in findings] == ["warning", "info"]
+    assert "failed 1 of 2 times in a row" in findings[0]["message"]
+    run(path, check(name="other", fall=2), "critical")
+    assert [one["status"] for one in run(path, made, "critical")] == ["critical", "ok"]
+
+
+def test_two_looks_of_a_run_count_once(tmp_path: Path) -> None:
+    path, made = tmp_path / "health.json", check(fall=2)
+
+    def look(run_id: str, status: str) -> Finding:
+        found = {made.id: [made.finding(status, "seen")]}
+        return Book(path, run_id).settle([made], found, {made.id: {"seen": run_id}}, write=True)[0]
+
+    assert [look("one", "critical")["status"] for _ in range(3)] == ["warning"] * 3
+    assert Book(path, "one").prepare([made])[0].before is None
+    assert Book(path, "two").prepare([made])[0].before == {"seen": "one"}
+    assert [look("two", "critical")["status"] for _ in range(2)] == ["critical"] * 2
+    assert look("three", "ok")["status"] == "ok"
+    assert look("three", "critical")["status"] == "critical", "it was down before this run, and is again"
+
+
+def test_check_mode_reads_and_does_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "health.json"
+    run(path, check(fall=2), "critical", write=False)
+    assert not path.exists()
+    run(path, check(fall=2), "critical")
+    before = path.read_bytes()
+    assert run(path, check(fall=2), "critical", write=False)[0]["status"] == "critical"
+    assert path.read_bytes() == before
+
+
+def test_what_another_cadence_learnt_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "health.json"
+    ours, other = check(fall=3), check(name="other", fall=3)
+    book = Book(path)
+    run(path, other, "critical")
+    book.settle([ours], {ours.id: [ours.finding("critical", "seen")]}, {"tcp:m": {"at": 1}}, write=True)
+    kept = load(path)
+    assert kept is not None
+    assert set(kept.streaks) == {"tcp:x", "tcp:other"}
+    assert kept.memories == {"tcp:m": {"at": 1}}
+
+
+def test_a_state_that_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: t.Any, **__: t.Any) -> t.Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    findings = run(tmp_path / "health.json", check(fall=2), "critical")
+    assert (findings[1]["status"], "cannot be written (No space left" in findings[1]["message"]) == ("warning", True)
+    assert list(tmp_path.iterdir()) == [], "no draft is left behind"
+
+
+def test_only_what_is_asked_for_needs_a_file() -> None:
+    assert not streak.remembers(check())
+    assert streak.remembers(check(rise=2))
+    assert streak.remembers(parse({"name": "x", "kind": "cpu"}))
+    assert streak.remembers(parse({"name": "x", "kind": "unit", "unit": "a", "max_new_restarts": 0}))
+
+
+def test_a_failure_may_be_a_warning(tmp_path: Path) -> None:
+    made = check(severity="warning", fall=2)
+    assert [run(tmp_path / "s", made, "critical")[0]["status"] for _ in range(2)] == ["warning", "warning"]
+    plain = check(severity="warning")
+    found = {plain.id: [plain.finding("critical", "seen"), plain.finding("critical", "slow", aspect="latency")]}
+    assert [one["status"] for one in streak.softened([plain], found)] == ["warning", "critical"]
+
+
+def test_the_file_is_plain_json(tmp_path: Path) -> None:
+    run(tmp_path / "s", check(fall=2), "critical")
+    assert json.loads((tmp_path / "s").read_text()) == {
+        "version": 1,
+        "memories": {},
+        "streaks": {"tcp:x": [False, 1]},
+        "run": "",
+        "before": {"memories": {}, "streaks": {}},
+    }

@@ -1,0 +1,83 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the event log says about one task on one host."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from upkeep.run.ssh_hints import advice
+
+#: Actions that run on the controller only and cost nothing on the target.
+CONTROLLER_ACTIONS: t.Final = frozenset(
+    {
+        *("add_host", "assert", "debug", "fail", "group_by", "meta", "pause", "set_fact", "set_stats"),
+        *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars", "validate_argument_spec"),
+        *("app_tests_plan", "first_contact", "gate", "model_manifest", "record_findings", "touched_hosts"),
+        *("validate_profile", "verdict"),
+    }
+)
+#: Longest message and diff that the log keeps, in characters.
+MESSAGE_LIMIT: t.Final = 4_000
+DIFF_LIMIT: t.Final = 8_000
+
+
+def describe(result: t.Any, status: str) -> dict[str, t.Any]:
+    """Return the fields of a ``task`` event for a callback's task result."""
+    task, outcome = result.task, result.result
+    action = task.action.rpartition(".")[2]
+    fields = {
+        "host": result.host.name,
+        "system": system_of(result.host),
+        "role": task._role.get_name() if task._role else "",
+        "task": task.get_name(),
+        "action": action,
+        "status": "verdict" if action == "verdict" and status == "failed" else status,
+        "remote": remote_runs(action, task.delegate_to, outcome),
+    }
+    if status in ("failed", "unreachable", "ignored"):
+        fields["message"] = failure_message(outcome)
+    if status == "changed":
+        fields["diff"] = short_diff(outcome.get("diff"))
+    return fields
+
+
+def system_of(host: t.Any) -> str:
+    """Return the system a host belongs to: its group that stands right below ``systems``; empty for none."""
+    names = (group.name for group in host.groups if "systems" in [parent.name for parent in group.parent_groups])
+    return next(names, "")
+
+
+def remote_runs(action: str, delegate_to: str | None, outcome: t.Mapping[str, t.Any]) -> int:
+    """Return how many times the task ran on a target: once, or once for each item of a loop."""
+    if action in CONTROLLER_ACTIONS or delegate_to == "localhost":
+        return 0
+    items = outcome.get("results")
+    return len(items) if isinstance(items, list) and outcome.get("msg") else 1
+
+
+def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
+    """Return why a task failed, in the words of the module, and what to do when it is a failure of the host itself.
+
+    Censored results say only that.
+    """
+    said = next((str(outcome[key]) for key in ("msg", "censored", "exception", "stderr") if outcome.get(key)), "")
+    todo = advice(said)
+    return f"{said[:MESSAGE_LIMIT]} [To do: {todo}]" if todo else said[:MESSAGE_LIMIT] or "no message"
+
+
+def short_diff(diff: t.Any) -> str:
+    """Return a result's diff (one or a list, prepared or before/after) as unified text, shortened."""
+    parts = diff if isinstance(diff, list) else [diff]
+    return "\n".join(filter(None, map(_one_diff, parts)))[:DIFF_LIMIT]
+
+
+def _one_diff(diff: t.Any) -> str:
+    if not isinstance(diff, t.Mapping):
+        return ""
+    if diff.get("prepared"):
+        return str(diff["prepared"])
+    before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
+    old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
+    return "\n".join(difflib.unified_diff(before, after, old, new, lineterm="", n=2))

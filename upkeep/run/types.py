@@ -1,0 +1,159 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The shape of a run's record, as types; ``upkeep/run/record.schema.json`` says the same to other programs.
+
+Times are ISO 8601 UTC text, durations seconds.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+SCHEMA_VERSION: t.Final = 1
+OUTCOMES: t.Final = ("ok", "findings", "failed", "unreachable", "interrupted", "incomplete")
+#: ``verdict`` is the task that fails only to set the exit code.
+TASK_STATUSES: t.Final = ("ok", "changed", "failed", "unreachable", "ignored", "verdict")
+
+Scalar = str | int | float | bool | None
+
+
+class Acknowledgement(t.TypedDict):
+    owner: str
+    reason: str
+    until: str
+
+
+class Finding(t.TypedDict):
+    """A full finding; ``first_*`` are set when an earlier stage of the same run saw another status."""
+
+    system: str
+    host: str
+    area: str
+    check: str
+    status: str
+    observed: Scalar
+    expected: Scalar
+    unit: str
+    message: str
+    requirements: list[str]
+    fingerprint: str
+    play: str
+    first_status: str | None
+    first_observed: Scalar
+    acknowledged: Acknowledgement | None
+
+
+class Area(t.TypedDict):
+    status: str
+    findings: int
+    acknowledged: int
+
+
+class System(t.TypedDict):
+    hosts: list[str]
+    status: str
+    areas: dict[str, Area]
+    counts: dict[str, int]
+    acknowledged: int
+
+
+class Host(t.TypedDict):
+    """Task counts as Ansible counts them (``ok`` includes changed); ``missing`` = expected but never seen."""
+
+    system: str
+    ok: int
+    changed: int
+    failed: int
+    unreachable: int
+    remote_tasks: int
+    missing: bool
+
+
+class Change(t.TypedDict):
+    host: str
+    system: str
+    role: str
+    task: str
+    diff: str
+
+
+class FailedTask(t.TypedDict):
+    host: str
+    system: str
+    role: str
+    task: str
+    play: str
+    status: str
+    message: str
+
+
+class Role(t.TypedDict):
+    """``seconds`` is the time of the slowest host, since hosts work side by side."""
+
+    role: str
+    seconds: float
+    seconds_by_host: dict[str, float]
+    remote_tasks_by_host: dict[str, int]
+
+
+class Play(t.TypedDict):
+    name: str
+    hosts: list[str]
+    seconds: float
+    no_hosts: bool
+
+
+class Verdict(t.TypedDict):
+    outcome: str
+    fail_on: list[str]
+    failing: list[str]
+    messages: list[str]
+
+
+class KpiSample(t.TypedDict):
+    """One figure of one host; ``target`` and ``alert`` are limits in words, ``met`` is about the target."""
+
+    system: str
+    host: str
+    kpi: str
+    title: str
+    unit: str
+    target: str
+    alert: str
+    value: float
+    met: bool | None
+
+
+class LogQuality(t.TypedDict):
+    """Lines understood, of an unknown kind or version, and not readable at all."""
+
+    events: int
+    unknown: int
+    unreadable: int
+
+
+class Record(t.TypedDict):
+    schema_version: int
+    run_id: str
+    playbook: str
+    started: str | None
+    finished: str | None
+    seconds: float
+    outcome: str
+    check_mode: bool
+    limit: str
+    tags: list[str]
+    skip_tags: list[str]
+    core: str
+    upkeep: str
+    controller: str
+    verdict: Verdict | None
+    systems: dict[str, System]
+    hosts: dict[str, Host]
+    findings: list[Finding]
+    changes: list[Change]
+    failed_tasks: list[FailedTask]
+    roles: list[Role]
+    plays: list[Play]
+    kpis: list[KpiSample]
+    log: LogQuality
