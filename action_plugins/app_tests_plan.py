@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Choose a host's test suites on the controller; see library/app_tests_plan.py for the documentation."""
+"""Choose a host's test suites on the controller.
+
+See library/app_tests_plan.py for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,10 @@ class ActionModule(ControlAction):
             suites = chosen(args["suites"], names(args["only"]), args["known"], args["cadence"])
         except PlanError as error:
             raise AnsibleActionFail(str(error)) from error
+
         try:
             records, problem = baseline(Path(args["baseline"])), ""
         except RecordsError as error:
             records, problem = {}, str(error)
+
         return {"suites": suites, "baseline": records, "problem": problem}

@@ -22,7 +22,10 @@ class ActionModule(ControlAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""
         hosts = [task_vars["hostvars"][name] for name in task_vars["ansible_play_hosts_all"]]
-        hints = sorted({str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")})
+        hints = sorted(
+            {str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")}
+        )
         if not contact.any_answers(contact.addresses(hosts)):
             raise AnsibleActionFail(" ".join(hints))
+
         return {}

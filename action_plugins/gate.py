@@ -37,6 +37,7 @@ class ActionModule(ControlAction):
             raise AnsibleActionFail(
                 f"system '{args['system']}' has no group in the inventory; name its group like the system"
             )
+
         decision = decide(
             hosts,
             live=set(task_vars["ansible_play_hosts"]) - _broken_earlier(),
@@ -46,6 +47,7 @@ class ActionModule(ControlAction):
             required_checks=args["required_checks"],
             allow_unseen=args["allow_unseen"],
         )
+
         return {
             "cleared": decision.cleared,
             "reasons": decision.reasons,
@@ -54,13 +56,19 @@ class ActionModule(ControlAction):
 
 
 def _broken_earlier() -> set[str]:
-    """Hosts that failed or vanished in this run. Ansible's own list forgets those of earlier plays."""
+    """Hosts that failed or vanished in this run.
+
+    Ansible's own list forgets those of earlier plays.
+    """
     log = events.current_log()
     return events.broken_hosts(events.read(log)) if log else set()
 
 
 def _as_finding(decision: Decision) -> Finding:
     if decision.cleared:
-        return finding("gate:change", "ok", "The system is fit for change.", observed="open", expected="open")
+        return finding(
+            "gate:change", "ok", "The system is fit for change.", observed="open", expected="open"
+        )
+
     message = "Nothing is changed on this system: " + "; ".join(decision.reasons)
     return finding("gate:change", "critical", message, observed="closed", expected="open")

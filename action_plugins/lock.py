@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Take the lease of a system in the name of this run; see library/lock.py for the documentation.
 
-The module on the target knows the lease, the controller knows whether the process that holds it still lives. So a run
-that was killed does not block the next one of the same controller until the lease expires.
+The module on the target knows the lease, the controller knows whether the process that holds it
+still lives. So a run that was killed does not block the next one of the same controller until the
+lease expires.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ class ActionModule(ModuleAction):
         args |= {**process.identity(), "run_id": run_facts.require_run_id()}
         answer = self.call(args, task_vars)
         holder = answer.get("holder") or {}
-        if answer.get("lock_state") == "held" and args.get("state", "held") == "held" and process.is_dead(holder):
+        if (
+            answer.get("lock_state") == "held"
+            and args.get("state", "held") == "held"
+            and process.is_dead(holder)
+        ):
             answer = self.call({**args, "steal_from": holder["run_id"]}, task_vars)
+
         return answer

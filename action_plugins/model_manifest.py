@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read a manifest of models on the controller; see library/model_manifest.py for the documentation."""
+"""Read a manifest of models on the controller.
+
+See library/model_manifest.py for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,12 @@ class ActionModule(ControlAction):
         """Return ``manifest`` and ``problem``."""
         if args["signers"] and not args["signer"]:
             raise AnsibleActionFail("signers without signer: say whose signature counts")
+
         signers = Signers(Path(args["signers"]), args["signer"]) if args["signers"] else None
+
         try:
             manifest, problem = load(Path(args["path"]), signers), ""
         except RecordsError as error:
             manifest, problem = {}, str(error)
+
         return {"manifest": manifest, "problem": problem}

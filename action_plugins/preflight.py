@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Look at a host and at its clock; see library/preflight.py for the documentation.
 
-Only the controller can read its own clock before and after the exchange, so the clock is judged here.
+Only the controller can read its own clock before and after the exchange, so the clock is judged
+here.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ class ActionModule(ModuleAction):
         received = time.time()
         if answer.get("failed") or "clock" not in answer:
             return answer
-        bounds = skew_bounds(sent, answer["clock"]["started"], answer["clock"]["finished"], received)
-        limits = [float(args.get(name, default)) for name, default in (("clock_warning", 2), ("clock_critical", 30))]
+
+        bounds = skew_bounds(
+            sent, answer["clock"]["started"], answer["clock"]["finished"], received
+        )
+        limits = [
+            float(args.get(name, default))
+            for name, default in (("clock_warning", 2), ("clock_critical", 30))
+        ]
+
         return {**answer, "findings": [*answer["findings"], clock_finding(bounds, *limits)]}

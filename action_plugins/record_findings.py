@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Record the findings of one job on one host; see library/record_findings.py for the documentation."""
+"""Record the findings of one job on one host.
+
+See library/record_findings.py for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,16 @@ class ActionModule(ControlAction):
         system = args["system"] or self._templar.template(task_vars.get("system_name", ""))
         recorded = complete_all(args["findings"], system=system, host=host, area=args["area"])
         kept = merge_findings(task_vars.get("ansible_facts", {}).get(FACT), recorded)
+
         return {"upkeep_recorded": recorded, "ansible_facts": {FACT: kept}}
 
     def _refuse_repetition(self) -> None:
         """A loop keeps only its last item's facts and run_once only one host's: both would lose findings."""
         if self._task.loop is not None or self._task.loop_with:
-            raise AnsibleActionFail("record_findings takes the whole list at once; remove 'loop' from the task")
+            raise AnsibleActionFail(
+                "record_findings takes the whole list at once; remove 'loop' from the task"
+            )
         if self._task.run_once:
-            raise AnsibleActionFail("record_findings records for every host; remove 'run_once' from the task")
+            raise AnsibleActionFail(
+                "record_findings records for every host; remove 'run_once' from the task"
+            )

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell a host what this run found wrong on the other hosts of its system; see library/self_heal.py."""
+"""Tell a host what this run found wrong on the other hosts of its system.
+
+See library/self_heal.py.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,15 @@ class ActionModule(ModuleAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result."""
         system = self._templar.template(task_vars.get("system_name", ""))
-        others = [host for host in task_vars["groups"].get(system, []) if host != task_vars["inventory_hostname"]]
-        return self.call({**args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}, task_vars)
+        others = [
+            host
+            for host in task_vars["groups"].get(system, [])
+            if host != task_vars["inventory_hostname"]
+        ]
+
+        return self.call(
+            {**args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}, task_vars
+        )
 
 
 def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:
@@ -35,4 +45,5 @@ def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:
         for finding in own:
             if finding["area"] == "health_check" and finding["status"] in FAILED:
                 found.setdefault(finding["check"], f"({finding['status']} on {host})")
+
     return found

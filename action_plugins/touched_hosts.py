@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell which hosts this run has touched so far; see library/touched_hosts.py for the documentation."""
+"""Tell which hosts this run has touched so far.
+
+See library/touched_hosts.py for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -20,5 +23,8 @@ class ActionModule(ControlAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return ``hosts``; without an event log nobody knows, so it is all of the play."""
         log = events.current_log()
-        hosts = events.touched_hosts(events.read(log)) if log else task_vars["ansible_play_hosts_all"]
+        hosts = (
+            events.touched_hosts(events.read(log)) if log else task_vars["ansible_play_hosts_all"]
+        )
+
         return {"hosts": sorted(hosts)}

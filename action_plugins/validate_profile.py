@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Check a host's profile on the controller; see library/validate_profile.py for the documentation."""
+"""Check a host's profile on the controller.
+
+See library/validate_profile.py for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from upkeep.actions.base import ControlAction
 from upkeep.profile import role_names
 from upkeep.profile import schema as profile
 
-# Ansible imports this in its main process and forks a worker for each host: what is read here is read once.
+# Ansible imports this in its main process and forks a worker for each host: what is read here is
+# read once.
 with contextlib.suppress(ImportError):
     profile.validator()
 role_names.options()
@@ -27,23 +31,36 @@ class ActionModule(ControlAction):
     """Collect the system_* variables of the host and hold them against the schema."""
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return nothing but ``changed: false`` for a good profile; fail naming each value that does not fit."""
+        """Return nothing but ``changed: false`` for a good profile.
+
+        Fail naming each value that does not fit.
+        """
         host = task_vars["inventory_hostname"]
         self._require_one_system(host, task_vars)
         figures = profile.select(task_vars)
-        # Before values are looked at: one that refers to the right name fails with less helpful words.
-        self._require_nothing(host, profile.unknown_names(figures) + role_names.misspelled(task_vars))
+        # Before values are looked at: one that refers to the right name fails with less helpful
+        # words.
+        self._require_nothing(
+            host, profile.unknown_names(figures) + role_names.misspelled(task_vars)
+        )
         variables = {name: self._templar.template(value) for name, value in figures.items()}
+
         try:
             found = profile.problems(variables)
         except ImportError as error:
-            raise AnsibleActionFail(f"{error}: install the Python package 'jsonschema' on the controller") from error
+            raise AnsibleActionFail(
+                f"{error}: install the Python package 'jsonschema' on the controller"
+            ) from error
+
         self._require_nothing(host, found)
+
         return {"msg": f"{len(variables)} figures of {host} fit."}
 
     def _require_nothing(self, host: str, found: list[str]) -> None:
         if found:
-            raise AnsibleActionFail(f"The profile of {host} does not fit:\n" + "\n".join(f"- {line}" for line in found))
+            raise AnsibleActionFail(
+                f"The profile of {host} does not fit:\n" + "\n".join(f"- {line}" for line in found)
+            )
 
     def _require_one_system(self, host: str, task_vars: dict[str, t.Any]) -> None:
         name = str(task_vars.get("system_name", ""))
@@ -52,6 +69,7 @@ class ActionModule(ControlAction):
                 f"host '{host}' belongs to no known system. Put it into the group of a system that has a folder "
                 "inventory/group_vars/<system>/ with system_name, or add such a folder"
             )
+
         if name not in task_vars["group_names"]:
             raise AnsibleActionFail(
                 f"host '{host}' has system_name '{name}' but is not in a group of that name; "

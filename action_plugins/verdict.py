@@ -34,11 +34,17 @@ class ActionModule(ControlAction):
     }
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the verdict; ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``."""
+        """Return the verdict.
+
+        ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``.
+        """
         log = _event_log()
         verdict = self._judge(log, args, task_vars)
-        _write(log, verdict, self._samples(log, task_vars), show_report=_show_report(log, task_vars))
+        _write(
+            log, verdict, self._samples(log, task_vars), show_report=_show_report(log, task_vars)
+        )
         messages = verdict.messages()
+
         return {
             "failed": verdict.outcome != "ok",
             "msg": "\n".join(messages) or "Nothing speaks against this run.",
@@ -50,6 +56,7 @@ class ActionModule(ControlAction):
             entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
         except AcknowledgementError as error:
             raise AnsibleActionFail(str(error)) from error
+
         return judge_run(
             logged,
             run_facts.by_host(task_vars, coverage.expected_hosts(logged)),
@@ -59,32 +66,50 @@ class ActionModule(ControlAction):
             today=datetime.now(UTC).date(),
         )
 
-    def _coverage(self, logged: list[events.Event], group: str, task_vars: dict[str, t.Any]) -> list[Finding]:
+    def _coverage(
+        self, logged: list[events.Event], group: str, task_vars: dict[str, t.Any]
+    ) -> list[Finding]:
         groups, hostvars = task_vars["groups"], task_vars["hostvars"]
         expected = coverage.expected_hosts(logged)
         if not expected:
             return [coverage.nothing_finding()]
-        system_of = {host: str(hostvars[host].get("system_name", "unknown")) for host in expected if host in hostvars}
+
+        system_of = {
+            host: str(hostvars[host].get("system_name", "unknown"))
+            for host in expected
+            if host in hostvars
+        }
         declared = {
             system_of[host]: list(hostvars[host].get("system_components", []))
             for host in groups.get(group, [])
             if host in system_of
         }
+
         return [
             *coverage.host_findings(coverage.missing_hosts(logged), system_of),
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
 
     def _samples(self, log: Path, task_vars: dict[str, t.Any]) -> list[kpis.Sample]:
-        """Return the samples of the systems' key figures that this run has seen; no trouble with them is the run's."""
+        """Return the samples of the systems' key figures that this run has seen.
+
+        No trouble with them is the run's.
+        """
         logged, hostvars = events.read(log), task_vars["hostvars"]
-        first = kpis.first_states(event["finding"] for event in logged if event["event"] == "finding")
+        first = kpis.first_states(
+            event["finding"] for event in logged if event["event"] == "finding"
+        )
+
         try:
             known = [hostvars[host] for host in coverage.expected_hosts(logged) if host in hostvars]
-            wanted = {str(host.get("system_name", "")): host.get("verdict_kpis", []) for host in known}
+            wanted = {
+                str(host.get("system_name", "")): host.get("verdict_kpis", []) for host in known
+            }
             return kpis.samples(wanted, latest_findings(logged), first)
         except Exception as error:
-            self._display.warning(f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}")
+            self._display.warning(
+                f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}"
+            )
             return []
 
 
@@ -92,14 +117,21 @@ def _event_log() -> Path:
     run_facts.require_run_id()
     log = events.current_log()
     if log is None or not log.exists():
-        raise AnsibleActionFail(f"this run has no event log ({log}), so it cannot be judged: is the store writable?")
+        raise AnsibleActionFail(
+            f"this run has no event log ({log}), so it cannot be judged: is the store writable?"
+        )
+
     return log
 
 
 def _show_report(log: Path, task_vars: dict[str, t.Any]) -> bool:
     """Return whether to show the report at the end: unless all systems of the run say otherwise."""
     hostvars = task_vars["hostvars"]
-    wanted = [hostvars[host].get("verdict_report", {}) for host in coverage.expected_hosts(events.read(log))]
+    wanted = [
+        hostvars[host].get("verdict_report", {})
+        for host in coverage.expected_hosts(events.read(log))
+    ]
+
     return not wanted or any(entry.get("shown", True) for entry in wanted)
 
 
@@ -107,6 +139,8 @@ def _write(log: Path, verdict: Verdict, samples: list[kpis.Sample], *, show_repo
     """Log the verdict here and not in the callback: what a failing task returns is shown to people in full."""
     for finding in verdict.own_findings:
         events.append(log, "finding", play="Verdict", finding=finding)
+
     if samples:
         events.append(log, "kpis", samples=samples)
+
     events.append(log, "verdict", **verdict.event(), show_report=show_report)

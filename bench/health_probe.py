@@ -2,14 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Health checks: fifty HTTP probes in one call against fifty tasks, and against curl over the same list.
 
-The services of this bench take 0.3 s to answer, as a health endpoint does that asks its database, cache and workers.
+The services of this bench take 0.3 s to answer, as a health endpoint does that asks its database,
+cache and workers.
 
-Against tasks whole playbooks are measured. Against curl it is whole processes: the module as Ansible sends it to a host
-(the packed file with its arguments, kept from a play and started once more), and curl. The bar allows the module 1.5
-times curl's time beside what the start of any module takes. That start is measured in the same run, by a module that
-is packed, given the same arguments and started in the same way, and exits at once; reading, compiling and
-planning of all that is health_probe's own counts as ours. The last line tells what each further probe costs when the
-service answers at once. The best of each side counts: noise of the machine only ever makes a side slower.
+Against tasks whole playbooks are measured. Against curl it is whole processes: the module as
+Ansible sends it to a host (the packed file with its arguments, kept from a play and started once
+more), and curl. The bar allows the module 1.5 times curl's time beside what the start of any module
+takes. That start is measured in the same run, by a module that is packed, given the same arguments
+and started in the same way, and exits at once; reading, compiling and planning of all that is
+health_probe's own counts as ours. The last line tells what each further probe costs when the
+service answers at once. The best of each side counts: noise of the machine only ever makes a side
+slower.
 """
 
 from __future__ import annotations
@@ -80,18 +83,28 @@ def best(work: Callable[[], object], rounds: int = ROUNDS) -> float:
         begun = time.perf_counter()
         work()
         times.append(time.perf_counter() - begun)
+
     return min(times)
 
 
 def play(folder: Path, name: str, task: dict[str, t.Any], **settings: str) -> None:
     """Run a playbook of one task; raises CalledProcessError with its output when it fails."""
     path = folder / f"{name}.yml"
-    path.write_text(json.dumps([{"name": name, **PLAY, "tasks": [task]}]), encoding="utf-8")  # JSON is YAML
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "localhost,", str(path)]
+    path.write_text(
+        json.dumps([{"name": name, **PLAY, "tasks": [task]}]), encoding="utf-8"
+    )  # JSON is YAML
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        "--inventory",
+        "localhost,",
+        str(path),
+    ]
     (folder / "none").mkdir(exist_ok=True)
     # Without our callback: it would write a record of each run, on both sides.
     env = {**os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(folder / "none"), **settings}
-    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
         done.check_returncode()
@@ -103,14 +116,21 @@ def checks_of(urls: list[str]) -> list[dict[str, t.Any]]:
 
 
 def calls(urls: list[str]) -> bool:
-    """Measure one call against a task for each address, whole processes; return whether the bar is kept."""
+    """Measure one call against a task for each address, whole processes.
+
+    Return whether the bar is kept.
+    """
     ours = {"name": "Probe", "health_probe": {"checks": checks_of(urls), "workers": COUNT}}
     theirs = {"name": "Ask", "ansible.builtin.uri": {"url": "{{ item }}"}, "loop": urls}
     with tempfile.TemporaryDirectory(prefix="bench-health-") as name:
         one = best(lambda: play(Path(name), "ours", ours))
         fifty = best(lambda: play(Path(name), "theirs", theirs), rounds=1)
+
     ratio = fifty / one
-    print(f"bench health_probe_calls ours={one:.2f} other={fifty:.2f} unit=s ratio={ratio:.1f} bar={CALLS_BAR}")
+    print(
+        f"bench health_probe_calls ours={one:.2f} other={fifty:.2f} unit=s ratio={ratio:.1f} bar={CALLS_BAR}"
+    )
+
     return ratio >= CALLS_BAR
 
 
@@ -123,8 +143,14 @@ def packed(folder: Path, module: str, urls: list[str]) -> list[str]:
         "ANSIBLE_REMOTE_TEMP": str(place),
         "ANSIBLE_LIBRARY": f"{folder}:{PROJECT / 'library'}",
     }
-    play(folder, module, {"name": "Keep", module: {"checks": checks_of(urls), "workers": COUNT}}, **settings)
+    play(
+        folder,
+        module,
+        {"name": "Keep", module: {"checks": checks_of(urls), "workers": COUNT}},
+        **settings,
+    )
     (kept,) = place.glob(f"*/AnsiballZ_{module}.py")
+
     return [sys.executable, str(kept)]
 
 
@@ -143,27 +169,48 @@ def module(command: list[str]) -> Callable[[], None]:
 def curl(urls: list[str]) -> Callable[[], object]:
     """Return what lets curl ask all addresses at once."""
     listed = [word for url in urls for word in ("--output", "/dev/null", url)]
-    command = ["curl", "--silent", "--no-progress-meter", "--parallel", "--parallel-immediate", "--parallel-max", "50"]
+    command = [
+        "curl",
+        "--silent",
+        "--no-progress-meter",
+        "--parallel",
+        "--parallel-immediate",
+        "--parallel-max",
+        "50",
+    ]
+
     return partial(subprocess.run, [*command, *listed], check=True, capture_output=True)
 
 
 def in_turns(*works: Callable[[], object]) -> list[float]:
-    """Return the shortest time of each work, s; they take turns, so that noise of the machine meets them all."""
+    """Return the shortest time of each work, s.
+
+    They take turns, so that noise of the machine meets them all.
+    """
     shortest = [float("inf")] * len(works)
     for _ in range(MODULE_ROUNDS):
-        shortest = [min(known, best(work, rounds=1)) for known, work in zip(shortest, works, strict=True)]
+        shortest = [
+            min(known, best(work, rounds=1)) for known, work in zip(shortest, works, strict=True)
+        ]
+
     return shortest
 
 
 def at_once(urls: list[str]) -> bool:
     """Measure our probes against curl; return whether the bar is kept."""
     with tempfile.TemporaryDirectory(prefix="bench-health-") as name:
-        empty, full = (module(packed(Path(name), which, urls)) for which in ("nothing", "health_probe"))
+        empty, full = (
+            module(packed(Path(name), which, urls)) for which in ("nothing", "health_probe")
+        )
         start, whole, other = in_turns(empty, full, curl(urls))
+
     ours = whole - start
     ratio = ours / other
     print(f"the start of a module takes {start:.2f} s, which is not in the next figure")
-    print(f"bench health_probe_curl ours={ours:.2f} other={other:.2f} unit=s ratio={ratio:.2f} bar=<={CURL_BAR}")
+    print(
+        f"bench health_probe_curl ours={ours:.2f} other={other:.2f} unit=s ratio={ratio:.2f} bar=<={CURL_BAR}"
+    )
+
     return ratio <= CURL_BAR
 
 
@@ -172,16 +219,21 @@ def further(urls: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-health-") as name:
         one, many = (module(packed(Path(name), "health_probe", part)) for part in (urls[:1], urls))
         times = in_turns(one, many, curl(urls[:1]), curl(urls))
+
     ours, other = (1000 * (times[i + 1] - times[i]) / (len(urls) - 1) for i in (0, 2))
-    print(f"each further probe costs {ours:.1f} ms when the service answers at once, curl {other:.1f} ms")
+    print(
+        f"each further probe costs {ours:.1f} ms when the service answers at once, curl {other:.1f} ms"
+    )
 
 
 def main() -> int:
     """Measure; returns 1 when a bar is missed."""
     with service(ANSWER_SECONDS) as urls:
         kept = [calls(urls), at_once(urls)]
+
     with service(0) as urls:
         further(urls)
+
     return 0 if all(kept) else 1
 
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reviewing large logs: the last day of a log of 2 GiB, one pattern over all of it, and a compressed one.
 
-Files lie in the page cache, each side is taken in turn, and the best of each side counts: noise of the machine only
-ever makes a side slower. A module call is a whole process, as Ansible starts it on a host.
+Files lie in the page cache, each side is taken in turn, and the best of each side counts: noise of
+the machine only ever makes a side slower. A module call is a whole process, as Ansible starts it on
+a host.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ SCAN_BAR: t.Final = 100
 PACKED_BAR: t.Final = 1.5
 ROUNDS: t.Final = 3
 
-#: Runs the module in this process, with its arguments where Ansible's wrapper puts them, and tells its answer, and how
-#: much memory it took at most.
+#: Runs the module in this process, with its arguments where Ansible's wrapper puts them, and tells
+#: its answer, and how much memory it took at most.
 RUNNER: t.Final = """
 import json, resource, sys
 import upkeep
@@ -51,7 +52,8 @@ finally:
 def fill(path: Path, size: int) -> float:
     """Write a log of ``size`` bytes over 180 days, evenly; return the time of its end.
 
-    One line in a hundred is an error. Blocks of lines share their second, so that Python need not format each line.
+    One line in a hundred is an error. Blocks of lines share their second, so that Python need not
+    format each line.
     """
     end = time.time() - 1
     begin, written = end - DAYS * DAY, 0
@@ -60,14 +62,20 @@ def fill(path: Path, size: int) -> float:
         f" 200 OK {number % 900 + 10}.5 ms by 192.0.2.{number % 250} with agent Mozilla/5.0\n".encode()
         for number in range(LINES)
     ]
+
     with path.open("wb", buffering=1 << 20) as stream:
         number = 0
         while written < size:
             moment = begin + (end - begin) * written / size
-            stamp = dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z ").encode()
+            stamp = (
+                dt.datetime.fromtimestamp(moment, dt.UTC)
+                .strftime("%Y-%m-%dT%H:%M:%S.000Z ")
+                .encode()
+            )
             lines = stamp + stamp.join(tails[number : number + 40])
             written += stream.write(lines)
             number = (number + 40) % LINES
+
     return end
 
 
@@ -85,6 +93,7 @@ def review(path: Path, window: str, **keys: t.Any) -> tuple[dict[str, t.Any], fl
         check=True,
     )
     before, peak = json.loads(done.stderr.splitlines()[-1])
+
     return json.loads(done.stdout), (peak - before) / 1024
 
 
@@ -99,6 +108,7 @@ def lines_since(path: Path, begin: float) -> int:
         check=True,
         env={**os.environ, "LC_ALL": "C"},
     )
+
     return int(done.stdout)
 
 
@@ -110,12 +120,18 @@ def best(*sides: t.Callable[[], object]) -> list[float]:
             begun = time.perf_counter()
             side()
             taken.append(time.perf_counter() - begun)
+
     return [min(taken) for taken in times]
 
 
-def judge(name: str, ours: float, other: float, unit: str, ratio: float, bar: str, kept: bool) -> bool:
+def judge(
+    name: str, ours: float, other: float, unit: str, ratio: float, bar: str, kept: bool
+) -> bool:
     """Print the closing line of one measurement; return whether its bar is kept."""
-    print(f"bench {name} ours={ours:.2f} other={other:.2f} unit={unit} ratio={ratio:.3f} bar={bar}", flush=True)
+    print(
+        f"bench {name} ours={ours:.2f} other={other:.2f} unit={unit} ratio={ratio:.3f} bar={bar}",
+        flush=True,
+    )
     return kept
 
 
@@ -124,13 +140,34 @@ def last_day(path: Path, end: float) -> bool:
     window = lines_since(path, end - DAY)
     answer, memory = review(path, "24h")
     read = answer["bytes_read"]
-    ours, other = best(lambda: review(path, "24h"), lambda: grep(["grep", "-c", "ERROR", str(path)]))
+    ours, other = best(
+        lambda: review(path, "24h"), lambda: grep(["grep", "-c", "ERROR", str(path)])
+    )
     ratio = read / window
+
     return all(
         (
-            judge("log_day_read", read / 2**20, window / 2**20, "MiB", ratio, f"<={READ_BAR}", ratio <= READ_BAR),
-            judge("log_day_time", ours, other, "s", other / ours, f"ours<={SECONDS_BAR}", ours <= SECONDS_BAR),
-            judge("log_day_memory", memory, 0, "MiB", 0, f"ours<={MEMORY_BAR}", memory <= MEMORY_BAR),
+            judge(
+                "log_day_read",
+                read / 2**20,
+                window / 2**20,
+                "MiB",
+                ratio,
+                f"<={READ_BAR}",
+                ratio <= READ_BAR,
+            ),
+            judge(
+                "log_day_time",
+                ours,
+                other,
+                "s",
+                other / ours,
+                f"ours<={SECONDS_BAR}",
+                ours <= SECONDS_BAR,
+            ),
+            judge(
+                "log_day_memory", memory, 0, "MiB", 0, f"ours<={MEMORY_BAR}", memory <= MEMORY_BAR
+            ),
         )
     )
 
@@ -140,18 +177,34 @@ def whole(path: Path) -> bool:
     counted = int(grep(["grep", "-c", "ERROR", str(path)]))
     answer, memory = review(path, "all")
     assert answer["reviews"][0]["count"] == counted, (answer["reviews"], counted)  # noqa: S101 - else no comparison
-    ours, other = best(lambda: review(path, "all"), lambda: grep(["grep", "-c", "ERROR", str(path)]))
+    ours, other = best(
+        lambda: review(path, "all"), lambda: grep(["grep", "-c", "ERROR", str(path)])
+    )
     rate, rate_of_other = (SIZE / 1e6 / seconds for seconds in (ours, other))
+
     return all(
         (
-            judge("log_scan", rate, rate_of_other, "MB/s", rate / rate_of_other, f"ours>={SCAN_BAR}", rate >= SCAN_BAR),
-            judge("log_scan_memory", memory, 0, "MiB", 0, f"ours<={MEMORY_BAR}", memory <= MEMORY_BAR),
+            judge(
+                "log_scan",
+                rate,
+                rate_of_other,
+                "MB/s",
+                rate / rate_of_other,
+                f"ours>={SCAN_BAR}",
+                rate >= SCAN_BAR,
+            ),
+            judge(
+                "log_scan_memory", memory, 0, "MiB", 0, f"ours<={MEMORY_BAR}", memory <= MEMORY_BAR
+            ),
         )
     )
 
 
 def compressed(path: Path) -> bool:
-    """Measure a rotated, compressed part; the other side is ``zcat | grep -c``, which knows no window."""
+    """Measure a rotated, compressed part.
+
+    The other side is ``zcat | grep -c``, which knows no window.
+    """
     live = path.with_name("packed.log")
     rotated = path.with_name("packed.log-1")
     fill(rotated, PACKED)
@@ -160,6 +213,7 @@ def compressed(path: Path) -> bool:
     pipe = ["bash", "-c", f"zcat {rotated}.gz | grep -c ERROR"]
     ours, other = best(lambda: review(live, "all"), lambda: grep(pipe))
     ratio = ours / other
+
     return judge("log_gz", ours, other, "s", ratio, f"<={PACKED_BAR}", ratio <= PACKED_BAR)
 
 
@@ -177,6 +231,7 @@ def main() -> int:
         path = Path(name) / "large.log"
         end = fill(path, SIZE)
         kept = [last_day(path, end), whole(path), compressed(path)]
+
     return 0 if all(kept) else 1
 
 

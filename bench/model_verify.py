@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Verifying model files: how fast one large file is read, and what twenty files cost in one call.
 
-Both sides take turns over the same file from the page cache. Figures are medians of the rounds, and so is the ratio,
-which is taken within each round: what slows the machine for a while slows both sides.
+Both sides take turns over the same file from the page cache. Figures are medians of the rounds, and
+so is the ratio, which is taken within each round: what slows the machine for a while slows both
+sides.
 """
 
 from __future__ import annotations
@@ -73,11 +74,16 @@ def digests(path: Path) -> bool:
     path.unlink()
     rate, other = (SIZE / 2**20 / statistics.median(taken) for taken in (md5, md5sum))
     faster = ratio(md5sum, md5)
-    print(f"bench model_md5 ours={rate:.0f} other={other:.0f} unit=MiB/s ratio={faster:.2f} bar={MD5_BAR}")
+    print(
+        f"bench model_md5 ours={rate:.0f} other={other:.0f} unit=MiB/s ratio={faster:.2f} bar={MD5_BAR}"
+    )
     slower = max(md5, sha256, key=statistics.median)
     together = ratio(both, slower)
     ours, alone = statistics.median(both), statistics.median(slower)
-    print(f"bench model_both ours={ours:.2f} other={alone:.2f} unit=s ratio={together:.2f} bar=<={BOTH_BAR}")
+    print(
+        f"bench model_both ours={ours:.2f} other={alone:.2f} unit=s ratio={together:.2f} bar=<={BOTH_BAR}"
+    )
+
     return faster >= MD5_BAR and together <= BOTH_BAR
 
 
@@ -90,29 +96,46 @@ def playbook(folder: Path, name: str, tasks: list[dict[str, t.Any]]) -> Path:
 
 def play(path: Path) -> None:
     """Run a playbook; raises CalledProcessError with its output when it fails."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "--inventory", "localhost,", str(path)]
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        "--inventory",
+        "localhost,",
+        str(path),
+    ]
     # Without our callback: it would write a record of each run, on both sides.
     env = {**os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(path.parent)}
-    done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
         done.check_returncode()
 
 
 def calls(folder: Path) -> bool:
-    """Measure twenty files in one call against twenty tasks, whole processes; return whether the bar is kept."""
+    """Measure twenty files in one call against twenty tasks, whole processes.
+
+    Return whether the bar is kept.
+    """
     files = [folder / f"model{i}.pkl" for i in range(FILES)]
     for path in files:
         path.write_bytes(os.urandom(1 << 20))
+
     models = [{"name": path.stem, "path": str(path)} for path in files]
     ours = playbook(folder, "ours", [{"name": "Verify", "model_verify": {"models": models}}])
     stat = {"checksum_algorithm": "sha256", "get_checksum": True}
-    tasks = [{"name": f"Look at {path.name}", "ansible.builtin.stat": {"path": str(path), **stat}} for path in files]
+    tasks = [
+        {"name": f"Look at {path.name}", "ansible.builtin.stat": {"path": str(path), **stat}}
+        for path in files
+    ]
     theirs = playbook(folder, "theirs", tasks)
     one, twenty = rounds(lambda: play(ours), lambda: play(theirs))
     times = ratio(twenty, one)
     median, other = statistics.median(one), statistics.median(twenty)
-    print(f"bench model_calls ours={median:.2f} other={other:.2f} unit=s ratio={times:.2f} bar={CALLS_BAR}")
+    print(
+        f"bench model_calls ours={median:.2f} other={other:.2f} unit=s ratio={times:.2f} bar={CALLS_BAR}"
+    )
+
     return times >= CALLS_BAR
 
 

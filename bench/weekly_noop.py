@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A weekly run that finds nothing to do, against the same looks and changes written with stock modules in loops.
 
-Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn, after one warm-up
-each. Interpreter starts are counted on the targets themselves, by a wrapper around Python, in one further run of each.
+Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn,
+after one warm-up each. Interpreter starts are counted on the targets themselves, by a wrapper
+around Python, in one further run of each.
 
-Such playbooks look again at their end whatever they did; Upkeep does where something was changed, which is nowhere
-here. What that alone is worth is told: the other side is also measured without its second look.
+Such playbooks look again at their end whatever they did; Upkeep does where something was changed,
+which is nowhere here. What that alone is worth is told: the other side is also measured without its
+second look.
 """
 
 from __future__ import annotations
@@ -35,14 +37,22 @@ def tool(name: str) -> str:
 
 
 def play(playbook: str, *args: str) -> float:
-    """Run a playbook and return its wall time in seconds; raises CalledProcessError when it fails."""
+    """Run a playbook and return its wall time in seconds.
+
+    Raises CalledProcessError when it fails.
+    """
     begun = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own programs, no shell
-        [tool("ansible-playbook"), playbook, *SAME, *args], cwd=PROJECT, capture_output=True, text=True, check=False
+        [tool("ansible-playbook"), playbook, *SAME, *args],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
         done.check_returncode()
+
     return time.monotonic() - begun
 
 
@@ -61,29 +71,46 @@ def count_starts(playbook: str, *args: str) -> dict[str, int]:
     on_hosts("ansible.builtin.file", f"path={TALLY} state=absent", *args)
     on_hosts("ansible.builtin.file", f"path={COUNTER} state=absent", *args)
     lines = shown.splitlines()
+
     return {lines[i].split()[0]: int(lines[i + 1].split()[0]) for i in range(0, len(lines) - 1, 2)}
 
 
 def main() -> int:
     """Measure, print the figures and the closing line; returns 1 when the bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.weekly_noop", description=__doc__)
-    parser.add_argument("--limit", default="systems", help="hosts or systems to measure on, as for ansible-playbook")
-    parser.add_argument("--pairs", type=int, default=3, help="how often to run both sides (default: 3)")
+    parser.add_argument(
+        "--limit", default="systems", help="hosts or systems to measure on, as for ansible-playbook"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="how often to run both sides (default: 3)"
+    )
     wanted = parser.parse_args()
     limit = ["--limit", wanted.limit]
     for playbook in (OURS, OTHER):
         play(playbook, *limit)
+
     once = ["--skip-tags", "again", *limit]
-    sides = [(play(OURS, *limit), play(OTHER, *limit), play(OTHER, *once)) for _ in range(wanted.pairs)]
+    sides = [
+        (play(OURS, *limit), play(OTHER, *limit), play(OTHER, *once)) for _ in range(wanted.pairs)
+    ]
+
     for ours, other, shorter in sides:
-        print(f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, without second look {shorter:6.1f} s", flush=True)
+        print(
+            f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, without second look {shorter:6.1f} s",
+            flush=True,
+        )
+
     ours_starts, other_starts = count_starts(OURS, *limit), count_starts(OTHER, *limit)
     for host in sorted(ours_starts):
         print(f"  {host}: interpreter starts {ours_starts[host]} against {other_starts.get(host)}")
+
     ours, other, shorter = (statistics.median(side) for side in zip(*sides, strict=True))
     ratio = other / ours
-    print(f"  without the second look of the other side: {shorter:.1f} s, ratio {shorter / ours:.2f}")
+    print(
+        f"  without the second look of the other side: {shorter:.1f} s, ratio {shorter / ours:.2f}"
+    )
     print(f"bench weekly_noop ours={ours:.1f} other={other:.1f} unit=s ratio={ratio:.2f} bar={BAR}")
+
     return 0 if ratio >= BAR else 1
 
 

@@ -47,23 +47,34 @@ def up(arguments: argparse.Namespace) -> int:
     suite = _suite(arguments, definition.image)
     if fleet.fixed_ports and (arguments.bare or suite != definition.image.suite):
         option = "--bare" if arguments.bare else "--suite"
-        raise DemoError(f"{option} needs --fleet NAME: the default fleet has the inventory that is in the repository")
+        raise DemoError(
+            f"{option} needs --fleet NAME: the default fleet has the inventory that is in the repository"
+        )
+
     name = images.ensure(definition.image, suite, progress.say, _stage(arguments))
     progress.phase(f"image {name}")
+
     with locked(arguments.state / f".{fleet.name}.lock"):
         containers.retire(fleet, definition.hosts, progress.say)
         ports = _start(without_services(fleet) if arguments.bare else fleet, name, progress)
         if not fleet.fixed_ports:
             inventory.link_profiles(fleet)
-            write_atomically(fleet.inventory, inventory.render(fleet, ports, definition.image.suites[suite]))
+            write_atomically(
+                fleet.inventory, inventory.render(fleet, ports, definition.image.suites[suite])
+            )
+
     progress.say(f"fleet {fleet.name} is up; inventory: {fleet.inventory}")
+
     return 0
 
 
 def _suite(arguments: argparse.Namespace, image: Image) -> str:
     suite: str = arguments.suite or image.suite
     if suite not in image.suites:
-        raise DemoError(f"no Debian release {suite!r} in demo/fleet.yml; known: {', '.join(image.suites)}")
+        raise DemoError(
+            f"no Debian release {suite!r} in demo/fleet.yml; known: {', '.join(image.suites)}"
+        )
+
     return suite
 
 
@@ -85,11 +96,13 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
     descriptions = access.describe(fleet)
     image_id = engine.podman_json("image", "inspect", name)[0]["Id"]
     specs = {
-        host.name: containers.specification(fleet, host, image_id, descriptions[host.name]) for host in fleet.hosts
+        host.name: containers.specification(fleet, host, image_id, descriptions[host.name])
+        for host in fleet.hosts
     }
     containers.ensure_network(fleet)
     started = containers.together(
-        lambda host: containers.start(fleet, host, name, specs[host.name], progress.say), fleet.hosts
+        lambda host: containers.start(fleet, host, name, specs[host.name], progress.say),
+        fleet.hosts,
     )
     fresh = {host.name for host, new in zip(fleet.hosts, started, strict=True) if new}
     progress.phase(f"started {', '.join(sorted(fresh)) or 'nothing, all hosts were running'}")
@@ -100,13 +113,16 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
     for host in fleet.hosts if fleet.history else ():
         if host.name in fresh:
             progress.say(f"  {host.name:<18} {containers.history(fleet, host)}")
+
     healthy = containers.together(
-        lambda host: containers.wait_healthy(fleet, host, host.name in fresh, progress.say), fleet.hosts
+        lambda host: containers.wait_healthy(fleet, host, host.name in fresh, progress.say),
+        fleet.hosts,
     )
     progress.phase("healthy" if all(healthy) else "running, not healthy")
     recorded = manifests.ensure(fleet, name, fresh)
     if recorded:
         progress.phase(f"recorded the models of {', '.join(recorded)}")
+
     return {host: port for host, (port, _) in keys.items()}
 
 
@@ -117,7 +133,9 @@ def down(arguments: argparse.Namespace) -> int:
     fleet = select(load(), arguments.fleet, [], arguments.state)
     with locked(arguments.state / f".{fleet.name}.lock"):
         names = containers.take_down(fleet)
+
     progress.phase(f"fleet {fleet.name} is down: {len(names)} host(s) removed")
+
     return 0
 
 
@@ -127,12 +145,19 @@ def status(arguments: argparse.Namespace) -> int:
     fleet = select(load(), arguments.fleet, arguments.hosts, arguments.state)
     found = {host.name: containers.inspect(fleet, host.name) for host in fleet.hosts}
     if not any(found.values()):
-        print(f"fleet {fleet.name} is not running; start it with: python -m demo up{_option(fleet)}")
+        print(
+            f"fleet {fleet.name} is not running; start it with: python -m demo up{_option(fleet)}"
+        )
         return 1
-    if not (fleet.fixed_ports or arguments.hosts):  # such a fleet may be meant to have only some of the hosts
+
+    if not (
+        fleet.fixed_ports or arguments.hosts
+    ):  # such a fleet may be meant to have only some of the hosts
         found = {name: container for name, container in found.items() if container}
+
     for name, container in found.items():
         print(f"{name:<16} {_state(container)}")
+
     return 0 if all(container and container.running for container in found.values()) else 1
 
 
@@ -141,7 +166,10 @@ def _state(container: containers.Container | None) -> str:
         return "missing"
     if not container.running:
         return "stopped"
-    return "running  " + ", ".join(f"{inside} at 127.0.0.1:{port}" for inside, port in container.ports.items())
+
+    return "running  " + ", ".join(
+        f"{inside} at 127.0.0.1:{port}" for inside, port in container.ports.items()
+    )
 
 
 def _option(fleet: Fleet) -> str:
@@ -149,7 +177,10 @@ def _option(fleet: Fleet) -> str:
 
 
 def plant(arguments: argparse.Namespace) -> int:
-    """Plant faults for the maintenance to find; 'all', 'none' takes them back, no name lists them."""
+    """Plant faults for the maintenance to find.
+
+    'all', 'none' takes them back, no name lists them.
+    """
     engine.require()
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, [], arguments.state)
@@ -157,42 +188,58 @@ def plant(arguments: argparse.Namespace) -> int:
     wanted: list[str] = arguments.names
     if not wanted:
         return _list_defects(catalogue, defects.planted(fleet))
+
     if defects.NONE in wanted:
         if wanted != [defects.NONE]:
             raise DemoError("'none' takes back whatever is planted and stands alone")
+
         gone = defects.plant(fleet, list(catalogue.known.values()), undo=True)
         for host in fleet.hosts:
             containers.wait_healthy(fleet, host, True, progress.say)
+
         progress.phase(f"took back {', '.join(gone) or 'nothing, none was planted'}")
         return 0
+
     chosen = defects.choose(catalogue, wanted)
     done = defects.plant(fleet, chosen)
+
     for defect in chosen:
         state = "planted" if defect.name in done else "was planted"
         note = ", which no job reports so far" if defect.name in catalogue.pending else ""
         what = f"{defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"
         progress.say(f"{state:<12} {what}{note}")
+
     if {defects.ALL, *catalogue.rounds} & set(wanted):
-        progress.say(f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}")
+        progress.say(
+            f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}"
+        )
+
     rounds = {defect.round for defect in chosen}
     if len(rounds) > 1:
-        progress.say(f"Some hide others: a round shows them one by one ({', '.join(catalogue.rounds)}).")
+        progress.say(
+            f"Some hide others: a round shows them one by one ({', '.join(catalogue.rounds)})."
+        )
+
     return 0
 
 
 def _list_defects(catalogue: defects.Catalogue, planted: dict[str, list[str]]) -> int:
     def show(defect: defects.Defect) -> None:
         mark = "*" if defect.name in planted.get(defect.host, ()) else " "
-        print(f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}")
+        print(
+            f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"
+        )
 
     for name, meaning in catalogue.rounds.items():
         print(f"{name}: {meaning}")
         for defect in catalogue.defects.values():
             if defect.round == name:
                 show(defect)
+
     print("to come: no job reports these so far, and rounds leave them out")
     for defect in catalogue.pending.values():
         show(defect)
+
     return 0
 
 
@@ -200,8 +247,11 @@ def build_image(arguments: argparse.Namespace) -> int:
     """Build the image if it is missing or its inputs have changed."""
     engine.require()
     definition, progress = load(), Progress()
-    name = images.ensure(definition.image, _suite(arguments, definition.image), progress.say, _stage(arguments))
+    name = images.ensure(
+        definition.image, _suite(arguments, definition.image), progress.say, _stage(arguments)
+    )
     progress.phase(f"image {name}")
+
     return 0
 
 
@@ -212,9 +262,15 @@ def render_inventory(arguments: argparse.Namespace) -> int:
     if arguments.check:
         current = fleet.inventory.read_text(encoding="utf-8") if fleet.inventory.exists() else ""
         if current != text:
-            print(f"{fleet.inventory} is out of date; run: python -m demo render-inventory", file=sys.stderr)
+            print(
+                f"{fleet.inventory} is out of date; run: python -m demo render-inventory",
+                file=sys.stderr,
+            )
+
         return int(current != text)
+
     write_atomically(fleet.inventory, text)
+
     return 0
 
 
@@ -224,21 +280,38 @@ def _names(text: str) -> list[str]:
 
 def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
     """Return the parsed command line; ``run`` is the command's function."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description="Start and stop the demo fleet.")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Start and stop the demo fleet."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--fleet", default=DEFAULT, help="others than 'default' run beside it on free ports")
-    common.add_argument("--state", type=Path, default=PROJECT / ".demo", help="folder for keys (%(default)s)")
+    common.add_argument(
+        "--fleet", default=DEFAULT, help="others than 'default' run beside it on free ports"
+    )
+    common.add_argument(
+        "--state", type=Path, default=PROJECT / ".demo", help="folder for keys (%(default)s)"
+    )
     some = argparse.ArgumentParser(add_help=False)
-    some.add_argument("--hosts", type=_names, default=[], help="comma separated; default all, needed ones are added")
+    some.add_argument(
+        "--hosts",
+        type=_names,
+        default=[],
+        help="comma separated; default all, needed ones are added",
+    )
     kind = argparse.ArgumentParser(add_help=False)
     kind.add_argument(
         "--suite",
         default=os.environ.get(SUITE_VARIABLE, ""),
         help=f"Debian release, e.g. trixie (default: ${SUITE_VARIABLE}, else that of fleet.yml)",
     )
-    kind.add_argument("--bare", action="store_true", help="hosts as an installer leaves them: nothing but ssh and sudo")
-    entries: tuple[tuple[str, t.Callable[[argparse.Namespace], int], list[argparse.ArgumentParser]], ...] = (
+    kind.add_argument(
+        "--bare",
+        action="store_true",
+        help="hosts as an installer leaves them: nothing but ssh and sudo",
+    )
+    entries: tuple[
+        tuple[str, t.Callable[[argparse.Namespace], int], list[argparse.ArgumentParser]], ...
+    ] = (
         ("up", up, [common, some, kind]),
         ("down", down, [common]),
         ("status", status, [common, some]),
@@ -246,8 +319,11 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
         ("image", build_image, [kind]),
         ("render-inventory", render_inventory, [common]),
     )
+
     for name, function, parents in entries:
-        command = commands.add_parser(name, help=(function.__doc__ or "").partition(";")[0], parents=parents)
+        command = commands.add_parser(
+            name, help=(function.__doc__ or "").partition(";")[0], parents=parents
+        )
         command.set_defaults(run=function)
         if function is up:
             command.add_argument(
@@ -255,11 +331,22 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
                 action=argparse.BooleanOptionalAction,
                 help="a year of rows and logs from before the first start (default: for the default fleet only)",
             )
-            command.add_argument("--seed", type=int, help="another history than that of fleet.yml; implies --history")
+            command.add_argument(
+                "--seed", type=int, help="another history than that of fleet.yml; implies --history"
+            )
+
         if function is plant:
-            command.add_argument("names", nargs="*", metavar="NAME", help="of a defect or a round of them, all, none")
+            command.add_argument(
+                "names", nargs="*", metavar="NAME", help="of a defect or a round of them, all, none"
+            )
+
         if function is render_inventory:
-            command.add_argument("--check", action="store_true", help="write nothing, exit code 1 when it would change")
+            command.add_argument(
+                "--check",
+                action="store_true",
+                help="write nothing, exit code 1 when it would change",
+            )
+
     return parser.parse_args(argv)
 
 
@@ -272,7 +359,8 @@ def main(argv: t.Sequence[str] | None = None) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        # The commands of podman that are under way are waited for; whoever interrupts again does not want to.
+        # The commands of podman that are under way are waited for; whoever interrupts again does
+        # not want to.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("\ndemo: interrupted; the same command goes on from what is there", file=sys.stderr)
         return 130

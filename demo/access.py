@@ -25,7 +25,18 @@ def prepare(fleet: Fleet) -> None:
     key = fleet.folder / KEY
     if not (key.exists() and key.with_suffix(".pub").exists()):
         key.unlink(missing_ok=True)
-        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"upkeep-{fleet.name}", "-f", str(key)]
+        argv = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            f"upkeep-{fleet.name}",
+            "-f",
+            str(key),
+        ]
         result = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - argv list
         if result.returncode:
             raise DemoError(f"ssh-keygen failed: {result.stderr.strip()}")
@@ -35,9 +46,12 @@ def describe(fleet: Fleet) -> dict[str, str]:
     """Write what each host is to read at its first boot; return the text by host name."""
     passwords = _passwords(fleet)
     public = (fleet.folder / KEY).with_suffix(".pub").read_text(encoding="utf-8").strip()
-    texts = {host.name: _description(fleet, host, public, passwords[host.system]) for host in fleet.hosts}
+    texts = {
+        host.name: _description(fleet, host, public, passwords[host.system]) for host in fleet.hosts
+    }
     for name, text in texts.items():
         write_atomically(fleet.folder / "hosts" / f"{name}.json", text, 0o600)
+
     return texts
 
 
@@ -47,7 +61,9 @@ def _passwords(fleet: Fleet) -> dict[str, str]:
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for host in fleet.hosts:
         known.setdefault(host.system, secrets.token_hex(16))
+
     write_atomically(path, json.dumps(known, indent=2) + "\n", 0o600)
+
     return known
 
 
@@ -68,6 +84,12 @@ def _description(fleet: Fleet, host: Host, public_key: str, password: str) -> st
 
 
 def write_known_hosts(fleet: Fleet, keys: t.Mapping[str, tuple[int, str]]) -> None:
-    """Write known_hosts; ``keys`` maps host name to ssh port on loopback and the content of its public key file."""
-    lines = [f"[127.0.0.1]:{port} {' '.join(key.split()[:2])}\n" for _, (port, key) in sorted(keys.items())]
+    """Write known_hosts.
+
+    ``keys`` maps host name to ssh port on loopback and the content of its public key file.
+    """
+    lines = [
+        f"[127.0.0.1]:{port} {' '.join(key.split()[:2])}\n"
+        for _, (port, key) in sorted(keys.items())
+    ]
     write_atomically(fleet.folder / KNOWN_HOSTS, "".join(lines), 0o600)

@@ -19,7 +19,9 @@ def profiles(*without: str) -> dict[str, Path]:
     return {path.name: path for path in sorted(GROUP_VARS.iterdir()) if path.name not in without}
 
 
-def write(folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], profiles: t.Mapping[str, Path]) -> Path:
+def write(
+    folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], profiles: t.Mapping[str, Path]
+) -> Path:
     """Write an inventory of aliases (host, name of the real one) with profiles (name -> folder) and return its path.
 
     Raises DemoError when one of the real hosts does not run.
@@ -30,6 +32,7 @@ def write(folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], prof
     (place.parent / "group_vars").mkdir(parents=True)
     for name, source in profiles.items():
         (place.parent / "group_vars" / name).symlink_to(source)
+
     # The inventory names keys relative to itself, as that of the fleet does.
     if real.fixed_ports:
         (folder / ".demo").symlink_to(real.folder.parent)
@@ -37,12 +40,17 @@ def write(folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], prof
         for path in real.folder.iterdir():
             if path.name != "inventory":
                 (folder / path.name).symlink_to(path)
+
     place.write_text(inventory.render(many, ports), encoding="utf-8")
+
     return place
 
 
 def _port(real: Fleet, host: str) -> int:
     container = containers.inspect(real, host)
     if container is None or not container.running:
-        raise DemoError(f"{host} does not run; start it with: python -m demo up --fleet {real.name}")
+        raise DemoError(
+            f"{host} does not run; start it with: python -m demo up --fleet {real.name}"
+        )
+
     return container.ports[SSH]

@@ -51,7 +51,10 @@ class Defect(t.NamedTuple):
     @property
     def shows(self) -> set[tuple[str, str, str]]:
         """Return host, area and check of every finding that may tell of it."""
-        return {(self.finding.host, self.finding.area, check) for check in (self.finding.check, *self.also)}
+        return {
+            (self.finding.host, self.finding.area, check)
+            for check in (self.finding.check, *self.also)
+        }
 
 
 class Catalogue(t.NamedTuple):
@@ -68,33 +71,52 @@ class Catalogue(t.NamedTuple):
 
 
 def load(hosts: t.Mapping[str, Host], path: Path = DEFINITION) -> Catalogue:
-    """Return the checked catalogue; raises DemoError that names the entry which does not fit the fleet's hosts."""
+    """Return the checked catalogue.
+
+    Raises DemoError that names the entry which does not fit the fleet's hosts.
+    """
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     rounds: dict[str, str] = data["rounds"]
     defects, pending = (
         {name: _defect(name, entry, rounds, hosts) for name, entry in data[part].items()}
         for part in ("defects", "pending")
     )
-    taken = sorted({ALL, NONE, *rounds, *defects} & set(pending) | {ALL, NONE, *rounds} & set(defects))
+    taken = sorted(
+        {ALL, NONE, *rounds, *defects} & set(pending) | {ALL, NONE, *rounds} & set(defects)
+    )
     if taken:
         raise DemoError(f"defects.yml: {taken[0]!r} names two things")
+
     return Catalogue(rounds, defects, pending)
 
 
-def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]) -> Defect:
+def _defect(
+    name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]
+) -> Defect:
     wrong = set(entry) - {"also"} ^ (set(Defect._fields) - {"name", "also"})
     if wrong:
-        raise DemoError(f"defects.yml: {name} has unknown or lacks keys: {', '.join(sorted(wrong))}")
+        raise DemoError(
+            f"defects.yml: {name} has unknown or lacks keys: {', '.join(sorted(wrong))}"
+        )
+
     host = hosts.get(entry["host"])
     if host is None or host.system != entry["system"] or entry["finding"]["host"] not in hosts:
         raise DemoError(
             f"defects.yml: {name} names a host that demo/fleet.yml does not have in system {entry['system']}"
         )
     if entry["round"] not in rounds:
-        raise DemoError(f"defects.yml: {name} is of round {entry['round']!r}; known: {', '.join(rounds)}")
+        raise DemoError(
+            f"defects.yml: {name} is of round {entry['round']!r}; known: {', '.join(rounds)}"
+        )
+
     for step in (*entry["plant"], *entry["undo"]):
-        if len(step) != 1 or not all(isinstance(what, _STEPS.get(kind, ())) for kind, what in step.items()):
-            raise DemoError(f"defects.yml: {name} has a step that is none of {', '.join(_STEPS)}: {step}")
+        if len(step) != 1 or not all(
+            isinstance(what, _STEPS.get(kind, ())) for kind, what in step.items()
+        ):
+            raise DemoError(
+                f"defects.yml: {name} has a step that is none of {', '.join(_STEPS)}: {step}"
+            )
+
     return Defect(
         name=name,
         **{key: entry[key] for key in ("system", "host", "round", "mended")},
@@ -108,26 +130,38 @@ def _defect(name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts
 def choose(catalogue: Catalogue, wanted: t.Iterable[str]) -> list[Defect]:
     """Return the faults by their names or those of rounds, in the order of the file.
 
-    A pending one is chosen by its own name only. Raises DemoError with near names for an unknown one.
+    A pending one is chosen by its own name only. Raises DemoError with near names for an unknown
+    one.
     """
     names: set[str] = set()
+
     for word in wanted:
         found = {d.name for d in catalogue.defects.values() if word in (ALL, d.name, d.round)}
         found |= {word} & set(catalogue.pending)
         if not found:
             known = [*catalogue.known, *catalogue.rounds, ALL, NONE]
             near = _near(word, known)
-            hint = f"did you mean {' or '.join(near)}?" if near else "the names: python -m demo plant"
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else "the names: python -m demo plant"
+            )
             raise DemoError(f"no defect {word!r}; {hint}")
+
         names |= found
+
     return [defect for name, defect in catalogue.known.items() if name in names]
 
 
 def _near(word: str, known: t.Iterable[str]) -> list[str]:
     """Return up to three names that are much like the word, or of which a part is."""
     parts = {name: [name, *name.split("-")] for name in known}
-    scores = {name: max(difflib.SequenceMatcher(a=word, b=part).ratio() for part in own) for name, own in parts.items()}
-    return [name for name in sorted(scores, key=lambda name: -scores[name]) if scores[name] >= 0.7][:3]
+    scores = {
+        name: max(difflib.SequenceMatcher(a=word, b=part).ratio() for part in own)
+        for name, own in parts.items()
+    }
+
+    return [name for name in sorted(scores, key=lambda name: -scores[name]) if scores[name] >= 0.7][
+        :3
+    ]
 
 
 def planted(fleet: Fleet) -> dict[str, list[str]]:
@@ -138,12 +172,15 @@ def planted(fleet: Fleet) -> dict[str, list[str]]:
 
 
 def plant(fleet: Fleet, defects: t.Sequence[Defect], undo: bool = False) -> list[str]:
-    """Plant the faults, or take back those of them that are planted; return the names of those that were.
+    """Plant the faults, or take back those of them that are planted.
+
+    Return the names of those that were.
 
     Hosts are worked on at the same time. Raises DemoError with what failed on each of them.
     """
     running = set(_running(fleet))
     by_host: dict[str, dict[str, t.Sequence[Step]]] = {}
+
     for defect in defects:
         if defect.host in running:
             by_host.setdefault(defect.host, {})[defect.name] = defect.undo if undo else defect.plant
@@ -151,13 +188,20 @@ def plant(fleet: Fleet, defects: t.Sequence[Defect], undo: bool = False) -> list
             raise DemoError(
                 f"{defect.name} needs the host {defect.host}, which is not running; see: python -m demo status"
             )
+
     answers = containers.together(
         lambda host: _ask(fleet, host, {"undo": undo, "defects": by_host[host]}), list(by_host)
     )
-    errors = [f"{host}: {answer['error']}" for host, answer in zip(by_host, answers, strict=True) if answer["error"]]
+    errors = [
+        f"{host}: {answer['error']}"
+        for host, answer in zip(by_host, answers, strict=True)
+        if answer["error"]
+    ]
     if errors:
         raise DemoError("; ".join(errors))
+
     done = {name for answer in answers for name in answer["done"]}
+
     return [defect.name for defect in defects if defect.name in done]
 
 
@@ -167,8 +211,21 @@ def _running(fleet: Fleet) -> list[str]:
 
 
 def _ask(fleet: Fleet, host: str, request: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Have demo/inside.py answer one request on a host; privileged, since a full disk needs a mount."""
-    argv = ("exec", "--interactive", "--privileged", fleet.container(host), "/usr/bin/python3", "-c")
+    """Have demo/inside.py answer one request on a host.
+
+    Privileged, since a full disk needs a mount.
+    """
+    argv = (
+        "exec",
+        "--interactive",
+        "--privileged",
+        fleet.container(host),
+        "/usr/bin/python3",
+        "-c",
+    )
     source = INSIDE.read_text(encoding="utf-8")
-    answer: dict[str, t.Any] = json.loads(podman(*argv, source, stdin=json.dumps(request), timeout=SECONDS).stdout)
+    answer: dict[str, t.Any] = json.loads(
+        podman(*argv, source, stdin=json.dumps(request), timeout=SECONDS).stdout
+    )
+
     return answer

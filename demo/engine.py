@@ -23,12 +23,18 @@ _TOOLS: t.Final = ("podman", "mmdebstrap", "ssh-keygen")
 
 
 def require() -> None:
-    """Raise DemoError unless this machine can run the fleet; write the settings file that podman is to read."""
+    """Raise DemoError unless this machine can run the fleet.
+
+    Write the settings file that podman is to read.
+    """
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing:
-        raise DemoError(f"{', '.join(missing)} not found: apt-get install --no-install-recommends {PACKAGES}")
+        raise DemoError(
+            f"{', '.join(missing)} not found: apt-get install --no-install-recommends {PACKAGES}"
+        )
     if os.geteuid() != 0:
         raise DemoError("systemd in containers needs root here: run the same command with sudo")
+
     CACHE.mkdir(parents=True, exist_ok=True)
     write_atomically(SETTINGS, settings(runtime(), *_hard_limits()))
 
@@ -39,19 +45,28 @@ def runtime(cgroup: Path = Path("/sys/fs/cgroup")) -> str:
     for name in ("crun", "runc") if unified else ("runc",):
         if shutil.which(name):
             return name
-    raise DemoError(f"no OCI runtime for this machine: apt-get install --no-install-recommends {PACKAGES}")
+
+    raise DemoError(
+        f"no OCI runtime for this machine: apt-get install --no-install-recommends {PACKAGES}"
+    )
 
 
 def _hard_limits() -> tuple[int, int]:
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_NPROC)[
+        1
+    ]
 
 
 def settings(runtime_name: str, files: int, processes: int) -> str:
-    """Return containers.conf. Podman's own default limits may exceed what the machine allows, so they are capped."""
+    """Return containers.conf.
+
+    Podman's own default limits may exceed what the machine allows, so they are capped.
+    """
     limits = []
     for name, wanted, hard in (("nofile", 65536, files), ("nproc", 32768, processes)):
         top = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         limits.append(f'"{name}={min(1024, top) if name == "nofile" else top}:{top}"')
+
     return (
         f"# Written by python -m demo for this machine.\n[containers]\ndefault_ulimits = [{', '.join(limits)}]\n"
         f'[engine]\nruntime = "{runtime_name}"\n[network]\nnetwork_backend = "netavark"\n'
@@ -61,7 +76,10 @@ def settings(runtime_name: str, files: int, processes: int) -> str:
 def podman(
     *arguments: str, timeout: float = 120, check: bool = True, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run podman; raises DemoError with its last words when it fails or does not come back in ``timeout`` seconds."""
+    """Run podman.
+
+    Raises DemoError with its last words when it fails or does not come back in ``timeout`` seconds.
+    """
     try:
         result = subprocess.run(  # noqa: S603 - argv list, arguments checked against fleet.yml
             ["podman", *arguments],  # noqa: S607
@@ -74,10 +92,14 @@ def podman(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise DemoError(f"podman {' '.join(arguments[:2])} did not finish within {timeout:.0f} s") from error
+        raise DemoError(
+            f"podman {' '.join(arguments[:2])} did not finish within {timeout:.0f} s"
+        ) from error
+
     if check and result.returncode:
         words = result.stderr.strip().splitlines()[-12:] or [f"exit code {result.returncode}"]
         raise DemoError(f"podman {' '.join(arguments[:2])} failed: " + "\n  ".join(words))
+
     return result
 
 

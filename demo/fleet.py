@@ -18,7 +18,15 @@ DEFAULT: t.Final = "default"
 SSH: t.Final = 22
 
 _NAME: t.Final = re.compile(r"^[a-z][a-z0-9_-]{0,40}$")
-_HOST_KEYS: t.Final = {"system", "components", "needs", "publish", "settings", "health", "variables"}
+_HOST_KEYS: t.Final = {
+    "system",
+    "components",
+    "needs",
+    "publish",
+    "settings",
+    "health",
+    "variables",
+}
 COMPONENTS: t.Final = {"app", "web", "postgresql", "redis", "celery", "sqlite", "models"}
 
 
@@ -32,7 +40,8 @@ class Health(t.NamedTuple):
 class Host(t.NamedTuple):
     """One host; ``publish`` maps ports of the container to fixed ports on loopback.
 
-    ``maintained`` tells whether its system is in the group ``systems``; others only serve, such as a sink for mails.
+    ``maintained`` tells whether its system is in the group ``systems``; others only serve, such as
+    a sink for mails.
     """
 
     name: str
@@ -74,7 +83,8 @@ class Definition(t.NamedTuple):
 class Fleet(t.NamedTuple):
     """Some hosts of the definition running under one name, with a folder for keys and the like.
 
-    ``history`` is what the hosts are given at their first start, None for nothing but the rows of the image.
+    ``history`` is what the hosts are given at their first start, None for nothing but the rows of
+    the image.
     """
 
     name: str
@@ -89,13 +99,20 @@ class Fleet(t.NamedTuple):
 
     @property
     def fixed_ports(self) -> bool:
-        """Whether the ports are those of fleet.yml; other fleets take free ones, so that they can run side by side."""
+        """Whether the ports are those of fleet.yml.
+
+        Other fleets take free ones, so that they can run side by side.
+        """
         return self.name == DEFAULT
 
     @property
     def inventory(self) -> Path:
         """The inventory file: committed for the default fleet, in the fleet's folder for the others."""
-        return PROJECT / "inventory" / "demo.yml" if self.fixed_ports else self.folder / "inventory" / "hosts.yml"
+        return (
+            PROJECT / "inventory" / "demo.yml"
+            if self.fixed_ports
+            else self.folder / "inventory" / "hosts.yml"
+        )
 
     def container(self, host: str) -> str:
         """Name of the host's container."""
@@ -107,11 +124,14 @@ def load(path: Path = DEFINITION) -> Definition:
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     image, systems = data["image"], data["systems"]
     hosts = {name: _host(name, entry, systems) for name, entry in data["hosts"].items()}
+
     for host in hosts.values():
         for needed in host.needs:
             if needed not in hosts:
                 raise DemoError(f"fleet.yml: host {host.name} needs {needed}, which is not defined")
+
     _check_ports(hosts.values())
+
     return Definition(
         Image(image["repository"], image["suite"], image["suites"], tuple(image["base_packages"])),
         _history(data["history"]),
@@ -120,28 +140,47 @@ def load(path: Path = DEFINITION) -> Definition:
 
 
 def _history(entry: dict[str, t.Any]) -> History:
-    if set(entry) != set(History._fields) or any(type(value) is not int or value < 1 for value in entry.values()):
-        raise DemoError(f"fleet.yml: history needs {', '.join(History._fields)}, each a number from 1 on")
+    if set(entry) != set(History._fields) or any(
+        type(value) is not int or value < 1 for value in entry.values()
+    ):
+        raise DemoError(
+            f"fleet.yml: history needs {', '.join(History._fields)}, each a number from 1 on"
+        )
+
     return History(**entry)
 
 
 def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any]]) -> Host:
     unknown = set(entry) - _HOST_KEYS
     if unknown:
-        raise DemoError(f"fleet.yml: host {name} has unknown keys {sorted(unknown)}; known: {sorted(_HOST_KEYS)}")
+        raise DemoError(
+            f"fleet.yml: host {name} has unknown keys {sorted(unknown)}; known: {sorted(_HOST_KEYS)}"
+        )
     if not _NAME.match(name):
-        raise DemoError(f"fleet.yml: {name!r} is no host name (lower case letters, digits, hyphens)")
+        raise DemoError(
+            f"fleet.yml: {name!r} is no host name (lower case letters, digits, hyphens)"
+        )
     if entry["system"] not in systems:
-        raise DemoError(f"fleet.yml: host {name} belongs to system {entry['system']!r}, which is not defined")
+        raise DemoError(
+            f"fleet.yml: host {name} belongs to system {entry['system']!r}, which is not defined"
+        )
+
     strange = set(entry["components"]) - COMPONENTS
     if strange:
-        raise DemoError(f"fleet.yml: host {name} has unknown components {sorted(strange)}; known: {sorted(COMPONENTS)}")
+        raise DemoError(
+            f"fleet.yml: host {name} has unknown components {sorted(strange)}; known: {sorted(COMPONENTS)}"
+        )
     if SSH not in entry["publish"]:
         raise DemoError(f"fleet.yml: host {name} must publish port {SSH}, Ansible reaches it there")
+
     health = Health(**entry["health"]) if "health" in entry else None
     if health and health.port not in entry["publish"]:
-        raise DemoError(f"fleet.yml: host {name} must publish port {health.port}, its health is asked there")
+        raise DemoError(
+            f"fleet.yml: host {name} must publish port {health.port}, its health is asked there"
+        )
+
     settings = {**systems[entry["system"]], **entry.get("settings", {})}
+
     return Host(
         name=name,
         system=entry["system"],
@@ -160,7 +199,9 @@ def _check_ports(hosts: t.Iterable[Host]) -> None:
     for host in hosts:
         for port in host.publish.values():
             if port in owners:
-                raise DemoError(f"fleet.yml: port {port} is published by both {owners[port]} and {host.name}")
+                raise DemoError(
+                    f"fleet.yml: port {port} is published by both {owners[port]} and {host.name}"
+                )
             owners[port] = host.name
 
 
@@ -173,14 +214,24 @@ def without_services(fleet: Fleet) -> Fleet:
 def select(definition: Definition, name: str, wanted: t.Iterable[str], state: Path) -> Fleet:
     """Return the fleet of the wanted hosts (all when none is named) and of those that they need."""
     if not _NAME.match(name):
-        raise DemoError(f"{name!r} is no fleet name (lower case letters, digits, hyphens, underscores)")
+        raise DemoError(
+            f"{name!r} is no fleet name (lower case letters, digits, hyphens, underscores)"
+        )
+
     pending = list(wanted) or list(definition.hosts)
     chosen: set[str] = set()
+
     while pending:
         host = pending.pop()
         if host not in definition.hosts:
-            raise DemoError(f"no host {host!r} in demo/fleet.yml; known: {', '.join(definition.hosts)}")
+            raise DemoError(
+                f"no host {host!r} in demo/fleet.yml; known: {', '.join(definition.hosts)}"
+            )
+
         if host not in chosen:
             chosen.add(host)
             pending.extend(definition.hosts[host].needs)
-    return Fleet(name, tuple(host for host in definition.hosts.values() if host.name in chosen), state / name)
+
+    return Fleet(
+        name, tuple(host for host in definition.hosts.values() if host.name in chosen), state / name
+    )

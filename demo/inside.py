@@ -1,10 +1,12 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs on a host, as root, by its own Python: plants faults or takes them back. JSON comes in and goes out.
+"""Runs on a host, as root, by its own Python: plants faults or takes them back.
 
-Request ``{"undo": bool, "defects": {name: [step, ...]}}``, answer ``{"done": [name, ...], "error": text}``; with
-``undo`` what is planted is taken back, the last one first. Request ``{}``, answer ``{"planted": [name, ...]}``.
-What is planted is remembered in one file, in its order.
+JSON comes in and goes out.
+
+Request ``{"undo": bool, "defects": {name: [step, ...]}}``, answer ``{"done": [name, ...], "error":
+text}``; with ``undo`` what is planted is taken back, the last one first. Request ``{}``, answer
+``{"planted": [name, ...]}``. What is planted is remembered in one file, in its order.
 """
 
 from __future__ import annotations
@@ -46,12 +48,29 @@ def carry_out(step: Step) -> None:
 
 def _run(argv: list[str], text: str = "") -> None:
     subprocess.run(  # noqa: S603 - argv list from demo/defects.yml
-        argv, input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=True
+        argv,
+        input=text,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=SECONDS,
+        check=True,
     )
 
 
 def _sql(what: dict[str, str]) -> None:
-    argv = ["runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", what["database"]]
+    argv = [
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        what["database"],
+    ]
     _run(argv, what["text"] + ";\n")
 
 
@@ -82,21 +101,27 @@ def answer(request: dict[str, t.Any]) -> dict[str, t.Any]:
     """Do what is asked, fault by fault, up to the first that fails."""
     if "defects" not in request:
         return {"planted": planted()}
+
     defects: dict[str, list[Step]] = request["defects"]
     known, done = planted(), list[str]()
     if request["undo"]:
         work, names = take_back, [name for name in reversed(known) if name in defects]
     else:
         work, names = plant, [name for name in defects if name not in known]
+
     for name in names:
         try:
             work(name, defects[name])
         except subprocess.CalledProcessError as error:
-            words = " / ".join((error.stdout or "").strip().splitlines()[-3:]) or f"exit code {error.returncode}"
+            words = (
+                " / ".join((error.stdout or "").strip().splitlines()[-3:])
+                or f"exit code {error.returncode}"
+            )
             return {"done": done, "error": f"{name}: {' '.join(error.cmd[:4])}: {words}"}
         except (OSError, subprocess.TimeoutExpired) as error:
             return {"done": done, "error": f"{name}: {error}"}
         done.append(name)
+
     return {"done": done, "error": ""}
 
 

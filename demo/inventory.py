@@ -18,7 +18,9 @@ HEADER: t.Final = """\
 """
 
 
-def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t.Any] | None = None) -> str:
+def render(
+    fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t.Any] | None = None
+) -> str:
     """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback.
 
     ``variables`` apply to every host and win over the profiles.
@@ -26,7 +28,9 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
     maintained = [host for host in fleet.hosts if host.maintained]
     others = [host for host in fleet.hosts if not host.maintained]
     components = {
-        component: {"hosts": {host.name: None for host in maintained if component in host.components}}
+        component: {
+            "hosts": {host.name: None for host in maintained if component in host.components}
+        }
         for component in sorted(COMPONENTS)
     }
     children = {
@@ -41,19 +45,30 @@ def render(fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t
             "vars": _connection(fleet),
         },
     }
-    rendered: str = yaml.dump({"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=90)
+    rendered: str = yaml.dump(
+        {"all": {"children": children}}, Dumper=_Dumper, sort_keys=False, width=90
+    )
+
     return HEADER + rendered
 
 
 def _by_system(hosts: list[Host]) -> dict[str, t.Any]:
     systems = sorted({host.system for host in hosts})
-    return {system: {"hosts": {host.name: None for host in hosts if host.system == system}} for system in systems}
+    return {
+        system: {"hosts": {host.name: None for host in hosts if host.system == system}}
+        for system in systems
+    }
 
 
 def _connection(fleet: Fleet) -> dict[str, t.Any]:
     """Return how Ansible reaches the hosts: as it would in production, by key and with strict host keys."""
-    folder = f"{{{{ inventory_dir }}}}/../.demo/{fleet.name}" if fleet.fixed_ports else "{{ inventory_dir }}/.."
+    folder = (
+        f"{{{{ inventory_dir }}}}/../.demo/{fleet.name}"
+        if fleet.fixed_ports
+        else "{{ inventory_dir }}/.."
+    )
     known = f"-o 'UserKnownHostsFile=\"{folder}/{access.KNOWN_HOSTS}\"'"
+
     return {
         "ansible_host": "127.0.0.1",
         "ansible_user": "upkeep",
@@ -72,7 +87,9 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
         super().increase_indent(flow, False)
 
 
-_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
+_Dumper.add_representer(
+    type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "")
+)
 
 
 def fixed_ports(fleet: Fleet) -> dict[str, int]:

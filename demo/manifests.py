@@ -35,19 +35,23 @@ def path(fleet: Fleet, system: str) -> Path:
 
 
 def ensure(fleet: Fleet, image: str, fresh: t.Collection[str]) -> list[str]:
-    """Write the manifests of systems of which a host was just made, or that have none; return their names.
+    """Write the manifests of systems of which a host was just made, or that have none.
+
+    Return their names.
 
     Others keep theirs: somebody may have approved another model since.
     """
     carriers = {host.system: host for host in fleet.hosts if "models" in host.components}
     new = {host.system for host in fleet.hosts if host.name in fresh}
     wanted = [system for system in carriers if system in new or not path(fleet, system).exists()]
+
     for system in wanted:
         with tempfile.TemporaryDirectory(prefix="upkeep-models-") as name:
             home = Path(name)
             _copy(image, carriers[system], home)
             records = record(profile(system), carriers[system].settings["home"], home)
         write_atomically(path(fleet, system), yaml.safe_dump(records, sort_keys=True))
+
     return wanted
 
 
@@ -75,18 +79,29 @@ def _copy(image: str, host: Host, home: Path) -> None:
 
 
 def record(models: t.Sequence[dict[str, t.Any]], root: str, copy: Path) -> dict[str, t.Any]:
-    """Return the records of models whose files lie under ``copy`` instead of ``root``; raises DemoError."""
+    """Return the records of models whose files lie under ``copy`` instead of ``root``.
+
+    Raises DemoError.
+    """
     moved = [_moved(model, root, copy) for model in models]
     defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
     answer = run({**defaults, "models": moved, "state": "recorded", "approved_by": APPROVED_BY})
     records: dict[str, t.Any] = answer["record"]
     missing = sorted({model["name"] for model in models} - set(records))
     if missing:
-        raise DemoError(f"the image holds no file for the model {missing[0]!r} of its system's profile")
+        raise DemoError(
+            f"the image holds no file for the model {missing[0]!r} of its system's profile"
+        )
+
     return records
 
 
 def _moved(model: dict[str, t.Any], root: str, copy: Path) -> dict[str, t.Any]:
     if model.get("root") != root:
-        raise DemoError(f"models.yml: {model['name']!r} must have the root {root}, the home of its system")
-    return {key: value for key, value in model.items() if key not in _NOT_FOR_RECORDS} | {"root": str(copy)}
+        raise DemoError(
+            f"models.yml: {model['name']!r} must have the root {root}, the home of its system"
+        )
+
+    return {key: value for key, value in model.items() if key not in _NOT_FOR_RECORDS} | {
+        "root": str(copy)
+    }

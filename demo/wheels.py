@@ -17,7 +17,9 @@ SECONDS: t.Final = 300
 
 
 def ensure(requirements: Path, cache: Path) -> Path:
-    """Return the folder with the wheels that a requirements file names, fetching them once; raises DemoError.
+    """Return the folder with the wheels that a requirements file names, fetching them once.
+
+    Raises DemoError.
 
     A container has no way to the package index, so the build takes them from this folder.
     """
@@ -25,6 +27,7 @@ def ensure(requirements: Path, cache: Path) -> Path:
     folder = cache / f"wheels-{key}"
     if folder.is_dir():
         return folder
+
     partial = cache / f"partial-wheels-{key}"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -32,11 +35,19 @@ def ensure(requirements: Path, cache: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command = [*pip, "--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(partial)]
     command += ["--requirement", str(requirements)]
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
     except subprocess.TimeoutExpired as error:
-        raise DemoError(f"the packages of {requirements} could not be fetched within {SECONDS} s") from error
+        raise DemoError(
+            f"the packages of {requirements} could not be fetched within {SECONDS} s"
+        ) from error
+
     if done.returncode:
-        raise DemoError(f"the packages of {requirements} could not be fetched: {' '.join(done.stderr.split())[-800:]}")
+        raise DemoError(
+            f"the packages of {requirements} could not be fetched: {' '.join(done.stderr.split())[-800:]}"
+        )
+
     partial.replace(folder)
+
     return folder

@@ -8,7 +8,8 @@ from __future__ import annotations
 class ModuleDocFragment:
     """What ``extends_documentation_fragment`` brings: ``effects.looks`` that nothing is ever changed.
 
-    ``effects.no_diff`` is for what changes nothing that belongs to the host, but something of its own.
+    ``effects.no_diff`` is for what changes nothing that belongs to the host, but something of its
+    own.
     """
 
     LOOKS = r"""

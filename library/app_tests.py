@@ -283,6 +283,7 @@ def main() -> None:
         result = run(module.params)
     except TestsError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**result)
 
 

@@ -295,6 +295,7 @@ def main() -> None:
         result = run(module.params)
     except DataError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**result)
 
 

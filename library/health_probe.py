@@ -153,12 +153,14 @@ def look(checks: list[Check], params: dict[str, t.Any], *, write: bool) -> list[
     if not any(map(remembers, checks)):
         findings = softened(checks, settle(checks, params["timeout"], params["workers"]).findings)
         return findings
+
     # Compiled anew in every run on a host, as all of this is: so only where it is of use.
     from ansible.module_utils.upkeep.health_check.state import Book
 
     book = Book(Path(params["state_file"]), params["run"])
     outcome = settle(book.prepare(checks), params["timeout"], params["workers"])
     findings = book.settle(checks, outcome.findings, outcome.memories, write=write)
+
     return findings
 
 
@@ -179,19 +181,26 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    # ... but would also blot every word of theirs out of the findings. Only the secrets are to be blotted out, and the
-    # checks themselves left out of the answer: a password under a misspelled key is not known as one.
+    # ... but would also blot every word of theirs out of the findings. Only the secrets are to be
+    # blotted out, and the checks themselves left out of the answer: a password under a misspelled
+    # key is not known as one.
     raw_checks = params.pop("checks")
     module.no_log_values = secrets_of(raw_checks)
     if params["timeout"] <= 0 or params["workers"] < 1:
         module.fail_json(msg="timeout must be above 0 and workers at least 1")
+
     if params["latency_factor"] <= 0:
         module.fail_json(msg="latency_factor must be above 0")
+
     started = time.monotonic()
+
     try:
-        checks = plan(raw_checks, params["components"], longest=params["timeout"], cadence=params["cadence"])
+        checks = plan(
+            raw_checks, params["components"], longest=params["timeout"], cadence=params["cadence"]
+        )
     except CheckError as error:
         module.fail_json(msg=str(error))
+
     checks = scale_limits(checks, params["latency_factor"])
     findings = look(checks, params, write=not module.check_mode) or [NOTHING]
     module.exit_json(changed=False, findings=findings, elapsed_ms=milliseconds(started))

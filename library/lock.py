@@ -94,8 +94,12 @@ def apply(params: dict[str, t.Any], check_mode: bool, now: float) -> lock.Outcom
         return lock.inspect(path, now=now)
     if params["state"] == "released":
         return lock.release(path, params["run_id"])
+
     names = ("run_id", "owner", "controller", "process")
-    wanted = lock.Lease(**{n: params[n] for n in names}, taken_at=now, expires_at=now + 60 * params["minutes"])
+    wanted = lock.Lease(
+        **{n: params[n] for n in names}, taken_at=now, expires_at=now + 60 * params["minutes"]
+    )
+
     return lock.take(path, wanted, now=now, steal=params["steal"], steal_from=params["steal_from"])
 
 
@@ -104,7 +108,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "system": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["held", "released", "inspected"], "default": "held"},
+            "state": {
+                "type": "str",
+                "choices": ["held", "released", "inspected"],
+                "default": "held",
+            },
             "directory": {"type": "path", "default": "/var/lib/upkeep/locks"},
             "minutes": {"type": "int", "default": 120},
             "steal": {"type": "bool", "default": False},
@@ -121,13 +129,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     if not re.fullmatch(r"[a-z][a-z0-9_]*", module.params["system"]):
-        module.fail_json(msg=f"system {module.params['system']!r} must be lower case letters, digits and underscores")
+        module.fail_json(
+            msg=f"system {module.params['system']!r} must be lower case letters, digits and underscores"
+        )
+
     if module.params["minutes"] < 1:
-        module.fail_json(msg=f"minutes is {module.params['minutes']}; a lease lasts at least 1 minute")
+        module.fail_json(
+            msg=f"minutes is {module.params['minutes']}; a lease lasts at least 1 minute"
+        )
+
     try:
         outcome = apply(module.params, module.check_mode, time.time())
     except lock.LockError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(
         changed=False,
         lock_state=outcome.state,

@@ -356,6 +356,7 @@ def main() -> None:
         result = run(module.params, module.check_mode)
     except LogReviewError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**result)
 
 

@@ -171,10 +171,12 @@ def main() -> None:
         config_path=module.params["config_path"],
         state_path=module.params["state_path"],
     )
+
     try:
         outcome = manage(parse_specs(module.params["logs"]), host, module.check_mode)
     except (SpecError, RotationError, EngineError, OSError) as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**vars(outcome))
 
 

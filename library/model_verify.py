@@ -286,6 +286,7 @@ def main() -> None:
         result = run(module.params)
     except ModelError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**result)
 
 

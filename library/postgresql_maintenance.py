@@ -256,6 +256,7 @@ def main() -> None:
         result = run(module.params, module.check_mode)
     except SettingsError as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**result)
 
 

@@ -225,6 +225,7 @@ def main() -> None:
         seen = inspect_host(module.params, module.get_bin_path("systemctl"), module.check_mode)
     except (PatternError, OSError) as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(
         changed=seen.changed,
         findings=seen.findings,

@@ -76,11 +76,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+
     try:
         hits = scan(compile_patterns(module.params["patterns"])).hits
-        taken = take(hits, module.params["state"], Path(module.params["archive"]), module.check_mode)
+        taken = take(
+            hits, module.params["state"], Path(module.params["archive"]), module.check_mode
+        )
     except (PatternError, OSError) as error:
         module.fail_json(msg=str(error))
+
     module.exit_json(**vars(taken))
 
 

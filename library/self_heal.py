@@ -150,9 +150,14 @@ def parse(raw: Mapping[str, t.Any]) -> Unit:
     if not raw["unit"].strip() or not name.strip():
         raise CheckError(f"unit {name!r}: name and unit must not be empty")
     if raw["at_most"] < 1 or not 1 <= raw["window_minutes"] * 60 <= LONGEST:
-        raise CheckError(f"unit {name!r}: at_most is at least 1, window_minutes between 1 and {LONGEST / 60:g}")
+        raise CheckError(
+            f"unit {name!r}: at_most is at least 1, window_minutes between 1 and {LONGEST / 60:g}"
+        )
     if not 0 < raw["stable_seconds"] < raw["settle_seconds"] <= 600:
-        raise CheckError(f"unit {name!r}: stable_seconds must be above 0 and below settle_seconds (at most 600)")
+        raise CheckError(
+            f"unit {name!r}: stable_seconds must be above 0 and below settle_seconds (at most 600)"
+        )
+
     return Unit(
         name=name,
         unit=raw["unit"],
@@ -167,11 +172,18 @@ def parse(raw: Mapping[str, t.Any]) -> Unit:
 
 
 def chosen(raw_units: list[dict[str, t.Any]], components: list[str] | None) -> list[Unit]:
-    """Return the units that concern this host; all are validated, and no two may share a name. Raises CheckError."""
+    """Return the units that concern this host; all are validated, and no two may share a name.
+
+    Raises CheckError.
+    """
     if again := twice(raw["name"] for raw in raw_units):
         raise CheckError(f"unit {again[0]!r}: there are two of that name")
+
     parsed = [(raw["component"], parse(raw)) for raw in raw_units]
-    return [unit for where, unit in parsed if components is None or where is None or where in components]
+
+    return [
+        unit for where, unit in parsed if components is None or where is None or where in components
+    ]
 
 
 def forbidden(params: Mapping[str, t.Any]) -> str:
@@ -186,7 +198,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "dict", "required": True, "options": UNIT},
-            # as in health_probe: not in the system log, and only the secrets blotted out of the answer
+            # as in health_probe: not in the system log, and only the secrets blotted out of the
+            # answer
             "checks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "components": {"type": "list", "elements": "str"},
             "failed_elsewhere": {"type": "dict", "default": {}},
@@ -201,15 +214,22 @@ def main() -> None:
     params = module.params
     raw_checks = params.pop("checks")
     module.no_log_values = secrets_of(raw_checks)
+
     try:
         units = chosen(params["units"], params["components"])
-        asker = Asker(raw_checks, params["components"], params["failed_elsewhere"], params["timeout"])
+        asker = Asker(
+            raw_checks, params["components"], params["failed_elsewhere"], params["timeout"]
+        )
         asker.validate(units)
     except CheckError as error:
         module.fail_json(msg=str(error))
+
     healer = Healer(asker.failing, Path(params["state_file"]), module.check_mode, forbidden(params))
     healing = healer.heal(units)
-    before, after = "".join(f"{n}: down\n" for n in healing.restarted), "".join(f"{n}: up\n" for n in healing.restarted)
+    before, after = (
+        "".join(f"{n}: down\n" for n in healing.restarted),
+        "".join(f"{n}: up\n" for n in healing.restarted),
+    )
     module.exit_json(
         changed=bool(healing.restarted),
         diff={"before": before, "after": after},

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the benchmarks in bench/: ``python -m tools.bench [NAME]``. Each prints one closing line ``bench NAME ...``."""
+"""Run the benchmarks in bench/: ``python -m tools.bench [NAME]``.
+
+Each prints one closing line ``bench NAME ...``.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,14 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+
     codes = [
-        subprocess.run([sys.executable, "-m", f"bench.{name}"], cwd=PROJECT, env=environment(), check=False).returncode  # noqa: S603
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-m", f"bench.{name}"], cwd=PROJECT, env=environment(), check=False
+        ).returncode
         for name in wanted or known
     ]
+
     return max(codes)
 
 

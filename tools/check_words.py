@@ -31,7 +31,10 @@ class Judged(t.NamedTuple):
 
 
 def rows(checks: Sequence[Mapping[str, t.Any]]) -> list[Judged]:
-    """Return every finding that checks of a profile yield, in their order; raises CheckError as the probe would."""
+    """Return every finding that checks of a profile yield, in their order.
+
+    Raises CheckError as the probe would.
+    """
     return [
         Judged(*row, check.component or "", _requirements(check, row[0]))
         for check in plan(checks)
@@ -45,6 +48,7 @@ def _requirements(check: Check, finding: str) -> tuple[str, ...]:
     entries = [entry for entry in check.options.get("info") or () if entry["field"] == aspect]
     own = entries[0] if entries else check.options.get(aspect)
     ids = own.get("requirements") if isinstance(own, Mapping) else None
+
     return tuple(ids) if ids else check.requirements
 
 
@@ -54,11 +58,16 @@ def _words(check: Check) -> Iterator[Row]:
             yield finding, asked + _in_a_row(check), *_by_severity(check, warning, critical)
         else:
             yield finding, asked, warning, critical
+
     latency = check.options.get("latency")
     if latency:
         samples = latency["samples"]
         asked = "time to the answer" + (f", 95th percentile of {samples}" if samples > 1 else "")
-        yield (f"{check.id}.latency", asked, *_limits(latency["warning_ms"], latency["critical_ms"], " ms"))
+        yield (
+            f"{check.id}.latency",
+            asked,
+            *_limits(latency["warning_ms"], latency["critical_ms"], " ms"),
+        )
 
 
 def _in_a_row(check: Check) -> str:
@@ -78,10 +87,20 @@ def _severity(condition: Options) -> tuple[str, str]:
 
 
 def _condition(condition: Options) -> str:
-    words = {"equals": "is", "at_least": "is at least", "at_most": "is at most", "matches": "matches"}
-    tests = [f"{word} {_value(condition[key])}" for key, word in words.items() if condition.get(key) is not None]
+    words = {
+        "equals": "is",
+        "at_least": "is at least",
+        "at_most": "is at most",
+        "matches": "matches",
+    }
+    tests = [
+        f"{word} {_value(condition[key])}"
+        for key, word in words.items()
+        if condition.get(key) is not None
+    ]
     if condition.get("exists") is not None:
         tests.append("is there" if condition["exists"] else "is not there")
+
     return " and ".join(tests)
 
 
@@ -95,14 +114,20 @@ def _http(check: Check, options: Options) -> Iterator[Row]:
     asked = [f"`{options['url']}` answers {codes}{method}"]
     if options["upload"]:
         rows = f" ({options['upload']['rows']} rows)" if options["upload"]["rows"] else ""
-        asked.append(f"it takes {f'`{path}`' if (path := options['upload']['path']) else 'a sample'}{rows}")
-    asked += [f"`{entry['path']}` {_condition(entry)}" for entry in options["json"] if _is_critical(entry)]
+        asked.append(
+            f"it takes {f'`{path}`' if (path := options['upload']['path']) else 'a sample'}{rows}"
+        )
+
+    asked += [
+        f"`{entry['path']}` {_condition(entry)}" for entry in options["json"] if _is_critical(entry)
+    ]
     asked += [f"the body matches `{options['body_regex']}`"] if options["body_regex"] else []
     asked += [f"the header `{name}` is there" for name in options["headers_present"]]
     yield check.id, ", ".join(asked) + _tries(check), *_milder(options["json"])
     if options["upload"] and options["upload"]["rows"]:
         per_row = options["upload"]["row_warning_ms"], options["upload"]["row_critical_ms"]
         yield f"{check.id}.per_row", "time for each row", *_limits(*per_row, " ms")
+
     if options["tls_expiry"]:
         limits = options["tls_expiry"]
         yield (
@@ -117,7 +142,11 @@ def _is_critical(entry: Options) -> bool:
 
 
 def _milder(conditions: Sequence[Options]) -> tuple[str, str]:
-    mild = [f"unless `{entry['path']}` {_condition(entry)}" for entry in conditions if not _is_critical(entry)]
+    mild = [
+        f"unless `{entry['path']}` {_condition(entry)}"
+        for entry in conditions
+        if not _is_critical(entry)
+    ]
     return ", ".join(mild) or NEVER, OTHERWISE
 
 
@@ -126,13 +155,24 @@ def _tries(check: Check) -> str:
 
 
 def _tcp(check: Check, _options: Options) -> Iterator[Row]:
-    yield check.id, f"{KINDS[check.kind].place(check)} accepts connections{_tries(check)}", NEVER, OTHERWISE
+    yield (
+        check.id,
+        f"{KINDS[check.kind].place(check)} accepts connections{_tries(check)}",
+        NEVER,
+        OTHERWISE,
+    )
 
 
 def _unit(check: Check, options: Options) -> Iterator[Row]:
     yield check.id, f"`{options['unit']}` is {' or '.join(options['expect'])}", NEVER, OTHERWISE
     if options["max_restarts"] is not None:
-        yield f"{check.id}.restarts", "restarts by systemd", f"above {options['max_restarts']}", NEVER
+        yield (
+            f"{check.id}.restarts",
+            "restarts by systemd",
+            f"above {options['max_restarts']}",
+            NEVER,
+        )
+
     if options["max_new_restarts"] is not None:
         limit = f"above {options['max_new_restarts']}"
         yield f"{check.id}.new_restarts", "restarts by systemd since the run before", limit, NEVER
@@ -160,20 +200,39 @@ def _memory(check: Check, options: Options) -> Iterator[Row]:
 
 
 def _load(check: Check, options: Options) -> Iterator[Row]:
-    yield check.id, "runnable processes per core over 5 min", *_limits(options["warning"], options["critical"], "")
+    yield (
+        check.id,
+        "runnable processes per core over 5 min",
+        *_limits(options["warning"], options["critical"], ""),
+    )
 
 
 def _metrics(check: Check, options: Options) -> Iterator[Row]:
     where = KINDS[check.kind].place(check)
-    yield check.id, f"`{where}` gives `{options['requests']}` and `{options['durations']}`", NEVER, OTHERWISE
+    yield (
+        check.id,
+        f"`{where}` gives `{options['requests']}` and `{options['durations']}`",
+        NEVER,
+        OTHERWISE,
+    )
     enough = f"since the look before, from {options['least_requests']} requests on"
     if options["rate"]:
         rate = options["rate"]
-        yield f"{check.id}.rate", "requests/min since the look before", *_limits(rate["warning"], rate["critical"], "")
+        yield (
+            f"{check.id}.rate",
+            "requests/min since the look before",
+            *_limits(rate["warning"], rate["critical"], ""),
+        )
+
     if options["response_time"]:
         times = options["response_time"]
         asked = f"95th percentile of the response times {enough}"
-        yield f"{check.id}.response_time", asked, *_limits(times["warning_ms"], times["critical_ms"], " ms")
+        yield (
+            f"{check.id}.response_time",
+            asked,
+            *_limits(times["warning_ms"], times["critical_ms"], " ms"),
+        )
+
     if options["errors"]:
         errors = options["errors"]
         asked = f"share of requests answered `{options['failed']}` {enough}"
@@ -200,7 +259,12 @@ def _postgresql(check: Check, options: Options) -> Iterator[Row]:
 
 
 def _redis(check: Check, options: Options) -> Iterator[Row]:
-    yield check.id, f"Redis at {KINDS[check.kind].place(check)} answers{_tries(check)}", NEVER, OTHERWISE
+    yield (
+        check.id,
+        f"Redis at {KINDS[check.kind].place(check)} answers{_tries(check)}",
+        NEVER,
+        OTHERWISE,
+    )
     for entry in options["info"]:
         name, asked = f"{check.id}.{entry['field']}", _field(entry["field"])
         if entry["equals"] is not None:
@@ -210,7 +274,10 @@ def _redis(check: Check, options: Options) -> Iterator[Row]:
 
 
 def _field(name: str) -> str:
-    made = {"keys": "keys of all databases", "hit_ratio": "lookups that found their key, in %, since the look before"}
+    made = {
+        "keys": "keys of all databases",
+        "hit_ratio": "lookups that found their key, in %, since the look before",
+    }
     return made.get(name) or f"`{name}` of INFO"
 
 
@@ -218,7 +285,11 @@ def _celery(check: Check, options: Options) -> Iterator[Row]:
     yield check.id, f"workers that answer: at least {options['min_workers']}", NEVER, OTHERWISE
     for queue in options["queues"]:
         asked = f"tasks that wait in queue `{queue['name']}`"
-        yield f"{check.id}.queue_{queue['name']}", asked, *_limits(queue["warning"], queue["critical"], "")
+        yield (
+            f"{check.id}.queue_{queue['name']}",
+            asked,
+            *_limits(queue["warning"], queue["critical"], ""),
+        )
 
 
 _KINDS: t.Final[Mapping[str, Callable[[Check, Options], Iterator[Row]]]] = {

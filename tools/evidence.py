@@ -44,16 +44,24 @@ class Data(t.NamedTuple):
 def from_data(project: Path) -> Data:
     """Return the places in YAML data that name each id.
 
-    A variable of a profile delivers only when a role or playbook reads it, directly or through other variables:
-    a figure that nothing reads changes nothing on any host.
+    A variable of a profile delivers only when a role or playbook reads it, directly or through
+    other variables: a figure that nothing reads changes nothing on any host.
     """
     data = Data({}, {})
     used = variables_in_use(project)
+
     for path in _files(project, [PROFILE_GLOB]):
         for variable, value in (yamlfiles.read(path) or {}).items():
-            _collect(data.delivered if variable in used else data.planned, {variable: value}, path, project)
+            _collect(
+                data.delivered if variable in used else data.planned,
+                {variable: value},
+                path,
+                project,
+            )
+
     for path in _files(project, CONSUMER_GLOBS):
         _collect(data.delivered, yamlfiles.read(path), path, project)
+
     return data
 
 
@@ -63,11 +71,17 @@ def variables_in_use(project: Path) -> set[str]:
     for path in _files(project, [PROFILE_GLOB]):
         for variable, value in (yamlfiles.read(path) or {}).items():
             values.setdefault(variable, set()).update(_WORD.findall(str(value)))
+
     used: set[str] = set()
-    reached = {word for path in _files(project, CONSUMER_GLOBS) for word in _WORD.findall(path.read_text("utf-8"))}
+    reached = {
+        word
+        for path in _files(project, CONSUMER_GLOBS)
+        for word in _WORD.findall(path.read_text("utf-8"))
+    }
     while reached := (reached & values.keys()) - used:
         used |= reached
         reached = {word for variable in reached for word in values[variable]}
+
     return used
 
 
@@ -82,8 +96,11 @@ def from_tests(project: Path) -> Places:
     found: Places = {}
     for path in _files(project, TEST_GLOBS):
         relative = path.relative_to(project).as_posix()
-        for requirement, name in _marks_in(ast.parse(path.read_text(encoding="utf-8")), relative, ""):
+        for requirement, name in _marks_in(
+            ast.parse(path.read_text(encoding="utf-8")), relative, ""
+        ):
             _add(found, requirement, Place(relative, name))
+
     return found
 
 
@@ -115,10 +132,13 @@ def _ids_in(node: t.Any, path: str, name: str) -> t.Iterator[tuple[str, str]]:
     if isinstance(node, list):
         for item in node:
             yield from _ids_in(item, path, name)
+
     if not isinstance(node, dict):
         return
+
     own = node.get("name")
     name = own if isinstance(own, str) else name
+
     for key, value in node.items():
         if key == "requirements" and not isinstance(value, dict):
             yield from ((requirement, name) for requirement in _id_list(value, path))
@@ -138,10 +158,14 @@ def _marks_in(node: ast.AST, path: str, name: str) -> t.Iterator[tuple[str, str]
     """Yield (id, name of the enclosing test) of every requirement mark below ``node``."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         name = f"{name}.{node.name}".lstrip(".")
+
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.requirement"):
         for argument in node.args:
             if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
-                raise EvidenceError(f"{path}:{node.lineno}: write the ids of a requirement mark as plain strings")
+                raise EvidenceError(
+                    f"{path}:{node.lineno}: write the ids of a requirement mark as plain strings"
+                )
             yield argument.value, name
+
     for child in ast.iter_child_nodes(node):
         yield from _marks_in(child, path, name)

@@ -19,9 +19,13 @@ Options = Mapping[str, t.Any]
 Row = tuple[str, str, str, str]
 
 
-def limits(warning: float | None, critical: float | None, unit: str, worse: str = "above") -> tuple[str, str]:
+def limits(
+    warning: float | None, critical: float | None, unit: str, worse: str = "above"
+) -> tuple[str, str]:
     """Return the columns for two limits."""
-    shown = [NEVER if limit is None else f"{worse} {limit:g}{unit}" for limit in (warning, critical)]
+    shown = [
+        NEVER if limit is None else f"{worse} {limit:g}{unit}" for limit in (warning, critical)
+    ]
     return shown[0], shown[1]
 
 
@@ -37,7 +41,12 @@ def _process(check: Check, options: Options) -> Iterator[Row]:
 
 def _listener(check: Check, options: Options) -> Iterator[Row]:
     owner = options["unit"] or options["user"]
-    yield check.id, f"{f'`{owner}`' if owner else 'something'} listens on port {options['port']}", NEVER, OTHERWISE
+    yield (
+        check.id,
+        f"{f'`{owner}`' if owner else 'something'} listens on port {options['port']}",
+        NEVER,
+        OTHERWISE,
+    )
 
 
 def _unit_memory(check: Check, options: Options) -> Iterator[Row]:
@@ -49,23 +58,45 @@ def _cpu(check: Check, options: Options) -> Iterator[Row]:
 
 
 def _disk_io(check: Check, options: Options) -> Iterator[Row]:
-    yield check.id, "time in which the busiest disk worked since the look before", *_limits_of(options, " %")
+    yield (
+        check.id,
+        "time in which the busiest disk worked since the look before",
+        *_limits_of(options, " %"),
+    )
 
 
 def _network(check: Check, options: Options) -> Iterator[Row]:
-    yield check.id, "traffic in both directions since the look before", *_limits_of(options, " MB/s")
+    yield (
+        check.id,
+        "traffic in both directions since the look before",
+        *_limits_of(options, " MB/s"),
+    )
 
 
 def _top(check: Check, options: Options) -> Iterator[Row]:
     for aspect, what in (("cpu", "the processors"), ("memory", "memory")):
-        yield f"{check.id}.{aspect}", f"the {options['count']} processes that use most of {what}", NEVER, NEVER
+        yield (
+            f"{check.id}.{aspect}",
+            f"the {options['count']} processes that use most of {what}",
+            NEVER,
+            NEVER,
+        )
 
 
 def _file(check: Check, options: Options) -> Iterator[Row]:
     most = "" if options["max_bytes"] is None else f", at most {options['max_bytes']}"
-    yield check.id, f"`{options['path']}` has at least {options['min_bytes']} bytes{most}", NEVER, OTHERWISE
+    yield (
+        check.id,
+        f"`{options['path']}` has at least {options['min_bytes']} bytes{most}",
+        NEVER,
+        OTHERWISE,
+    )
     if options["age_hours"]:
-        yield f"{check.id}.age", f"hours since `{options['path']}` was written", *_limits_of(options["age_hours"], " h")
+        yield (
+            f"{check.id}.age",
+            f"hours since `{options['path']}` was written",
+            *_limits_of(options["age_hours"], " h"),
+        )
 
 
 def _log_line(check: Check, options: Options) -> Iterator[Row]:
@@ -73,7 +104,12 @@ def _log_line(check: Check, options: Options) -> Iterator[Row]:
     wanted = "" if options["equals"] is None else f" says `{options['equals']}`"
     missing = {"warning": ("when there is none", OTHERWISE), "critical": (NEVER, OTHERWISE)}
     warning, critical = missing.get(options["missing"], (NEVER, OTHERWISE))
-    yield check.id, f"{asked}{wanted}", warning, critical if wanted or options["missing"] == "critical" else NEVER
+    yield (
+        check.id,
+        f"{asked}{wanted}",
+        warning,
+        critical if wanted or options["missing"] == "critical" else NEVER,
+    )
 
 
 def _unix_socket(check: Check, options: Options) -> Iterator[Row]:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the jobs of a profile look at and do, in words: one table a job for the page of a system.
 
-Each function takes the entries of a profile's list and yields rows: cells under the columns that SECTIONS names, and
-the ids that ask for it.
+Each function takes the entries of a profile's list and yields rows: cells under the columns that
+SECTIONS names, and the ids that ask for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ NONE: t.Final = "-"
 LONGEST_QUERY: t.Final = 120
 
 _REVIEW: t.Final = {
-    name: option.get("default") for name, option in ARGUMENTS["sources"]["options"]["reviews"]["options"].items()
+    name: option.get("default")
+    for name, option in ARGUMENTS["sources"]["options"]["reviews"]["options"].items()
 }
 _WINDOWS: t.Final = {
     "today": "today",
@@ -60,13 +61,18 @@ def _plain(names: t.Iterable[str]) -> str:
 
 def _when(*entries: Entry) -> str:
     """Return the cadences of the innermost entry that names some, else that all runs of the job make it."""
-    named: Sequence[str] = next((entry["cadences"] for entry in reversed(entries) if "cadences" in entry), ())
+    named: Sequence[str] = next(
+        (entry["cadences"] for entry in reversed(entries) if "cadences" in entry), ()
+    )
     return ", ".join(named).replace("_", "-") or "always"
 
 
 def _limits(entry: Entry, side: str = "above", unit: str = "") -> list[str]:
     """Return the cells of warning and critical."""
-    return [f"{side} {entry[level]:g}{unit}" if level in entry else NONE for level in ("warning", "critical")]
+    return [
+        f"{side} {entry[level]:g}{unit}" if level in entry else NONE
+        for level in ("warning", "critical")
+    ]
 
 
 def log_reviews(sources: Sequence[Entry]) -> Iterator[Row]:
@@ -79,15 +85,31 @@ def log_reviews(sources: Sequence[Entry]) -> Iterator[Row]:
                 [_code(f"{name}.format"), asked, NONE, _when(source), "otherwise", NONE],
                 source.get("requirements", ()),
             )
+
         if "silent_after" in source:
             asked = f"{where}: when it last said something"
-            cells = [_code(name), asked, NONE, _when(source), f"above {_length(source['silent_after'])}", NONE]
+            cells = [
+                _code(name),
+                asked,
+                NONE,
+                _when(source),
+                f"above {_length(source['silent_after'])}",
+                NONE,
+            ]
             yield cells, source.get("requirements", ())
+
         for review in source["reviews"]:
             warning, critical = _review_limits(review)
             window = _length(review.get("window", _REVIEW["window"]))
             asked = f"{where}: {_review(review)}"
-            cells = [_code(f"{name}.{review['name']}"), asked, window, _when(source, review), warning, critical]
+            cells = [
+                _code(f"{name}.{review['name']}"),
+                asked,
+                window,
+                _when(source, review),
+                warning,
+                critical,
+            ]
             yield cells, review.get("requirements", ())
 
 
@@ -96,7 +118,9 @@ def _source(source: Entry) -> str:
         return f"containers {_codes(source.get('containers', ('*',)))}"
     if source.get("kind") != "journal":
         return _codes(source["paths"])
+
     of = [*source.get("units", ()), *source.get("identifiers", ())]
+
     return f"journal of {_codes(of)}" if of else "whole journal"
 
 
@@ -118,8 +142,15 @@ def _review(review: Entry) -> str:
     if measure == "ranking":
         return f"{lines}, counted for each {review['by'].replace('_', ' ')}"
     if measure == "newest":
-        return f"the newest of {lines}" + (f" is {_code(review['expected'])}" if "expected" in review else "")
-    return lines + (f" with {_code(review['number'])} above {review['more_than']:g}" if "more_than" in review else "")
+        return f"the newest of {lines}" + (
+            f" is {_code(review['expected'])}" if "expected" in review else ""
+        )
+
+    return lines + (
+        f" with {_code(review['number'])} above {review['more_than']:g}"
+        if "more_than" in review
+        else ""
+    )
 
 
 def _of(review: Entry) -> str:
@@ -129,9 +160,11 @@ def _of(review: Entry) -> str:
 def _lines(review: Entry) -> str:
     if review.get("secrets"):
         return "secrets that are not masked"
+
     levels = " or ".join(review.get("levels", ()))
     words = f"{levels} lines" if levels else "lines"
     words += f" with {_code(review['pattern'])}" if "pattern" in review else ""
+
     return words + (f" but not {_code(review['exclude'])}" if "exclude" in review else "")
 
 
@@ -142,8 +175,13 @@ def _review_limits(review: Entry) -> tuple[str, str]:
     also = [] if warning == NONE else [warning]
     also += [f"below {review['at_least']:g}{unit}"] if "at_least" in review else []
     change = "other than" if measure == "count" else "above"
-    also += [f"{change} the time before by {review['trend_percent']:g} %"] if "trend_percent" in review else []
+    also += (
+        [f"{change} the time before by {review['trend_percent']:g} %"]
+        if "trend_percent" in review
+        else []
+    )
     also += ["otherwise"] if "expected" in review else []
+
     return " or ".join(also) or NONE, critical
 
 
@@ -154,16 +192,34 @@ def data_quality(checks: Sequence[Entry]) -> Iterator[Row]:
         name, asked = f"{kind.prefix}:{check['name']}", _data(check)
         aspects: Mapping[str, Entry] = check.get("aspects", {})
         for aspect, limits in aspects.items():
-            side = check.get("worse", "above") if aspect == "value" else kind.limits.get(aspect, "above")
+            side = (
+                check.get("worse", "above")
+                if aspect == "value"
+                else kind.limits.get(aspect, "above")
+            )
             unit = {"age": " s", "gaps": " s", "baseline": " % from what is usual"}.get(aspect, "")
             if aspect == "value" and "unit" in check:
                 unit = f" {check['unit']}"
+
             finding = name if aspect in ("value", "baseline") else f"{name}.{aspect}"
             ids = limits.get("requirements") or check.get("requirements", ())
-            yield [_code(finding), asked, check["component"], _when(check), *_limits(limits, side, unit)], ids
+            yield (
+                [
+                    _code(finding),
+                    asked,
+                    check["component"],
+                    _when(check),
+                    *_limits(limits, side, unit),
+                ],
+                ids,
+            )
+
         if not aspects:
             broken = "otherwise" if check["kind"] == "integrity" else NONE
-            yield [_code(name), asked, check["component"], _when(check), broken, NONE], check.get("requirements", ())
+            yield (
+                [_code(name), asked, check["component"], _when(check), broken, NONE],
+                check.get("requirements", ()),
+            )
 
 
 def _data(check: Entry) -> str:
@@ -176,15 +232,25 @@ def _data(check: Entry) -> str:
         return f"rows of {_code(check['table'])} in {place}{_where(check)}"
     if kind == "scrapers":
         return f"last success of {_codes(check['keys'])} in {_code(check['table'])} of {place}"
+
     if kind == "integrity":
-        references = [f"{entry['table']}.{entry['column']}" for entry in check.get("references", ())]
+        references = [
+            f"{entry['table']}.{entry['column']}" for entry in check.get("references", ())
+        ]
         also = f", orphans of {_codes(references)}" if references else ""
-        return f"constraints of {place}{also}" + (", damage by `pg_amcheck`" if check.get("amcheck") else "")
+        return f"constraints of {place}{also}" + (
+            ", damage by `pg_amcheck`" if check.get("amcheck") else ""
+        )
+
     if kind == "cache":
-        return f"{_code(check['pages'])} against {_code(check['entries'])} in {place}, and their age"
+        return (
+            f"{_code(check['pages'])} against {_code(check['entries'])} in {place}, and their age"
+        )
     if "query" not in check:
         return "no source is named, so it is unknown"
+
     query = " ".join(check["query"].split())
+
     return f"{_code(query)} in {place}" if len(query) <= LONGEST_QUERY else f"its query in {place}"
 
 
@@ -196,11 +262,18 @@ def _where(check: Entry) -> str:
 def self_heal(units: Sequence[Entry]) -> Iterator[Row]:
     """Yield each unit that may be restarted."""
     for unit in units:
-        asked = "it is not active" + (f" or {_codes(unit['checks'])} fails" if unit.get("checks") else "")
+        asked = "it is not active" + (
+            f" or {_codes(unit['checks'])} fails" if unit.get("checks") else ""
+        )
         times = unit.get("at_most", 3)
-        most = f"{'once' if times == 1 else f'{times} times'} in {unit.get('window_minutes', 60)} min"
+        most = (
+            f"{'once' if times == 1 else f'{times} times'} in {unit.get('window_minutes', 60)} min"
+        )
         needs = _codes(unit.get("needs", ())) or NONE
-        yield [_code(unit["unit"]), unit.get("component", "all"), asked, most, needs], unit.get("requirements", ())
+        yield (
+            [_code(unit["unit"]), unit.get("component", "all"), asked, most, needs],
+            unit.get("requirements", ()),
+        )
 
 
 def kpis(figures: Sequence[Entry]) -> Iterator[Row]:
@@ -209,32 +282,45 @@ def kpis(figures: Sequence[Entry]) -> Iterator[Row]:
         unit = f" {figure['unit']}" if "unit" in figure else ""
         how = ": how often it is ok" if figure.get("measure") == "ok" else ""
         kept = [_kept(figure.get(key, {}), unit) for key in ("target", "alert")]
-        yield [figure["title"], f"{_code(figure['check'])}{how}", *kept], figure.get("requirements", ())
+        yield (
+            [figure["title"], f"{_code(figure['check'])}{how}", *kept],
+            figure.get("requirements", ()),
+        )
 
 
 def _kept(limit: Entry, unit: str) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {value:g}{unit}" for key, value in limit.items()) or NONE
+    return (
+        ", ".join(f"{key.replace('_', ' ')} {value:g}{unit}" for key, value in limit.items())
+        or NONE
+    )
 
 
 def models(entries: Sequence[Entry]) -> Iterator[Row]:
     """Yield each approved file and what else is asked of it."""
     for model in entries:
         path = "/".join(filter(None, (model.get("root"), model["path"])))
-        yield [_code(path), "the file is the recorded one: SHA-256, MD5 and size"], model.get("requirements", ())
+        yield (
+            [_code(path), "the file is the recorded one: SHA-256, MD5 and size"],
+            model.get("requirements", ()),
+        )
         for key, words in _MODEL.items():
             if key in model:
                 yield [_code(path), words(model[key])], model[key].get("requirements", ())
 
 
 _MODEL: t.Final[Mapping[str, Callable[[Entry], str]]] = {
-    "metadata": lambda entry: f"{_code(entry['path'])} beside it tells {_plain(entry.get('keys', {}))}",
+    "metadata": lambda entry: (
+        f"{_code(entry['path'])} beside it tells {_plain(entry.get('keys', {}))}"
+    ),
     "limits": lambda entry: ", ".join(
         f"{name.replace('_', ' ')} {'at most' if name.startswith('max') else 'at least'} {value:g}"
         for name, value in entry.items()
         if name != "requirements"
     ),
     "in_use": lambda entry: f"{_code(entry['log'])} says last: {_code(entry['expected'])}",
-    "drift": lambda entry: f"it predicts {_code(entry['reference'])} with an R2 of at least {entry['r2']:g}",
+    "drift": lambda entry: (
+        f"it predicts {_code(entry['reference'])} with an R2 of at least {entry['r2']:g}"
+    ),
 }
 
 
@@ -242,7 +328,10 @@ def model_folders(folders: Sequence[Entry]) -> Iterator[Row]:
     """Yield each folder in which no other file may lie."""
     for folder in folders:
         only = _codes(folder.get("patterns", ())) or "files"
-        yield [_code(folder["path"]), f"no {only} that nobody recorded"], folder.get("requirements", ())
+        yield (
+            [_code(folder["path"]), f"no {only} that nobody recorded"],
+            folder.get("requirements", ()),
+        )
 
 
 def sqlite(databases: Sequence[Entry]) -> Iterator[Row]:
@@ -252,7 +341,14 @@ def sqlite(databases: Sequence[Entry]) -> Iterator[Row]:
             if aspect in database:
                 entry = database[aspect]
                 ids = entry.get("requirements") or database.get("requirements", ())
-                yield [_code(database["path"]), aspect.replace("wal", "write-ahead log"), words(entry)], ids
+                yield (
+                    [
+                        _code(database["path"]),
+                        aspect.replace("wal", "write-ahead log"),
+                        words(entry),
+                    ],
+                    ids,
+                )
 
 
 _SQLITE: t.Final[Mapping[str, Callable[[Entry], str]]] = {
@@ -267,7 +363,9 @@ _SQLITE: t.Final[Mapping[str, Callable[[Entry], str]]] = {
 def test_suites(suites: Sequence[Entry]) -> Iterator[Row]:
     """Yield each suite of the application's own tests."""
     for suite in suites:
-        limits = [f"coverage at least {suite['coverage']['minimum']:g} %"] if "coverage" in suite else []
+        limits = (
+            [f"coverage at least {suite['coverage']['minimum']:g} %"] if "coverage" in suite else []
+        )
         limits += [
             f"{figure['name'].replace('_', ' ')} at most {figure['warning_percent']:g} % "
             f"{'below' if figure.get('worse') == 'below' else 'above'} its baseline"
@@ -275,9 +373,21 @@ def test_suites(suites: Sequence[Entry]) -> Iterator[Row]:
         ]
         place = "a test database" if suite.get("database") else NONE
         when = "on demand" if suite.get("on_demand") else _when(suite)
-        cells = [_code(f"tests:{suite['name']}"), _codes(suite["paths"]), place, when, "; ".join(limits) or "all pass"]
+        cells = [
+            _code(f"tests:{suite['name']}"),
+            _codes(suite["paths"]),
+            place,
+            when,
+            "; ".join(limits) or "all pass",
+        ]
         also = [suite.get("coverage", {}), *suite.get("figures", ())]
-        yield cells, [*suite.get("requirements", ()), *(id_ for part in also for id_ in part.get("requirements", ()))]
+        yield (
+            cells,
+            [
+                *suite.get("requirements", ()),
+                *(id_ for part in also for id_ in part.get("requirements", ())),
+            ],
+        )
 
 
 #: Name of a profile's list -> its table.
@@ -295,7 +405,10 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         data_quality,
     ),
     "models": Section(
-        "Models", "A file without a record is unknown, another file critical.", ("file", "what holds"), models
+        "Models",
+        "A file without a record is unknown, another file critical.",
+        ("file", "what holds"),
+        models,
     ),
     "model_folders": Section("Folders of models", "", ("folder", "what holds"), model_folders),
     "sqlite_databases": Section("SQLite", "", ("file", "what", "when"), sqlite),

@@ -45,14 +45,21 @@ def parse_installed(listing: str) -> set[str]:
 
 
 def ensure(wanted: t.Sequence[str]) -> list[str]:
-    """Install what is missing, saying so; returns what was installed, raises PackageError naming what is missing."""
+    """Install what is missing, saying so.
+
+    Returns what was installed, raises PackageError naming what is missing.
+    """
     if shutil.which("dpkg-query") is None:
-        raise PackageError(f"this is not Debian or Ubuntu; make sure that you have the like of: {' '.join(wanted)}")
+        raise PackageError(
+            f"this is not Debian or Ubuntu; make sure that you have the like of: {' '.join(wanted)}"
+        )
+
     query = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Package}\n"]
     listing = subprocess.run(query, check=True, capture_output=True, text=True).stdout  # noqa: S603
     names = missing(wanted, parse_installed(listing))
     if names:
         _install(names, _as_root(names))
+
     return names
 
 
@@ -60,19 +67,33 @@ def _as_root(names: list[str]) -> list[str]:
     """Return the prefix that makes a command run as root."""
     if os.geteuid() == 0:
         return []
+
     sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], check=False, capture_output=True).returncode == 0:  # noqa: S603
+    if (
+        sudo
+        and subprocess.run([sudo, "-n", "true"], check=False, capture_output=True).returncode == 0  # noqa: S603
+    ):
         return [sudo, "-n"]
-    raise PackageError(f"please run: sudo apt-get install --no-install-recommends {' '.join(names)}")
+
+    raise PackageError(
+        f"please run: sudo apt-get install --no-install-recommends {' '.join(names)}"
+    )
 
 
 def _install(names: list[str], prefix: list[str]) -> None:
     for name in names:
-        print(f"setup: installing the package {name} ({PACKAGES.get(name, 'virtual environments')})", flush=True)
+        print(
+            f"setup: installing the package {name} ({PACKAGES.get(name, 'virtual environments')})",
+            flush=True,
+        )
+
     if "postgresql" in names:
-        print(f"setup: writing {NO_CLUSTER}, so that the installation creates no server", flush=True)
+        print(
+            f"setup: writing {NO_CLUSTER}, so that the installation creates no server", flush=True
+        )
         _run([*prefix, "mkdir", "-p", str(NO_CLUSTER.parent)])
         _run([*prefix, "tee", str(NO_CLUSTER)], "create_main_cluster = false\n")
+
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     _run([*apt, "update"])
     _run([*apt, "install", "--yes", "--no-install-recommends", *names])

@@ -28,8 +28,13 @@ def move_links(text: str, source: str, target: str) -> str:
 
 def bring_up_to_date(pages: t.Mapping[Path, str], *, write: bool) -> list[Path]:
     """Return the pages whose file differs from the text, after writing them when ``write`` is set."""
-    stale = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path
+        for path, text in pages.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
     for path in stale if write else ():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(pages[path], encoding="utf-8")
+
     return stale

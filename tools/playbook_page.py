@@ -23,7 +23,9 @@ Play = dict[str, t.Any]
 
 def render(project: Path) -> str:
     """Return docs/playbooks.md."""
-    playbooks = [path for path in sorted(project.glob("playbooks/*.yml")) if not path.stem.endswith(".meta")]
+    playbooks = [
+        path for path in sorted(project.glob("playbooks/*.yml")) if not path.stem.endswith(".meta")
+    ]
     return "\n".join([INTRODUCTION, *(_section(path) for path in playbooks)]).rstrip() + "\n"
 
 
@@ -35,6 +37,7 @@ def opening_comment(text: str) -> str:
             lines.append(line.removeprefix("#").removeprefix(" "))
         elif line.strip() not in ("", "---"):
             break
+
     return "\n".join(lines).strip()
 
 
@@ -48,8 +51,17 @@ def plays(path: Path) -> list[Play]:
 
 def _section(path: Path) -> str:
     comment = move_links(opening_comment(path.read_text(encoding="utf-8")), "playbooks", "docs")
-    rows = ["| play | hosts | roles | tags |", "|---|---|---|---|", *(_row(play) for play in plays(path))]
-    parts = [f"## [{path.stem}](../playbooks/{path.name})\n", *([f"{comment}\n"] if comment else []), *rows]
+    rows = [
+        "| play | hosts | roles | tags |",
+        "|---|---|---|---|",
+        *(_row(play) for play in plays(path)),
+    ]
+    parts = [
+        f"## [{path.stem}](../playbooks/{path.name})\n",
+        *([f"{comment}\n"] if comment else []),
+        *rows,
+    ]
+
     return "\n".join(parts) + "\n"
 
 
@@ -59,7 +71,10 @@ def _row(play: Play) -> str:
 
 
 def roles_of(play: Play) -> list[str]:
-    """Return the roles that a play uses, listed or included by a task, blocks looked into; each once."""
+    """Return the roles that a play uses, listed or included by a task, blocks looked into.
+
+    Each once.
+    """
     names = [role if isinstance(role, str) else role["role"] for role in play.get("roles", [])]
     for section in ("pre_tasks", "tasks", "post_tasks"):
         names += _included(play.get(section) or [])
@@ -72,13 +87,19 @@ def _included(tasks: list[dict[str, t.Any]]) -> list[str]:
         names += [str(task[action]["name"]) for action in INCLUDES if action in task]
         for inner in ("block", "rescue", "always"):
             names += _included(task.get(inner) or [])
+
     return names
 
 
 def _tags(play: Play) -> str:
     """Return the tags of a play and of the roles it lists."""
     listed = [role.get("tags", []) for role in play.get("roles", []) if isinstance(role, dict)]
-    flat = [tag for tags in (play.get("tags", []), *listed) for tag in ([tags] if isinstance(tags, str) else tags)]
+    flat = [
+        tag
+        for tags in (play.get("tags", []), *listed)
+        for tag in ([tags] if isinstance(tags, str) else tags)
+    ]
+
     return ", ".join(dict.fromkeys(flat))
 
 

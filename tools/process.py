@@ -47,7 +47,14 @@ def environment(**extra: str) -> dict[str, str]:
     """Return the environment of commands: the virtual environment's programs first, no terminal tricks."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     plain = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "TERM": "dumb"}
-    return {**os.environ, **plain, "PATH": path, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), **extra}
+
+    return {
+        **os.environ,
+        **plain,
+        "PATH": path,
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        **extra,
+    }
 
 
 def run_logged(
@@ -59,16 +66,20 @@ def run_logged(
     cwd: Path = PROJECT,
     clears_up: bool = False,
 ) -> Outcome:
-    """Run a command and return how it ended; its whole process group is ended when ``timeout`` seconds are over.
+    """Run a command and return how it ended.
 
-    An interrupt of this process ends the command too, so that no Ansible run goes on unseen. Raises StoppedError once
-    all is to end, but for a command that ``clears_up``.
+    Its whole process group is ended when ``timeout`` seconds are over.
+
+    An interrupt of this process ends the command too, so that no Ansible run goes on unseen. Raises
+    StoppedError once all is to end, but for a command that ``clears_up``.
     """
     if _stopped.is_set() and not clears_up:
         raise StoppedError(f"{name} is not started: an interrupt ended everything")
+
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     started = time.monotonic()
+
     with log.open("w", encoding="utf-8") as output, _interrupts_held() as release:
         process = subprocess.Popen(  # noqa: S603
             argv,
@@ -92,6 +103,7 @@ def run_logged(
             raise
         finally:
             _running.discard(process)
+
     return Outcome(code, time.monotonic() - started, log)
 
 
@@ -99,11 +111,13 @@ def run_logged(
 def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
     """Let no interrupt in until the function that this gives is called: a command that just began must be known first.
 
-    Only the main thread gets signals, so others have nothing to hold. Blocking them instead would block them in the
-    command as well.
+    Only the main thread gets signals, so others have nothing to hold. Blocking them instead would
+    block them in the command as well.
     """
     mine = threading.current_thread() is threading.main_thread()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if mine}
+    handlers = {
+        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if mine
+    }
     held = {number: handler for number, handler in handlers.items() if callable(handler)}
     came: list[int] = []
 
@@ -115,6 +129,7 @@ def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
 
     for number in held:
         signal.signal(number, lambda number, _frame: came.append(number))
+
     try:
         yield release
     finally:
@@ -134,13 +149,19 @@ def end_all() -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command politely, then firmly; whatever it started and left behind is killed with it."""
+    """End the command politely, then firmly.
+
+    Whatever it started and left behind is killed with it.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
+
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
+
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
     process.wait()
 
 

@@ -31,8 +31,10 @@ def load(project: Path, system: str) -> Figures:
     figures: Figures = {}
     for path in files(project, system):
         figures |= yamlfiles.read(path) or {}
+
     common = project / FOLDER / "all" / "main.yml"
     known = {**(yamlfiles.read(common) or {}), **figures} if common.is_file() else figures
+
     return {name: _resolved(value, known) for name, value in figures.items()}
 
 
@@ -42,9 +44,14 @@ def _resolved(value: t.Any, figures: Figures) -> t.Any:
         return {key: _resolved(inner, figures) for key, inner in value.items()}
     if isinstance(value, list):
         return [_resolved(inner, figures) for inner in value]
+
     if isinstance(value, str):
         whole = _REFERENCE.fullmatch(value)
         if whole and whole[1] in figures:
-            return figures[whole[1]]  # Ansible, too, keeps the type of what is nothing but a reference
+            return figures[
+                whole[1]
+            ]  # Ansible, too, keeps the type of what is nothing but a reference
+
         return _REFERENCE.sub(lambda match: str(figures.get(match[1], match[0])), value)
+
     return value

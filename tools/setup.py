@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Make this checkout ready: Debian packages, the virtual environment, and a second one for the oldest core.
 
-Runs before anything is installed, so standard library only. Safe to repeat and to interrupt: an environment
-counts as made only when its stamp, written last, names the inputs of today.
+Runs before anything is installed, so standard library only. Safe to repeat and to interrupt: an
+environment counts as made only when its stamp, written last, names the inputs of today.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ STAMP: t.Final = ".upkeep-stamp"
 #: The last Python that can run the oldest supported ansible-core.
 OLDEST: t.Final = "3.11"
 
-#: What pip's own words do not say; its variables are the way around a mirror or a proxy with a certificate of its own.
-PIP_HINT: t.Final = "Is a package index reachable from here? pip listens to PIP_INDEX_URL, PIP_CERT and HTTPS_PROXY"
+#: What pip's own words do not say; its variables are the way around a mirror or a proxy with a
+#: certificate of its own.
+PIP_HINT: t.Final = (
+    "Is a package index reachable from here? pip listens to PIP_INDEX_URL, PIP_CERT and HTTPS_PROXY"
+)
 
 
 class SetupError(Exception):
@@ -42,12 +45,18 @@ class Environment(t.NamedTuple):
     arguments: tuple[str, ...]
 
 
-def environments(python: str, version: str, oldest: str | None, project: Path = PROJECT) -> list[Environment]:
+def environments(
+    python: str, version: str, oldest: str | None, project: Path = PROJECT
+) -> list[Environment]:
     """Return the environments to have, given the best Python and the path of the oldest one (None: not here)."""
     main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"))
     if version == OLDEST or oldest is None:
         return [main]
-    return [main, Environment(project / ".venv-core219", oldest, OLDEST, ("-r", "requirements-oldest.txt"))]
+
+    return [
+        main,
+        Environment(project / ".venv-core219", oldest, OLDEST, ("-r", "requirements-oldest.txt")),
+    ]
 
 
 def digest(environment: Environment, project: Path) -> str:
@@ -65,41 +74,68 @@ def is_current(environment: Environment, project: Path) -> bool:
 
 
 def make(environment: Environment, project: Path) -> bool:
-    """Make or renew one virtual environment; returns False when there was nothing to do, raises SetupError."""
+    """Make or renew one virtual environment.
+
+    Returns False when there was nothing to do, raises SetupError.
+    """
     if is_current(environment, project):
         return False
+
     print(f"setup: making {environment.path.name} with {environment.python}", flush=True)
     started = time.monotonic()
     _run(project, environment.python, "-m", "venv", "--clear", str(environment.path))
     python = str(environment.path / "bin" / "python")
+
     try:
-        _run(project, python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *environment.arguments)
+        _run(
+            project,
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+            *environment.arguments,
+        )
     except SetupError as error:
         raise SetupError(f"{error}. {PIP_HINT}") from error
+
     (environment.path / STAMP).write_text(digest(environment, project))
-    print(f"setup: {environment.path.name} is ready after {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"setup: {environment.path.name} is ready after {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
+
     return True
 
 
 def _run(project: Path, *argv: str) -> None:
     result = subprocess.run(argv, cwd=project, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
     if result.returncode:
-        raise SetupError(f"`{' '.join(argv)}` ended with exit code {result.returncode}; its output is above")
+        raise SetupError(
+            f"`{' '.join(argv)}` ended with exit code {result.returncode}; its output is above"
+        )
 
 
 def find_python(*versions: str) -> str | None:
-    """Return the path of a working Python of one of the versions, or None; the distribution's own, if it has one.
+    """Return the path of a working Python of one of the versions, or None.
+
+    The distribution's own, if it has one.
 
     That one is built for speed, which version managers leave out.
     """
     argv = [str(PROJECT / "tools" / "find-python"), *versions]
     env = {**os.environ, "PATH": f"/usr/bin{os.pathsep}{os.environ['PATH']}"}
     found = subprocess.run(argv, env=env, check=False, capture_output=True, text=True)  # noqa: S603
+
     return found.stdout.strip() if found.returncode == 0 else None
 
 
 def venv_packages(environment: Environment) -> list[str]:
-    """Return the Debian package that the interpreter lacks for making environments; none when it lacks nothing."""
+    """Return the Debian package that the interpreter lacks for making environments.
+
+    None when it lacks nothing.
+    """
     probe = [environment.python, "-c", "import ensurepip"]
     lacks = subprocess.run(probe, check=False, capture_output=True).returncode != 0  # noqa: S603
     return [f"python{environment.version}-venv"] if lacks else []
@@ -107,15 +143,22 @@ def venv_packages(environment: Environment) -> list[str]:
 
 def set_up() -> None:
     """Do what is missing; raises SetupError."""
-    wanted = environments(sys.executable, f"{sys.version_info[0]}.{sys.version_info[1]}", find_python(OLDEST))
+    wanted = environments(
+        sys.executable, f"{sys.version_info[0]}.{sys.version_info[1]}", find_python(OLDEST)
+    )
+
     try:
         ensure([*PACKAGES, *(name for each in wanted for name in venv_packages(each))])
     except PackageError as error:
         lacking = [name for each in wanted for name in venv_packages(each)]
         if lacking:
-            raise SetupError(f"no virtual environment can be made without {' and '.join(lacking)}; {error}") from error
+            raise SetupError(
+                f"no virtual environment can be made without {' and '.join(lacking)}; {error}"
+            ) from error
+
         # Linting and unit tests need none of them; the demo says itself when it cannot start.
         print(f"setup: packages are missing; {error}", file=sys.stderr)
+
     with ThreadPoolExecutor(len(wanted)) as pool:
         for _ in pool.map(lambda each: make(each, PROJECT), wanted):  # raises what went wrong
             pass
@@ -131,6 +174,7 @@ def main() -> int:
     except (SetupError, OSError) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
+
     return 0
 
 

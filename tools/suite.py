@@ -1,8 +1,11 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the checks of the project, part by part: ``python -m tools.suite [PART...]``; default: all of them.
+"""Run the checks of the project, part by part: ``python -m tools.suite [PART...]``.
 
-A failure does not stop the rest. Ends with one line per part and a closing line ``N passed, N failed``.
+Default: all of them.
+
+A failure does not stop the rest. Ends with one line per part and a closing line ``N passed, N
+failed``.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ LINTERS: t.Final = {
     "ruff": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
 }
-#: Linters at a time: each keeps one core busy, and the slowest takes as long as all others together.
+#: Linters at a time: each keeps one core busy, and the slowest takes as long as all others
+#: together.
 LINTERS_AT_A_TIME: t.Final = 2
 #: pytest processes at a time, on two cores: tests often wait for the processes that they start.
 WORKERS: t.Final = "3"
@@ -59,7 +63,11 @@ class Count(t.NamedTuple):
 def lint() -> Count:
     """Run every linter; each counts as one check."""
     pool = ThreadPoolExecutor(max_workers=LINTERS_AT_A_TIME)
-    running = [pool.submit(_one, f"lint-{name}", [tool(argv[0]), *argv[1:]]) for name, argv in LINTERS.items()]
+    running = [
+        pool.submit(_one, f"lint-{name}", [tool(argv[0]), *argv[1:]])
+        for name, argv in LINTERS.items()
+    ]
+
     try:
         return sum((each.result() for each in running), Count())
     except BaseException:  # an interrupt reaches this thread only
@@ -92,14 +100,19 @@ def scenarios() -> Count:
 
 
 def fleet() -> Count:
-    """Run the demonstration on the demo fleet, then the tests that need the fleet; they judge its last run, too."""
+    """Run the demonstration on the demo fleet, then the tests that need the fleet.
+
+    They judge its last run, too.
+    """
     try:
         known = {"UPKEEP_CLEAN_RUN": str(demo.play([]))}
         total = Count(passed=1)
     except demo.DemoError as error:
         print(f"  FAILED demo: {error}", flush=True)
         known, total = {}, Count(failed=1)
+
     folders = _folders("fleet")
+
     return total + _pytest("fleet", folders, workers="0", **known) if folders else total
 
 
@@ -111,24 +124,30 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
-#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core busy, and for long;
-#: contract tests often wait. Beside runs on the fleet there must be nothing: its hosts have to answer in time, and even
-#: what the scheduler calls idle makes them half as fast.
+#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core
+#: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
+#: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.
 BESIDE: t.Final = {"unit": "lint", "meta": "contract"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 
 
 def read_junit(path: Path) -> Count:
-    """Return the counts of a pytest report; a report that is missing or holds no test is a failure."""
+    """Return the counts of a pytest report.
+
+    A report that is missing or holds no test is a failure.
+    """
     if not path.is_file():
         return Count(failed=1)
+
     suites = ElementTree.parse(path).getroot().iter("testsuite")  # noqa: S314 - written by our own pytest
     total = Count()
+
     for suite in suites:
         tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
         failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         total += Count(max(tests - skipped - failed, 0), failed, skipped)
+
     return total if sum(total) else Count(failed=1)
 
 
@@ -139,6 +158,7 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
         f"{name:<12}{seconds:8.1f} s {count.passed:6} passed {count.failed:4} failed {count.skipped:4} skipped"
         for name, (count, seconds) in results.items()
     ]
+
     return "\n".join(["", *rows, f"{total.passed} passed, {total.failed} failed"])
 
 
@@ -151,6 +171,7 @@ def batches(wanted: t.Sequence[str]) -> list[list[str]]:
             together.append(name)
         else:
             found.append([name])
+
     return found
 
 
@@ -162,6 +183,7 @@ def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
         return PARTS[name](), time.monotonic() - started
 
     pool = ThreadPoolExecutor(max_workers=len(names))
+
     try:
         return dict(zip(names, pool.map(timed, names), strict=True))
     except BaseException:  # an interrupt reaches this thread only
@@ -172,7 +194,9 @@ def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
 
 def _folders(part: str) -> list[str]:
     return [
-        f"tests/{name}" for name, runs_in in FOLDERS.items() if runs_in == part and (PROJECT / "tests" / name).is_dir()
+        f"tests/{name}"
+        for name, runs_in in FOLDERS.items()
+        if runs_in == part and (PROJECT / "tests" / name).is_dir()
     ]
 
 
@@ -183,6 +207,7 @@ def _one(name: str, argv: list[str]) -> Count:
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'ok' if good else 'FAILED'}", flush=True)
     if not good:
         print(tail(outcome.log), flush=True)
+
     return Count(passed=int(good), failed=int(not good))
 
 
@@ -195,11 +220,13 @@ def _pytest(
 ) -> Count:
     """Run pytest on folders of tests/ and return what its report counts.
 
-    ``distribution`` is how pytest-xdist gives tests to its workers; ``variables`` are put into its environment.
+    ``distribution`` is how pytest-xdist gives tests to its workers; ``variables`` are put into its
+    environment.
     """
     if not folders:
         print(f"  {name:<24}FAILED: nothing to run, no such folder in tests/", flush=True)
         return Count(failed=1)
+
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     argv = [
@@ -218,9 +245,11 @@ def _pytest(
     count = read_junit(report)
     if outcome.code and not count.failed:
         count += Count(failed=1)
+
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'FAILED' if count.failed else 'ok'}", flush=True)
     if count.failed:
         print(tail(outcome.log), flush=True)
+
     return count
 
 
@@ -232,18 +261,25 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are: {', '.join(PARTS)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended, too
+
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that what was started is ended, too
     if NEED_IMAGES & set(wanted):
         # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
         threading.Thread(target=molecule.build_images, daemon=True).start()
+
     results: dict[str, tuple[Count, float]] = {}
+
     try:
         for names in batches(wanted):
             print(f"{', '.join(names)}:", flush=True)
             results |= _run(names)
     finally:
         end_all()
+
     print(summary(results))
+
     return 1 if any(count.failed for count, _ in results.values()) else 0
 
 

@@ -19,7 +19,15 @@ CLEARED: t.Final = "upkeep_cleared"
 NONE: t.Final = "-"
 #: Variables that have a section of their own.
 _SHOWN: t.Final = frozenset(
-    {"jobs", "health_checks", "log_files", "databases", "required_paths", "python_modules", "legacy_patterns"}
+    {
+        "jobs",
+        "health_checks",
+        "log_files",
+        "databases",
+        "required_paths",
+        "python_modules",
+        "legacy_patterns",
+    }
 )
 
 Figures = profiles.Figures
@@ -27,11 +35,16 @@ Entry = Mapping[str, t.Any]
 
 
 def render(project: Path, system: str, in_use: Iterable[str]) -> str:
-    """Return the page of one system; raises CheckError when a health check could not be carried out.
+    """Return the page of one system.
+
+    Raises CheckError when a health check could not be carried out.
 
     ``in_use`` are the names of the variables that roles and playbooks read.
     """
-    figures = {name.removeprefix("system_"): value for name, value in profiles.load(project, system).items()}
+    figures = {
+        name.removeprefix("system_"): value
+        for name, value in profiles.load(project, system).items()
+    }
     used = {name.removeprefix("system_") for name in in_use}
     sections = [
         _head(project, figures),
@@ -43,9 +56,13 @@ def render(project: Path, system: str, in_use: Iterable[str]) -> str:
         *_lists(figures),
         _tables("Further figures in use", "", figures, used),
         _tables(
-            "Not done yet", "These figures are kept, but nothing reads them so far.", figures, figures.keys() - used
+            "Not done yet",
+            "These figures are kept, but nothing reads them so far.",
+            figures,
+            figures.keys() - used,
         ),
     ]
+
     return "\n".join(section for section in sections if section).rstrip() + "\n"
 
 
@@ -55,6 +72,7 @@ def _head(project: Path, figures: Figures) -> str:
     facts = [f"- runs as `{figures['user']}` in `{figures['home']}`"]
     facts += [f"- answers on port {figures['api_port']}"] if "api_port" in figures else []
     facts += [f"- components: {', '.join(figures['components'])}"]
+
     return "\n".join(
         [
             f"# {figures.get('title', name)}\n",
@@ -71,14 +89,21 @@ def _head(project: Path, figures: Figures) -> str:
 def _cadences(project: Path, figures: Figures) -> str:
     schedule = figures.get("schedule", {})
     rows = [
-        [f"[{cadence}](../playbooks.md#{cadence})", _what_happens(project, cadence, figures), _time(schedule, cadence)]
+        [
+            f"[{cadence}](../playbooks.md#{cadence})",
+            _what_happens(project, cadence, figures),
+            _time(schedule, cadence),
+        ]
         for cadence in CADENCES
     ]
     about = (
         "A playbook changes a system only when all its hosts are well and nobody else is changing it. Jobs find out\n"
         "themselves what is due, so running one more often does no harm."
     )
-    return _section("What runs when", about, ["playbook", "what it does here", "time in the guide"], rows)
+
+    return _section(
+        "What runs when", about, ["playbook", "what it does here", "time in the guide"], rows
+    )
 
 
 def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
@@ -86,8 +111,14 @@ def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
     plays = playbook_page.plays(project / "playbooks" / f"{cadence}.yml")
     jobs = {job: f"[{job}](../../roles/{job}/README.md)" for job in figures["jobs"][cadence]}
     if any(CLEARED in play["hosts"] for play in plays):
-        return f"looks, then {', '.join(jobs.values())}, looks again" if jobs else "only looks: no job of this system"
+        return (
+            f"looks, then {', '.join(jobs.values())}, looks again"
+            if jobs
+            else "only looks: no job of this system"
+        )
+
     healing = f"{jobs.pop('self_heal')} where something is down" if "self_heal" in jobs else ""
+
     return ", then ".join(filter(None, ("looks", ", ".join(jobs.values()), healing)))
 
 
@@ -98,13 +129,22 @@ def _time(schedule: Entry, cadence: str) -> str:
 def _checks(figures: Figures) -> str:
     judged = check_words.rows(figures["health_checks"])
     rows = [
-        [f"`{r.finding}`", r.asked, r.component or "all", r.warning, r.critical, _ids(r.requirements)] for r in judged
+        [
+            f"`{r.finding}`",
+            r.asked,
+            r.component or "all",
+            r.warning,
+            r.critical,
+            _ids(r.requirements),
+        ]
+        for r in judged
     ]
     head = ["finding", "what is asked", "hosts", "warning", "critical", "asked for by"]
     about = (
         "Every playbook asks all of this; one that changes something asks before and after. What hangs is critical,\n"
         "what could not be observed is unknown and never ok."
     )
+
     return _section("Health checks", about, head, rows)
 
 
@@ -141,8 +181,14 @@ def _databases(project: Path, figures: Figures) -> str:
 
 
 def _analyze(entry: Entry) -> str:
-    share = f" and {entry['min_changed_percent']} % of its rows" if "min_changed_percent" in entry else ""
-    return f"a table changed{share}, and its statistics are {entry.get('due_after_days', 7)} days old"
+    share = (
+        f" and {entry['min_changed_percent']} % of its rows"
+        if "min_changed_percent" in entry
+        else ""
+    )
+    return (
+        f"a table changed{share}, and its statistics are {entry.get('due_after_days', 7)} days old"
+    )
 
 
 def _vacuum(entry: Entry) -> str:
@@ -159,17 +205,26 @@ def _reindex(entry: Entry) -> str:
 
 def _connections(entry: Entry) -> str:
     words = {"warning_percent": "warning", "critical_percent": "critical"}
-    return ", ".join(f"{word} above {entry[key]} %" for key, word in words.items() if key in entry) or "reported"
+    return (
+        ", ".join(f"{word} above {entry[key]} %" for key, word in words.items() if key in entry)
+        or "reported"
+    )
 
 
 def _statements(entry: Entry) -> str:
-    limit = f"; above {entry['warning_ms']:g} ms on average is a warning" if "warning_ms" in entry else ""
+    limit = (
+        f"; above {entry['warning_ms']:g} ms on average is a warning"
+        if "warning_ms" in entry
+        else ""
+    )
     return f"the {entry.get('show', 10)} slowest are told{limit}"
 
 
 def _index_use(entry: Entry) -> str:
     told = f"indexes not used in {entry.get('least_days', 7):g} days and tables read whole are told"
-    return f"{told}; above {entry['warning_mb']:g} MB is a warning" if "warning_mb" in entry else told
+    return (
+        f"{told}; above {entry['warning_mb']:g} MB is a warning" if "warning_mb" in entry else told
+    )
 
 
 _ASPECTS: t.Final[Mapping[str, t.Callable[[Entry], str]]] = {
@@ -178,22 +233,29 @@ _ASPECTS: t.Final[Mapping[str, t.Callable[[Entry], str]]] = {
     "reindex": _reindex,
     "sizes": lambda _entry: "reported",
     "connections": _connections,
-    "long_running": lambda entry: f"a transaction open for {entry.get('warning_seconds', 300)} s is a warning",
+    "long_running": lambda entry: (
+        f"a transaction open for {entry.get('warning_seconds', 300)} s is a warning"
+    ),
     "statements": _statements,
     "index_use": _index_use,
 }
 
 
 def _preflight(figures: Figures) -> str:
-    rows = [["path", f"`{entry['path']}`", _path_words(entry)] for entry in figures.get("required_paths", ())]
+    rows = [
+        ["path", f"`{entry['path']}`", _path_words(entry)]
+        for entry in figures.get("required_paths", ())
+    ]
     rows += [
-        ["driver", f"`{entry['module']}`", f"from `{entry['package']}`"] for entry in figures.get("python_modules", ())
+        ["driver", f"`{entry['module']}`", f"from `{entry['package']}`"]
+        for entry in figures.get("python_modules", ())
     ]
     rows += [
         ["old job", f"`{pattern}`", "must be found in no cron job and no foreign logrotate file"]
         for pattern in figures.get("legacy_patterns", ())
     ]
     about = "Looked at before anything is changed, besides rights, clock, room on disk and the acceptance of the host."
+
     return _section("What a host must have", about, ["kind", "what", "how"], rows)
 
 
@@ -211,10 +273,12 @@ def _lists(figures: Figures) -> Iterator[str]:
         for name, value in figures.items()
         if name not in _SHOWN and isinstance(value, list) and value and isinstance(value[0], dict)
     }
+
     for name, (heading, about, head, words) in job_words.SECTIONS.items():
         rows = [[*cells, _ids(ids)] for cells, ids in words(lists.pop(name, ()))]
         if rows:
             yield _section(heading, about, [*head, "asked for by"], rows)
+
     for name, value in lists.items():
         rows = [[f"`{_name(entry)}`", _rest(entry), _ids(_requirements(entry))] for entry in value]
         yield _section(_title(name), "", ["name", "figures", "asked for by"], rows)
@@ -231,6 +295,7 @@ def _rest(entry: Entry) -> str:
         f"{_plain_key(k)} ({_rest(v)})" if isinstance(v, dict) else f"{_plain_key(k)} {_plain(v)}"
         for k, v in left.items()
     ]
+
     return ", ".join(words) or NONE
 
 
@@ -243,7 +308,9 @@ def _requirements(entry: Entry) -> list[str]:
 def _tables(heading: str, about: str, figures: Figures, names: Iterable[str]) -> str:
     """Return one table of all tables of figures among ``names``, in the order of the profile."""
     chosen = set(names)
-    tables = {name: value for name, value in figures.items() if name in chosen and name not in _SHOWN}
+    tables = {
+        name: value for name, value in figures.items() if name in chosen and name not in _SHOWN
+    }
     rows = [
         [
             _title(topic),
@@ -257,14 +324,22 @@ def _tables(heading: str, about: str, figures: Figures, names: Iterable[str]) ->
         for name, value in table.items()
         for entry in [value if isinstance(value, dict) else {"value": value}]
     ]
-    return _section(heading, about, ["topic", "figure", "value", "cadence", "asked for by"], rows) if rows else ""
+
+    return (
+        _section(heading, about, ["topic", "figure", "value", "cadence", "asked for by"], rows)
+        if rows
+        else ""
+    )
 
 
 def _figure(entry: Entry) -> str:
     """Return value or levels with the unit, then the note."""
-    levels = ", ".join(f"{_plain_key(name)} {value:g}" for name, value in entry.get("levels", {}).items())
+    levels = ", ".join(
+        f"{_plain_key(name)} {value:g}" for name, value in entry.get("levels", {}).items()
+    )
     value = levels or (_plain(entry["value"]) if "value" in entry else "")
     words = f"{value} {entry.get('unit', '')}".strip()
+
     return "; ".join(part for part in (words, entry.get("note", "")) if part) or NONE
 
 
@@ -273,7 +348,9 @@ def _plain(value: t.Any) -> str:
         return ", ".join(_plain(item) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+
     text = str(value)
+
     return f"`{text}`" if re.search(r"[/_*<>|\\]", text) else text
 
 
@@ -296,7 +373,10 @@ def _ids(requirements: Iterable[str]) -> str:
 
 
 def _comment(project: Path, figures: Figures, stem: str) -> str:
-    """Return what a file of the profile says about itself; a system is free to have fewer files, or others."""
+    """Return what a file of the profile says about itself.
+
+    A system is free to have fewer files, or others.
+    """
     path = project / profiles.FOLDER / figures["name"] / f"{stem}.yml"
     return playbook_page.opening_comment(path.read_text("utf-8")) if path.exists() else ""
 
@@ -308,4 +388,5 @@ def _section(heading: str, about: str, head: list[str], rows: list[list[str]]) -
         lines += [f"| {' | '.join(cell(text) for text in row)} |" for row in rows]
     elif not about:
         lines.append("None.")
+
     return "\n".join(lines).rstrip() + "\n"

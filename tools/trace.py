@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Trace every requirement of the guides to the data that delivers it and the tests that show it.
 
-``python -m tools.trace`` writes docs/requirements.md and prints the closing figures; ``--check`` writes nothing
-and fails when the page is stale.
+``python -m tools.trace`` writes docs/requirements.md and prints the closing figures; ``--check``
+writes nothing and fails when the page is stale.
 """
 
 from __future__ import annotations
@@ -69,16 +69,25 @@ class Figures(t.NamedTuple):
 
 
 def read_requirements(path: Path) -> list[Requirement]:
-    """Return the rows of the requirements file; raises EvidenceError on a double id or an unknown kind."""
+    """Return the rows of the requirements file.
+
+    Raises EvidenceError on a double id or an unknown kind.
+    """
     with path.open(encoding="utf-8", newline="") as stream:
         rows = [Requirement(**row) for row in csv.DictReader(stream)]
+
     seen: set[str] = set()
+
     for row in rows:
         if row.kind not in KINDS:
-            raise EvidenceError(f"{path.name}: {row.id} has kind {row.kind!r}; choose one of {', '.join(KINDS)}")
+            raise EvidenceError(
+                f"{path.name}: {row.id} has kind {row.kind!r}; choose one of {', '.join(KINDS)}"
+            )
         if row.id in seen:
             raise EvidenceError(f"{path.name}: {row.id} stands there twice")
+
         seen.add(row.id)
+
     return rows
 
 
@@ -96,7 +105,12 @@ def count(trace: Trace, rows: t.Iterable[Requirement]) -> Figures:
     automated = [row.id for row in rows if row.kind in AUTOMATED]
     delivered = [item for item in automated if item in trace.data]
     tested = [item for item in delivered if item in trace.tests]
-    human = [row.id for row in rows if row.kind == "H" and (row.id in trace.data or row.id in trace.planned)]
+    human = [
+        row.id
+        for row in rows
+        if row.kind == "H" and (row.id in trace.data or row.id in trace.planned)
+    ]
+
     return Figures(len(automated), len(delivered), len(tested), len(human))
 
 
@@ -119,14 +133,13 @@ def _overview(trace: Trace) -> t.Iterator[str]:
     for system in _unique(row.system for row in trace.rows):
         link = f"[{system}](#{system})"
         yield _figures_row(link, count(trace, (row for row in trace.rows if row.system == system)))
+
     yield _figures_row("all", count(trace, trace.rows))
     yield ""
 
 
 def _figures_row(title: str, figures: Figures) -> str:
-    return (
-        f"| {title} | {figures.automated} | {figures.delivered} | {figures.tested} | {figures.open} | {figures.human} |"
-    )
+    return f"| {title} | {figures.automated} | {figures.delivered} | {figures.tested} | {figures.open} | {figures.human} |"
 
 
 def _systems(trace: Trace) -> t.Iterator[str]:
@@ -142,20 +155,26 @@ def _area(trace: Trace, area: str, rows: list[Requirement]) -> t.Iterator[str]:
     yield f"### {area}: {figures.delivered} of {figures.automated} delivered\n"
     yield "| id | kind | cadence | requirement | delivered by | tested by |"
     yield "|---|---|---|---|---|---|"
+
     for row in rows:
         yield (
             f"| {row.id} | {KINDS[row.kind]} | {cell(row.cadence)} | {cell(row.requirement)} "
             f"| {_delivery(trace, row)} | {_places(trace.tests.get(row.id, []))} |"
         )
+
     yield ""
 
 
 def _delivery(trace: Trace, row: Requirement) -> str:
-    """Return what delivers a requirement; for an automated one that nothing delivers, how far it is."""
+    """Return what delivers a requirement.
+
+    For an automated one that nothing delivers, how far it is.
+    """
     delivered = _places(trace.data.get(row.id, []))
     planned = _places(trace.planned.get(row.id, []))
     if delivered or row.kind not in AUTOMATED:
         return delivered or planned
+
     return f"open, planned in {planned}" if planned else "open"
 
 
@@ -164,10 +183,12 @@ def _places(places: list[Place]) -> str:
     names: dict[str, list[str]] = {}
     for place in places:
         names.setdefault(place.path, []).append(place.name)
+
     links = []
     for path, entries in names.items():
         inside = ", ".join(f"`{cell(name)}`" for name in _unique(entries) if name)
         links.append(f"[{_short(path)}](../{path})" + (f": {inside}" if inside else ""))
+
     return "<br>".join(links)
 
 
@@ -183,18 +204,24 @@ def _unique(items: t.Iterable[str]) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Write or check the page; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.trace", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when the page is stale"
+    )
     arguments = parser.parse_args(argv)
+
     try:
         trace = collect(PROJECT)
     except EvidenceError as error:
         print(error, file=sys.stderr)
         return 1
+
     stale = bring_up_to_date({PROJECT / PAGE: render(trace)}, write=not arguments.check)
     for path in stale:
         state = "is stale; run `make trace`" if arguments.check else "written"
         print(f"{path.relative_to(PROJECT)} {state}", file=sys.stderr)
+
     print(closing_line(count(trace, trace.rows)))
+
     return 1 if arguments.check and stale else 0
 
 

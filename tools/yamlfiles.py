@@ -26,6 +26,9 @@ _Loader.add_multi_constructor("!", _plain)
 
 
 def read(path: Path) -> t.Any:
-    """Return the content of a YAML file (None when empty); raises yaml.YAMLError naming the file and line."""
+    """Return the content of a YAML file (None when empty).
+
+    Raises yaml.YAMLError naming the file and line.
+    """
     with path.open(encoding="utf-8") as stream:
         return yaml.load(stream, Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader

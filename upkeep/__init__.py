@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Controller side of Upkeep: run record, report, store, verdict.
 
-Importing this package is the one bootstrap: it makes ``ansible.module_utils.upkeep`` importable on the
-controller too, where Ansible itself adds the project's ``module_utils`` only to what it ships to targets.
+Importing this package is the one bootstrap: it makes ``ansible.module_utils.upkeep`` importable on
+the controller too, where Ansible itself adds the project's ``module_utils`` only to what it ships
+to targets.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a message may hold what the terminal cannot show
+
     try:
         options.target = _target(options.store)
         options.run(open_store(options.target), options)
@@ -39,11 +40,14 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     except (StoreError, HistoryError, OSError) as error:
         print(f"upkeep: {error}", file=sys.stderr)
         return 2
+
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m upkeep", description="Look at the kept runs of Upkeep.")
+    parser = argparse.ArgumentParser(
+        prog="python -m upkeep", description="Look at the kept runs of Upkeep."
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--store",
@@ -60,29 +64,49 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("id", nargs="?", default=LATEST, help="run id (default: latest)")
     show.set_defaults(run=_show)
 
-    report = commands.add_parser("report", parents=[shared], help="render a run's page again and print its path")
+    report = commands.add_parser(
+        "report", parents=[shared], help="render a run's page again and print its path"
+    )
     report.add_argument("id", nargs="?", default=LATEST, help="run id (default: latest)")
-    report.add_argument("--output", type=Path, help="folder to write to (needed for a run from a database)")
+    report.add_argument(
+        "--output", type=Path, help="folder to write to (needed for a run from a database)"
+    )
     report.set_defaults(run=_report)
 
-    prune = commands.add_parser("prune", parents=[shared], help="remove old runs and print their ids")
-    prune.add_argument("--keep-days", type=int, required=True, help="keep runs that started within this many days")
-    prune.add_argument("--keep-min", type=int, default=10, help="keep at least this many runs (default: 10)")
+    prune = commands.add_parser(
+        "prune", parents=[shared], help="remove old runs and print their ids"
+    )
+    prune.add_argument(
+        "--keep-days", type=int, required=True, help="keep runs that started within this many days"
+    )
+    prune.add_argument(
+        "--keep-min", type=int, default=10, help="keep at least this many runs (default: 10)"
+    )
     prune.add_argument("--dry-run", action="store_true", help="only print what would be removed")
     prune.set_defaults(run=_prune)
 
-    figures = commands.add_parser("kpis", parents=[shared], help="show key figures over time as a tracking sheet (CSV)")
+    figures = commands.add_parser(
+        "kpis", parents=[shared], help="show key figures over time as a tracking sheet (CSV)"
+    )
     figures.add_argument("--system", default="", help="only this system")
     figures.add_argument("--days", type=int, help="only the last days (default: all that is kept)")
     figures.add_argument("--csv", type=Path, metavar="FILE", help="file to write (default: print)")
-    figures.add_argument("--history", help="address of the history (default: UPKEEP_HISTORY, then beside the runs)")
-    figures.add_argument("--rebuild", action="store_true", help="first take in all kept runs that are missing there")
+    figures.add_argument(
+        "--history", help="address of the history (default: UPKEEP_HISTORY, then beside the runs)"
+    )
+    figures.add_argument(
+        "--rebuild", action="store_true", help="first take in all kept runs that are missing there"
+    )
     figures.set_defaults(run=_kpis)
+
     return parser
 
 
 def _target(given: str | None) -> str:
-    """Return the store to open; a relative directory in UPKEEP_STORE belongs to the project, as for the callback."""
+    """Return the store to open.
+
+    A relative directory in UPKEEP_STORE belongs to the project, as for the callback.
+    """
     if given:
         return given
     target = os.environ.get("UPKEEP_STORE") or DEFAULT_STORE
@@ -98,14 +122,17 @@ def _line(record: Record) -> str:
     started = (record["started"] or "unknown start")[:19].replace("T", " ")
     mode = "  (check mode)" if record["check_mode"] else ""
     took = terminal.duration(record["seconds"])
-    return (
-        f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}  {line(record['playbook'])}{mode}"
-    )
+    return f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}  {line(record['playbook'])}{mode}"
 
 
 def _show(store: Store, options: argparse.Namespace) -> None:
     width = shutil.get_terminal_size((100, 24)).columns
-    print(terminal.table(store.load(options.id), terminal.colour_wanted(sys.stdout, os.environ), width), end="")
+    print(
+        terminal.table(
+            store.load(options.id), terminal.colour_wanted(sys.stdout, os.environ), width
+        ),
+        end="",
+    )
 
 
 def _report(store: Store, options: argparse.Namespace) -> None:
@@ -125,10 +152,12 @@ def _kpis(store: Store, options: argparse.Namespace) -> None:
         if options.rebuild:
             taken = sum(history.keep(record) for record in reversed(store.runs()))
             print(f"{terminal.plural(taken, 'run')} taken in", file=sys.stderr)
+
         figures, days = history.figures(options.system), history.days(options.system, options.days)
         text = trends.sheet(figures, days, history.outcomes())
     finally:
         history.close()
+
     if options.csv:
         report.write_atomically(options.csv, text)
     else:

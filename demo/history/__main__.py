@@ -17,7 +17,11 @@ from .host import BACKUPS, DESCRIPTION, Host, read
 from .logfiles import Clock, DayLines, Owner, Writer, daily, kept, monthly, periods, weekly
 
 SUMMARY: t.Final = Path("/var/lib/demo/history.json")
-KEPT: t.Final = {"fairedge": 30, "racing": 180, "student_success": 30}  # days that the guides keep logs
+KEPT: t.Final = {
+    "fairedge": 30,
+    "racing": 180,
+    "student_success": 30,
+}  # days that the guides keep logs
 NGINX: t.Final = Path("/var/log/nginx/access.log")
 NGINX_FILES: t.Final = 14
 
@@ -38,6 +42,7 @@ def fairedge_logs(host: Host, writer: Writer) -> None:
     owner = Owner(host.user, host.user)
     for name, lines in sources.items():
         writer.dated(folder / name, files, host.clock, lines, owner)
+
     writer.numbered(
         NGINX,
         min(host.log_days, NGINX_FILES),
@@ -52,7 +57,11 @@ def fairedge_logs(host: Host, writer: Writer) -> None:
 
 def racing_logs(host: Host, writer: Writer) -> None:
     """Write the dashboard's log."""
-    files = [f for f in periods(host.clock.today, host.log_days, monthly) if kept(f, host.clock.today, KEPT["racing"])]
+    files = [
+        f
+        for f in periods(host.clock.today, host.log_days, monthly)
+        if kept(f, host.clock.today, KEPT["racing"])
+    ]
     log = Path(host.settings["log_dir"]) / host.settings["log_file"]
     lines = functools.partial(systems.racing, host.seed)
     writer.dated(log, files, host.clock, lines, Owner(host.user, host.user))
@@ -61,15 +70,22 @@ def racing_logs(host: Host, writer: Writer) -> None:
 def student_logs(host: Host, writer: Writer) -> None:
     """Write the logs of the service, its monitor and its tests."""
     keep = KEPT["student_success"]
-    files = [f for f in periods(host.clock.today, host.log_days, weekly) if kept(f, host.clock.today, keep)]
+    files = [
+        f
+        for f in periods(host.clock.today, host.log_days, weekly)
+        if kept(f, host.clock.today, keep)
+    ]
     sources = {
         "app.log": systems.student_app,
         "health_monitor.log": systems.student_monitor,
         "automated_tests.log": systems.student_tests,
     }
+
     for name, lines in sources.items():
         log = Path(host.settings["log_dir"]) / name
-        writer.dated(log, files, host.clock, functools.partial(lines, host.seed), Owner(host.user, host.user))
+        writer.dated(
+            log, files, host.clock, functools.partial(lines, host.seed), Owner(host.user, host.user)
+        )
 
 
 LOGS: t.Final[dict[str, t.Callable[[Host, Writer], None]]] = {
@@ -86,16 +102,30 @@ def journal_sources(host: Host) -> list[journal.Source]:
     if host.system == "hyperopt" and "app" in host.components:
         lines = functools.partial(systems.hyperopt, host.seed, host.name)
         found.append(journal.Source("hyperopt-api.service", "python3", "stdout", lines))
+
     if host.system == "trailblaze":
-        for unit, source in (("trailblaze-api", systems.trailblaze), ("trailblaze-scraper", systems.scraper)):
+        for unit, source in (
+            ("trailblaze-api", systems.trailblaze),
+            ("trailblaze-scraper", systems.scraper),
+        ):
             lines = functools.partial(source, host.seed)
             found.append(journal.Source(f"{unit}.service", "python3", "stdout", lines))
+
     return found
 
 
 def make(host: Host) -> dict[str, t.Any]:
-    """Make everything that this host's components have room for; return what there is now and the seconds it took."""
-    facts: dict[str, t.Any] = {"seed": host.seed, "day": str(host.clock.today), "rows": 0, "keys": 0, "seconds": {}}
+    """Make everything that this host's components have room for.
+
+    Return what there is now and the seconds it took.
+    """
+    facts: dict[str, t.Any] = {
+        "seed": host.seed,
+        "day": str(host.clock.today),
+        "rows": 0,
+        "keys": 0,
+        "seconds": {},
+    }
     writer = Writer()
 
     def phase(name: str, work: t.Callable[[], int]) -> int:
@@ -111,16 +141,23 @@ def make(host: Host) -> dict[str, t.Any]:
 
     if "postgresql" in host.components:
         facts["rows"] += phase("postgresql", lambda: rows.postgresql(host))
+
     if "sqlite" in host.components:
         facts["rows"] += phase("sqlite", lambda: rows.sqlite(host))
+
     if "celery" in host.components:
         facts["keys"] = phase("redis", lambda: rows.redis(host))
+
     facts["log_bytes"] = phase("logs", logs)
     facts["journal_bytes"] = phase(
-        "journal", lambda: journal.write(journal_sources(host), host.name, host.clock, host.log_days)
+        "journal",
+        lambda: journal.write(journal_sources(host), host.name, host.clock, host.log_days),
     )
-    facts["cache_entries"] = phase("caches", lambda: keepsakes.caches(host)) if host.system == "trailblaze" else 0
+    facts["cache_entries"] = (
+        phase("caches", lambda: keepsakes.caches(host)) if host.system == "trailblaze" else 0
+    )
     facts["backups"] = phase("backups", lambda: keepsakes.backups(host))
+
     return facts
 
 
@@ -130,10 +167,12 @@ def main() -> int:
     host = read(DESCRIPTION.read_text(encoding="utf-8"), clock)
     if host is None:
         return 0
+
     facts = make(host)
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)
     SUMMARY.write_text(json.dumps(facts) + "\n", encoding="utf-8")
     print(f"history of {host.name}: {json.dumps(facts)}")
+
     return 0
 
 

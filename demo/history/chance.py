@@ -20,7 +20,10 @@ QUIET_DAYS: t.Final = 3
 
 
 def stream(seed: int, *names: object) -> random.Random:
-    """Return the random numbers that belong to these names; Python gives the same ones in every release."""
+    """Return the random numbers that belong to these names.
+
+    Python gives the same ones in every release.
+    """
     return random.Random("/".join(str(name) for name in (seed, *names)))  # noqa: S311 - nothing is secret here
 
 

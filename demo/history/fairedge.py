@@ -21,7 +21,8 @@ PATHS: t.Final[tuple[web.Path, ...]] = (
 SIGN_IN: t.Final = "/api/auth/sign-in"
 BEST: t.Final = "/api/opportunities"
 WEEKDAY, WEEKEND = 1300, 1100  # requests
-#: Task: how often it runs (ms) and how long it usually takes (s). Rows are those of the last column.
+#: Task: how often it runs (ms) and how long it usually takes (s). Rows are those of the last
+#: column.
 TASKS: t.Final = (
     ("odds_refresh", 300_000, 0.4, 200),
     ("ev_calculation", 600_000, 0.2, 180),
@@ -49,17 +50,29 @@ def happenings(seed: int, day: dt.date, age: int) -> Day:
     _slow_queries(numbers, day, requests, lines)
     if chance.once_in(numbers, 10, age):
         _a_lost_database(numbers, day, requests, lines)
+
     if chance.once_in(numbers, 10, age):
         ms, share = numbers.randrange(chance.DAY_MS), numbers.randint(85, 90)
-        lines.append(json_line(day, ms, "WARNING", "api", f"memory_warning: {share} % of memory in use"))
+        lines.append(
+            json_line(day, ms, "WARNING", "api", f"memory_warning: {share} % of memory in use")
+        )
+
     for ms in chance.moments(numbers, 2):
-        lines.append(json_line(day, ms, "INFO", "api", "Webhook of billing taken, signing key masked"))
+        lines.append(
+            json_line(day, ms, "INFO", "api", "Webhook of billing taken, signing key masked")
+        )
+
     return Day(sorted(requests, key=lambda request: request.ms), lines)
 
 
 def api(day: dt.date, seen: Day) -> list[Line]:
-    """Return the lines of api.log in order; what is said about a request stands before its own line."""
-    return sorted([*seen.lines, *(json_request(day, request) for request in seen.requests)], key=_moment)
+    """Return the lines of api.log in order.
+
+    What is said about a request stands before its own line.
+    """
+    return sorted(
+        [*seen.lines, *(json_request(day, request) for request in seen.requests)], key=_moment
+    )
 
 
 def access(day: dt.date, seen: Day) -> list[Line]:
@@ -74,12 +87,17 @@ def celery(seed: int, day: dt.date, age: int) -> list[Line]:
     for name, period, seconds, rows in TASKS:
         for start in range(7_000, chance.DAY_MS - 60_000, period):
             lines += _task(numbers, day, start, name, seconds, rows)
+
     for _ in range(chance.some(numbers, 3)):
         lines += _an_api_error(numbers, day)
+
     if chance.once_in(numbers, 20, age):
         ms = numbers.randrange(chance.DAY_MS)
-        text = f"Task odds_refresh[{chance.uuid(numbers)}] raised unexpected: TimeLimitExceeded(300)"
+        text = (
+            f"Task odds_refresh[{chance.uuid(numbers)}] raised unexpected: TimeLimitExceeded(300)"
+        )
         lines.append(json_line(day, ms, "ERROR", "celery", text))
+
     return sorted(lines, key=_moment)
 
 
@@ -87,32 +105,48 @@ def _moment(line: Line) -> int:
     return line[0]
 
 
-def _sign_ins_that_fail(numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]) -> None:
+def _sign_ins_that_fail(
+    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+) -> None:
     for ms in chance.moments(numbers, chance.some(numbers, 6)):
         request = web.stranger(numbers, ms, "POST", SIGN_IN, 401)
         if sum(other.ip == request.ip and other.status == 401 for other in requests) < 3:
             requests.append(request)
-            lines.append(_about(day, request, "WARNING", "auth_failed: no such user, or the wrong passphrase"))
+            lines.append(
+                _about(
+                    day, request, "WARNING", "auth_failed: no such user, or the wrong passphrase"
+                )
+            )
 
 
-def _too_many_requests(numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]) -> None:
+def _too_many_requests(
+    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+) -> None:
     for ms in chance.moments(numbers, chance.some(numbers, 4)):
-        request = web.stranger(numbers, ms, "GET", BEST, 429, 0.4)._replace(user=f"user_{numbers.randrange(900)}")
+        request = web.stranger(numbers, ms, "GET", BEST, 429, 0.4)._replace(
+            user=f"user_{numbers.randrange(900)}"
+        )
         text = f"rate_limit_exceeded: {numbers.randint(61, 70)} requests in 60 s, the limit of free is 60"
         requests.append(request)
         lines.append(_about(day, request, "WARNING", text))
 
 
-def _cache_misses(numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]) -> None:
+def _cache_misses(
+    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+) -> None:
     for request in requests:
         if request.path == BEST and request.status == 200 and numbers.random() < 0.02:
             ms = max(request.ms - int(request.duration), 0)
             text = "cache_miss: opportunities:best"
-            line = json_line(day, ms, "INFO", "api", text, request_id=request.request_id, endpoint=BEST)
+            line = json_line(
+                day, ms, "INFO", "api", text, request_id=request.request_id, endpoint=BEST
+            )
             lines.append(line)
 
 
-def _slow_queries(numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]) -> None:
+def _slow_queries(
+    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+) -> None:
     for _ in range(chance.some(numbers, 3)):
         place = numbers.randrange(len(requests))
         request = requests[place]
@@ -121,16 +155,27 @@ def _slow_queries(numbers: random.Random, day: dt.date, requests: list[Request],
             requests[place] = request._replace(duration=took + 9.5)
             text = "slow_query: SELECT on opportunities"
             line = json_line(
-                day, request.ms, "WARNING", "api", text, request_id=request.request_id, endpoint=BEST, duration=took
+                day,
+                request.ms,
+                "WARNING",
+                "api",
+                text,
+                request_id=request.request_id,
+                endpoint=BEST,
+                duration=took,
             )
             lines.append(line)
 
 
-def _a_lost_database(numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]) -> None:
+def _a_lost_database(
+    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+) -> None:
     place = numbers.randrange(len(requests))
     request = requests[place] = requests[place]._replace(path=BEST, method="GET", status=500)
     text = "database connection failed: OperationalError"
-    line = json_line(day, request.ms, "ERROR", "api", text, request_id=request.request_id, endpoint=BEST)
+    line = json_line(
+        day, request.ms, "ERROR", "api", text, request_id=request.request_id, endpoint=BEST
+    )
     lines.append(line)
 
 
@@ -141,7 +186,9 @@ def _about(day: dt.date, request: Request, level: str, text: str) -> Line:
     )  # fmt: skip
 
 
-def _task(numbers: random.Random, day: dt.date, start: int, name: str, usual: float, rows: int) -> list[Line]:
+def _task(
+    numbers: random.Random, day: dt.date, start: int, name: str, usual: float, rows: int
+) -> list[Line]:
     """Return what the worker says about one task that went well."""
     task = f"{name}[{chance.uuid(numbers)}]"
     seconds = round(usual * (0.8 + numbers.random()), 3)
@@ -149,8 +196,15 @@ def _task(numbers: random.Random, day: dt.date, start: int, name: str, usual: fl
     end = begin + int(seconds * 1000)
     elapsed = int(seconds * 1000) - 2
     finished = json_line(
-        day, end - 1, "INFO", "celery", f"{name} finished: {rows} rows", endpoint=name, duration=elapsed
+        day,
+        end - 1,
+        "INFO",
+        "celery",
+        f"{name} finished: {rows} rows",
+        endpoint=name,
+        duration=elapsed,
     )
+
     return [
         json_line(day, begin, "INFO", "celery", f"Task {task} received"),
         finished,
@@ -160,8 +214,14 @@ def _task(numbers: random.Random, day: dt.date, start: int, name: str, usual: fl
 
 def _an_api_error(numbers: random.Random, day: dt.date) -> list[Line]:
     """Return what the worker says when a bookmaker does not answer: it tries again."""
-    ms, answer = numbers.randrange(chance.DAY_MS), f"bookmaker-{numbers.randint(1, 12)} answered HTTP 503"
-    text = f"Task odds_refresh[{chance.uuid(numbers)}] retry: Retry in 30s: OddsApiError('{answer}')"
+    ms, answer = (
+        numbers.randrange(chance.DAY_MS),
+        f"bookmaker-{numbers.randint(1, 12)} answered HTTP 503",
+    )
+    text = (
+        f"Task odds_refresh[{chance.uuid(numbers)}] retry: Retry in 30s: OddsApiError('{answer}')"
+    )
+
     return [
         json_line(day, ms, "WARNING", "celery", f"odds_api_error: {answer}"),
         json_line(day, ms, "INFO", "celery", text),

@@ -45,6 +45,7 @@ def read(text: str, clock: Clock) -> Host | None:
     history = data.get("history")
     if not history:
         return None
+
     return Host(
         data["name"], data["system"], tuple(data["components"]), data["settings"],
         history["seed"], history["days"], history["log_days"], clock,
@@ -52,7 +53,10 @@ def read(text: str, clock: Clock) -> Host | None:
 
 
 def run(*argv: str, stdin: bytes = b"") -> bytes:
-    """Run a command and return what it writes; raises CalledProcessError, of which the journal shows the words."""
+    """Run a command and return what it writes.
+
+    Raises CalledProcessError, of which the journal shows the words.
+    """
     done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, timeout=SECONDS, check=True)  # noqa: S603
     return done.stdout
 

@@ -16,7 +16,8 @@ from .logfiles import Clock, DayLines
 
 TOOL: t.Final = "/usr/lib/systemd/systemd-journal-remote"
 KEPT: t.Final = Path("/var/lib/demo/history.journal")
-#: The folder of the journal is made anew in memory at each start of a container; the link leads it to what is kept.
+#: The folder of the journal is made anew in memory at each start of a container; the link leads it
+#: to what is kept.
 LINK: t.Final = Path("/etc/tmpfiles.d/demo-journal.conf")
 
 
@@ -29,19 +30,26 @@ class Source(t.NamedTuple):
     lines: DayLines
 
 
-def entries(sources: t.Sequence[Source], host: str, machine: str, clock: Clock, days: int) -> t.Iterator[bytes]:
+def entries(
+    sources: t.Sequence[Source], host: str, machine: str, clock: Clock, days: int
+) -> t.Iterator[bytes]:
     """Yield the entries of all sources in the order of time, in systemd's export format."""
     boot = hashlib.md5(f"{host} before".encode(), usedforsecurity=False).hexdigest()
     common = f"_BOOT_ID={boot}\n_MACHINE_ID={machine}\n_HOSTNAME={host}\nPRIORITY=6\n"
     first = _micros(clock.today - dt.timedelta(days=days))
+
     for age in range(days, -1, -1):
         day = clock.today - dt.timedelta(days=age)
         limit = clock.ms if age == 0 else 86_400_000
         midnight = _micros(day)
-        streams = [[(ms, number, text) for ms, text in source.lines(day, age)] for number, source in enumerate(sources)]
+        streams = [
+            [(ms, number, text) for ms, text in source.lines(day, age)]
+            for number, source in enumerate(sources)
+        ]
         for ms, number, text in heapq.merge(*streams):
             if ms >= limit:
                 break
+
             micros = midnight + ms * 1000 + number
             unit, identifier, transport, _ = sources[number]
             pid = 400 + number
@@ -69,4 +77,5 @@ def write(sources: t.Sequence[Source], host: str, clock: Clock, days: int) -> in
     shutil.chown(KEPT, group="systemd-journal")
     LINK.write_text(f"L+ /var/log/journal/%m/history.journal - - - - {KEPT}\n", encoding="ascii")
     run("systemd-tmpfiles", "--create", str(LINK))
+
     return len(data)

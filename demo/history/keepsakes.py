@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Caches and backups of mixed age. Backups are made by the tools that make real ones, from what the host holds."""
+"""Caches and backups of mixed age.
+
+Backups are made by the tools that make real ones, from what the host holds.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,17 @@ from . import chance
 from .host import BACKUPS, Host, as_postgres, run
 from .logfiles import archive
 
-#: Kinds of cache entries with the oldest age that a history has, in hours: half of them are past their life time.
+#: Kinds of cache entries with the oldest age that a history has, in hours: half of them are past
+#: their life time.
 KINDS: t.Final = (("html", 48), ("json", 24), ("comparison", 12), ("gemini", 14 * 24))
 PAST_MONTHS: t.Final = 12
 
 
 def cache_entries(host: Host) -> dict[str, tuple[str, float]]:
-    """Return name -> (text, age in seconds) of cache entries of the past year's months; rows and events agree."""
+    """Return name -> (text, age in seconds) of cache entries of the past year's months.
+
+    Rows and events agree.
+    """
     made: dict[str, tuple[str, float]] = {}
     numbers = chance.stream(host.seed, "cache", host.clock.today)
     for back in range(1, PAST_MONTHS + 1):
@@ -39,22 +46,36 @@ def cache_entries(host: Host) -> dict[str, tuple[str, float]]:
         stamps = {kind: _stamp(host, age) for kind, age in ages.items()}
         made |= {
             f"{stem}.html": (source, ages["html"]),
-            f"{stem}.json": (json.dumps({"fetched_at": stamps["json"], "events": events}, indent=1), ages["json"]),
+            f"{stem}.json": (
+                json.dumps({"fetched_at": stamps["json"], "events": events}, indent=1),
+                ages["json"],
+            ),
             f"comparison_{stem}.json": (
-                json.dumps({"compared_at": stamps["comparison"], "events": len(events), "changed": 0}),
+                json.dumps(
+                    {"compared_at": stamps["comparison"], "events": len(events), "changed": 0}
+                ),
                 ages["comparison"],
             ),
             f"gemini_{digest}.json": (
-                json.dumps({"asked_at": stamps["gemini"], "question": question, "answer": f"{len(events)} rides."}),
+                json.dumps(
+                    {
+                        "asked_at": stamps["gemini"],
+                        "question": question,
+                        "answer": f"{len(events)} rides.",
+                    }
+                ),
                 ages["gemini"],
             ),
         }
+
     return made
 
 
 def _stamp(host: Host, age: float) -> str:
     midnight = dt.datetime.combine(host.clock.today, dt.time(), dt.UTC)
-    return (midnight + dt.timedelta(milliseconds=host.clock.ms, seconds=-age)).isoformat(timespec="seconds")
+    return (midnight + dt.timedelta(milliseconds=host.clock.ms, seconds=-age)).isoformat(
+        timespec="seconds"
+    )
 
 
 def caches(host: Host) -> int:
@@ -66,6 +87,7 @@ def caches(host: Host) -> int:
         path.write_text(text, encoding="utf-8")
         shutil.chown(path, host.user, host.user)
         os.utime(path, (now - age, now - age))
+
     return len(made)
 
 
@@ -78,13 +100,17 @@ class Copy(t.NamedTuple):
 
 
 def backups(host: Host) -> int:
-    """Write the backups that the system's guide asks for, readable by root only; return how many."""
+    """Write the backups that the system's guide asks for, readable by root only.
+
+    Return how many.
+    """
     made = MAKERS[host.system](host) if host.system in MAKERS else []
     for copy in made:
         copy.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         copy.path.write_bytes(copy.data)
         copy.path.chmod(0o640)
         os.utime(copy.path, (_seconds(copy.day), _seconds(copy.day)))
+
     return len(made)
 
 
@@ -104,6 +130,7 @@ def _racing(host: Host) -> list[Copy]:
     folder = host.home / "backups" / "post_race"
     model = host.home / "data" / "models" / "lightgbm_baseline.pkl"
     code = _tar(host.home, ["src"])
+
     return [
         copy
         for day in days_back(host, 7)
@@ -119,6 +146,7 @@ def _student_success(host: Host) -> list[Copy]:
     folder = host.home / "backups"
     dump = gzip.compress(_dump(host, "plain"), 4, mtime=0)
     small = _sqlite_copy(host.home / host.settings["sqlite"])
+
     return [
         copy
         for day in month_starts(host, 6)
@@ -132,16 +160,28 @@ def _student_success(host: Host) -> list[Copy]:
 def _trailblaze(host: Host) -> list[Copy]:
     """One archive of the database a day, kept for a month."""
     dump = _dump(host, "custom")
-    return [Copy(BACKUPS / f"trailblaze-{day:%Y%m%d}_000000.backup", day, dump) for day in days_back(host, 30)]
+    return [
+        Copy(BACKUPS / f"trailblaze-{day:%Y%m%d}_000000.backup", day, dump)
+        for day in days_back(host, 30)
+    ]
 
 
 def _hyperopt(host: Host) -> list[Copy]:
     """What a month's folder holds, on the host that has the database."""
     if "postgresql" not in host.components:
         return []
+
     dump = gzip.compress(_dump(host, "plain"), 1, mtime=0)
-    copy = ("psql", "-qX", "-d", host.settings["database"], "-c", "COPY strategies TO STDOUT (FORMAT csv, HEADER)")
+    copy = (
+        "psql",
+        "-qX",
+        "-d",
+        host.settings["database"],
+        "-c",
+        "COPY strategies TO STDOUT (FORMAT csv, HEADER)",
+    )
     strategies = archive({"strategies/strategies.csv": as_postgres(*copy)}, host.clock.today)
+
     return [
         copy
         for day in month_starts(host, 3)
@@ -157,6 +197,7 @@ def _fairedge(host: Host) -> list[Copy]:
     dump = gzip.compress(_dump(host, "plain"), 1, mtime=0)
     redis = Path("/var/lib/redis/dump.rdb").read_bytes()
     settings = _tar(host.home, [".env.production"])
+
     return [
         copy
         for day in days_back(host, 7)

@@ -14,12 +14,16 @@ from json.encoder import encode_basestring_ascii
 CLOCK: t.Final = tuple(f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in range(86_400))
 PHRASES: t.Final = {status.value: status.phrase for status in http.HTTPStatus}
 
-#: A line and its moment, in milliseconds since the midnight (UTC) with which its day began. It may have several rows.
+#: A line and its moment, in milliseconds since the midnight (UTC) with which its day began. It may
+#: have several rows.
 Line = tuple[int, str]
 
 
 class Request(t.NamedTuple):
-    """One request as its log line tells it; ``ms`` is when it ended, ``duration`` in milliseconds."""
+    """One request as its log line tells it.
+
+    ``ms`` is when it ended, ``duration`` in milliseconds.
+    """
 
     ms: int
     method: str
@@ -80,7 +84,13 @@ def json_request(day: dt.date, request: Request) -> Line:
 
 
 def context_line(
-    day: dt.date, ms: int, level: str, service: str, message: str, request_id: str | None = None, **context: t.Any
+    day: dt.date,
+    ms: int,
+    level: str,
+    service: str,
+    message: str,
+    request_id: str | None = None,
+    **context: t.Any,
 ) -> Line:
     """Return a line in the form ``context``."""
     head = f'{{"timestamp": "{moment(day, ms)}", "level": "{level}", "service": "{service}", '
@@ -111,7 +121,11 @@ def combined(day: dt.date, request: Request, size: int) -> Line:
     """Return a request's line as nginx writes it, in the form ``combined``."""
     stamp = f"{day:%d/%b/%Y}:{CLOCK[request.ms // 1000]} +0000"
     asked = f"{request.method} {request.path} HTTP/1.1"
-    return request.ms, f'{request.ip} - - [{stamp}] "{asked}" {request.status} {size} "-" "Mozilla/5.0"'
+
+    return (
+        request.ms,
+        f'{request.ip} - - [{stamp}] "{asked}" {request.status} {size} "-" "Mozilla/5.0"',
+    )
 
 
 def _level(status: int) -> str:

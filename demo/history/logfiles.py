@@ -34,21 +34,30 @@ class Clock(t.NamedTuple):
 
 
 class Period(t.NamedTuple):
-    """One file's days; ``end`` is the day at whose beginning it was set aside, None for the live file."""
+    """One file's days.
+
+    ``end`` is the day at whose beginning it was set aside, None for the live file.
+    """
 
     days: tuple[dt.date, ...]
     end: dt.date | None
 
 
 def periods(today: dt.date, days: int, starts: t.Callable[[dt.date], bool]) -> list[Period]:
-    """Return the files that there were in the last ``days`` days, the oldest first; ``starts`` tells a first day."""
+    """Return the files that there were in the last ``days`` days, the oldest first.
+
+    ``starts`` tells a first day.
+    """
     found: list[list[dt.date]] = [[]]
     for age in range(days, -1, -1):
         day = today - dt.timedelta(days=age)
         if starts(day) and found[-1]:
             found.append([])
+
         found[-1].append(day)
+
     ends = [*(part[0] for part in found[1:]), None]
+
     return [Period(tuple(part), end) for part, end in zip(found, ends, strict=True)]
 
 
@@ -78,6 +87,7 @@ def text_of(days: t.Iterable[dt.date], clock: Clock, lines: DayLines) -> bytes:
     for day in days:
         limit = clock.ms if day == clock.today else 86_400_000
         parts += [text for ms, text in lines(day, (clock.today - day).days) if ms < limit]
+
     return "\n".join([*parts, ""]).encode() if parts else b""
 
 
@@ -95,7 +105,9 @@ class Writer:
     def __init__(self) -> None:
         self.bytes = 0
 
-    def write(self, path: Path, data: bytes, owner: Owner, changed: dt.date | None, compress: bool) -> None:
+    def write(
+        self, path: Path, data: bytes, owner: Owner, changed: dt.date | None, compress: bool
+    ) -> None:
         """Write one file, with the day at whose beginning it was last written to."""
         self.bytes += len(data)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,10 +117,16 @@ class Writer:
         shutil.chown(draft, owner.user, owner.group)
         if changed is not None:
             _date(draft, changed)
+
         draft.replace(path)
 
-    def dated(self, log: Path, files: list[Period], clock: Clock, lines: DayLines, owner: Owner) -> None:
-        """Write a log whose rotated files carry date and time; the newest of them is not compressed yet."""
+    def dated(
+        self, log: Path, files: list[Period], clock: Clock, lines: DayLines, owner: Owner
+    ) -> None:
+        """Write a log whose rotated files carry date and time.
+
+        The newest of them is not compressed yet.
+        """
         newest = max((period.end for period in files if period.end), default=None)
         for period in files:
             data = text_of(period.days, clock, lines)
@@ -126,13 +144,20 @@ class Writer:
             self.write(log.with_name(name), text_of([day], clock, lines), owner, end, age > 1)
 
     def archives(
-        self, folder: Path, prefix: str, oldest: dt.date, end: dt.date, clock: Clock, logs: t.Mapping[str, DayLines]
+        self,
+        folder: Path,
+        prefix: str,
+        oldest: dt.date,
+        end: dt.date,
+        clock: Clock,
+        logs: t.Mapping[str, DayLines],
     ) -> None:
         """Write one tar archive a month of the days from ``oldest`` to before ``end``, named by the day it was made."""
         months: dict[tuple[int, int], list[dt.date]] = {}
         for number in range((end - oldest).days):
             day = oldest + dt.timedelta(days=number)
             months.setdefault((day.year, day.month), []).append(day)
+
         for days in months.values():
             made = days[-1] + dt.timedelta(days=1)
             members = {name: text_of(days, clock, lines) for name, lines in logs.items()}
@@ -155,6 +180,7 @@ def archive(members: t.Mapping[str, bytes], made: dt.date) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(data), _seconds(made), 0o640
             tar.addfile(entry, io.BytesIO(data))
+
     return raw.getvalue()
 
 

@@ -24,9 +24,12 @@ FAILED: t.Final = 4  # tasks that nobody has looked at yet
 def postgresql(host: Host) -> int:
     """Fill the database up, clean up after it, and return the number of its rows."""
     database = host.settings["database"]
-    statements = "".join((SQL / f"{name}.sql").read_text(encoding="utf-8") for name in ("common", host.system))
+    statements = "".join(
+        (SQL / f"{name}.sql").read_text(encoding="utf-8") for name in ("common", host.system)
+    )
     psql = ("psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", database)
-    # For what goes on to make rows while the system runs; a setting with a made up name is not the owner's to set.
+    # For what goes on to make rows while the system runs; a setting with a made up name is not the
+    # owner's to set.
     as_postgres(*psql, "-c", f"ALTER DATABASE \"{database}\" SET demo.seed = '{host.seed}'")
     script = f'SET ROLE "{host.user}";\n{statements}'.encode()
     as_postgres(
@@ -35,6 +38,7 @@ def postgresql(host: Host) -> int:
     # Statistics and free space are those of a database that is looked after.
     as_postgres(*psql, "-c", "VACUUM (ANALYZE)")
     counted = as_postgres(*psql, "-c", "SELECT sum(n_live_tup) FROM pg_stat_user_tables")
+
     return int(counted or 0)
 
 
@@ -49,15 +53,21 @@ def uploads(host: Host, oldest: dt.datetime) -> list[tuple[int, float, str]]:
         size = numbers.randint(1, 40)
         if when < f"{oldest:%Y-%m-%d %H:%M:%S}":
             made.append((size, round(0.01 + size / 1500 + numbers.random() / 100, 4), when))
+
     return sorted(made, key=lambda upload: upload[2])
 
 
 def sqlite(host: Host) -> int:
     """Fill the small edition up; return the number of its rows."""
-    with contextlib.closing(sqlite3.connect(host.home / host.settings["sqlite"])) as database, database:
+    with (
+        contextlib.closing(sqlite3.connect(host.home / host.settings["sqlite"])) as database,
+        database,
+    ):
         (oldest,) = database.execute("SELECT min(created_at) FROM uploads").fetchone()
         made = uploads(host, dt.datetime.fromisoformat(oldest))
-        database.executemany("INSERT INTO uploads (rows, seconds, created_at) VALUES (?, ?, ?)", made)
+        database.executemany(
+            "INSERT INTO uploads (rows, seconds, created_at) VALUES (?, ?, ?)", made
+        )
         (rows,) = database.execute("SELECT count(*) FROM uploads").fetchone()
         return int(rows)
 
@@ -68,6 +78,7 @@ def task_keys(host: Host) -> list[tuple[str, ...]]:
     commands: list[tuple[str, ...]] = []
     midnight = dt.datetime.combine(host.clock.today, dt.time())
     now = midnight + dt.timedelta(milliseconds=host.clock.ms)
+
     for number in range(RESULTS):
         name, age = chance.uuid(numbers), 1 + number * 59
         done = (now - dt.timedelta(seconds=age)).isoformat()
@@ -79,11 +90,19 @@ def task_keys(host: Host) -> list[tuple[str, ...]]:
             "date_done": done,
             "task_id": name,
         }
-        commands.append(("SET", f"celery-task-meta-{name}", json.dumps(value), "EX", str(3600 - age)))
+        commands.append(
+            ("SET", f"celery-task-meta-{name}", json.dumps(value), "EX", str(3600 - age))
+        )
+
     commands.append(("DEL", "celery_failed"))
+
     for number in range(FAILED):
         day = host.clock.today - dt.timedelta(days=5 + number * 20)
-        failed = {"task": "odds_refresh", "task_id": chance.uuid(numbers), "error": "TimeLimitExceeded(300)"}
+        failed = {
+            "task": "odds_refresh",
+            "task_id": chance.uuid(numbers),
+            "error": "TimeLimitExceeded(300)",
+        }
         commands.append(
             (
                 "RPUSH",
@@ -91,6 +110,7 @@ def task_keys(host: Host) -> list[tuple[str, ...]]:
                 json.dumps({**failed, "failed_at": moment(day, numbers.randrange(chance.DAY_MS))}),
             )
         )
+
     return commands
 
 
@@ -100,6 +120,7 @@ def protocol(commands: t.Iterable[tuple[str, ...]]) -> bytes:
     for command in commands:
         parts.append(b"*%d\r\n" % len(command))
         parts += [b"$%d\r\n%b\r\n" % (len(word.encode()), word.encode()) for word in command]
+
     return b"".join(parts)
 
 

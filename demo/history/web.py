@@ -24,11 +24,26 @@ def requests(
     draw, bits = numbers.random, numbers.getrandbits
     made = []
     chosen = numbers.choices(paths, cum_weights=shares, k=count)
-    for ms, (method, path, _, usual) in zip(chance.moments(numbers, count, hours), chosen, strict=True):
+
+    for ms, (method, path, _, usual) in zip(
+        chance.moments(numbers, count, hours), chosen, strict=True
+    ):
         user = int(draw() * (users or len(VISITORS)) * 1.25)
         duration = round(usual * (0.6 + draw() ** 4 * 3), 1)
         name = f"user_{user}" if user < users else None
-        made.append(Request(ms, method, path, 200, duration, VISITORS[user % len(VISITORS)], name, request_id(bits)))
+        made.append(
+            Request(
+                ms,
+                method,
+                path,
+                200,
+                duration,
+                VISITORS[user % len(VISITORS)],
+                name,
+                request_id(bits),
+            )
+        )
+
     return made
 
 
@@ -37,6 +52,17 @@ def request_id(bits: t.Callable[[int], int]) -> str:
     return f"req_{bits(48):012x}"
 
 
-def stranger(numbers: random.Random, ms: int, method: str, path: str, status: int, duration: float = 4.2) -> Request:
+def stranger(
+    numbers: random.Random, ms: int, method: str, path: str, status: int, duration: float = 4.2
+) -> Request:
     """Return a request of somebody who is not known."""
-    return Request(ms, method, path, status, duration, numbers.choice(STRANGERS), None, request_id(numbers.getrandbits))
+    return Request(
+        ms,
+        method,
+        path,
+        status,
+        duration,
+        numbers.choice(STRANGERS),
+        None,
+        request_id(numbers.getrandbits),
+    )

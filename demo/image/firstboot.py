@@ -1,6 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make this container the host that /etc/demo/host.json describes. Run once, by demo-firstboot.service, as root.
+"""Make this container the host that /etc/demo/host.json describes.
+
+Run once, by demo-firstboot.service, as root.
 
 Every step may run again: a first boot that was cut short starts over and reaches the same end.
 """
@@ -26,7 +28,10 @@ POSTGRESQL: t.Final = "postgresql.service"
 
 
 class Host(t.NamedTuple):
-    """The description; ``settings`` holds what demo/fleet.yml says about the system, then about the host."""
+    """The description.
+
+    ``settings`` holds what demo/fleet.yml says about the system, then about the host.
+    """
 
     name: str
     system: str
@@ -42,30 +47,41 @@ def run(*argv: str, stdin: str | None = None) -> None:
     subprocess.run(argv, input=stdin, text=True, check=True)  # noqa: S603 - fixed commands, no shell
 
 
-def write(path: Path, text: str, mode: int = 0o644, owner: str = "root", group: str = "root") -> None:
+def write(
+    path: Path, text: str, mode: int = 0o644, owner: str = "root", group: str = "root"
+) -> None:
     """Write a file with its final owner and mode, its folder included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+
     path.chmod(mode)
     shutil.chown(path, owner, group)
 
 
 def template(name: str, values: t.Mapping[str, t.Any]) -> str:
     """Return the template filled in; a name that ``values`` lacks is an error."""
-    return string.Template((SHARE / "templates" / name).read_text(encoding="utf-8")).substitute(values)
+    return string.Template((SHARE / "templates" / name).read_text(encoding="utf-8")).substitute(
+        values
+    )
 
 
 def urls(host: Host) -> dict[str, str]:
-    """Return where the application finds its database, cache and broker; empty where the system has none."""
+    """Return where the application finds its database, cache and broker.
+
+    Empty where the system has none.
+    """
     settings = host.settings
     login = f"{settings['user']}:{host.database_password}"
     redis = f"redis://{settings['redis_host']}:6379" if "redis_host" in settings else ""
     server = f"postgresql+psycopg2://{login}@{settings.get('database_host')}:5432"
+
     return {
         "database_url": f"{server}/{settings['database']}" if "database" in settings else "",
-        "test_database_url": f"{server}/{settings['test_database']}" if "test_database" in settings else "",
+        "test_database_url": f"{server}/{settings['test_database']}"
+        if "test_database" in settings
+        else "",
         "redis_url": f"{redis}/1" if redis else "",
         "broker_url": f"{redis}/0" if "celery" in host.components else "",
     }
@@ -73,7 +89,13 @@ def urls(host: Host) -> dict[str, str]:
 
 def values(host: Host) -> dict[str, t.Any]:
     """Return what templates are filled with, but for ``log_file``."""
-    return {"system": host.system, "log_format": "json", "test_account": "", **host.settings, **urls(host)}
+    return {
+        "system": host.system,
+        "log_format": "json",
+        "test_account": "",
+        **host.settings,
+        **urls(host),
+    }
 
 
 def units(host: Host) -> dict[str, tuple[str, str]]:
@@ -81,20 +103,32 @@ def units(host: Host) -> dict[str, tuple[str, str]]:
     wanted: dict[str, tuple[str, str]] = {}
     settings = host.settings
     if "app" in host.components:
-        unit, source = settings.get("unit", f"{host.system}-api"), settings.get("template", "api.service")
+        unit, source = (
+            settings.get("unit", f"{host.system}-api"),
+            settings.get("template", "api.service"),
+        )
         wanted[f"{unit}.service"] = (source, settings.get("log_file", "api.log"))
+
     if "scraper" in settings:
         for kind in ("service", "timer"):
             wanted[f"{settings['scraper']}.{kind}"] = (f"scraper.{kind}", "scraper.log")
+
     if "celery" in host.components:
         wanted[f"{host.system}-celery-worker.service"] = ("celery-worker.service", "celery.log")
         wanted[f"{host.system}-celery-beat.service"] = ("celery-beat.service", "celery.log")
+
     return wanted
 
 
 def open_ssh(host: Host) -> None:
     """Let the maintenance user in by key, and give the host a key of its own."""
-    write(Path("/home/upkeep/.ssh/authorized_keys"), f"{host.authorized_key}\n", 0o600, "upkeep", "upkeep")
+    write(
+        Path("/home/upkeep/.ssh/authorized_keys"),
+        f"{host.authorized_key}\n",
+        0o600,
+        "upkeep",
+        "upkeep",
+    )
     folder = Path("/home/upkeep/.ssh")
     folder.chmod(0o700)
     shutil.chown(folder, "upkeep", "upkeep")
@@ -108,17 +142,31 @@ def add_user(host: Host) -> None:
     user, home = host.settings["user"], host.settings["home"]
     known = subprocess.run(["/usr/bin/id", user], capture_output=True, check=False)  # noqa: S603
     if known.returncode:
-        run("useradd", "--system", "--user-group", "--home-dir", home, "--shell", "/usr/sbin/nologin", user)
+        run(
+            "useradd",
+            "--system",
+            "--user-group",
+            "--home-dir",
+            home,
+            "--shell",
+            "/usr/sbin/nologin",
+            user,
+        )
+
     Path(home).mkdir(parents=True, exist_ok=True)
     shutil.chown(home, user, user)
 
 
 def database_sql(host: Host) -> str:
-    """Return the statements that make role and database anew and fill them; what an aborted boot left is dropped."""
+    """Return the statements that make role and database anew and fill them.
+
+    What an aborted boot left is dropped.
+    """
     user, database = host.settings["user"], host.settings["database"]
     files = [SHARE / "sql" / f"{host.system}.sql", SHARE / "sql" / f"{host.system}_business.sql"]
     rows = "\n".join(path.read_text(encoding="utf-8") for path in files if path.exists())
     test = host.settings.get("test_database")
+
     return (
         f'DROP DATABASE IF EXISTS "{database}";\n'
         + (f'DROP DATABASE IF EXISTS "{test}";\n' if test else "")
@@ -137,7 +185,8 @@ def set_up_postgresql(host: Host) -> list[str]:
     (folder,) = Path("/etc/postgresql").glob("*/main")
     user, database = host.settings["user"], host.settings["database"]
     listen = "localhost" if "app" in host.components else "*"
-    # Freshly filled tables call autovacuum in the first minutes, which then holds the locks that maintenance wants.
+    # Freshly filled tables call autovacuum in the first minutes, which then holds the locks that
+    # maintenance wants.
     lines = (
         f"listen_addresses = '{listen}'",
         "shared_buffers = '32MB'",
@@ -152,9 +201,21 @@ def set_up_postgresql(host: Host) -> list[str]:
     if rule not in access.read_text(encoding="utf-8"):
         with access.open("a", encoding="utf-8") as file:
             file.write(rule)
+
     unit = f"postgresql@{folder.parent.name}-main.service"
     run("systemctl", "restart", unit)
-    run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=database_sql(host))
+    run(
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        stdin=database_sql(host),
+    )
+
     return [POSTGRESQL]
 
 
@@ -165,36 +226,59 @@ def forget_statements(host: Host) -> None:
 
 
 def set_up_redis(host: Host) -> list[str]:
-    """Configure Redis by one include file; a host without the application serves the container network."""
-    lines = ["maxmemory 64mb", "maxmemory-policy allkeys-lru" if "celery" not in host.components else ""]
+    """Configure Redis by one include file.
+
+    A host without the application serves the container network.
+    """
+    lines = [
+        "maxmemory 64mb",
+        "maxmemory-policy allkeys-lru" if "celery" not in host.components else "",
+    ]
     if "app" not in host.components:
         lines += ["bind * -::*", "protected-mode no"]
-    write(Path("/etc/redis/demo.conf"), "\n".join(filter(None, lines)) + "\n", 0o640, "root", "redis")
+
+    write(
+        Path("/etc/redis/demo.conf"), "\n".join(filter(None, lines)) + "\n", 0o640, "root", "redis"
+    )
     main, include = Path("/etc/redis/redis.conf"), "include /etc/redis/demo.conf\n"
     if include not in main.read_text(encoding="utf-8"):
         with main.open("a", encoding="utf-8") as file:
             file.write(include)
+
     return ["redis-server.service"]
 
 
 def set_up_files(host: Host) -> list[str]:
-    """Give the home what the application finds there: files, folders, models, SQLite; no units come of it."""
+    """Give the home what the application finds there: files, folders, models, SQLite.
+
+    No units come of it.
+    """
     user, home = host.settings["user"], Path(host.settings["home"])
     if (SHARE / "home" / host.system).is_dir():
         shutil.copytree(SHARE / "home" / host.system, home, dirs_exist_ok=True)
+
     if "models" in host.components:
-        shutil.copytree(SHARE / "models" / host.system, home / host.settings["models"], dirs_exist_ok=True)
+        shutil.copytree(
+            SHARE / "models" / host.system, home / host.settings["models"], dirs_exist_ok=True
+        )
+
     for folder in host.settings.get("folders", ()):
         (home / folder).mkdir(parents=True, exist_ok=True)
+
     if "sqlite" in host.components:
         set_up_sqlite(home / host.settings["sqlite"])
+
     for path in (home, *home.rglob("*")):
         shutil.chown(path, user, user)
+
     return []
 
 
 def set_up_sqlite(path: Path) -> None:
-    """Make the database in WAL mode with a history of uploads; what an aborted boot left is replaced."""
+    """Make the database in WAL mode with a history of uploads.
+
+    What an aborted boot left is replaced.
+    """
     path.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("PRAGMA journal_mode = WAL")
@@ -208,19 +292,23 @@ def set_up_application(host: Host) -> list[str]:
     write(home / ".env.production", template("env.production", values(host)), 0o640, "root", user)
     if "test_database" in host.settings:
         write(home / ".env.test", template("env.test", values(host)), 0o640, "root", user)
+
     logs = host.settings.get("log_dir", "")
     if logs:
         Path(logs).mkdir(mode=0o750, parents=True, exist_ok=True)
         shutil.chown(logs, user, user)
+
     wanted = units(host)
     for name, (source, log) in wanted.items():
         text = template(source, {**values(host), "log_file": f"{logs}/{log}" if logs else ""})
         write(Path("/etc/systemd/system") / name, text)
+
     run("systemctl", "daemon-reload")
     # What only a timer starts is run once here, so that a fresh host has something to show.
     timed = [name.removesuffix(".timer") + ".service" for name in wanted if name.endswith(".timer")]
     if timed:
         run("systemctl", "start", *timed)
+
     return [name for name in wanted if name not in timed]
 
 
@@ -248,22 +336,31 @@ def main() -> int:
     open_ssh(host)
     if host.components:  # a host without any stays as the installer left it
         add_user(host)
+
     wanted = {*host.components, "files"} if host.components else set()
-    started = [unit for component, step in STEPS.items() if component in wanted for unit in step(host)]
+    started = [
+        unit for component, step in STEPS.items() if component in wanted for unit in step(host)
+    ]
     if started:
-        # The compatibility hooks for System V links load all units anew, several times for each of these.
+        # The compatibility hooks for System V links load all units anew, several times for each of
+        # these.
         run("env", "SYSTEMCTL_SKIP_SYSV=1", "systemctl", "enable", "--quiet", *started)
+
     if host.history:  # before the systems start: their logs go on where it ends
         run("env", f"--chdir={SHARE.parent}", "/usr/bin/python3", "-m", "demo.history")
+
     if "postgresql" in host.components:
         forget_statements(host)
         # The cluster runs since it was filled, with all its settings.
         run("systemctl", "start", POSTGRESQL)
+
     others = [unit for unit in started if unit != POSTGRESQL]
     if others:
         run("systemctl", "restart", *others)
+
     write(DONE, f"{host.name}\n")
     print(f"{host.name} is set up: {', '.join(host.components) or 'bare'}")
+
     return 0
 
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Train the demo systems' models, once, while the image is built: ``train.py FOLDER``.
 
-Data and seeds are fixed, so one release of LightGBM and scikit-learn gives the same bytes each time. A model that does
-not reach its floor on held-out rows ends the build.
+Data and seeds are fixed, so one release of LightGBM and scikit-learn gives the same bytes each
+time. A model that does not reach its floor on held-out rows ends the build.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ SEED: t.Final = 20260101
 ROWS: t.Final = 4000
 FLOOR: t.Final = 0.95  # R2, accuracy or F1 on held-out rows
 
-#: What no feature tells of a lap, s; leaves the racing model an R2 near the one that its guide names.
+#: What no feature tells of a lap, s; leaves the racing model an R2 near the one that its guide
+#: names.
 NOISE: t.Final = 0.2
 
 RACING: t.Final = ("lap", "tyre_age", "fuel_kg", "track_temp", "compound")
@@ -42,6 +43,7 @@ def laps() -> tuple[t.Any, t.Any]:
     wear = np.choose(compound, [0.09, 0.06, 0.04]) * tyre_age
     seconds = 88 + 0.6 * compound + wear + 0.032 * fuel + 0.02 * (temperature - 30) ** 2 / 10
     rows = np.column_stack([lap, tyre_age, fuel, temperature, compound]).astype(float)
+
     return rows, seconds + random.normal(0, NOISE, ROWS)
 
 
@@ -51,31 +53,44 @@ def students() -> tuple[t.Any, t.Any]:
     score, clicks = random.uniform(0, 100, ROWS), random.uniform(0, 400, ROWS)
     credits = random.choice([30, 60, 90, 120], ROWS)
     strength = score + 0.1 * clicks - 0.1 * credits + random.normal(0, 0.2, ROWS)
-    return np.column_stack([score, clicks, credits]).astype(float), np.digitize(-strength, [-65, -40])
+
+    return np.column_stack([score, clicks, credits]).astype(float), np.digitize(
+        -strength, [-65, -40]
+    )
 
 
 def keep(folder: Path, name: str, model: t.Any, features: t.Sequence[str]) -> None:
     """Write a model with the names of its features."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(pickle.dumps({"model": model, "features": list(features)}, protocol=4))
+    (folder / name).write_bytes(
+        pickle.dumps({"model": model, "features": list(features)}, protocol=4)
+    )
 
 
 def describe(folder: Path, figures: dict[str, float], features: t.Sequence[str]) -> None:
-    """Write the figures of the training beside the models; raises SystemExit when one is below the floor."""
+    """Write the figures of the training beside the models.
+
+    Raises SystemExit when one is below the floor.
+    """
     if min(figures.values()) < FLOOR:
         raise SystemExit(f"a model of {folder.name} does not reach {FLOOR}: {figures}")
+
     facts = {
         **{name: round(value, 4) for name, value in figures.items()},
         "training_date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "feature_count": len(features),
     }
-    (folder / "model_metadata.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / "model_metadata.json").write_text(
+        json.dumps(facts, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def racing(folder: Path) -> None:
     """Train the lap time model, and keep the held-out laps as the set that tells later whether it has drifted."""
     rows, seconds = laps()
-    train, test, known, held_out = train_test_split(rows, seconds, test_size=0.25, random_state=SEED)
+    train, test, known, held_out = train_test_split(
+        rows, seconds, test_size=0.25, random_state=SEED
+    )
     model = lightgbm.LGBMRegressor(
         n_estimators=200,
         learning_rate=0.05,
@@ -87,6 +102,7 @@ def racing(folder: Path) -> None:
     ).fit(train, known)
     keep(folder, "lightgbm_baseline.pkl", model, RACING)
     describe(folder, {"r2": r2_score(held_out, model.predict(test))}, RACING)
+
     with (folder / "reference_laps.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*RACING, "lap_seconds"])
@@ -97,7 +113,9 @@ def racing(folder: Path) -> None:
 def student_success(folder: Path) -> None:
     """Train the two risk models: at risk or not, and how much."""
     rows, classes = students()
-    train, test, known, held_out = train_test_split(rows, classes, test_size=0.25, random_state=SEED)
+    train, test, known, held_out = train_test_split(
+        rows, classes, test_size=0.25, random_state=SEED
+    )
     binary = GradientBoostingClassifier(n_estimators=120, random_state=SEED).fit(train, known > 0)
     multi = GradientBoostingClassifier(n_estimators=120, random_state=SEED).fit(train, known)
     keep(folder, "binary_model.pkl", binary, STUDENT)

@@ -12,10 +12,12 @@ CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "
 def wanted(entries: t.Iterable[dict[str, t.Any]], cadence: str) -> list[dict[str, t.Any]]:
     """Return the entries of a cadence, without their key ``cadences``.
 
-    An entry without that key belongs to every cadence. No cadence ("", a run by hand) takes all entries. Raises
-    ValueError for a name that is no cadence, since such an entry would never be looked at.
+    An entry without that key belongs to every cadence. No cadence ("", a run by hand) takes all
+    entries. Raises ValueError for a name that is no cadence, since such an entry would never be
+    looked at.
     """
     kept = []
+
     for entry in entries:
         named = entry.get("cadences")
         unknown = sorted(set(named or ()) - set(CADENCES))
@@ -23,6 +25,8 @@ def wanted(entries: t.Iterable[dict[str, t.Any]], cadence: str) -> list[dict[str
             raise ValueError(
                 f"cadences of {entry.get('name', entry)!r}: use some of {', '.join(CADENCES)}, not {named}"
             )
+
         if not cadence or named is None or cadence in named:
             kept.append({key: value for key, value in entry.items() if key != "cadences"})
+
     return kept

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The finding: what one check saw, in the one shape that travels from probe to report.
 
-A *partial* finding is what a module returns: ``check, status, message`` and optionally
-``observed, expected, unit, requirements``. The controller completes it with ``system, host, area`` and a
+A *partial* finding is what a module returns: ``check, status, message`` and optionally ``observed,
+expected, unit, requirements``. The controller completes it with ``system, host, area`` and a
 ``fingerprint``. Runs on targets, so standard library only.
 """
 
@@ -14,9 +14,18 @@ import re
 import typing as t
 
 STATUSES: t.Final = ("ok", "info", "warning", "critical", "unknown")
-#: Worst first: how a group of findings is summed up. ``unknown`` is worse than ``warning``: nobody looked.
+#: Worst first: how a group of findings is summed up. ``unknown`` is worse than ``warning``: nobody
+#: looked.
 SEVERITY: t.Final = ("critical", "unknown", "warning", "info", "ok")
-PARTIAL_FIELDS: t.Final = ("check", "status", "observed", "expected", "unit", "message", "requirements")
+PARTIAL_FIELDS: t.Final = (
+    "check",
+    "status",
+    "observed",
+    "expected",
+    "unit",
+    "message",
+    "requirements",
+)
 FIELDS: t.Final = ("system", "host", "area", *PARTIAL_FIELDS, "fingerprint")
 
 _REQUIREMENT = re.compile(r"^R-[a-z_]+-\d{2,3}$")
@@ -51,6 +60,7 @@ def finding(
         "requirements": sorted(set(requirements)),
     }
     validate_partial(partial)
+
     return partial
 
 
@@ -60,17 +70,24 @@ def judge(
     critical: float | None = None,
     worse: t.Literal["above", "below"] = "above",
 ) -> str:
-    """Return ``ok``, ``warning`` or ``critical`` for a measured value; a limit itself is still within it."""
+    """Return ``ok``, ``warning`` or ``critical`` for a measured value.
+
+    A limit itself is still within it.
+    """
     sign = 1 if worse == "above" else -1
     if critical is not None and sign * value > sign * critical:
         return "critical"
     if warning is not None and sign * value > sign * warning:
         return "warning"
+
     return "ok"
 
 
 def worst(statuses: t.Iterable[str]) -> str:
-    """Return the most severe of the given statuses; ``unknown`` for none, since nothing was seen."""
+    """Return the most severe of the given statuses.
+
+    ``unknown`` for none, since nothing was seen.
+    """
     seen = set(statuses)
     return next((status for status in SEVERITY if status in seen), "unknown")
 
@@ -84,25 +101,32 @@ def validate_partial(partial: t.Any) -> None:
     """Raise FindingError unless ``partial`` is a well-formed partial finding."""
     if not isinstance(partial, dict):
         raise FindingError(f"a finding is a mapping, not {type(partial).__name__}: {partial!r}")
+
     extra = set(partial) - set(PARTIAL_FIELDS)
     if extra:
         named = f"{sorted(extra)} in finding {partial.get('check')!r}"
         raise FindingError(f"unknown field(s) {named}; known: {PARTIAL_FIELDS}")
+
     for name in ("check", "message"):
         if not isinstance(partial.get(name), str) or not partial[name].strip():
             raise FindingError(f"field '{name}' must be text that is not empty: {partial!r}")
+
     if partial.get("status") not in STATUSES:
         named = f"field 'status' of {partial['check']!r} is {partial.get('status')!r}"
         raise FindingError(f"{named}; choose one of {STATUSES}")
     if not isinstance(partial.get("unit", ""), str):
         raise FindingError(f"field 'unit' of {partial['check']!r} must be text")
+
     _validate_requirements(partial)
 
 
 def _validate_requirements(partial: Finding) -> None:
     ids = partial.get("requirements", [])
     if not isinstance(ids, (list, tuple)):
-        raise FindingError(f"field 'requirements' of {partial['check']!r} must be a list of ids, not {ids!r}")
+        raise FindingError(
+            f"field 'requirements' of {partial['check']!r} must be a list of ids, not {ids!r}"
+        )
+
     for item in ids:
         if not isinstance(item, str) or not _REQUIREMENT.match(item):
             named = f"requirement id {item!r} of {partial['check']!r}"
@@ -110,13 +134,18 @@ def _validate_requirements(partial: Finding) -> None:
 
 
 def complete(partial: t.Any, *, system: str, host: str, area: str) -> Finding:
-    """Return the full finding for the report; raises FindingError when a part of it does not fit."""
+    """Return the full finding for the report.
+
+    Raises FindingError when a part of it does not fit.
+    """
     validate_partial(partial)
     if not _AREA.match(area):
         raise FindingError(f"area {area!r} must be lower case letters, digits and underscores")
+
     full = {name: partial.get(name) for name in PARTIAL_FIELDS}
     full["unit"] = full["unit"] or ""
     full["requirements"] = sorted(set(full["requirements"] or []))
+
     return {
         "system": system,
         "host": host,

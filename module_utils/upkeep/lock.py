@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The lease that lets one run at a time change a system.
 
-It is a small JSON file on one host of the system, so that every controller sees the same one. Reading and writing
-happen under flock(2), the file is replaced by rename. Times are seconds of that host's clock.
+It is a small JSON file on one host of the system, so that every controller sees the same one.
+Reading and writing happen under flock(2), the file is replaced by rename. Times are seconds of that
+host's clock.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ class Outcome:
     holder: Lease | None = None
 
 
-def take(path: Path, wanted: Lease, *, now: float, steal: bool = False, steal_from: str = "") -> Outcome:
+def take(
+    path: Path, wanted: Lease, *, now: float, steal: bool = False, steal_from: str = ""
+) -> Outcome:
     """Take the lease unless another run holds it.
 
-    An expired lease, one that ``steal`` names by order of a person, or the one of run ``steal_from`` (whose
-    controller process is known to be dead) is taken over; ``holder`` then tells from whom.
+    An expired lease, one that ``steal`` names by order of a person, or the one of run
+    ``steal_from`` (whose controller process is known to be dead) is taken over; ``holder`` then
+    tells from whom.
     """
     with _exclusive(path):
         holder = read(path)
@@ -64,6 +68,7 @@ def take(path: Path, wanted: Lease, *, now: float, steal: bool = False, steal_fr
             state = "taken_over"
         else:
             return Outcome("held", holder)
+
         _write(path, wanted)
         return Outcome(state, holder)
 
@@ -72,12 +77,14 @@ def release(path: Path, run_id: str) -> Outcome:
     """Give the lease back when this run holds it; somebody else's lease is left alone."""
     if not path.exists():
         return Outcome("free")
+
     with _exclusive(path):
         holder = read(path)
         if holder is None:
             return Outcome("free")
         if holder.run_id != run_id:
             return Outcome("held", holder)
+
         path.unlink()
         return Outcome("released", holder)
 
@@ -85,17 +92,26 @@ def release(path: Path, run_id: str) -> Outcome:
 def inspect(path: Path, *, now: float) -> Outcome:
     """Tell who holds the lease without touching anything; an expired one counts as free."""
     holder = read(path)
-    return Outcome("free", holder) if holder is None or holder.expires_at <= now else Outcome("held", holder)
+    return (
+        Outcome("free", holder)
+        if holder is None or holder.expires_at <= now
+        else Outcome("held", holder)
+    )
 
 
 def read(path: Path) -> Lease | None:
-    """Return the lease in a file, None when there is none; raises LockError for a damaged file (fail closed)."""
+    """Return the lease in a file, None when there is none.
+
+    Raises LockError for a damaged file (fail closed).
+    """
     try:
         return Lease(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise LockError(f"lock file '{path}' cannot be read ({error}); look at it, then remove it by hand") from error
+        raise LockError(
+            f"lock file '{path}' cannot be read ({error}); look at it, then remove it by hand"
+        ) from error
 
 
 def as_finding(outcome: Outcome, system: str) -> Finding:
@@ -104,10 +120,20 @@ def as_finding(outcome: Outcome, system: str) -> Finding:
     if outcome.state == "held":
         message = f"Another run changes {system}: {who}. Wait for it; if it is surely dead, pass -e lock_steal=true."
         return finding(check, "critical", message, observed=who, expected="nobody else")
+
     if outcome.state == "taken_over":
-        message = f"The lock of {system} was taken over from {who}, which ended without giving it back."
+        message = (
+            f"The lock of {system} was taken over from {who}, which ended without giving it back."
+        )
         return finding(check, "info", message, observed=who, expected="nobody else")
-    return finding(check, "ok", f"The lock of {system} is {outcome.state}.", observed=outcome.state, expected="free")
+
+    return finding(
+        check,
+        "ok",
+        f"The lock of {system} is {outcome.state}.",
+        observed=outcome.state,
+        expected="free",
+    )
 
 
 def _write(path: Path, lease: Lease) -> None:
@@ -116,6 +142,7 @@ def _write(path: Path, lease: Lease) -> None:
         json.dump(asdict(lease), file)
         file.flush()
         os.fsync(file.fileno())
+
     temporary.rename(path)
 
 
@@ -128,6 +155,7 @@ def _exclusive(path: Path) -> t.Iterator[None]:
         raise LockError(
             f"cannot write below '{path.parent}': {error}; check disk space and that become is on"
         ) from error
+
     with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         try:

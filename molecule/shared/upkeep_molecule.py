@@ -40,7 +40,10 @@ def postgresql_unit() -> t.Callable[[t.Any], str]:
 
 @pytest.fixture(scope="session")
 def runs() -> t.Callable[[str], list[Path]]:
-    """Return a function from playbook stem, e.g. ``converge``, to the folders of its runs, oldest first."""
+    """Return a function from playbook stem, e.g.
+
+    ``converge``, to the folders of its runs, oldest first.
+    """
     folder = Path(os.environ["UPKEEP_STORE"]) / "runs"
 
     def find(playbook: str) -> list[Path]:
@@ -56,17 +59,22 @@ def findings(runs: t.Callable[[str], list[Path]]) -> list[dict[str, t.Any]]:
     assert made, "converge left no event log: is the callback plugin switched on?"
     lines = (made[-1] / "events.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
+
     return [event["finding"] for event in events if event["event"] == "finding"]
 
 
 @pytest.fixture(scope="session")
 def records(runs: t.Callable[[str], list[Path]]) -> t.Callable[[str], list[dict[str, t.Any]]]:
     """Return a function from playbook stem to the records of its runs, oldest first."""
-    return lambda playbook: [json.loads((run / "record.json").read_text(encoding="utf-8")) for run in runs(playbook)]
+    return lambda playbook: [
+        json.loads((run / "record.json").read_text(encoding="utf-8")) for run in runs(playbook)
+    ]
 
 
 @pytest.fixture(scope="session")
-def record(records: t.Callable[[str], list[dict[str, t.Any]]]) -> t.Callable[[str], dict[str, t.Any]]:
+def record(
+    records: t.Callable[[str], list[dict[str, t.Any]]],
+) -> t.Callable[[str], dict[str, t.Any]]:
     """Return a function from playbook stem to the record of its last run."""
     return lambda playbook: records(playbook)[-1]
 
@@ -75,8 +83,9 @@ def record(records: t.Callable[[str], list[dict[str, t.Any]]]) -> t.Callable[[st
 def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs a playbook on this scenario's hosts: its converge, or one of playbooks/ by stem.
 
-    All it said stands in ``stdout``, with line breaks made spaces, since Ansible wraps messages where it likes.
-    With ``retry_until`` it runs again (at most 30 s) until that function says yes: services need a moment to come back.
+    All it said stands in ``stdout``, with line breaks made spaces, since Ansible wraps messages
+    where it likes. With ``retry_until`` it runs again (at most 30 s) until that function says yes:
+    services need a moment to come back.
     """
     project = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
     scenario = os.environ["MOLECULE_SCENARIO_NAME"]
@@ -90,8 +99,14 @@ def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
         path = converge if stem == "converge" else project / "playbooks" / f"{stem}.yml"
         fleet = project / ".demo" / f"mol-{scenario}" / "inventory" / "hosts.yml"
         inventories = (f"--inventory={fleet}", f"--inventory={shared.parent / 'inventory'}")
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), *inventories, str(path), *args]
+        command = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            *inventories,
+            str(path),
+            *args,
+        ]
         give_up = time.monotonic() + 30
+
         while True:
             done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
             if retry_until() or time.monotonic() > give_up:

@@ -93,6 +93,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         hosts = list(variables.get("ansible_play_hosts_all", []))
         if self._log is None:
             self._open(variables.get("upkeep_store") or self._inventory_store(play), hosts)
+
         self._write("play_started", play=self._play, hosts=hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -109,7 +110,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._task(result, "changed" if result.result.get("changed") else "ok")
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        """Note a failed task; the verdict's failure is its way to set the exit code, not a failed task."""
+        """Note a failed task.
+
+        The verdict's failure is its way to set the exit code, not a failed task.
+        """
         self._task(result, "ignored" if ignore_errors else "failed")
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
@@ -117,48 +121,78 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._task(result, "unreachable")
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """Close the log, render and store. A callback cannot fail a run, so trouble is told as a warning."""
+        """Close the log, render and store.
+
+        A callback cannot fail a run, so trouble is told as a warning.
+        """
         if self._log is None:
             return
+
         self._manager = None
-        self._write("run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)})
+        self._write(
+            "run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)}
+        )
+
         try:
             place = publish(self._log.parent, self._target, self._keep_figures(self._log.parent))
         except Exception as error:
-            self._display.warning(f"Upkeep could not render or store this run ({self._log}): {error}")
+            self._display.warning(
+                f"Upkeep could not render or store this run ({self._log}): {error}"
+            )
         else:
             self._show(place)
 
     def _show(self, page: Path) -> None:
         """Show the report, unless every system of the run wants only its place to be told."""
-        judged = [event for event in events.read(page.with_name(events.LOG_NAME)) if event["event"] == "verdict"]
+        judged = [
+            event
+            for event in events.read(page.with_name(events.LOG_NAME))
+            if event["event"] == "verdict"
+        ]
         if not judged or judged[-1].get("show_report", True):
             self._display.display("\n" + page.with_name(TEXT_NAME).read_text(encoding="utf-8"))
+
         self._display.display(f"Upkeep report: {page}")
 
     def _explain_early_end(self, pid: int) -> None:
-        """Say which file of variables stopped a run before its first task; called when this process ends."""
+        """Say which file of variables stopped a run before its first task.
+
+        Called when this process ends.
+        """
         if self._manager is None or os.getpid() != pid:
             return
+
         inventories = [str(source) for source in self._manager._inventory._sources]
         for sentence in sources.unreadable(inventories, self._manager._loader.load_from_file):
             self._display.display(f"Upkeep: {sentence}", color="red", stderr=True)
 
     def _keep_figures(self, run_dir: Path) -> t.Any:
-        """Add the run to the history of key figures; return the rows for its page. Trouble with it is only told."""
+        """Add the run to the history of key figures; return the rows for its page.
+
+        Trouble with it is only told.
+        """
         store = self._target if "://" in self._target else str(run_dir.parent.parent)
         try:
             keep = keep_of(self.get_option("history_days"))
         except HistoryError as error:
             rows, trouble = None, str(error)
         else:
-            rows, trouble = keep_figures(run_dir, address_of(store, self.get_option("history")), keep)
+            rows, trouble = keep_figures(
+                run_dir, address_of(store, self.get_option("history")), keep
+            )
+
         if trouble:
-            self._display.warning(f"Upkeep could not keep the key figures of this run over time: {trouble}")
+            self._display.warning(
+                f"Upkeep could not keep the key figures of this run over time: {trouble}"
+            )
+
         return rows
 
     def _inventory_store(self, play: t.Any) -> t.Any:
-        """Return upkeep_store as the inventory's group 'all' has it; None when it is not set there."""
+        """Return upkeep_store as the inventory's group 'all' has it.
+
+        None when it is not set there.
+        """
         inventory = play.get_variable_manager()._inventory
         return inventory.groups["all"].get_vars().get("upkeep_store") if inventory else None
 
@@ -168,17 +202,23 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         run_id = os.environ[events.ENV_RUN_ID]
         folder = local_folder(self._target, PROJECT) / "runs" / run_id
         trouble = trouble_with(self._target)
+
         try:
             if not trouble:
                 folder.mkdir(parents=True, mode=0o750)
         except OSError as error:
             trouble = f"'{folder}' cannot be made: {error}"
+
         if trouble:
-            # No log means no verdict: record_findings and verdict fail the run with their own words, and before it
-            # changes anything. Found at the end, the record of a throw-away environment would be lost.
-            self._display.warning(f"Upkeep cannot keep this run: {trouble}. Set upkeep_store to a writable place")
+            # No log means no verdict: record_findings and verdict fail the run with their own
+            # words, and before it changes anything. Found at the end, the record of a throw-away
+            # environment would be lost.
+            self._display.warning(
+                f"Upkeep cannot keep this run: {trouble}. Set upkeep_store to a writable place"
+            )
             os.environ.pop(events.ENV_RUN_ID)
             return
+
         self._log = folder / events.LOG_NAME
         os.environ[events.ENV_RUN_DIR] = str(folder)
         self._write(
@@ -207,6 +247,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _write(self, event: str, **fields: t.Any) -> None:
         if self._log is None:
             return
+
         try:
             events.append(self._log, event, **fields)
         except OSError as error:

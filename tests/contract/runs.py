@@ -29,8 +29,9 @@ SECONDS = 300
 Way = t.Literal["ansible-playbook", "ansible-runner", "molecule"]
 WAYS: t.Final = t.get_args(Way)
 
-#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables, options. Cancels the
-#: job, as AWX does too, as soon as it is told to end. A cache of facts is put where the environment says.
+#: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables,
+#: options. Cancels the job, as AWX does too, as soon as it is told to end. A cache of facts is put
+#: where the environment says.
 RUNNER = """
 import ansible_runner, json, os, signal, sys
 private, project, playbook, inventory, variables, options = sys.argv[1:]
@@ -127,11 +128,18 @@ class Controller:
     def __post_init__(self) -> None:
         (self.scratch / "out").mkdir(exist_ok=True)
 
-    def play(self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any) -> Run:
-        """Run a playbook to its end; ``options`` are those of ansible-playbook, ``extra`` its variables."""
+    def play(
+        self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any
+    ) -> Run:
+        """Run a playbook to its end.
+
+        ``options`` are those of ansible-playbook, ``extra`` its variables.
+        """
         return self.start(playbook, *options, env=env, **extra).end()
 
-    def start(self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any) -> Started:
+    def start(
+        self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any
+    ) -> Started:
         """Start a playbook."""
         # Into a file: children of what is killed live on, and would hold a pipe.
         handle, output = tempfile.mkstemp(dir=self.scratch, prefix="output-")
@@ -144,6 +152,7 @@ class Controller:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
         return Started(process, Path(output), self.store)
 
     def wait_for_change(self) -> None:
@@ -157,23 +166,52 @@ class Controller:
         """Return the hosts whose change was made."""
         return {path.name for path in (self.scratch / "out").iterdir()}
 
-    def _command(self, playbook: str, options: tuple[str, ...], extra: dict[str, t.Any]) -> list[str]:
-        places = {"contract_dir": str(self.scratch / "out"), "lock_directory": str(self.scratch / "locks")}
+    def _command(
+        self, playbook: str, options: tuple[str, ...], extra: dict[str, t.Any]
+    ) -> list[str]:
+        places = {
+            "contract_dir": str(self.scratch / "out"),
+            "lock_directory": str(self.scratch / "locks"),
+        }
         variables = json.dumps({**places, **extra})
         path = str(PLAYBOOKS / playbook)
         match self.way:
             case "ansible-playbook":
-                return [str(self.bin / self.way), "-i", str(INVENTORY), path, "-e", variables, *options]
+                return [
+                    str(self.bin / self.way),
+                    "-i",
+                    str(INVENTORY),
+                    path,
+                    "-e",
+                    variables,
+                    *options,
+                ]
             case "ansible-runner":
                 private = tempfile.mkdtemp(dir=self.scratch, prefix="private-")
                 where = [private, str(PROJECT), path, str(INVENTORY), variables]
                 return [str(self.bin / "python"), "-c", RUNNER, *where, shlex.join(options)]
             case "molecule":
-                return [str(self.bin / self.way), "converge", "-s", "contract", "--", "-e", variables, *options]
+                return [
+                    str(self.bin / self.way),
+                    "converge",
+                    "-s",
+                    "contract",
+                    "--",
+                    "-e",
+                    variables,
+                    *options,
+                ]
 
     def _environment(self, playbook: str) -> dict[str, str]:
-        """Return the environment; Molecule's configuration puts the store into its ephemeral directory."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANSIBLE_", "UPKEEP_", "MOLECULE_"))}
+        """Return the environment.
+
+        Molecule's configuration puts the store into its ephemeral directory.
+        """
+        clean = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("ANSIBLE_", "UPKEEP_", "MOLECULE_"))
+        }
         return {
             **clean,
             "PATH": f"{self.bin}:/usr/bin:/bin",

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a run promises: findings kept, exit code right, changes held back. What depends on the way: test_ways.py."""
+"""What a run promises: findings kept, exit code right, changes held back.
+
+What depends on the way: test_ways.py.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,21 @@ pytestmark = pytest.mark.slow
 @pytest.mark.requirement("R-racing-04", "R-racing-10", "R-student_success-02")
 def test_a_good_run_changes_every_host_and_leaves_a_report(newest: Controller) -> None:
     run = newest.play("maintain.yml")
+
     assert run.code == 0, run.output
     assert newest.written() == {"a1", "a2", "b1"}
     assert run.record["outcome"] == "ok"
     assert run.findings("unit:app") == {"a1": "ok", "a2": "ok", "b1": "ok"}
     assert "<html" in (run.folder / "report.html").read_text()
+
     report = (run.folder / "report.txt").read_text()
-    assert report.startswith("Upkeep report of 20") and report.endswith(f"End of the report on {run.folder.name}.\n")
-    assert run.output.rstrip().endswith(f"\n\n{report}Upkeep report: {run.folder / 'report.html'}"), "shown at its end"
+
+    assert report.startswith("Upkeep report of 20") and report.endswith(
+        f"End of the report on {run.folder.name}.\n"
+    )
+    assert run.output.rstrip().endswith(
+        f"\n\n{report}Upkeep report: {run.folder / 'report.html'}"
+    ), "shown at its end"
     assert not list((newest.scratch / "locks").glob("*.json")), "a lock was not given back"
 
 
@@ -55,11 +65,16 @@ def test_a_host_is_touched_when_something_changed_or_failed_there(newest: Contro
 def test_a_host_without_python_fails_by_name_and_closes_the_gate(newest: Controller) -> None:
     inventory = newest.scratch / "hosts.yml"
     lacking = json.dumps({"ansible_python_interpreter": "/nowhere/python3"})
-    inventory.write_text(INVENTORY.read_text().replace("a2: {}}\n          vars", f"a2: {lacking}}}\n          vars"))
+    inventory.write_text(
+        INVENTORY.read_text().replace("a2: {}}\n          vars", f"a2: {lacking}}}\n          vars")
+    )
     run = newest.play("maintain.yml", "-i", str(inventory), reach=True)
+
     assert run.code == 2
     assert newest.written() == {"b1"}
+
     [failed] = run.record["failed_tasks"]
+
     assert failed["host"] == "a2"
     assert "'/nowhere/python3' was not found" in failed["message"]
     assert "install python3 on the host" in failed["message"]
@@ -93,6 +108,7 @@ def test_skipping_the_gate_changes_nothing(newest: Controller) -> None:
 def test_a_limited_run_is_judged_too(newest: Controller) -> None:
     told = ("-e", '{"verdict_report": {"shown": false}}')
     run = newest.play("maintain.yml", "--limit", "beta", *told, seen={"b1": "critical"})
+
     assert run.code == 2, run.output
     assert run.record["outcome"] == "findings"
     assert "End of the report" in (run.folder / "report.txt").read_text()
@@ -101,19 +117,25 @@ def test_a_limited_run_is_judged_too(newest: Controller) -> None:
 
 def test_limit_to_part_of_a_system_holds_back_until_allowed(newest: Controller) -> None:
     held = newest.play("maintain.yml", "--limit", "a1")
+
     assert held.code == 2
     assert newest.written() == set()
+
     allowed = newest.play("maintain.yml", "--limit", "a1", gate_allow_unseen=True)
+
     assert allowed.code == 0, allowed.output
     assert newest.written() == {"a1"}
 
 
 def test_check_mode_predicts_what_the_run_changes_and_writes_nothing(newest: Controller) -> None:
     predicted = newest.play("maintain.yml", "--check")
+
     assert newest.written() == set()
     assert not (newest.scratch / "locks").exists()
+
     done = newest.play("maintain.yml")
     again = newest.play("maintain.yml")
+
     assert predicted.changed == done.changed != set()
     assert again.changed == set()
 
@@ -125,7 +147,9 @@ def test_check_mode_predicts_what_the_run_changes_and_writes_nothing(newest: Con
         ([{"check": "unit:a", "status": "ok", "message": "x"}] * 2, "unit:a"),
     ],
 )
-def test_a_finding_that_does_not_fit_is_refused_by_name(newest: Controller, given: list[object], named: str) -> None:
+def test_a_finding_that_does_not_fit_is_refused_by_name(
+    newest: Controller, given: list[object], named: str
+) -> None:
     run = newest.play("record.yml", mode="given", given=given)
     assert run.code == 2
     assert named in run.output
@@ -135,6 +159,7 @@ def test_a_store_that_cannot_be_written_fails_the_run(newest: Controller) -> Non
     blocked = newest.scratch / "file"
     blocked.write_text("not a folder")
     run = newest.play("maintain.yml", env={"UPKEEP_STORE": str(blocked)})
+
     assert run.code == 2
     assert newest.written() == set()
     assert "upkeep_store" in run.output
@@ -144,22 +169,36 @@ def test_a_run_is_kept_in_a_database_and_can_be_read_without_its_folder(newest: 
     """As from an execution environment that is thrown away after the run."""
     address = f"sqlite:///{newest.scratch}/runs.sqlite"
     run = newest.play("maintain.yml", env={"UPKEEP_STORE": address}, seen={"a2": "critical"})
+
     assert run.code == 2, run.output
+
     page = Path(run.output.rpartition("Upkeep report: ")[2].split()[0])
+
     assert page.parent.parent == PROJECT / "store" / "runs"
+
     shutil.rmtree(page.parent)
     upkeep = [str(newest.bin / "python"), "-m", "upkeep"]
     again = ["report", "latest", "--store", address, "--output", str(newest.scratch / "page")]
+
     for command, words in ((["list", "--store", address], "findings"), (again, "report.html")):
-        told = subprocess.run([*upkeep, *command], cwd=PROJECT, capture_output=True, text=True, check=True)
+        told = subprocess.run(
+            [*upkeep, *command], cwd=PROJECT, capture_output=True, text=True, check=True
+        )
         assert words in told.stdout
+
     record = json.loads((newest.scratch / "page" / "record.json").read_text())
+
     assert (record["run_id"], record["outcome"]) == (page.parent.name, "findings")
     assert {f["host"] for f in record["findings"] if f["status"] == "critical"} >= {"a2"}
 
 
-def test_a_database_that_cannot_keep_the_run_fails_it_before_anything_changes(newest: Controller) -> None:
-    run = newest.play("maintain.yml", env={"UPKEEP_STORE": "postgresql+psycopg2://upkeep:geheim@127.0.0.1:1/runs"})
+def test_a_database_that_cannot_keep_the_run_fails_it_before_anything_changes(
+    newest: Controller,
+) -> None:
+    run = newest.play(
+        "maintain.yml", env={"UPKEEP_STORE": "postgresql+psycopg2://upkeep:geheim@127.0.0.1:1/runs"}
+    )
+
     assert run.code == 2
     assert newest.written() == set()
     assert "refused" in run.output

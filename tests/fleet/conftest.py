@@ -18,7 +18,8 @@ from tests.fleet.runs import Play, Record, read
 PROJECT = Path(__file__).resolve().parents[2]
 #: Another fleet than the default one; it must run (``python -m demo up``).
 FLEET = os.environ.get("UPKEEP_FLEET", fleet.DEFAULT)
-#: Folder of a weekly run that the fleet has just had, with nothing planted; without it the tests make one themselves.
+#: Folder of a weekly run that the fleet has just had, with nothing planted; without it the tests
+#: make one themselves.
 CLEAN_RUN = os.environ.get("UPKEEP_CLEAN_RUN", "")
 
 
@@ -48,18 +49,28 @@ def running(demo: t.Callable[..., None]) -> t.Iterator[fleet.Fleet]:
 def play(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> Play:
     """Return a function that runs the playbook of a cadence on the fleet, each time with a store of its own."""
     tool = str(Path(sys.executable).parent / "ansible-playbook")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "UPKEEP_"))}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "UPKEEP_"))
+    }
 
     def run(cadence: str, *arguments: str) -> Record:
         store = tmp_path_factory.mktemp(cadence)
         command = [tool, f"--inventory={running.inventory}", f"playbooks/{cadence}.yml", *arguments]
         env = {**clean, "UPKEEP_STORE": str(store)}
-        done = subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False
+        )
+
         assert done.returncode in (0, 2), done.stdout[-4000:] + done.stderr[-4000:]
+
         [folder] = (store / "runs").glob("*-*-*")
         record = read(folder)
+
         assert [task for task in record["failed_tasks"] if task["role"] != "verdict"] == []
         assert record["outcome"] == {0: "ok", 2: "findings"}[done.returncode]
+
         return record
 
     return run

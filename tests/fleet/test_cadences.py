@@ -14,7 +14,8 @@ from tests.fleet.runs import Play, Record, alarms, changed
 from tools import PROJECT, profiles
 
 MAINTAINED = {host.name for host in fleet.load().hosts.values() if host.maintained}
-#: The most remote tasks of one host in a weekly run that finds nothing to do; docs/architecture.md has the budget.
+#: The most remote tasks of one host in a weekly run that finds nothing to do; docs/architecture.md
+#: has the budget.
 MOST_TASKS = 15
 
 
@@ -33,14 +34,21 @@ def test_a_weekly_run_stays_within_its_budget(clean_run: Record) -> None:
 @pytest.mark.parametrize("cadence", ["quarter_hourly", "hourly"])
 def test_a_look_changes_nothing_and_takes_no_lock(play: Play, cadence: str) -> None:
     record = play(cadence)
+
     # Nothing is down, so the cadence that heals at once has nothing to heal.
-    assert {finding["area"] for finding in record["findings"]} == {"health_check"} | jobs(cadence) - {"self_heal"}
+    assert {finding["area"] for finding in record["findings"]} == {"health_check"} | jobs(
+        cadence
+    ) - {"self_heal"}
     assert changed(record) == set()
     assert alarms(record) == {}
 
 
-@pytest.mark.requirement("R-hyperopt-15", "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55")
-def test_only_systems_with_a_job_of_the_day_get_it_and_once(running: fleet.Fleet, play: Play) -> None:
+@pytest.mark.requirement(
+    "R-hyperopt-15", "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55"
+)
+def test_only_systems_with_a_job_of_the_day_get_it_and_once(
+    running: fleet.Fleet, play: Play
+) -> None:
     databases = {"fairedge-1": "fairedge_prod", "hyperopt-db": "hyperopt"}
     # Autovacuum would do the job of the day when it comes first.
     plant = "CREATE TABLE of_the_day WITH (autovacuum_enabled = false) AS SELECT generate_series(1, 5000) AS day"
@@ -51,30 +59,49 @@ def test_only_systems_with_a_job_of_the_day_get_it_and_once(running: fleet.Fleet
             engine.podman("exec", "--workdir=/", running.container(host), *argv)
 
     sql(plant)
+
     try:
-        # All systems once, since their reviews of the day are asked for by no other run of these tests.
+        # All systems once, since their reviews of the day are asked for by no other run of these
+        # tests.
         first, second = play("daily"), play("daily", "--limit", "fairedge")
     finally:
         sql("DROP TABLE of_the_day")
+
     assert {host for host, _ in changed(first)} == {"fairedge-1"}
     assert changed(second) == set()
     assert {f["system"] for f in first["findings"] if f["area"] == "db_maintenance"} == {"fairedge"}
-    assert {f["system"] for f in first["findings"] if f["area"] == "log_review"} == set(profiles.systems(PROJECT))
+    assert {f["system"] for f in first["findings"] if f["area"] == "log_review"} == set(
+        profiles.systems(PROJECT)
+    )
     assert jobs("daily") <= {finding["area"] for finding in first["findings"]}
+
     told = {requirement for finding in first["findings"] for requirement in finding["requirements"]}
-    assert told >= {"R-hyperopt-15", "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55"}
+
+    assert told >= {
+        "R-hyperopt-15",
+        "R-fairedge-52",
+        "R-fairedge-53",
+        "R-fairedge-54",
+        "R-fairedge-55",
+    }
     assert alarms(first) == {}
 
 
 def test_a_second_monthly_run_changes_nothing(play: Play) -> None:
     first = play("monthly")
-    cleared: dict[str, str] = {f["host"]: f["status"] for f in first["findings"] if f["check"] == "gate:change"}
+    cleared: dict[str, str] = {
+        f["host"]: f["status"] for f in first["findings"] if f["check"] == "gate:change"
+    }
+
     assert cleared == dict.fromkeys(MAINTAINED, "ok")
     assert jobs("monthly") <= {finding["area"] for finding in first["findings"]}
     assert alarms(first) == {}
-    # Its log is rotated monthly only. The others had their jobs from the weekly run, so that this is a second one.
+    # Its log is rotated monthly only. The others had their jobs from the weekly run, so that this
+    # is a second one.
     assert {host for host, _ in changed(first)} <= {"racing-1"}
+
     second = play("monthly", "--limit", "racing")
+
     assert alarms(second) == {}
     assert changed(second) == set()
 

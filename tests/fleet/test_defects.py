@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Every planted fault is reported by its finding, a clean fleet by none, and what a weekly run mends is mended.
 
-Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default. Six weekly runs
-serve all tests: one on the clean fleet, one per round of faults (the first once more with ``--check``), one after all.
+Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
+Six weekly runs serve all tests: one on the clean fleet, one per round of faults (the first once
+more with ``--check``), one after all.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def records(clean_run: Record, play: Play, demo: t.Callable[..., None]) -> dict[
         demo("plant", name)
         if name == MENDING:
             made[f"{name}-check"] = play("weekly", "--check")
+
         made[name] = play("weekly")
         demo("plant", "none")
+
     return {**made, "after": play("weekly")}
 
 
@@ -44,26 +47,42 @@ def test_a_clean_fleet_gives_no_false_alarm(records: dict[str, Record]) -> None:
     assert alarms(records["before"]) == {}
 
 
-@pytest.mark.requirement("R-student_success-03", "R-hyperopt-109", "R-hyperopt-111", "R-hyperopt-113", "R-hyperopt-115")
-@pytest.mark.requirement("R-trailblaze-20", "R-trailblaze-25", "R-trailblaze-45", "R-fairedge-126", "R-fairedge-141")
+@pytest.mark.requirement(
+    "R-student_success-03", "R-hyperopt-109", "R-hyperopt-111", "R-hyperopt-113", "R-hyperopt-115"
+)
+@pytest.mark.requirement(
+    "R-trailblaze-20", "R-trailblaze-25", "R-trailblaze-45", "R-fairedge-126", "R-fairedge-141"
+)
 @pytest.mark.requirement("R-fairedge-21")
 @pytest.mark.parametrize("defect", CATALOGUE.defects.values(), ids=list(CATALOGUE.defects))
-def test_a_planted_fault_is_reported_by_its_finding(records: dict[str, Record], defect: defects.Defect) -> None:
+def test_a_planted_fault_is_reported_by_its_finding(
+    records: dict[str, Record], defect: defects.Defect
+) -> None:
     seen_in = records[f"{MENDING}-check" if defect.round == MENDING else defect.round]
+
     assert defect.finding.status in reported(seen_in, defect), alarms(seen_in)
     # Some only tell (info), so the clean run has no alarm of them anyway.
-    assert defect.finding.status not in reported(records["before"], defect), "it is said without the fault, too"
+    assert defect.finding.status not in reported(records["before"], defect), (
+        "it is said without the fault, too"
+    )
 
 
 @pytest.mark.parametrize(
-    "defect", [pytest.param(d, id=name) for name, d in CATALOGUE.defects.items() if d.round == MENDING]
+    "defect",
+    [pytest.param(d, id=name) for name, d in CATALOGUE.defects.items() if d.round == MENDING],
 )
-def test_a_weekly_run_mends_what_it_is_said_to_mend(records: dict[str, Record], defect: defects.Defect) -> None:
+def test_a_weekly_run_mends_what_it_is_said_to_mend(
+    records: dict[str, Record], defect: defects.Defect
+) -> None:
     last = reported(records[MENDING], defect)[-1]
-    assert (last in QUIET) if defect.mended else (last == defect.finding.status), alarms(records[MENDING])
+    assert (last in QUIET) if defect.mended else (last == defect.finding.status), alarms(
+        records[MENDING]
+    )
 
 
-@pytest.mark.parametrize("defect", [pytest.param(d, id=name) for name, d in CATALOGUE.pending.items()])
+@pytest.mark.parametrize(
+    "defect", [pytest.param(d, id=name) for name, d in CATALOGUE.pending.items()]
+)
 def test_a_fault_to_come_waits_for_its_job(defect: defects.Defect) -> None:
     pytest.skip(f"no job reports {defect.finding.area} so far, so {defect.name} is not planted")
 
@@ -92,18 +111,28 @@ def test_neglect_is_reported_and_nothing_else(records: dict[str, Record]) -> Non
 def test_a_system_that_is_ill_is_not_changed(records: dict[str, Record], name: str) -> None:
     assert records[name]["outcome"] == "findings"
     assert changed(records[name]) == set()
-    held = {f["system"] for f in records[name]["findings"] if f["check"] == "gate:change" and f["status"] == "critical"}
+
+    held = {
+        f["system"]
+        for f in records[name]["findings"]
+        if f["check"] == "gate:change" and f["status"] == "critical"
+    }
+
     assert held == {d.system for d in CATALOGUE.defects.values() if d.round == name}
 
 
-def test_nothing_is_left_after_taking_back_and_nothing_is_done_again(records: dict[str, Record]) -> None:
+def test_nothing_is_left_after_taking_back_and_nothing_is_done_again(
+    records: dict[str, Record],
+) -> None:
     assert alarms(records["after"]) == {}
     assert changed(records["after"]) == set()
 
 
 def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
     assert {d.round for d in CATALOGUE.defects.values()} == set(CATALOGUE.rounds)
+
     areas = {d.finding.area for d in CATALOGUE.defects.values()}
+
     assert areas == {
         "preflight",
         "health_check",

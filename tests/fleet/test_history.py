@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The history on a fleet that runs: a year of rows, logs that go on, a journal that reaches back, whole backups.
 
-Needs a fleet that was started with a history, as the default one is; ``UPKEEP_FLEET`` names another one.
+Needs a fleet that was started with a history, as the default one is; ``UPKEEP_FLEET`` names another
+one.
 """
 
 from __future__ import annotations
@@ -64,13 +65,29 @@ def test_rows_and_logs_of_the_fleet_are_as_many_as_a_year_leaves() -> None:
         ("trailblaze-1", "trailblaze", "scraper_runs", "started_at"),
     ],
 )
-def test_tables_reach_from_a_year_ago_to_today(host: str, database: str, table: str, moment: str) -> None:
+def test_tables_reach_from_a_year_ago_to_today(
+    host: str, database: str, table: str, moment: str
+) -> None:
     query = (
         f"SELECT extract(day FROM now() - min({moment})), extract(day FROM now() - max({moment}))"  # noqa: S608 - ours
         f" FROM {table} WHERE {moment} <= now()"
     )
-    argv = ("runuser", "-u", "postgres", "--", "psql", "-qXAt", "-F", " ", "-d", database, "-c", query)
+    argv = (
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-qXAt",
+        "-F",
+        " ",
+        "-d",
+        database,
+        "-c",
+        query,
+    )
     oldest, newest = map(int, inside(host, *argv).split())
+
     assert oldest >= 362 and newest == 0
 
 
@@ -93,9 +110,15 @@ def test_the_journal_of_a_unit_reaches_back(unit: str) -> None:
 )
 def test_the_live_log_goes_on_and_rotated_ones_are_whole(host: str, log: str, count: int) -> None:
     owner = DEFINITION.hosts[host].settings["user"]
+
     assert inside(host, "stat", "--format=%U %a", log).split() == [owner, "640"]
-    found = inside(host, "find", log.rpartition("/")[0], "-name", f"{log.rpartition('/')[2]}-*.gz").split()
+
+    found = inside(
+        host, "find", log.rpartition("/")[0], "-name", f"{log.rpartition('/')[2]}-*.gz"
+    ).split()
+
     assert len(found) >= count
+
     inside(host, "gzip", "--test", *found)
 
 
@@ -106,11 +129,19 @@ def test_backups_can_be_read_by_the_tools_that_made_them() -> None:
         ("/backups/redis/*.rdb", "fairedge-1", "redis-check-rdb"),
         ("/backups/monthly/*/database.sql.gz", "hyperopt-db", "gzip --test"),
         ("/backups/*.backup", "trailblaze-1", "pg_restore --list"),
-        ("/srv/racing_analytics/backups/post_race/code_*.tar.gz", "racing-1", "tar --list --gzip --file"),
+        (
+            "/srv/racing_analytics/backups/post_race/code_*.tar.gz",
+            "racing-1",
+            "tar --list --gzip --file",
+        ),
     ):
         names = inside(host, "sh", "-c", f"ls {pattern}").split()
         assert len(names) >= 3
         for name in names:
             inside(host, *tool.split(), name)
-    copy = inside("student-success-1", "sh", "-c", "ls -t /opt/student_success/backups/*.db | head -n 1").strip()
+
+    copy = inside(
+        "student-success-1", "sh", "-c", "ls -t /opt/student_success/backups/*.db | head -n 1"
+    ).strip()
+
     assert inside("student-success-1", "sqlite3", copy, "PRAGMA integrity_check").strip() == "ok"

@@ -41,7 +41,9 @@ def ports() -> t.Callable[[str, int], int]:
 
     def find(host: str, inside: int) -> int:
         container = containers.inspect(started, host)
-        assert container is not None and container.running, f"{host} does not run: python -m demo up"
+        assert container is not None and container.running, (
+            f"{host} does not run: python -m demo up"
+        )
         return container.ports[inside]
 
     return find
@@ -61,8 +63,13 @@ def ask(
     account: str = "",
     probe: bool = False,
 ) -> str:
-    """Return an answer of an API; raises HTTPError when it is not 2xx. ``account`` is name:password."""
-    sign_in = {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"} if account else {}
+    """Return an answer of an API; raises HTTPError when it is not 2xx.
+
+    ``account`` is name:password.
+    """
+    sign_in = (
+        {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"} if account else {}
+    )
     marked = {"X-Upkeep-Probe": "1"} if probe else {}
     headers = {"Content-Type": "application/octet-stream", **sign_in, **marked}
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers, method=method)
@@ -74,14 +81,19 @@ def test_the_dashboard_predicts_the_template_and_says_so_in_its_log(ports: t.Any
     port, template = ports("racing-1", 8050), (HOME / "post_race_sample_template.csv").read_bytes()
 
     def said() -> int:
-        return inside("racing-1", "cat", "/srv/racing_analytics/dashboard.log").count("Predictions generated")
+        return inside("racing-1", "cat", "/srv/racing_analytics/dashboard.log").count(
+            "Predictions generated"
+        )
 
     before = said()
+
     for account in ("", TEST_ACCOUNT):
         answer = json.loads(ask(port, "/api/post-race/analyze", template, account=account))
+
         assert answer["count"] == 20
         assert all(85 < seconds < 100 for seconds in answer["predictions"])
         assert answer["chart"].startswith("<svg")
+
     assert said() == before + 1, "the second upload was the test account's"
 
 
@@ -100,6 +112,7 @@ def test_models_reached_their_floor_on_rows_they_had_not_seen(host: str) -> None
     }
     facts = json.loads(inside(host, "cat", f"{folder[host]}/model_metadata.json"))
     figures = [facts[name] for name in ("r2", "binary_accuracy", "multi_f1_score") if name in facts]
+
     assert figures and min(figures) >= 0.95
 
 
@@ -107,7 +120,9 @@ def test_models_reached_their_floor_on_rows_they_had_not_seen(host: str) -> None
     ("host", "port", "path"),
     [("racing-1", 8050, "/api/post-race/analyze"), ("student-success-1", 8001, "/api/predictions")],
 )
-def test_nobody_uploads_under_an_unknown_account(ports: t.Any, host: str, port: int, path: str) -> None:
+def test_nobody_uploads_under_an_unknown_account(
+    ports: t.Any, host: str, port: int, path: str
+) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
         ask(ports(host, port), path, b"[]", account="upkeep-test:guessed")
     assert raised.value.code == 401
@@ -118,20 +133,33 @@ def test_students_are_told_apart_and_test_uploads_are_not_kept(ports: t.Any) -> 
     count = ("sqlite3", "/opt/student_success/mvp_data.db", "SELECT count(*) FROM uploads")
     before = int(inside("student-success-1", *count))
     for account in ("", TEST_ACCOUNT):
-        found = json.loads(ask(port, "/api/predictions", json.dumps(STUDENTS).encode(), account=account))["predictions"]
+        found = json.loads(
+            ask(port, "/api/predictions", json.dumps(STUDENTS).encode(), account=account)
+        )["predictions"]
         assert [student["risk"] for student in found] == ["low", "high"]
         assert set(found[0]["explanation"]) == set(STUDENTS[0]) - {"id_student"}
+
     assert int(inside("student-success-1", *count)) == before + 1
     assert json.loads(ask(port, "/api/notifications/health"))["status"] == "healthy"
 
 
 def test_the_scraper_has_filled_all_four_kinds_of_the_cache(ports: t.Any) -> None:
     names = inside("trailblaze-1", "ls", "/opt/trailblaze/cache").split()
-    kinds = ("aerc_calendar_*.html", "aerc_calendar_*.json", "comparison_aerc_calendar_*.json", "gemini_*.json")
+    kinds = (
+        "aerc_calendar_*.html",
+        "aerc_calendar_*.json",
+        "comparison_aerc_calendar_*.json",
+        "gemini_*.json",
+    )
     counts = [sum(Path(name).match(kind) for name in names) for kind in kinds]
+
     assert min(counts) >= 6, "the months to come, and before them those of a history"
     assert counts[0] == counts[1], "every page has its events"
-    state = json.loads(ask(ports("trailblaze-1", 8000), "/v1/scrapers"))["scrapers"]["aerc_calendar"]
+
+    state = json.loads(ask(ports("trailblaze-1", 8000), "/v1/scrapers"))["scrapers"][
+        "aerc_calendar"
+    ]
+
     assert (state["status"], state["events"]) == ("ok", 72)
 
 
@@ -144,20 +172,31 @@ def test_the_switches_of_the_scraper_do_what_they_say(ports: t.Any) -> None:
         given = " ".join(f"SCRAPER_{name}={value}" for name, value in switches.items())
         environment = "set -a; . /opt/trailblaze/.env.production; SERVICE=scraper"
         # A scraper that fails says so by its code as well, which is of no interest here.
-        command = f"{environment} {given}; cd /opt/trailblaze/app; python3 -m services.scrapers; true"
+        command = (
+            f"{environment} {given}; cd /opt/trailblaze/app; python3 -m services.scrapers; true"
+        )
         said = inside("trailblaze-1", "runuser", "-u", "trailblaze", "--", "/bin/sh", "-c", command)
         records = [json.loads(line) for line in said.splitlines()]
-        [(cached, entries)] = re.findall(r"(\d+) of (\d+) entries from the cache", records[-1]["message"])
+        [(cached, entries)] = re.findall(
+            r"(\d+) of (\d+) entries from the cache", records[-1]["message"]
+        )
+
         return int(cached), int(entries), {record["level"] for record in records}
 
     cached, entries, levels = scrape()
+
     assert (cached, levels) == (entries, {"INFO"}) and entries >= 24
+
     inside("trailblaze-1", "sed", "--in-place", "0,/<tr>/s///", page)
+
     try:
-        assert scrape(REFRESH="false", DEBUG="no") == (entries, entries, {"INFO"}), "nobody compared"
+        assert scrape(REFRESH="false", DEBUG="no") == (entries, entries, {"INFO"}), (
+            "nobody compared"
+        )
         assert scrape(VALIDATE="true")[2] == {"INFO", "ERROR"}
     finally:
         repaired = scrape(REFRESH="true", VALIDATE="true", DEBUG="true")
+
     assert repaired == (0, entries, {"INFO", "DEBUG"})
 
 
@@ -166,12 +205,15 @@ def test_requests_are_counted_by_route_and_probes_are_not(ports: t.Any) -> None:
     line = 'http_requests_total{endpoint="/v1/events",method="GET",status_code="200"} '
 
     def counted() -> float:
-        rows = [row for row in ask(port, "/metrics", probe=True).splitlines() if row.startswith(line)]
+        rows = [
+            row for row in ask(port, "/metrics", probe=True).splitlines() if row.startswith(line)
+        ]
         return float(rows[0].removeprefix(line)) if rows else 0.0
 
     before = counted()
     page = json.loads(ask(port, "/v1/events"))
     following = json.loads(ask(port, f"/v1/events?cursor={page['next']}", probe=True))
+
     assert following["events"][0]["id"] > page["events"][-1]["id"]
     assert counted() == before + 1
 
@@ -179,13 +221,21 @@ def test_requests_are_counted_by_route_and_probes_are_not(ports: t.Any) -> None:
 def test_mails_and_hooks_arrive_and_can_be_forgotten(ports: t.Any) -> None:
     web = ports("ops-1", 8080)
     message = email.message.EmailMessage()
-    message["From"], message["To"], message["Subject"] = "upkeep@example.org", "on-call@example.org", "Größe"
+    message["From"], message["To"], message["Subject"] = (
+        "upkeep@example.org",
+        "on-call@example.org",
+        "Größe",
+    )
     message.set_content("One finding.")
     with smtplib.SMTP("127.0.0.1", ports("ops-1", 1025), timeout=20) as smtp:
         smtp.send_message(message)
+
     assert json.loads(ask(web, "/mails"))[-1]["subject"] == "Größe"
+
     ask(web, "/hooks/chat", b'{"text": "One finding."}')
+
     assert json.loads(ask(web, "/hooks"))[-1]["content"] == {"text": "One finding."}
+
     for path in ("/mails", "/hooks"):
         ask(web, path, method="DELETE")
         assert json.loads(ask(web, path)) == []
@@ -196,16 +246,37 @@ def test_a_host_keeps_a_file_elsewhere_and_gets_back_what_it_gave(ports: t.Any) 
     model = "/srv/racing_analytics/data/models/lightgbm_baseline.pkl"
     place, copy = "http://ops-1:8080/store/racing-1/try/model.pkl", "/tmp/model-from-ops"  # noqa: S108 - in a container
     digest = inside("racing-1", "sha256sum", model).split()[0]
-    curl = ("curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "%{http_code}", "--output")
+    curl = (
+        "curl",
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "20",
+        "--write-out",
+        "%{http_code}",
+        "--output",
+    )
+
     try:
         sent = ("--upload-file", model, "--header")
-        codes = [inside("racing-1", *curl, "/dev/null", *sent, f"X-SHA256: {said}", place) for said in (digest, "0")]
-        codes.append(inside("racing-1", *curl, "/dev/null", "--upload-file", "/etc/hostname", place))
+        codes = [
+            inside("racing-1", *curl, "/dev/null", *sent, f"X-SHA256: {said}", place)
+            for said in (digest, "0")
+        ]
+        codes.append(
+            inside("racing-1", *curl, "/dev/null", "--upload-file", "/etc/hostname", place)
+        )
+
         assert codes == ["200", "422", "409"], "whole files only, and none in place of another"
         assert inside("racing-1", *curl, copy, place) == "200"
         assert inside("racing-1", "sha256sum", copy).split()[0] == digest
-        assert "racing-1/try/model.pkl" in {kept["name"] for kept in json.loads(ask(ports("ops-1", 8080), "/store"))}
-        assert inside("ops-1", "sha256sum", "/opt/ops/store/racing-1/try/model.pkl").split()[0] == digest
+        assert "racing-1/try/model.pkl" in {
+            kept["name"] for kept in json.loads(ask(ports("ops-1", 8080), "/store"))
+        }
+        assert (
+            inside("ops-1", "sha256sum", "/opt/ops/store/racing-1/try/model.pkl").split()[0]
+            == digest
+        )
     finally:
         inside("racing-1", *curl, "/dev/null", "--request", "DELETE", place)
         inside("racing-1", "rm", "-f", copy)

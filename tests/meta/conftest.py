@@ -22,7 +22,9 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ansible(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+def ansible(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs one of Ansible's commands in the project and returns the completed process.
 
     Its runs are kept apart from those that people made.
@@ -38,7 +40,9 @@ def ansible(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproces
 
     def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [str(folder / command), *arguments]
-        return subprocess.run(argv, cwd=PROJECT, env=env, check=False, capture_output=True, text=True)
+        return subprocess.run(
+            argv, cwd=PROJECT, env=env, check=False, capture_output=True, text=True
+        )
 
     return run
 

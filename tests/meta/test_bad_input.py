@@ -30,22 +30,32 @@ def look(ansible: Ansible, inventory: Path) -> Callable[..., str]:
 
     def run(*arguments: str) -> str:
         place = f"--inventory={inventory / 'production.yml'}"
-        done = ansible("ansible-playbook", place, "playbooks/hourly.yml", "--limit", "fairedge", *arguments)
+        done = ansible(
+            "ansible-playbook", place, "playbooks/hourly.yml", "--limit", "fairedge", *arguments
+        )
+
         assert done.returncode != 0
-        assert "PLAY [Preflight]" not in done.stdout, "a run with bad input must end before a host is contacted"
+        assert "PLAY [Preflight]" not in done.stdout, (
+            "a run with bad input must end before a host is contacted"
+        )
+
         return " ".join((done.stdout + done.stderr).split())
 
     return run
 
 
-def test_a_misspelled_name_is_told_before_what_it_breaks(look: Callable[..., str], inventory: Path) -> None:
+def test_a_misspelled_name_is_told_before_what_it_breaks(
+    look: Callable[..., str], inventory: Path
+) -> None:
     figures = inventory / "group_vars" / "fairedge" / "main.yml"
     figures.write_text(figures.read_text().replace("system_api_port:", "system_api_prot:"))
     assert "'system_api_prot' is not a known name; did you mean 'system_api_port'?" in look()
 
 
 def test_text_where_a_number_belongs_is_told_with_its_place(look: Callable[..., str]) -> None:
-    assert "system_api_port: '80' is text, but must be a whole number" in look("-e", "system_api_port=80")
+    assert "system_api_port: '80' is text, but must be a whole number" in look(
+        "-e", "system_api_port=80"
+    )
 
 
 def test_a_slip_in_a_variable_of_a_role_is_told(look: Callable[..., str]) -> None:
@@ -65,17 +75,24 @@ def test_a_host_without_a_system_is_told(look: Callable[..., str], inventory: Pa
 def test_a_vault_that_does_not_open_is_named(
     ansible: Ansible, look: Callable[..., str], inventory: Path, given: str
 ) -> None:
-    right, wrong, vault = inventory / "right", inventory / "wrong", inventory / "group_vars/production/vault.yml"
+    right, wrong, vault = (
+        inventory / "right",
+        inventory / "wrong",
+        inventory / "group_vars/production/vault.yml",
+    )
     right.write_text("right")
     wrong.write_text("wrong")
     vault.write_text("vault_x: 1\n")
     ansible("ansible-vault", "encrypt", f"--vault-password-file={right}", str(vault))
     told = look(*([f"--vault-password-file={wrong}"] if given == "wrong" else []))
+
     assert f"'{vault}' is encrypted, and the passwords of this run do not open it" in told
     assert "--vault-password-file" in told
 
 
-def test_a_file_that_is_no_yaml_is_named_with_its_line(look: Callable[..., str], inventory: Path) -> None:
+def test_a_file_that_is_no_yaml_is_named_with_its_line(
+    look: Callable[..., str], inventory: Path
+) -> None:
     broken = inventory / "group_vars" / "fairedge" / "broken.yml"
     broken.write_text("---\nsystem_user: a: b\n")
     told = look()
@@ -84,7 +101,9 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(look: Callable[..., str],
 
 
 def test_an_inventory_that_is_not_there_is_no_success(ansible: Ansible, inventory: Path) -> None:
-    done = ansible("ansible-playbook", f"--inventory={inventory / 'nowhere.yml'}", "playbooks/hourly.yml")
+    done = ansible(
+        "ansible-playbook", f"--inventory={inventory / 'nowhere.yml'}", "playbooks/hourly.yml"
+    )
     assert done.returncode == 2
     assert "No host was looked at" in " ".join(done.stdout.split())
 
@@ -92,9 +111,12 @@ def test_an_inventory_that_is_not_there_is_no_success(ansible: Ansible, inventor
 def test_a_fleet_that_does_not_run_is_told_in_one_line(ansible: Ansible, inventory: Path) -> None:
     hosts = inventory / "demo.yml"
     closed, hosts_closed = re.subn(r"ansible_port: \d+", "ansible_port: 1", hosts.read_text())
+
     assert hosts_closed == len(fleet.load().hosts)
+
     hosts.write_text(closed)
     done = ansible("ansible-playbook", f"--inventory={hosts}", "playbooks/weekly.yml")
+
     assert done.returncode == 2
     assert done.stdout.count("fatal:") == 1, done.stdout
     assert "msg: 'The demo fleet is not running. Start it with: make demo'" in done.stdout

@@ -27,7 +27,11 @@ def playbook(cadence: str) -> Path:
 
 def roles_of(cadence: str, *, changing: bool) -> set[str]:
     """Return the roles of the plays that change systems, or of those that do not."""
-    plays = [play for play in playbook_page.plays(playbook(cadence)) if (CLEARED in play["hosts"]) is changing]
+    plays = [
+        play
+        for play in playbook_page.plays(playbook(cadence))
+        if (CLEARED in play["hosts"]) is changing
+    ]
     return {role for play in plays for role in playbook_page.roles_of(play)}
 
 
@@ -39,8 +43,12 @@ def asks_for(play: dict[str, Any], role: str) -> bool:
     return first.get(END_HOST) == "end_host" and first.get("when") == unwanted and always
 
 
-@pytest.mark.parametrize(("cadence", "restarting"), [("quarter_hourly", {"lock", "self_heal"}), ("hourly", set())])
-def test_frequent_playbooks_only_look_or_restart_what_is_down(cadence: str, restarting: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("cadence", "restarting"), [("quarter_hourly", {"lock", "self_heal"}), ("hourly", set())]
+)
+def test_frequent_playbooks_only_look_or_restart_what_is_down(
+    cadence: str, restarting: set[str]
+) -> None:
     assert roles_of(cadence, changing=True) == set()
     assert {"lock", "gate", "self_heal"} & roles_of(cadence, changing=False) == restarting
 
@@ -48,15 +56,24 @@ def test_frequent_playbooks_only_look_or_restart_what_is_down(cadence: str, rest
 @pytest.mark.parametrize("cadence", CHANGING)
 def test_nothing_changes_before_it_was_looked_at_and_cleared(cadence: str) -> None:
     names = [play["name"] for play in playbook_page.plays(playbook(cadence))]
-    stages = [name for name in names if name in ("Open", "Preflight", "Look", "Verify models", "Gate", "Look again")]
+    stages = [
+        name
+        for name in names
+        if name in ("Open", "Preflight", "Look", "Verify models", "Gate", "Look again")
+    ]
+
     assert stages == ["Open", "Preflight", "Look", "Verify models", "Gate", "Look again"]
-    assert names.index("Lock") < names.index("Heal") < names.index("Gate") < names.index("Rotate logs")
+    assert (
+        names.index("Lock") < names.index("Heal") < names.index("Gate") < names.index("Rotate logs")
+    )
     assert names[-3:] == ["Look again", "Release", "Verdict"]
 
 
 @pytest.mark.parametrize("cadence", CADENCES)
 def test_playbook_names_its_own_cadence(cadence: str) -> None:
-    named: list[dict[str, Any]] = [play["vars"] for play in yamlfiles.read(playbook(cadence)) if "vars" in play]
+    named: list[dict[str, Any]] = [
+        play["vars"] for play in yamlfiles.read(playbook(cadence)) if "vars" in play
+    ]
     assert named
     assert all(given == {"upkeep_cadence": cadence} for given in named)
 
@@ -66,5 +83,8 @@ def test_playbook_names_its_own_cadence(cadence: str) -> None:
 def test_every_job_of_a_profile_has_a_play(cadence: str, health: Path) -> None:
     jobs = yamlfiles.read(health.with_name("main.yml"))["system_jobs"][cadence]
     plays = playbook_page.plays(playbook(cadence))
-    asked = {role for play in plays for role in playbook_page.roles_of(play) if asks_for(play, role)}
+    asked = {
+        role for play in plays for role in playbook_page.roles_of(play) if asks_for(play, role)
+    }
+
     assert set(jobs) <= asked, f"playbooks/{cadence}.yml would leave them out"

@@ -14,7 +14,8 @@ from typing import Any
 
 from tools import suite, yamlfiles
 
-#: What a scenario cannot do without, or would silently differ in from a run of the shipped playbooks.
+#: What a scenario cannot do without, or would silently differ in from a run of the shipped
+#: playbooks.
 SHARED_SETTINGS = {
     "defaults": {
         "roles_path",
@@ -43,6 +44,7 @@ def requirement_lines(path: Path) -> dict[str, list[str]]:
         specifier = line.split(";")[0].strip()
         if specifier and not specifier.startswith(("#", "-")):
             found.setdefault(specifier.split("~=")[0], []).append(specifier)
+
     return found
 
 
@@ -53,22 +55,35 @@ def test_molecule_runs_with_the_settings_of_the_project(project: Path) -> None:
     for section, needed in SHARED_SETTINGS.items():
         assert needed <= set(root[section])
         assert needed <= set(molecule[section])
+
         shared = set(root[section]) & set(molecule[section])
-        assert {key: plain(molecule[section][key]) for key in shared} == {key: root[section][key] for key in shared}
+
+        assert {key: plain(molecule[section][key]) for key in shared} == {
+            key: root[section][key] for key in shared
+        }
 
 
 def test_ci_runs_what_developers_run(project: Path) -> None:
     script = project / ".ci" / "run"
+
     assert os.access(script, os.X_OK)
     assert "exec make test" in script.read_text()
+
     workflow = yamlfiles.read(project / ".github" / "workflows" / "ci.yml")
-    commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    commands = [
+        step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step
+    ]
+
     assert len(commands) == 1, "the workflow does nothing of its own"
     assert commands[0].split()[-1] == ".ci/run"
 
 
 def test_every_folder_of_tests_is_run(project: Path) -> None:
-    folders = {path.parent.relative_to(project / "tests").parts[0] for path in project.glob("tests/*/**/test_*.py")}
+    folders = {
+        path.parent.relative_to(project / "tests").parts[0]
+        for path in project.glob("tests/*/**/test_*.py")
+    }
+
     assert folders <= set(suite.FOLDERS), "name the folder in tools/suite.py"
     assert set(suite.FOLDERS.values()) <= set(suite.PARTS)
 
@@ -83,15 +98,22 @@ def test_execution_environment_has_the_versions_of_the_controller(project: Path)
 
 def test_both_ends_of_the_supported_range_are_installed(project: Path) -> None:
     cores = requirement_lines(project / "requirements.txt")["ansible-core"]
-    assert [core.removeprefix("ansible-core~=").rsplit(".", 1)[0] for core in cores] == ["2.19", "2.21"]
+    assert [core.removeprefix("ansible-core~=").rsplit(".", 1)[0] for core in cores] == [
+        "2.19",
+        "2.21",
+    ]
 
 
 def test_no_package_has_two_versions(project: Path) -> None:
     """What runs is in requirements.txt, the tools of both environments in the other two: alike where they share one."""
-    core, tools, oldest = (requirement_lines(project / f"requirements{part}.txt") for part in ("", "-dev", "-oldest"))
+    core, tools, oldest = (
+        requirement_lines(project / f"requirements{part}.txt") for part in ("", "-dev", "-oldest")
+    )
+
     assert core and tools and oldest
     assert not core.keys() & (tools.keys() | oldest.keys()), "they begin with -r requirements.txt"
     assert oldest.items() <= tools.items()
+
     for path in project.glob("requirements-*.txt"):
         assert "\n-r requirements.txt\n" in path.read_text()
 
@@ -100,16 +122,31 @@ def test_hooks_of_git_are_the_linters_of_ci(project: Path) -> None:
     [repository] = yamlfiles.read(project / ".pre-commit-config.yaml")["repos"]
     entries = [hook["entry"] for hook in repository["hooks"]]
     programs = [entry.split()[0] for entry in entries]
+
     assert all(program.startswith(".venv/bin/") for program in programs)
-    linters = {(argv[0], *argv[1:2]) if argv[0] == "ruff" else (argv[0],) for argv in suite.LINTERS.values()}
+
+    linters = {
+        (argv[0], *argv[1:2]) if argv[0] == "ruff" else (argv[0],)
+        for argv in suite.LINTERS.values()
+    }
     hooked = [tuple(entry.removeprefix(".venv/bin/").split()) for entry in entries]
-    assert {linter for linter in linters if not any(hook[: len(linter)] == linter for hook in hooked)} == set()
+
+    assert {
+        linter for linter in linters if not any(hook[: len(linter)] == linter for hook in hooked)
+    } == set()
 
 
 def test_help_lists_everything_that_can_be_made(project: Path) -> None:
-    said = subprocess.run(["make", "--silent"], cwd=project, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        ["make", "--silent"], cwd=project, check=True, capture_output=True, text=True
+    ).stdout
     listed = [line.split()[1] for line in said.splitlines()]
-    [phony] = [line for line in (project / "Makefile").read_text().splitlines() if line.startswith(".PHONY:")]
+    [phony] = [
+        line
+        for line in (project / "Makefile").read_text().splitlines()
+        if line.startswith(".PHONY:")
+    ]
+
     assert sorted(listed) == sorted(phony.split()[1:])
     assert all(line.startswith("  make ") and len(line.split()) > 3 for line in said.splitlines())
 
@@ -117,11 +154,16 @@ def test_help_lists_everything_that_can_be_made(project: Path) -> None:
 def test_production_asks_for_keys_and_known_hosts(ansible: Callable[..., Any]) -> None:
     said = ansible("ansible-inventory", "--inventory=inventory/production.yml", "--list")
     hosts = json.loads(said.stdout)["_meta"]["hostvars"]
+
     assert len(hosts) == 7
+
     for host in hosts.values():
         assert {"StrictHostKeyChecking=yes", "PasswordAuthentication=no"} <= set(
             host["ansible_ssh_common_args"].split()
         )
         assert host["ansible_ssh_private_key_file"].startswith("~/.ssh/")
-        assert (host["upkeep_environment"], host["ansible_host_key_checking"]) == ("production", True)
+        assert (host["upkeep_environment"], host["ansible_host_key_checking"]) == (
+            "production",
+            True,
+        )
         assert "ansible_password" not in host

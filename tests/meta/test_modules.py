@@ -17,7 +17,9 @@ from ansible.plugins.action import ActionBase
 
 from tools import PROJECT
 
-MODULES = sorted(path.stem for path in PROJECT.glob("library/*.py") if not path.stem.startswith("_"))
+MODULES = sorted(
+    path.stem for path in PROJECT.glob("library/*.py") if not path.stem.startswith("_")
+)
 
 
 class ReachedError(Exception):
@@ -32,19 +34,29 @@ def stop(*_: Any, **arguments: Any) -> None:
 @pytest.fixture(scope="module")
 def documentation(ansible: Callable[..., subprocess.CompletedProcess[str]]) -> dict[str, Any]:
     """Return what ansible-doc shows of our modules: name -> doc, examples, return."""
-    result = ansible("ansible-doc", "--type", "module", "--module-path", "library", "--json", *MODULES)
+    result = ansible(
+        "ansible-doc", "--type", "module", "--module-path", "library", "--json", *MODULES
+    )
+
     assert result.returncode == 0, result.stderr
+
     shown: dict[str, Any] = json.loads(result.stdout)
+
     return shown
 
 
 def load(folder: str, name: str) -> ModuleType:
     """Return a module or plugin of the project, loaded from its file."""
-    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", PROJECT / folder / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"{folder}_{name}", PROJECT / folder / f"{name}.py"
+    )
+
     assert spec
     assert spec.loader
+
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
     return module
 
 
@@ -62,15 +74,20 @@ def real_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
         action = object.__new__(plugin)
         action._task = SimpleNamespace(args={}, loop=None, loop_with=None, run_once=False)
         call = action.run
+
         assert plugin._supports_check_mode
     else:
         module = load("library", name)
         monkeypatch.setattr(module, "AnsibleModule", stop)
         call = module.main
+
     with pytest.raises(ReachedError) as reached:
         call()
+
     arguments: dict[str, Any] = reached.value.args[0]
+
     assert is_action(name) or arguments.get("supports_check_mode") is True
+
     return arguments
 
 
@@ -79,7 +96,8 @@ def described(options: dict[str, Any]) -> list[str]:
     return [
         name
         for key, option in options.items()
-        for name in ([] if option.get("description") else [key]) + described(option.get("suboptions") or {})
+        for name in ([] if option.get("description") else [key])
+        + described(option.get("suboptions") or {})
     ]
 
 
@@ -130,8 +148,17 @@ def test_module_has_unit_tests(name: str) -> None:
 def test_action_plugin_is_tested_within_a_playbook(name: str) -> None:
     """An action plugin lives on what Ansible hands it, so a playbook proves more than a stand-in."""
     task = re.compile(rf"^\s+(?:- )?{name}:", re.MULTILINE)
-    callers = [path.parents[1].name for path in PROJECT.glob("roles/*/tasks/*.yml") if task.search(path.read_text())]
+    callers = [
+        path.parents[1].name
+        for path in PROJECT.glob("roles/*/tasks/*.yml")
+        if task.search(path.read_text())
+    ]
     called = re.compile(rf"\b({'|'.join([name, *callers])})\b")
-    tests = [path for path in PROJECT.glob("tests/contract/playbooks/*.yml") if called.search(path.read_text())]
+    tests = [
+        path
+        for path in PROJECT.glob("tests/contract/playbooks/*.yml")
+        if called.search(path.read_text())
+    ]
     scenarios = [role for role in callers if list(PROJECT.glob(f"molecule/{role}/tests/test_*.py"))]
+
     assert tests or scenarios

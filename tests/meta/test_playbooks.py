@@ -25,10 +25,17 @@ def is_inventory(path: Path) -> bool:
 
 
 PLAYBOOKS = sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml"))
-INVENTORIES = sorted(f"inventory/{path.name}" for path in PROJECT.glob("inventory/*.yml") if is_inventory(path))
+INVENTORIES = sorted(
+    f"inventory/{path.name}" for path in PROJECT.glob("inventory/*.yml") if is_inventory(path)
+)
 ANSIBLE_DATA = [
     path
-    for pattern in ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "playbooks/**/*.yml", "molecule/**/*.yml")
+    for pattern in (
+        "roles/*/tasks/*.yml",
+        "roles/*/handlers/*.yml",
+        "playbooks/**/*.yml",
+        "molecule/**/*.yml",
+    )
     for path in sorted(PROJECT.glob(pattern))
 ]
 
@@ -49,10 +56,13 @@ def test_every_playbook_passes_the_syntax_check(ansible: Ansible, inventory: str
 @pytest.mark.parametrize("inventory", INVENTORIES)
 def test_host_belongs_to_one_system(ansible: Ansible, inventory: str) -> None:
     listing = ansible("ansible-inventory", "--inventory", inventory, "--list")
+
     assert listing.returncode == 0, listing.stderr
+
     groups = json.loads(listing.stdout)
     systems = groups["systems"]["children"]
     hosts = [host for system in systems for host in groups.get(system, {}).get("hosts", [])]
+
     assert hosts
     assert sorted(hosts) == sorted(set(hosts)), "a host stands in two systems"
     assert not groups["systems"].get("hosts"), "a host stands in `systems` itself, so in no system"
@@ -61,15 +71,25 @@ def test_host_belongs_to_one_system(ansible: Ansible, inventory: str) -> None:
 def qualified_names(node: Any) -> Iterator[str]:
     """Yield every mapping key that looks like a fully qualified name of a plugin."""
     if isinstance(node, dict):
-        yield from (key for key in node if isinstance(key, str) and key.count(".") == 2 and " " not in key)
+        yield from (
+            key for key in node if isinstance(key, str) and key.count(".") == 2 and " " not in key
+        )
         for value in node.values():
             yield from qualified_names(value)
+
     if isinstance(node, list):
         for item in node:
             yield from qualified_names(item)
 
 
-@pytest.mark.parametrize("path", ANSIBLE_DATA, ids=lambda path: path.relative_to(PROJECT).as_posix())
+@pytest.mark.parametrize(
+    "path", ANSIBLE_DATA, ids=lambda path: path.relative_to(PROJECT).as_posix()
+)
 def test_no_collection_is_needed(path: Path) -> None:
-    foreign = {name for name in qualified_names(yamlfiles.read(path)) if not name.startswith("ansible.builtin.")}
+    foreign = {
+        name
+        for name in qualified_names(yamlfiles.read(path))
+        if not name.startswith("ansible.builtin.")
+    }
+
     assert not foreign, f"{foreign}: set-up installs no collection"

@@ -15,15 +15,23 @@ import pytest
 from tools import PROJECT, yamlfiles
 
 ROLES = sorted(path.name for path in (PROJECT / "roles").iterdir() if path.is_dir())
-TASK_FILES = sorted(PROJECT.glob("roles/*/tasks/*.yml")) + sorted(PROJECT.glob("roles/*/handlers/*.yml"))
+TASK_FILES = sorted(PROJECT.glob("roles/*/tasks/*.yml")) + sorted(
+    PROJECT.glob("roles/*/handlers/*.yml")
+)
 LONGEST_TASK_FILE = 120
 HIDES_FAILURE = re.compile(r"^\s*(ignore_errors:|ignore_unreachable:|failed_when:\s*false\b)")
 
 
 def options(role: str) -> dict[str, Any]:
     """Return the options of all entry points of a role."""
-    specs = yamlfiles.read(PROJECT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
-    return {name: option for spec in specs.values() for name, option in (spec.get("options") or {}).items()}
+    specs = yamlfiles.read(PROJECT / "roles" / role / "meta" / "argument_specs.yml")[
+        "argument_specs"
+    ]
+    return {
+        name: option
+        for spec in specs.values()
+        for name, option in (spec.get("options") or {}).items()
+    }
 
 
 def tasks(content: Any) -> Iterator[dict[str, Any]]:
@@ -48,7 +56,9 @@ def test_there_are_roles() -> None:
 def test_argument_spec_equals_defaults(role: str) -> None:
     defaults = yamlfiles.read(PROJECT / "roles" / role / "defaults" / "main.yml") or {}
     needed = {name for name, option in options(role).items() if not option.get("required")}
-    assert set(defaults) == needed, "each default has an option, each option that is not required a default"
+    assert set(defaults) == needed, (
+        "each default has an option, each option that is not required a default"
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -63,19 +73,25 @@ def test_options_are_typed_described_and_named_after_the_role(role: str) -> None
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_in_spec_and_in_defaults_agree(role: str) -> None:
     defaults = yamlfiles.read(PROJECT / "roles" / role / "defaults" / "main.yml") or {}
-    said_twice = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    said_twice = {
+        name: option["default"] for name, option in options(role).items() if "default" in option
+    }
     assert said_twice == {name: defaults[name] for name in said_twice}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_has_page_and_scenario(role: str) -> None:
-    assert (PROJECT / "roles" / role / "README.md").is_file(), f"write docs/roles/{role}.md and run `make docs`"
+    assert (PROJECT / "roles" / role / "README.md").is_file(), (
+        f"write docs/roles/{role}.md and run `make docs`"
+    )
     assert (PROJECT / "molecule" / role / "molecule.yml").is_file(), f"molecule/{role} is missing"
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_roles_do_not_depend_on_roles(role: str) -> None:
-    assert not (yamlfiles.read(PROJECT / "roles" / role / "meta" / "main.yml") or {}).get("dependencies")
+    assert not (yamlfiles.read(PROJECT / "roles" / role / "meta" / "main.yml") or {}).get(
+        "dependencies"
+    )
 
 
 @pytest.mark.parametrize("path", TASK_FILES, ids=label)
@@ -96,11 +112,15 @@ def unexplained(text: str) -> list[str]:
     """Return the lines that hide a failure without a comment on the line before."""
     lines = ["", *text.splitlines()]
     return [
-        line for before, line in pairwise(lines) if HIDES_FAILURE.match(line) and not before.lstrip().startswith("#")
+        line
+        for before, line in pairwise(lines)
+        if HIDES_FAILURE.match(line) and not before.lstrip().startswith("#")
     ]
 
 
-@pytest.mark.parametrize("path", [*TASK_FILES, *sorted(PROJECT.glob("playbooks/**/*.yml"))], ids=label)
+@pytest.mark.parametrize(
+    "path", [*TASK_FILES, *sorted(PROJECT.glob("playbooks/**/*.yml"))], ids=label
+)
 def test_failures_are_hidden_only_with_a_reason(path: Path) -> None:
     assert unexplained(path.read_text()) == []
 

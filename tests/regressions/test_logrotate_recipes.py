@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rotation by hand against rotation by this project: what becomes of the lines of a program that is writing.
 
-The first half shows the hand-written recipes losing lines or refusing to run; the second half shows ours under the
-same writer.
+The first half shows the hand-written recipes losing lines or refusing to run; the second half shows
+ours under the same writer.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def lines_in(folder: Path) -> list[str]:
     for path in sorted(folder.iterdir()):
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         lines += data.decode().splitlines()
+
     return lines
 
 
@@ -56,8 +57,17 @@ def writer(handler: logging.Handler) -> t.Callable[[int, int], None]:
 def rotate(folder: Path, **changes: t.Any) -> None:
     """Rotate the folder's logs the way this project does."""
     user = getpass.getuser()
-    spec = parse_specs([entry(paths=[f"{folder}/*.log"], owner=user, group=user, max_size="1", **changes)])
-    host = Host(LOGROTATE, None, str(folder.parent / "upkeep"), str(folder.parent / "status"), "/nonexistent")
+    spec = parse_specs(
+        [entry(paths=[f"{folder}/*.log"], owner=user, group=user, max_size="1", **changes)]
+    )
+    host = Host(
+        LOGROTATE,
+        None,
+        str(folder.parent / "upkeep"),
+        str(folder.parent / "status"),
+        "/nonexistent",
+    )
+
     assert manage(spec, host, check_mode=False).rotated
 
 
@@ -75,7 +85,9 @@ def next_second() -> None:
     wait_until(lambda: int(time.time()) != start)
 
 
-def test_moving_an_open_log_away_and_compressing_it_loses_what_is_written_next(folder: Path) -> None:
+def test_moving_an_open_log_away_and_compressing_it_loses_what_is_written_next(
+    folder: Path,
+) -> None:
     log = folder / "dashboard.log"
     handler = logging.FileHandler(log)
     write = writer(handler)
@@ -84,10 +96,13 @@ def test_moving_an_open_log_away_and_compressing_it_loses_what_is_written_next(f
     shutil.move(log, set_aside)
     log.touch()
     write(100, 200)
+
     assert log.read_bytes() == b"", "the program does not come to the new file"
+
     subprocess.run(["gzip", str(set_aside)], check=True)
     write(200, 300)
     handler.close()
+
     assert len(lines_in(folder)) == 200
 
 
@@ -101,6 +116,7 @@ def test_copying_and_truncating_loses_what_is_written_in_between(folder: Path) -
     os.truncate(log, 0)
     write(110, 200)
     handler.close()
+
     assert len(lines_in(folder)) == 190
 
 
@@ -110,7 +126,10 @@ def test_a_name_of_year_and_month_meets_itself(folder: Path) -> None:
     for _ in range(2):
         log.write_text("line\n")
         shutil.move(log, set_aside)
-        done = subprocess.run(["gzip", str(set_aside)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(
+            ["gzip", str(set_aside)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+
     assert done.returncode == 2, "gzip refuses to overwrite the first file"
 
 
@@ -130,11 +149,13 @@ def test_ours_brings_a_watching_writer_to_the_new_file(folder: Path) -> None:
     rotate(folder)
     write(100, 200)
     handler.close()
+
     assert log.read_text().splitlines() == [str(number) for number in range(100, 200)]
     assert sorted(map(int, lines_in(folder))) == list(range(200))
 
 
-#: A service of its own: it writes until the file ``stop`` appears, and prints how many lines it wrote.
+#: A service of its own: it writes until the file ``stop`` appears, and prints how many lines it
+#: wrote.
 SERVICE = """
 import logging, logging.handlers, pathlib, sys
 log, stop = sys.argv[1:]
@@ -151,7 +172,10 @@ print(number)
 @pytest.mark.requirement("R-fairedge-27")
 def test_ours_loses_no_line_of_a_program_at_full_speed(folder: Path) -> None:
     log, stop = folder / "api.log", folder.parent / "stop"
-    service = subprocess.Popen([sys.executable, "-c", SERVICE, log, stop], stdout=subprocess.PIPE, text=True)
+    service = subprocess.Popen(
+        [sys.executable, "-c", SERVICE, log, stop], stdout=subprocess.PIPE, text=True
+    )
+
     try:
         for _ in range(4):
             wait_until(lambda: log.exists() and log.stat().st_size > 10_000)
@@ -160,5 +184,6 @@ def test_ours_loses_no_line_of_a_program_at_full_speed(folder: Path) -> None:
     finally:
         stop.touch()
         written, _ = service.communicate(timeout=30)
+
     assert len(list(folder.glob("api.log-*"))) == 4
     assert sorted(map(int, lines_in(folder))) == list(range(int(written)))

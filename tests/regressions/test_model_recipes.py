@@ -22,7 +22,9 @@ from ansible.module_utils.upkeep.sqlite.settings import Limits, parse_databases
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    return subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20
+    )
 
 
 def judged(model: dict[str, t.Any], **more: t.Any) -> dict[str, Finding]:
@@ -33,7 +35,9 @@ def judged(model: dict[str, t.Any], **more: t.Any) -> dict[str, Finding]:
 
 def record_of(model: dict[str, t.Any]) -> dict[str, t.Any]:
     defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
-    made = verify.run({**defaults, "models": [model], "state": "recorded", "approved_by": "A. Reviewer"})
+    made = verify.run(
+        {**defaults, "models": [model], "state": "recorded", "approved_by": "A. Reviewer"}
+    )
     return dict(made["record"])
 
 
@@ -45,13 +49,22 @@ def test_a_digest_that_is_compared_with_nothing_is_always_fine(tmp_path: Path) -
     for content in (b"the approved model", b"cos\nsystem\n(S'echo taken'\ntR."):
         path.write_bytes(content)
         codes.append(shell(f"md5sum {path}").returncode)
-    assert codes == [0, 0], "the recipe prints a digest for the good and for the planted file, and is content with both"
 
-    assert judged(model)["model:baseline"]["status"] == "unknown", "nothing to compare with is nobody's ok"
+    assert codes == [0, 0], (
+        "the recipe prints a digest for the good and for the planted file, and is content with both"
+    )
+
+    assert judged(model)["model:baseline"]["status"] == "unknown", (
+        "nothing to compare with is nobody's ok"
+    )
+
     path.write_bytes(b"the approved model")
     manifest = record_of(model)
+
     assert judged(model, manifest=manifest)["model:baseline"]["status"] == "ok"
+
     path.write_bytes(b"cos\nsystem\n(S'echo taken'\ntR.")
+
     assert judged(model, manifest=manifest)["model:baseline"]["status"] == "critical"
 
 
@@ -61,9 +74,13 @@ def test_a_list_of_digests_beside_the_model_moves_with_the_intruder(tmp_path: Pa
     shell(f"cd {tmp_path} && sha256sum model.pkl > SHA256SUMS")
     manifest = record_of({"name": "m", "path": str(path)})
     shell(f"cd {tmp_path} && echo planted > model.pkl && sha256sum model.pkl > SHA256SUMS")
-    assert shell(f"cd {tmp_path} && sha256sum --check SHA256SUMS").returncode == 0, "whoever writes there writes both"
+
+    assert shell(f"cd {tmp_path} && sha256sum --check SHA256SUMS").returncode == 0, (
+        "whoever writes there writes both"
+    )
 
     found = judged({"name": "m", "path": str(path)}, manifest=manifest)
+
     assert found["model:m"]["status"] == "critical"
 
 
@@ -73,10 +90,14 @@ def test_the_last_lines_with_a_name_do_not_say_what_is_in_use(tmp_path: Path) ->
     path.write_text("")
     log.write_text("Using SimplePredictor\nSimplePredictor failed to load\nUsing LegacyPredictor\n")
     recipe = shell(f"grep SimplePredictor {log} | tail -5")
-    assert "Using SimplePredictor" in recipe.stdout, "the recipe finds the line that it hopes for, however old it is"
+
+    assert "Using SimplePredictor" in recipe.stdout, (
+        "the recipe finds the line that it hopes for, however old it is"
+    )
 
     in_use = {"log": str(log), "pattern": "Using .*Predictor", "expected": "Using SimplePredictor"}
     found = judged({"name": "m", "path": str(path), "in_use": in_use})["model:m.in_use"]
+
     assert (found["status"], found["observed"]) == ("critical", "Using LegacyPredictor")
 
 
@@ -85,8 +106,13 @@ def test_a_metadata_file_without_figures_prints_like_a_good_one(tmp_path: Path) 
     (tmp_path / "m.pkl").write_bytes(b"")
     meta = tmp_path / "meta.json"
     meta.write_text("{}")
-    recipe = shell(f"""python3 -c 'import json; print(json.load(open("{meta}")).get("binary_accuracy", "N/A"))'""")
-    assert (recipe.returncode, recipe.stdout) == (0, "N/A\n"), "the recipe is content with a figure that is not there"
+    recipe = shell(
+        f"""python3 -c 'import json; print(json.load(open("{meta}")).get("binary_accuracy", "N/A"))'"""
+    )
+
+    assert (recipe.returncode, recipe.stdout) == (0, "N/A\n"), (
+        "the recipe is content with a figure that is not there"
+    )
 
     model = {
         "name": "m",
@@ -95,12 +121,14 @@ def test_a_metadata_file_without_figures_prints_like_a_good_one(tmp_path: Path) 
         "limits": {"accuracy": 0.9},
     }
     found = judged(model)
-    assert (found["model:m.metadata"]["status"], found["model:m.limits"]["status"]) == ("info", "unknown")
+
+    assert (found["model:m.metadata"]["status"], found["model:m.limits"]["status"]) == (
+        "info",
+        "unknown",
+    )
 
 
-RECIPE: t.Final = (
-    "import sqlite3; c = sqlite3.connect('{path}', timeout=0); c.execute('VACUUM'); c.execute('ANALYZE'); c.close()"
-)
+RECIPE: t.Final = "import sqlite3; c = sqlite3.connect('{path}', timeout=0); c.execute('VACUUM'); c.execute('ANALYZE'); c.close()"
 
 
 @pytest.mark.requirement("R-student_success-71")
@@ -109,27 +137,37 @@ def test_a_vacuum_without_a_look_rewrites_a_file_that_needs_nothing(tmp_path: Pa
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a)")
         connection.executemany("INSERT INTO t (a) VALUES (?)", ((i,) for i in range(1000)))
+
     recipe = f'python3 -c "{RECIPE.format(path=path)}"'
+
     assert shell(recipe).returncode == 0
+
     written = path.stat().st_mtime_ns
+
     assert shell(recipe).returncode == 0
     assert path.stat().st_mtime_ns != written, "the recipe writes the whole file again each time"
 
     written = path.stat().st_mtime_ns
     answer = maintained(path)
+
     assert (answer["actions"], path.stat().st_mtime_ns) == ([], written)
 
 
 @pytest.mark.requirement("R-student_success-71")
 def test_a_vacuum_of_a_file_that_is_not_there_makes_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "mvp.db"
-    assert shell(f'python3 -c "{RECIPE.format(path=path)}"').returncode == 0, "the recipe is content with a lost file"
+
+    assert shell(f'python3 -c "{RECIPE.format(path=path)}"').returncode == 0, (
+        "the recipe is content with a lost file"
+    )
     assert path.exists(), "and leaves an empty one in its place"
 
     path.unlink()
     answer = maintenance.run(
-        {"databases": [{"name": "mvp", "path": str(path)}], "busy_timeout": 100, "max_seconds": 60}, check_mode=False
+        {"databases": [{"name": "mvp", "path": str(path)}], "busy_timeout": 100, "max_seconds": 60},
+        check_mode=False,
     )
+
     assert [found["status"] for found in answer["findings"]] == ["critical"]
     assert not path.exists()
 
@@ -142,4 +180,6 @@ def maintained(path: Path) -> dict[str, t.Any]:
         "vacuum": {"free_percent": 20, "min_free_mb": 0},
     }
     (database,) = parse_databases([raw])
-    return dict(maintenance.maintain(database, Limits(busy_ms=100, end=float("inf"), check_mode=False)))
+    return dict(
+        maintenance.maintain(database, Limits(busy_ms=100, end=float("inf"), check_mode=False))
+    )

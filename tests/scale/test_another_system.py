@@ -19,7 +19,8 @@ from tests.scale import aliases
 NEW: t.Final = "harbour"
 WEEKLY: t.Final = "playbooks/weekly.yml"
 PROFILE: t.Final = Path(__file__).parent / "profiles" / NEW
-#: The demo host that plays the new system's only one; what it carries otherwise is in no group of this inventory.
+#: The demo host that plays the new system's only one; what it carries otherwise is in no group of
+#: this inventory.
 STAGE: t.Final = "fairedge-1"
 LOG: t.Final = "/var/log/harbour/berths.log"
 
@@ -40,7 +41,18 @@ def inside() -> t.Iterator[t.Callable[..., str]]:
     remove()
     run("useradd", "--system", "--user-group", "--home-dir", "/srv/harbour", "--create-home", NEW)
     run("install", "-d", "-o", NEW, "-g", NEW, "-m", "0750", "/var/log/harbour")
-    run("runuser", "-u", NEW, "--", "dd", "if=/dev/zero", f"of={LOG}", "bs=1024", "count=400", "status=none")
+    run(
+        "runuser",
+        "-u",
+        NEW,
+        "--",
+        "dd",
+        "if=/dev/zero",
+        f"of={LOG}",
+        "bs=1024",
+        "count=400",
+        "status=none",
+    )
     yield run
     remove()
 
@@ -53,21 +65,32 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = next(host for host in real.hosts if host.name == STAGE)
     host = source._replace(name="harbour-1", system=NEW, components=("web",))
     common = {name: path for name, path in profiles().items() if not (path / "health.yml").exists()}
+
     assert {"all", "demo"} <= set(common)
+
     return write(tmp_path_factory.mktemp("new"), real, [(host, STAGE)], {**common, NEW: PROFILE})
 
 
 def test_the_new_system_is_maintained_and_the_second_run_changes_nothing(
     inside: t.Callable[..., str], place: Path, tmp_path: Path
 ) -> None:
-    check, run, again = (aliases.play(place, tmp_path, WEEKLY, *arguments) for arguments in (("--check",), (), ()))
+    check, run, again = (
+        aliases.play(place, tmp_path, WEEKLY, *arguments) for arguments in (("--check",), (), ())
+    )
     for done, record in (check, run, again):
         assert (done.returncode, record["outcome"]) == (0, "ok"), done.stdout[-3000:]
         assert set(record["systems"]) == {NEW}
         assert aliases.statuses(record, "unit:nginx") == {"harbour-1": "ok"}
         assert aliases.statuses(record, "gate:change") == {"harbour-1": "ok"}
-    changed = [[(change["host"], change["task"]) for change in record["changes"]] for _, record in (check, run, again)]
+
+    changed = [
+        [(change["host"], change["task"]) for change in record["changes"]]
+        for _, record in (check, run, again)
+    ]
+
     assert changed[0] == changed[1]
     assert [host for host, _ in changed[1]] == ["harbour-1"]
     assert changed[2] == []
-    assert len(inside("ls", "/var/log/harbour").split()) == 2, "the log that was too big was rotated"
+    assert len(inside("ls", "/var/log/harbour").split()) == 2, (
+        "the log that was too big was rotated"
+    )

@@ -19,22 +19,32 @@ class PlanError(ValueError):
     """What was asked for cannot be done, or must not; the message says what to change."""
 
 
-def chosen(suites: t.Sequence[Entry], only: t.Sequence[str], known: t.Collection[str], cadence: str) -> list[Entry]:
+def chosen(
+    suites: t.Sequence[Entry], only: t.Sequence[str], known: t.Collection[str], cadence: str
+) -> list[Entry]:
     """Return the suites to carry out: those that were named, else those of the cadence, else (no cadence) all.
 
-    One that is only for demand must be named. ``known`` are the names on all hosts of the run. Raises PlanError for a
-    name that none of them has.
+    One that is only for demand must be named. ``known`` are the names on all hosts of the run.
+    Raises PlanError for a name that none of them has.
     """
     if not only:
         try:
-            return [_plain(entry) for entry in wanted(suites, cadence) if not entry.get("on_demand")]
+            return [
+                _plain(entry) for entry in wanted(suites, cadence) if not entry.get("on_demand")
+            ]
         except ValueError as error:
             raise PlanError(str(error)) from error
+
     for name in only:
         if name not in known:
             close = difflib.get_close_matches(name, sorted(known), 1)
-            advice = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(known)) or 'none'}"
+            advice = (
+                f"did you mean '{close[0]}'?"
+                if close
+                else f"there are: {', '.join(sorted(known)) or 'none'}"
+            )
             raise PlanError(f"no system has a test suite '{name}'; {advice}")
+
     return [_plain(entry) for entry in wanted(suites, "") if entry["name"] in only]
 
 
@@ -49,7 +59,9 @@ def names(given: t.Any) -> list[str]:
     return [name for name in (str(item).strip(" '\"") for item in given or []) if name]
 
 
-def require_test_database(database: t.Mapping[str, t.Any] | None, production: t.Collection[str]) -> None:
+def require_test_database(
+    database: t.Mapping[str, t.Any] | None, production: t.Collection[str]
+) -> None:
     """Raise PlanError when the profile's test database has the name of one of its production databases."""
     name = (database or {}).get("name")
     if name in production:
@@ -60,12 +72,19 @@ def require_test_database(database: t.Mapping[str, t.Any] | None, production: t.
 
 
 def baseline(path: Path) -> dict[str, dict[str, t.Any]]:
-    """Return the records by host, then by figure; none where there is no file yet. Raises RecordsError."""
+    """Return the records by host, then by figure; none where there is no file yet.
+
+    Raises RecordsError.
+    """
     content = approved.content(path, "baseline")
     if content is None:
         return {}
+
     shape = "hosts to figures, and those to records"
-    records = approved.records(content, path, shape, lambda _host, figures: isinstance(figures, dict))
+    records = approved.records(
+        content, path, shape, lambda _host, figures: isinstance(figures, dict)
+    )
+
     return _with_text_dates(records)
 
 
@@ -73,6 +92,13 @@ def _with_text_dates(records: dict[t.Any, dict[t.Any, t.Any]]) -> dict[str, dict
     """Return records whose dates are text again, which YAML makes dates of when they stand without quotes."""
 
     def text(record: t.Any) -> t.Any:
-        return {**record, "date": str(record["date"])} if isinstance(record, dict) and "date" in record else record
+        return (
+            {**record, "date": str(record["date"])}
+            if isinstance(record, dict) and "date" in record
+            else record
+        )
 
-    return {str(host): {str(name): text(entry) for name, entry in figures.items()} for host, figures in records.items()}
+    return {
+        str(host): {str(name): text(entry) for name, entry in figures.items()}
+        for host, figures in records.items()
+    }

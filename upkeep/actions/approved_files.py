@@ -23,13 +23,20 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} stands there twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice[0]!r} stands there twice", node.start_mark
+            )
+
         mapping: dict[t.Any, t.Any] = super().construct_mapping(node, deep)
+
         return mapping
 
 
 def content(path: Path, kind: str) -> bytes | None:
-    """Return the very bytes of a file of this kind, None where there is no file yet; raises RecordsError."""
+    """Return the very bytes of a file of this kind, None where there is no file yet.
+
+    Raises RecordsError.
+    """
     try:
         with path.open("rb") as stream:
             read = stream.read(LARGEST + 1)
@@ -37,12 +44,16 @@ def content(path: Path, kind: str) -> bytes | None:
         return None
     except OSError as error:
         raise RecordsError(f"the {kind} cannot be read ({error})") from error
+
     if len(read) > LARGEST:
         raise RecordsError(f"'{path}' is larger than {LARGEST} bytes, so it is no {kind}")
+
     return read
 
 
-def records(text: bytes, path: Path, shape: str, fits: t.Callable[[t.Any, t.Any], bool]) -> dict[t.Any, t.Any]:
+def records(
+    text: bytes, path: Path, shape: str, fits: t.Callable[[t.Any, t.Any], bool]
+) -> dict[t.Any, t.Any]:
     """Return what a file's text says, {} for nothing; raises RecordsError that names the line.
 
     Each key and its value must fit; ``shape`` says in words what maps to what.
@@ -51,8 +62,10 @@ def records(text: bytes, path: Path, shape: str, fits: t.Callable[[t.Any, t.Any]
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeError, ValueError, TypeError, RecursionError) as error:
         raise RecordsError(f"'{path}' is damaged: {' '.join(str(error).split())}") from error
+
     if found is None:
         return {}
     if not isinstance(found, dict) or not all(fits(key, value) for key, value in found.items()):
         raise RecordsError(f"'{path}' is damaged: it must map {shape}")
+
     return found

@@ -18,8 +18,13 @@ class ControlAction(ActionBase):  # type: ignore[misc]
 
     SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Check the arguments against SPEC and return what ``act`` returns; raises AnsibleActionFail."""
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        """Check the arguments against SPEC and return what ``act`` returns.
+
+        Raises AnsibleActionFail.
+        """
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _, args = self.validate_argument_spec(argument_spec=self.SPEC)
         return {**result, "changed": False, **self.act(args, task_vars or {})}
@@ -30,12 +35,17 @@ class ControlAction(ActionBase):  # type: ignore[misc]
 
 
 class ModuleAction(ActionBase):  # type: ignore[misc]
-    """An action that tells the module of its own name what only the controller knows; a subclass gives ``act``."""
+    """An action that tells the module of its own name what only the controller knows.
+
+    A subclass gives ``act``.
+    """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
         """Return what ``act`` makes of the task's arguments."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         return {**result, **self.act(dict(self._task.args), task_vars or {})}

@@ -29,19 +29,24 @@ class Signers:
 def load(path: Path, signers: Signers | None = None) -> dict[str, t.Any]:
     """Return the records by model name; none where there is no file yet. Raises RecordsError.
 
-    With ``signers`` the very bytes that are returned have been signed, in ``<path>.sig`` (``ssh-keygen -Y sign``).
+    With ``signers`` the very bytes that are returned have been signed, in ``<path>.sig``
+    (``ssh-keygen -Y sign``).
     """
     content = approved.content(path, "manifest")
     if content is None:
         return {}
+
     if signers:
         require_signature(content, path.with_name(path.name + SUFFIX), signers)
+
     return parse(content, path)
 
 
 def parse(content: bytes, path: Path) -> dict[str, t.Any]:
     """Return the records of a manifest's text; raises RecordsError that names the line."""
-    return approved.records(content, path, "names of models to records", lambda name, _record: isinstance(name, str))
+    return approved.records(
+        content, path, "names of models to records", lambda name, _record: isinstance(name, str)
+    )
 
 
 def require_signature(content: bytes, signature: Path, signers: Signers) -> None:
@@ -50,12 +55,19 @@ def require_signature(content: bytes, signature: Path, signers: Signers) -> None
     for needed in (signers.file, signature):
         if not needed.is_file():
             raise RecordsError(f"'{needed}' is missing, and only a signed manifest counts; {again}")
+
     command = ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", signers.name]
     command += ["-f", str(signers.file), "-s", str(signature)]
+
     try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, input=content, capture_output=True, timeout=SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RecordsError(f"the signature cannot be checked ({error})") from error
+
     if done.returncode:
         words = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").split())
-        raise RecordsError(f"'{signature}' is not the signature of {signers.name} ({words}); {again}")
+        raise RecordsError(
+            f"'{signature}' is not the signature of {signers.name} ({words}); {again}"
+        )

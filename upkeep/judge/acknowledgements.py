@@ -40,42 +40,60 @@ class Acknowledgement(t.TypedDict):
 
 
 def load(path: Path) -> list[Acknowledgement]:
-    """Return the entries of a file; a missing file has none. Raises AcknowledgementError for one that does not fit."""
+    """Return the entries of a file; a missing file has none.
+
+    Raises AcknowledgementError for one that does not fit.
+    """
     if not path.exists():
         return []
+
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     except yaml.YAMLError as error:
         raise AcknowledgementError(f"{path} is not YAML: {error}") from error
+
     if not isinstance(entries, list):
         raise AcknowledgementError(f"{path} must hold a list of acknowledgements")
+
     return [_check(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
 
 
 def _check(entry: t.Any, where: str) -> Acknowledgement:
     if not isinstance(entry, dict) or set(entry) != KEYS:
         found = sorted(entry) if isinstance(entry, dict) else entry
-        raise AcknowledgementError(f"{where} must have exactly the keys {sorted(KEYS)}, not {found}")
+        raise AcknowledgementError(
+            f"{where} must have exactly the keys {sorted(KEYS)}, not {found}"
+        )
+
     if not re.fullmatch(r"[0-9a-f]{16}", str(entry["fingerprint"])):
         raise AcknowledgementError(
             f"{where}: fingerprint {entry['fingerprint']!r} is not 16 hex digits as in the report"
         )
     if entry["status"] not in MUTABLE:
         raise AcknowledgementError(f"{where}: status {entry['status']!r} must be one of {MUTABLE}")
+
     for key in ("owner", "reason"):
         if not isinstance(entry[key], str) or not entry[key].strip():
             raise AcknowledgementError(f"{where}: '{key}' must say who or why")
+
     if not isinstance(entry["until"], date):
-        raise AcknowledgementError(f"{where}: until {entry['until']!r} must be a date like 2026-12-31")
+        raise AcknowledgementError(
+            f"{where}: until {entry['until']!r} must be a date like 2026-12-31"
+        )
+
     return t.cast(
-        Acknowledgement, {**entry, "fingerprint": str(entry["fingerprint"]), "until": entry["until"].isoformat()}
+        Acknowledgement,
+        {**entry, "fingerprint": str(entry["fingerprint"]), "until": entry["until"].isoformat()},
     )
 
 
 def acknowledged(
     findings: t.Iterable[Finding], entries: t.Iterable[Acknowledgement], today: date
 ) -> dict[str, Acknowledgement]:
-    """Return, by fingerprint, the entry that mutes a finding today. A status worse than the entry's is not muted."""
+    """Return, by fingerprint, the entry that mutes a finding today.
+
+    A status worse than the entry's is not muted.
+    """
     valid = {e["fingerprint"]: e for e in entries if date.fromisoformat(e["until"]) >= today}
     return {
         f["fingerprint"]: valid[f["fingerprint"]]

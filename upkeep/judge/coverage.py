@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Was everything looked at? Hosts and components that a run should have seen against those that it saw."""
+"""Was everything looked at?
+
+Hosts and components that a run should have seen against those that it saw.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,13 @@ def empty_components(
 
 def host_findings(missing: t.Iterable[str], system_of: t.Mapping[str, str]) -> list[Finding]:
     """Return one critical finding for each host that the run should have seen and did not."""
-    text = (
-        "This host was to be looked at, but nothing was seen of it: see the failed or unreachable task, then run again."
-    )
+    text = "This host was to be looked at, but nothing was seen of it: see the failed or unreachable task, then run again."
     part = finding("host:seen", "critical", text, observed="nothing", expected="findings")
-    return [complete(part, system=system_of.get(host, "unknown"), host=host, area=AREA) for host in missing]
+
+    return [
+        complete(part, system=system_of.get(host, "unknown"), host=host, area=AREA)
+        for host in missing
+    ]
 
 
 def component_findings(empty: t.Iterable[tuple[str, str]]) -> list[Finding]:
@@ -73,5 +78,8 @@ def component_findings(empty: t.Iterable[tuple[str, str]]) -> list[Finding]:
 def nothing_finding() -> Finding:
     """Return the critical finding of a run that matched no host at all."""
     text = "No host was looked at: the inventory's group is empty or --limit matches nothing."
-    part = finding("inventory:hosts", "critical", text, observed=0, expected="at least 1", unit="hosts")
+    part = finding(
+        "inventory:hosts", "critical", text, observed=0, expected="at least 1", unit="hosts"
+    )
+
     return complete(part, system="unknown", host="inventory", area=AREA)

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""May the hosts of a system be changed now? Decided for the whole system, and closed unless shown open."""
+"""May the hosts of a system be changed now?
+
+Decided for the whole system, and closed unless shown open.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +37,25 @@ def decide(
 ) -> Decision:
     """Return the decision for one system.
 
-    ``hosts`` are all hosts of the system, ``in_play`` those this run was asked to look at (``--limit``) and ``live``
-    those that have not failed so far. ``findings`` are this run's findings by host. A finding holds the change when
-    its check matches one of ``holding_checks`` (shell patterns) and its status is in HOLDING. Each pattern of
-    ``required_checks`` must be matched by some finding of the system, or nobody looked.
+    ``hosts`` are all hosts of the system, ``in_play`` those this run was asked to look at
+    (``--limit``) and ``live`` those that have not failed so far. ``findings`` are this run's
+    findings by host. A finding holds the change when its check matches one of ``holding_checks``
+    (shell patterns) and its status is in HOLDING. Each pattern of ``required_checks`` must be
+    matched by some finding of the system, or nobody looked.
     """
     asked = set(hosts) if in_play is None else set(in_play)
     unseen = [host for host in hosts if host not in asked]
     reasons = [] if allow_unseen else [_left_out(host) for host in unseen]
     for host in (h for h in hosts if h in asked):
         reasons += _host_reasons(host, live, findings.get(host, ()), holding_checks)
+
     reasons += _missing_checks(findings, required_checks)
+
     return Decision(cleared=not reasons, reasons=reasons)
 
 
 def _left_out(host: str) -> str:
-    return (
-        f"{host} was left out by --limit, so its state is not known (widen the limit or pass -e gate_allow_unseen=true)"
-    )
+    return f"{host} was left out by --limit, so its state is not known (widen the limit or pass -e gate_allow_unseen=true)"
 
 
 def _host_reasons(
@@ -61,13 +65,19 @@ def _host_reasons(
         return [f"{host} failed or did not answer earlier in this run"]
     if not findings:
         return [f"{host} was not looked at in this run"]
+
     held = [
-        f"{f['check']} ({f['status']})" for f in findings if f["status"] in HOLDING and matches(f["check"], patterns)
+        f"{f['check']} ({f['status']})"
+        for f in findings
+        if f["status"] in HOLDING and matches(f["check"], patterns)
     ]
+
     return [f"{host} has {', '.join(held)}"] if held else []
 
 
-def _missing_checks(findings: t.Mapping[str, t.Sequence[Finding]], required: t.Sequence[str]) -> list[str]:
+def _missing_checks(
+    findings: t.Mapping[str, t.Sequence[Finding]], required: t.Sequence[str]
+) -> list[str]:
     seen = [f["check"] for own in findings.values() for f in own]
     return [f"no host reported a check '{p}'" for p in required if not fnmatch.filter(seen, p)]
 

@@ -17,7 +17,10 @@ from upkeep.run.events import Event
 
 @dataclass(frozen=True)
 class Verdict:
-    """``outcome`` is ``ok``, ``findings``, ``failed`` or ``unreachable``; anything but ``ok`` fails the run."""
+    """``outcome`` is ``ok``, ``findings``, ``failed`` or ``unreachable``.
+
+    Anything but ``ok`` fails the run.
+    """
 
     outcome: str
     fail_on: list[str]
@@ -40,7 +43,10 @@ class Verdict:
 
     def messages(self) -> list[str]:
         """Return everything that speaks against the run, worst first, one sentence each."""
-        found = [f"{f['system']} {f['host']} {f['check']} is {f['status']}: {f['message']}" for f in self.failing]
+        found = [
+            f"{f['system']} {f['host']} {f['check']} is {f['status']}: {f['message']}"
+            for f in self.failing
+        ]
         return [*self.problems, *found]
 
 
@@ -55,17 +61,27 @@ def judge_run(
 ) -> Verdict:
     """Judge a run.
 
-    ``facts`` are the findings that the hosts hold in memory: each must stand in the event log, or the log is not the
-    truth and the run fails. ``own`` are the verdict's own findings about coverage.
+    ``facts`` are the findings that the hosts hold in memory: each must stand in the event log, or
+    the log is not the truth and the run fails. ``own`` are the verdict's own findings about
+    coverage.
     """
     findings = latest_findings(events)
     muted = acknowledged([*findings, *own], entries, today)
-    failing = [f for f in [*findings, *own] if f["status"] in fail_on and f["fingerprint"] not in muted]
+    failing = [
+        f for f in [*findings, *own] if f["status"] in fail_on and f["fingerprint"] not in muted
+    ]
     broken = _broken_tasks(events)
     problems = [*broken, *_lost(findings, facts)]
     outcome = (
-        "unreachable" if _any(events, "unreachable") else "failed" if problems else "findings" if failing else "ok"
+        "unreachable"
+        if _any(events, "unreachable")
+        else "failed"
+        if problems
+        else "findings"
+        if failing
+        else "ok"
     )
+
     return Verdict(
         outcome=outcome,
         fail_on=list(fail_on),

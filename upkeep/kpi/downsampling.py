@@ -10,14 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-#: Levels from fine to coarse, with how many letters of an ISO time tell one point's time from another's.
+#: Levels from fine to coarse, with how many letters of an ISO time tell one point's time from
+#: another's.
 LEVELS: t.Final = {"run": 24, "hour": 13, "day": 10}
 COARSER: t.Final = {"run": "hour", "hour": "day"}
 _REST: t.Final = {"hour": ":00:00.000Z", "day": "T00:00:00.000Z"}
 
 
 class Keep(t.NamedTuple):
-    """For how many days points of each level are kept before they become one of the next; days are the last level."""
+    """For how many days points of each level are kept before they become one of the next.
+
+    Days are the last level.
+    """
 
     run: int = 90
     hour: int = 365
@@ -26,12 +30,18 @@ class Keep(t.NamedTuple):
     def problems(self) -> list[str]:
         """Return what is wrong with the figures."""
         if not 1 <= self.run <= self.hour <= self.day:
-            return [f"keep {self.run}, {self.hour}, {self.day} days: each must be at least the one before, the first 1"]
+            return [
+                f"keep {self.run}, {self.hour}, {self.day} days: each must be at least the one before, the first 1"
+            ]
+
         return []
 
 
 class Point(t.NamedTuple):
-    """The number of ``samples`` from ``start`` on (ISO 8601 UTC), their mean, lowest and highest; one names its run."""
+    """The number of ``samples`` from ``start`` on (ISO 8601 UTC), their mean, lowest and highest.
+
+    One names its run.
+    """
 
     level: str
     start: str
@@ -74,6 +84,7 @@ def merge(points: Iterable[Point]) -> list[Point]:
     groups: dict[Place, list[Point]] = defaultdict(list)
     for point in points:
         groups[coarser(point)].append(point)
+
     return [combined(place, members) for place, members in sorted(groups.items())]
 
 
@@ -81,13 +92,18 @@ def combined(place: Place, members: t.Sequence[Point]) -> Point:
     """Return the one point that stands for all samples of its members."""
     count = sum(point.samples for point in members)
     low, high = min(point.low for point in members), max(point.high for point in members)
-    # Shares first, and of halves: a sum of great numbers, even of rounded shares, could overflow where their mean
-    # does not. Twice the sum is infinite at worst, which is more than the greatest that was seen.
+    # Shares first, and of halves: a sum of great numbers, even of rounded shares, could overflow
+    # where their mean does not. Twice the sum is infinite at worst, which is more than the greatest
+    # that was seen.
     mean = 2 * math.fsum(point.mean / 2 * (point.samples / count) for point in members)
+
     return Point(*place, "", count, min(max(mean, low), high), low, high)
 
 
 def cut_off(level: str, keep: Keep, now: datetime) -> str:
-    """Return the time before which points of a level have served; the beginning of a day, so that days stay whole."""
+    """Return the time before which points of a level have served.
+
+    The beginning of a day, so that days stay whole.
+    """
     day = (now.astimezone(UTC) - timedelta(days=getattr(keep, level))).strftime("%Y-%m-%d")
     return f"{day}{_REST['day']}"

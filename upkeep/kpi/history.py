@@ -23,30 +23,40 @@ from upkeep.store.connect_timeouts import patience
 
 
 def _when_needed(name: str) -> t.Any:
-    """Return a package that is loaded when something of it is used first; None when it is not installed.
+    """Return a package that is loaded when something of it is used first.
 
-    Loading SQLAlchemy takes half as long as loading Ansible, and most playbooks have no figures to keep.
+    None when it is not installed.
+
+    Loading SQLAlchemy takes half as long as loading Ansible, and most playbooks have no figures to
+    keep.
     """
     if name in sys.modules:
         return sys.modules[name]
+
     spec = importlib.util.find_spec(name)
     if spec is None or spec.loader is None:
         return None
+
     spec.loader = importlib.util.LazyLoader(spec.loader)
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
     return module
 
 
 #: None is answered by History, so that a run is kept all the same.
 sa: t.Any = _when_needed("sqlalchemy")
 FILE_NAME: t.Final = "kpis.sqlite"
-#: The same number on every controller: the first eight bytes of sha256("upkeep.kpi.history"), signed.
+#: The same number on every controller: the first eight bytes of sha256("upkeep.kpi.history"),
+#: signed.
 CREATION_LOCK: t.Final = 4115259304978217878
 
 
 class HistoryError(Exception):
-    """The history cannot be read or written; the message says what to do and never holds a password."""
+    """The history cannot be read or written.
+
+    The message says what to do and never holds a password.
+    """
 
 
 def _tables() -> tuple[t.Any, ...]:
@@ -56,7 +66,10 @@ def _tables() -> tuple[t.Any, ...]:
     points = sa.Table(
         "upkeep_kpi_points",
         metadata,
-        *(sa.Column(name, text, **key) for name in ("system", "host", "kpi", "level", "start", "run_id")),
+        *(
+            sa.Column(name, text, **key)
+            for name in ("system", "host", "kpi", "level", "start", "run_id")
+        ),
         sa.Column("samples", sa.Integer, nullable=False),
         *(sa.Column(name, sa.Float(53), nullable=False) for name in ("mean", "low", "high")),
         sa.Index("upkeep_kpi_points_start", "level", "start"),
@@ -73,7 +86,13 @@ def _tables() -> tuple[t.Any, ...]:
         *(sa.Column(name, text, **key) for name in ("system", "kpi")),
         *(sa.Column(name, text, nullable=False) for name in ("title", "unit", "target", "alert")),
     )
-    lock = sa.Table("upkeep_kpi_lock", metadata, sa.Column("id", sa.Integer, **key), sa.Column("turn", sa.Integer))
+    lock = sa.Table(
+        "upkeep_kpi_lock",
+        metadata,
+        sa.Column("id", sa.Integer, **key),
+        sa.Column("turn", sa.Integer),
+    )
+
     return metadata, points, runs, figures, lock
 
 
@@ -113,19 +132,29 @@ class History:
 
     def __init__(self, address: str, keep: Keep = Keep()) -> None:  # noqa: B008 - a tuple cannot change
         if sa is None:
-            raise HistoryError("key figures over time need the package SQLAlchemy: pip install SQLAlchemy")
+            raise HistoryError(
+                "key figures over time need the package SQLAlchemy: pip install SQLAlchemy"
+            )
+
         for problem in keep.problems():
             raise HistoryError(problem)
+
         self._keep = keep
+
         try:
             self._url = sa.engine.make_url(address)
-            self._engine = sa.create_engine(self._url, hide_parameters=True, connect_args=patience(self._url))
+            self._engine = sa.create_engine(
+                self._url, hide_parameters=True, connect_args=patience(self._url)
+            )
         except ModuleNotFoundError as error:
-            raise HistoryError(f"this database needs the package {error.name}: install it") from None
+            raise HistoryError(
+                f"this database needs the package {error.name}: install it"
+            ) from None
         except (sa.exc.ArgumentError, ValueError):
             raise HistoryError(
                 "the address of the history cannot be read; write postgresql+psycopg2://user:password@host/database"
             ) from None
+
         self._metadata, self._points, self._runs, self._figures, self._lock = _tables()
         with self._clear_errors():
             self._create()
@@ -135,23 +164,36 @@ class History:
         self._engine.dispose()
 
     def keep(self, record: Record, now: datetime | None = None) -> bool:
-        """Keep the samples of a run and make old points fewer, all or nothing; False when there was nothing to do.
+        """Keep the samples of a run and make old points fewer, all or nothing.
+
+        False when there was nothing to do.
 
         A run in check mode, one that is already in, and one without a start are passed over.
         """
         if record["check_mode"] or not record["started"] or not record["kpis"]:
             return False
+
         with self._clear_errors(), self._engine.begin() as connection:
             self._take_turn(connection)
             runs = self._runs
-            if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == record["run_id"])).first():
+            if connection.execute(
+                sa.select(runs.c.run_id).where(runs.c.run_id == record["run_id"])
+            ).first():
                 return False
+
             systems = ",".join(sorted({sample["system"] for sample in record["kpis"]}))
-            row = {"run_id": record["run_id"], "started": record["started"], "outcome": record["outcome"]}
+            row = {
+                "run_id": record["run_id"],
+                "started": record["started"],
+                "outcome": record["outcome"],
+            }
             connection.execute(sa.insert(runs), {**row, "systems": systems[:200]})
-            connection.execute(sa.insert(self._points), [point._asdict() for point in _points(record)])
+            connection.execute(
+                sa.insert(self._points), [point._asdict() for point in _points(record)]
+            )
             self._name_figures(connection, record)
             self._make_fewer(connection, now or datetime.now(UTC))
+
         return True
 
     def figures(self, system: str = "") -> list[Figure]:
@@ -160,22 +202,34 @@ class History:
         query = sa.select(table).order_by(table.c.system, table.c.kpi)
         if system:
             query = query.where(table.c.system == system)
+
         with self._clear_errors(), self._engine.connect() as connection:
             return [Figure(**row) for row in connection.execute(query).mappings()]
 
-    def days(self, system: str = "", days: int | None = None, now: datetime | None = None) -> list[Day]:
+    def days(
+        self, system: str = "", days: int | None = None, now: datetime | None = None
+    ) -> list[Day]:
         """Return each figure day by day, oldest first, of the last ``days`` or of all times."""
         points = self._points
         day = sa.func.substr(points.c.start, 1, 10).label("day")
         total = sa.func.sum(points.c.samples)
         mean = sa.func.sum(points.c.mean * points.c.samples) / total
-        seen = (total.label("samples"), mean.label("mean"), sa.func.min(points.c.low), sa.func.max(points.c.high))
-        query = sa.select(day, points.c.system, points.c.kpi, *seen).group_by(day, points.c.system, points.c.kpi)
+        seen = (
+            total.label("samples"),
+            mean.label("mean"),
+            sa.func.min(points.c.low),
+            sa.func.max(points.c.high),
+        )
+        query = sa.select(day, points.c.system, points.c.kpi, *seen).group_by(
+            day, points.c.system, points.c.kpi
+        )
         if system:
             query = query.where(points.c.system == system)
+
         if days is not None:
             since = (now or datetime.now(UTC)) - timedelta(days=days)
             query = query.where(points.c.start >= since.strftime("%Y-%m-%d"))
+
         with self._clear_errors(), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(day, points.c.system, points.c.kpi))
             return [_day(*row) for row in rows]
@@ -188,20 +242,26 @@ class History:
             for row in connection.execute(query):
                 for system in row.systems.split(","):
                     found.setdefault((row.started[:10], system), []).append(row.outcome)
+
         return found
 
     def _create(self) -> None:
-        """Make tables and lock when they are missing; first runs at the same moment wait for each other."""
+        """Make tables and lock when they are missing.
+
+        First runs at the same moment wait for each other.
+        """
         table = self._lock
         none = sa.select(sa.literal(1), sa.literal(0)).where(~sa.exists(sa.select(table.c.id)))
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone still fails there when two sessions come at once.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATION_LOCK)))
+
             for missing in self._metadata.sorted_tables:
                 connection.execute(sa.schema.CreateTable(missing, if_not_exists=True))
                 for index in missing.indexes:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
             connection.execute(sa.insert(table).from_select(["id", "turn"], none))
 
     def _take_turn(self, connection: t.Any) -> None:
@@ -226,7 +286,9 @@ class History:
             rows = connection.execute(sa.select(table).where(old)).mappings()
             for point in merge(Point(**row) for row in rows):
                 self._add(connection, point)
+
             connection.execute(sa.delete(table).where(old))
+
         last = cut_off("day", self._keep, now)
         connection.execute(sa.delete(table).where(table.c.level == "day", table.c.start < last))
         connection.execute(sa.delete(self._runs).where(self._runs.c.started < last))
@@ -236,7 +298,9 @@ class History:
         table = self._points
         place = Place(point.level, point.start, point.system, point.host, point.kpi)
         same = sa.and_(*(table.c[name] == value for name, value in place._asdict().items()))
-        there = [Point(**row) for row in connection.execute(sa.select(table).where(same)).mappings()]
+        there = [
+            Point(**row) for row in connection.execute(sa.select(table).where(same)).mappings()
+        ]
         connection.execute(sa.delete(table).where(same))
         whole = combined(place, [point, *there])
         connection.execute(sa.insert(table), whole._asdict())
@@ -250,20 +314,28 @@ class History:
             text = " ".join(str(getattr(error, "orig", None) or error).split())
             for secret in (self._url.password, self._url.query.get("password")):
                 text = text.replace(str(secret), "***") if secret else text
+
             hint = ""
             if any(word in text for word in ("malformed", "not a database", "disk image")):
                 hint = f"; move {self._url.database} away and run `python -m upkeep kpis --rebuild`"
+
             raise HistoryError(f"the history of key figures answered: {text[:300]}{hint}") from None
 
 
-def _day(day: str, system: str, kpi: str, samples: t.Any, mean: t.Any, low: float, high: float) -> Day:
+def _day(
+    day: str, system: str, kpi: str, samples: t.Any, mean: t.Any, low: float, high: float
+) -> Day:
     return Day(day, system, kpi, int(samples), min(max(float(mean), low), high), low, high)
 
 
 def _points(record: Record) -> Sequence[Point]:
     """Return the samples of a run as points, one for each figure of each host: the last one counts."""
     start = clean.stamp(clean.moment(record["started"])) or ""
-    samples = {(sample["system"], sample["host"], sample["kpi"]): sample["value"] for sample in record["kpis"]}
+    samples = {
+        (sample["system"], sample["host"], sample["kpi"]): sample["value"]
+        for sample in record["kpis"]
+    }
+
     return [
         Point("run", start, system, host, kpi, record["run_id"], 1, value, value, value)
         for (system, host, kpi), value in samples.items()

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Key figures: which of a run's findings is a sample of which, and what the guides ask of it.
 
-A profile's ``system_kpis`` maps a key figure to a check. Each run that saw the check gives one sample for each host:
-what was observed, or with ``measure: ok`` 100 where the check was fine and 0 where not, whose mean is an uptime.
+A profile's ``system_kpis`` maps a key figure to a check. Each run that saw the check gives one
+sample for each host: what was observed, or with ``measure: ok`` 100 where the check was fine and 0
+where not, whose mean is an uptime.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ Definition = Mapping[str, t.Any]
 class Sample(t.TypedDict):
     """One figure of one host, with what its definition says, so that it can be read on its own.
 
-    ``target`` and ``alert`` are what the guide asks for and where it raises an alarm, as ``at least 99.9``.
+    ``target`` and ``alert`` are what the guide asks for and where it raises an alarm, as ``at least
+    99.9``.
     """
 
     system: str
@@ -41,12 +43,14 @@ class Sample(t.TypedDict):
 
 
 def samples(
-    definitions: Mapping[str, Sequence[Definition]], findings: Iterable[Finding], first: Mapping[str, Finding]
+    definitions: Mapping[str, Sequence[Definition]],
+    findings: Iterable[Finding],
+    first: Mapping[str, Finding],
 ) -> list[Sample]:
     """Return the samples of a run.
 
-    ``definitions`` are those of each system, ``findings`` the last state of each finding. ``first`` holds by
-    fingerprint what a run saw first: a service that a run had to restart was down.
+    ``definitions`` are those of each system, ``findings`` the last state of each finding. ``first``
+    holds by fingerprint what a run saw first: a service that a run had to restart was down.
     """
     seen = list(findings)
     return [
@@ -68,7 +72,10 @@ def first_states(logged: Iterable[Finding]) -> dict[str, Finding]:
 
 
 def _is_source(definition: Definition, found: Finding) -> bool:
-    return bool(found["check"] == definition["check"] and found["area"] == definition.get("area", "health_check"))
+    return bool(
+        found["check"] == definition["check"]
+        and found["area"] == definition.get("area", "health_check")
+    )
 
 
 def _sample(definition: Definition, found: Finding) -> Iterator[Sample]:
@@ -76,6 +83,7 @@ def _sample(definition: Definition, found: Finding) -> Iterator[Sample]:
     value = measured(definition, found)
     if value is None:
         return
+
     target = definition.get("target")
     yield {
         "system": found["system"],
@@ -98,12 +106,21 @@ def measured(definition: Definition, found: Finding) -> float | None:
 
 
 def number(observed: t.Any) -> float | None:
-    """Return a number, also one that stands at the beginning of a text (``41.5 MB``); None for anything else."""
+    """Return a number, also one that stands at the beginning of a text (``41.5 MB``).
+
+    None for anything else.
+    """
     if isinstance(observed, str):
         match = _NUMBER.match(observed.strip())
         observed = float(match[0]) if match else None
-    if isinstance(observed, bool) or not isinstance(observed, int | float) or not math.isfinite(observed):
+
+    if (
+        isinstance(observed, bool)
+        or not isinstance(observed, int | float)
+        or not math.isfinite(observed)
+    ):
         return None
+
     return float(observed)
 
 
@@ -111,7 +128,10 @@ def limit_text(limit: Mapping[str, float] | None) -> str:
     """Return a limit as people write it: ``at least 99.9``, ``at most 10``; '' for none."""
     if not limit:
         return ""
-    return " and ".join(f"{key.replace('_', ' ')} {value:.15g}" for key, value in sorted(limit.items()))
+
+    return " and ".join(
+        f"{key.replace('_', ' ')} {value:.15g}" for key, value in sorted(limit.items())
+    )
 
 
 def within(limit: Mapping[str, float], value: float) -> bool:

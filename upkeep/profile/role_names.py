@@ -13,7 +13,8 @@ from upkeep import PROJECT
 
 #: Variables of the whole project that people set.
 OWN: t.Final = frozenset({"upkeep_environment", "upkeep_store"})
-#: How alike two names are, 0 to 1, before one counts as a slip for the other: a letter or two in a whole name.
+#: How alike two names are, 0 to 1, before one counts as a slip for the other: a letter or two in a
+#: whole name.
 ALIKE: t.Final = 0.88
 
 
@@ -21,9 +22,11 @@ ALIKE: t.Final = 0.88
 def options() -> frozenset[str]:
     """Return the names of all public variables of the roles, as their argument specs have them."""
     specs = {
-        path.parts[-3]: path.read_text(encoding="utf-8") for path in PROJECT.glob("roles/*/meta/argument_specs.yml")
+        path.parts[-3]: path.read_text(encoding="utf-8")
+        for path in PROJECT.glob("roles/*/meta/argument_specs.yml")
     }
     found = (re.findall(rf"^ +({role}_\w+):", text, re.MULTILINE) for role, text in specs.items())
+
     return OWN.union(*found)
 
 
@@ -33,4 +36,9 @@ def misspelled(names: t.Iterable[str]) -> list[str]:
     beginnings = tuple({name.partition("_")[0] + "_" for name in known})
     suspects = sorted(name for name in names if name.startswith(beginnings) and name not in known)
     pairs = ((name, difflib.get_close_matches(name, known, 1, ALIKE)) for name in suspects)
-    return [f"'{name}' is no variable of a role; did you mean '{close[0]}'?" for name, close in pairs if close]
+
+    return [
+        f"'{name}' is no variable of a role; did you mean '{close[0]}'?"
+        for name, close in pairs
+        if close
+    ]

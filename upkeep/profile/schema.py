@@ -25,7 +25,10 @@ def schema() -> dict[str, t.Any]:
 
 @functools.cache
 def validator() -> t.Any:
-    """Return what holds a profile against the schema; raises ImportError on a controller without jsonschema."""
+    """Return what holds a profile against the schema.
+
+    Raises ImportError on a controller without jsonschema.
+    """
     import jsonschema
 
     return jsonschema.Draft202012Validator(schema())
@@ -37,7 +40,10 @@ def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def unknown_names(profile: t.Iterable[str]) -> list[str]:
-    """Return one sentence for each variable that the schema does not know; values are not looked at."""
+    """Return one sentence for each variable that the schema does not know.
+
+    Values are not looked at.
+    """
     known = sorted(schema()["properties"])
     return [_misspelled("", name, known) for name in sorted(set(profile) - set(known))]
 
@@ -53,16 +59,30 @@ def _explain(error: t.Any) -> list[str]:
     place = _place(error.absolute_path)
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
-        return [_misspelled(place, name, known) for name in sorted(set(error.instance) - set(known))]
+        return [
+            _misspelled(place, name, known) for name in sorted(set(error.instance) - set(known))
+        ]
+
     if error.validator == "required":
-        return [f"{place or 'profile'}: {error.message.replace(' is a required property', ' is missing')}"]
+        return [
+            f"{place or 'profile'}: {error.message.replace(' is a required property', ' is missing')}"
+        ]
+
     if error.validator == "type":
         wanted = _kinds(error.validator_value)
-        return [f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {wanted}{_hint(error)}"]
+        return [
+            f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {wanted}{_hint(error)}"
+        ]
+
     if error.validator == "enum":
-        close = difflib.get_close_matches(str(error.instance), [str(v) for v in error.validator_value], 1)
-        advice = f"; did you mean '{close[0]}'?" if close else f"; choose one of {error.validator_value}"
+        close = difflib.get_close_matches(
+            str(error.instance), [str(v) for v in error.validator_value], 1
+        )
+        advice = (
+            f"; did you mean '{close[0]}'?" if close else f"; choose one of {error.validator_value}"
+        )
         return [f"{place}: {error.instance!r} is not known{advice}"]
+
     return [f"{place}: {error.message}"]
 
 
@@ -105,10 +125,16 @@ def _kind(value: t.Any) -> str:
     ):
         if isinstance(value, kind):
             return _WORDS[word]
+
     return "nothing"
 
 
 def _hint(error: t.Any) -> str:
-    if isinstance(error.instance, str) and error.validator_value in ("integer", "number", "boolean"):
+    if isinstance(error.instance, str) and error.validator_value in (
+        "integer",
+        "number",
+        "boolean",
+    ):
         return " (variables given as -e name=value are always text: use -e '{\"name\": value}')"
+
     return ""

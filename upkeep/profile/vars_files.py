@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Name the file of variables that a run could not read; Ansible's own message names neither it nor a way out."""
+"""Name the file of variables that a run could not read.
+
+Ansible's own message names neither it nor a way out.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,14 @@ SEALED: t.Final = b"$ANSIBLE_VAULT;"
 
 def variable_files(inventories: t.Iterable[str]) -> list[Path]:
     """Return the files of group and host variables that lie beside the inventories, in the order of their names."""
-    places = {Path(inventory) if Path(inventory).is_dir() else Path(inventory).parent for inventory in inventories}
-    inside = {path for place in places for folder in FOLDERS for path in (place / folder).rglob("*")}
+    places = {
+        Path(inventory) if Path(inventory).is_dir() else Path(inventory).parent
+        for inventory in inventories
+    }
+    inside = {
+        path for place in places for folder in FOLDERS for path in (place / folder).rglob("*")
+    }
+
     return sorted(path for path in inside if path.suffix in ENDINGS and path.is_file())
 
 
@@ -46,6 +55,7 @@ def _sentence(path: Path, error: str) -> str:
             f"'{path}' is encrypted, and the passwords of this run do not open it: give the right one by"
             " --ask-vault-pass, --vault-password-file FILE or the variable ANSIBLE_VAULT_PASSWORD_FILE"
         )
+
     return f"'{path}' cannot be read: {error}"
 
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The report of a run: ``record.json`` for programs and one self-contained HTML page for people.
 
-The page loads nothing from anywhere, works without JavaScript and carries a content security policy that allows
-only its own style and script, so that hostile text in a log stays text.
+The page loads nothing from anywhere, works without JavaScript and carries a content security policy
+that allows only its own style and script, so that hostile text in a log stays text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class AreaView(t.TypedDict):
 
 
 class RoleView(t.TypedDict):
-    """One role on the hosts of one system; ``share`` is its part of the slowest role's time, 0 to 100."""
+    """One role on the hosts of one system.
+
+    ``share`` is its part of the slowest role's time, 0 to 100.
+    """
 
     role: str
     seconds: float
@@ -72,10 +75,12 @@ class SystemView(t.TypedDict):
 
 
 def render(run_dir: Path, trends: Trends | None = None) -> Path:
-    """Write record, text and page beside a run's event log and return the page's path; raises OSError.
+    """Write record, text and page beside a run's event log and return the page's path.
 
-    Without ``trends`` the page shows the run's own key figures only. Each file replaces an older one in a single step
-    and may be read by whoever may read the log.
+    Raises OSError.
+
+    Without ``trends`` the page shows the run's own key figures only. Each file replaces an older
+    one in a single step and may be read by whoever may read the log.
     """
     log = run_dir / events.LOG_NAME
     seen, unreadable = record.read_log(log)
@@ -83,11 +88,15 @@ def render(run_dir: Path, trends: Trends | None = None) -> Path:
     mode = log.stat().st_mode & 0o777
     write_atomically(run_dir / RECORD_NAME, json.dumps(folded, indent=1) + "\n", mode)
     write_atomically(run_dir / TEXT_NAME, terminal.report(folded), mode)
+
     return write_atomically(run_dir / PAGE_NAME, page(folded, trends), mode)
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Path:
-    """Replace a file in one step, so that a reader sees the old or the new one, also after a crash; raises OSError."""
+    """Replace a file in one step, so that a reader sees the old or the new one, also after a crash.
+
+    Raises OSError.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -99,18 +108,24 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Pat
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
     return path
 
 
 def page(folded: rt.Record, trends: Trends | None = None) -> str:
     """Return the HTML page of a record."""
     told = of_run(folded["kpis"], []) if trends is None else trends
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
+    )
+
     return (
         _environment()
         .get_template("report.html.j2")
@@ -120,9 +135,17 @@ def page(folded: rt.Record, trends: Trends | None = None) -> str:
             open_findings=terminal.together(terminal.open_findings(folded)),
             broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
             host_count=terminal.host_count(folded),
-            areas=list(dict.fromkeys(area for system in folded["systems"].values() for area in system["areas"])),
+            areas=list(
+                dict.fromkeys(
+                    area for system in folded["systems"].values() for area in system["areas"]
+                )
+            ),
             systems=system_views(folded, told),
-            lost=[name for name, host in folded["hosts"].items() if not host["system"] and host["missing"]],
+            lost=[
+                name
+                for name, host in folded["hosts"].items()
+                if not host["system"] and host["missing"]
+            ],
             style=Markup(style),  # noqa: S704 (our own files, no part of a log)
             script=Markup(script),  # noqa: S704
             policy=policy(style, script),
@@ -139,16 +162,25 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words)
+    environment.filters.update(
+        anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words
+    )
     environment.filters.update(figure=figure)
     environment.globals.update(plural=terminal.plural, curve_width=WIDTH, curve_height=HEIGHT)
+
     return environment
 
 
 def policy(style: str, script: str) -> str:
     """Return the content security policy that allows nothing but exactly this style and this script."""
-    sources = {"default-src": "'none'", "style-src": _hash(style), "script-src": _hash(script), "img-src": "data:"}
+    sources = {
+        "default-src": "'none'",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "img-src": "data:",
+    }
     closed = {"base-uri": "'none'", "form-action": "'none'"}
+
     return "; ".join(f"{key} {source}" for key, source in {**sources, **closed}.items())
 
 
@@ -176,12 +208,15 @@ def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
     findings: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in folded["findings"]:
         findings[finding["system"]].append(finding)
+
     failed: dict[str, list[rt.FailedTask]] = defaultdict(list)
     for task in folded["failed_tasks"]:
         failed[task["system"]].append(task)
+
     changes: dict[str, list[rt.Change]] = defaultdict(list)
     for change in folded["changes"]:
         changes[change["system"]].append(change)
+
     return [
         {
             "name": name or terminal.CONTROLLER,
@@ -203,6 +238,7 @@ def area_views(name: str, system: rt.System, findings: list[rt.Finding]) -> list
     by_area: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in terminal.by_severity(findings):
         by_area[finding["area"]].append(finding)
+
     return [
         {
             "name": area,
@@ -224,11 +260,21 @@ def role_views(roles: list[rt.Role], hosts: list[str]) -> list[RoleView]:
     """Return the roles that ran on these hosts, slowest first."""
     views: list[RoleView] = []
     for role in roles:
-        seconds = [role["seconds_by_host"][host] for host in hosts if host in role["seconds_by_host"]]
+        seconds = [
+            role["seconds_by_host"][host] for host in hosts if host in role["seconds_by_host"]
+        ]
         if seconds:
-            remote = [(host, count) for host, count in role["remote_tasks_by_host"].items() if host in set(hosts)]
-            views.append({"role": role["role"], "seconds": max(seconds), "share": 0.0, "remote": remote})
+            remote = [
+                (host, count)
+                for host, count in role["remote_tasks_by_host"].items()
+                if host in set(hosts)
+            ]
+            views.append(
+                {"role": role["role"], "seconds": max(seconds), "share": 0.0, "remote": remote}
+            )
+
     longest = max((view["seconds"] for view in views), default=0.0) or 1.0
     for view in views:
         view["share"] = round(100 * view["seconds"] / longest, 1)
+
     return sorted(views, key=lambda view: -view["seconds"])

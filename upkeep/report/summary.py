@@ -30,10 +30,13 @@ def duration(seconds: float) -> str:
     """Return a length of time as people say it: ``0.4 s``, ``12 s``, ``2 min 5 s``, ``1 h 3 min``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
+
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
+
     minutes, rest = divmod(whole, 60)
+
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
@@ -51,32 +54,54 @@ def value(observed: Scalar, unit: str = "") -> str:
 
 
 def by_severity(findings: t.Iterable[Finding]) -> list[Finding]:
-    """Return the findings worst first; acknowledged ones after all others, and a closed gate after its causes."""
+    """Return the findings worst first.
+
+    Acknowledged ones after all others, and a closed gate after its causes.
+    """
     return sorted(
-        findings, key=lambda f: (f["acknowledged"] is not None, SEVERITY.index(f["status"]), f["area"] == GATE)
+        findings,
+        key=lambda f: (
+            f["acknowledged"] is not None,
+            SEVERITY.index(f["status"]),
+            f["area"] == GATE,
+        ),
     )
 
 
 def together(findings: t.Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
-    """Return findings that say the same of several hosts of a system once, with all those hosts; order is kept."""
+    """Return findings that say the same of several hosts of a system once, with all those hosts.
+
+    Order is kept.
+    """
     hosts: dict[tuple[Scalar, ...], tuple[Finding, list[str]]] = {}
     for finding in findings:
         muted = finding["acknowledged"] is not None
-        same = (finding["system"], finding["check"], finding["status"], finding["message"], finding["observed"], muted)
+        same = (
+            finding["system"],
+            finding["check"],
+            finding["status"],
+            finding["message"],
+            finding["observed"],
+            muted,
+        )
         hosts.setdefault(same, (finding, []))[1].append(finding["host"])
+
     return list(hosts.values())
 
 
 def open_findings(record: Record) -> list[Finding]:
     """Return what somebody should look at, worst first: neither ok nor mere information nor acknowledged."""
     wanted = ("critical", "unknown", "warning")
-    return by_severity(f for f in record["findings"] if f["status"] in wanted and not f["acknowledged"])
+    return by_severity(
+        f for f in record["findings"] if f["status"] in wanted and not f["acknowledged"]
+    )
 
 
 def host_count(record: Record) -> int:
     """Return how many hosts were looked at, without the controller itself."""
     return sum(
-        (host["system"] != "" or host["remote_tasks"] > 0) and not host["missing"] for host in record["hosts"].values()
+        (host["system"] != "" or host["remote_tasks"] > 0) and not host["missing"]
+        for host in record["hosts"].values()
     )
 
 
@@ -89,10 +114,13 @@ def headline(record: Record) -> str:
         "ok": _passed(record),
         "findings": f"{plural(failing, 'finding')} {'needs' if failing == 1 else 'need'} action",
         "failed": f"{plural(failed, 'task')} failed" if failed else "The run failed",
-        "unreachable": f"{plural(silent, 'host')} did not answer" if silent else "A host did not answer",
+        "unreachable": f"{plural(silent, 'host')} did not answer"
+        if silent
+        else "A host did not answer",
         "interrupted": "This run was cut off before its end",
         "incomplete": "This run ended without a verdict",
     }
+
     return sentences[record["outcome"]]
 
 
@@ -112,6 +140,7 @@ def table(record: Record, colour: bool, width: int) -> str:
     not_ok = by_severity(finding for finding in record["findings"] if finding["status"] != "ok")
     blocks += [_finding(finding, hosts, paint, width) for finding, hosts in together(not_ok)]
     blocks += [_trouble(record, paint, width), _outcome(record, paint, width)]
+
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -130,6 +159,7 @@ def report(record: Record, width: int = 100) -> str:
         _outcome(record, _plain, width),
         f"End of the report on {record['run_id']}.",
     ]
+
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -142,22 +172,34 @@ def _plain(text: str, status: str) -> str:
 
 
 def _title(record: Record, width: int) -> str:
-    parts = (record["playbook"], record["run_id"], record["started"] or "", duration(record["seconds"]))
+    parts = (
+        record["playbook"],
+        record["run_id"],
+        record["started"] or "",
+        duration(record["seconds"]),
+    )
     title = _wrap(_GAP.join(filter(None, parts)), width)
     return f"{title}\nCHECK MODE: nothing was changed" if record["check_mode"] else title
 
 
 def _matrix(record: Record, paint: t.Callable[[str, str], str], width: int) -> str:
     """Return system x area as a table; one line a pair when that would be too wide."""
-    areas = list(dict.fromkeys(area for system in record["systems"].values() for area in system["areas"]))
+    areas = list(
+        dict.fromkeys(area for system in record["systems"].values() for area in system["areas"])
+    )
     rows = [
         [(name or CONTROLLER, ""), *(_cell(system["areas"].get(area)) for area in areas)]
         for name, system in record["systems"].items()
     ]
     grid = [[(title, "") for title in ("system", *areas)], *rows]
     if sum(len(text) + len(_GAP) for text, _ in map(_widest, zip(*grid, strict=True))) > width:
-        titled = [(row[0], (area, ""), cell) for row in rows for area, cell in zip(areas, row[1:], strict=True)]
+        titled = [
+            (row[0], (area, ""), cell)
+            for row in rows
+            for area, cell in zip(areas, row[1:], strict=True)
+        ]
         grid = [[system, area, cell] for system, area, cell in titled if cell[1]]
+
     return _aligned(grid, paint) if rows else ""
 
 
@@ -166,7 +208,10 @@ def _widest(column: t.Iterable[tuple[str, str]]) -> tuple[str, str]:
 
 
 def _cell(area: t.Any) -> tuple[str, str]:
-    """Return the text of a cell and the status that colours it; no status for an area without checks."""
+    """Return the text of a cell and the status that colours it.
+
+    No status for an area without checks.
+    """
     if area is None:
         return "-", ""
     note = f" ({area['acknowledged']} acknowledged)" if area["acknowledged"] else ""
@@ -180,16 +225,24 @@ def _aligned(grid: list[list[tuple[str, str]]], paint: t.Callable[[str, str], st
         padding = [" " * (size - len(text)) for (text, _), size in zip(row, widths, strict=True)]
         painted = [paint(text, status) if status else text for text, status in row]
         lines.append(_GAP.join(map("".join, zip(painted, padding, strict=True))).rstrip())
+
     return "\n".join(lines)
 
 
-def _finding(finding: Finding, hosts: list[str], paint: t.Callable[[str, str], str], width: int) -> str:
+def _finding(
+    finding: Finding, hosts: list[str], paint: t.Callable[[str, str], str], width: int
+) -> str:
     place = "/".join(filter(None, (finding["system"], ", ".join(hosts))))
     first = f"{finding['status'].upper()}{_GAP}{place}{_GAP}{finding['check']}"
-    observed, expected = (value(finding[side], finding["unit"]) for side in ("observed", "expected"))
-    facts = ", ".join(filter(None, (observed and f"observed {observed}", expected and f"expected {expected}")))
+    observed, expected = (
+        value(finding[side], finding["unit"]) for side in ("observed", "expected")
+    )
+    facts = ", ".join(
+        filter(None, (observed and f"observed {observed}", expected and f"expected {expected}"))
+    )
     details = [facts, finding["message"], _history(finding), _muted(finding)]
     lines = [_wrap(detail, width, indent="    ") for detail in details if detail]
+
     return "\n".join([paint(_wrap(first, width), finding["status"]), *lines])
 
 
@@ -199,13 +252,18 @@ def _history(finding: Finding) -> str:
 
 def _muted(finding: Finding) -> str:
     note = finding["acknowledged"]
-    return f"Acknowledged by {note['owner']} until {note['until']}: {note['reason']}" if note else ""
+    return (
+        f"Acknowledged by {note['owner']} until {note['until']}: {note['reason']}" if note else ""
+    )
 
 
 def _trouble(record: Record, paint: t.Callable[[str, str], str], width: int) -> str:
     """Return failed tasks and hosts that nobody saw, a line each."""
     failed = [
-        ("critical", f"{task['status'].upper()}{_GAP}{task['host']}{_GAP}{task['task']}: {task['message']}")
+        (
+            "critical",
+            f"{task['status'].upper()}{_GAP}{task['host']}{_GAP}{task['task']}: {task['message']}",
+        )
         for task in record["failed_tasks"]
         if task["status"] != "ignored"
     ]
@@ -214,7 +272,10 @@ def _trouble(record: Record, paint: t.Callable[[str, str], str], width: int) -> 
         for name, host in record["hosts"].items()
         if host["missing"]
     ]
-    return "\n".join(paint(_wrap(text, width, later="    "), status) for status, text in failed + missing)
+
+    return "\n".join(
+        paint(_wrap(text, width, later="    "), status) for status, text in failed + missing
+    )
 
 
 def _outcome(record: Record, paint: t.Callable[[str, str], str], width: int) -> str:
@@ -226,6 +287,7 @@ def _outcome(record: Record, paint: t.Callable[[str, str], str], width: int) -> 
         plural(host_count(record), "host"),
     ]
     text = f"Outcome: {record['outcome']}. {headline(record)} ({', '.join(facts)})."
+
     return paint(_wrap(text, width), "ok" if record["outcome"] == "ok" else "critical")
 
 

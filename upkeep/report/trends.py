@@ -35,21 +35,30 @@ class Trend(t.NamedTuple):
 
 
 def of_run(samples: Sequence[KpiSample], days: Sequence[Day]) -> dict[str, list[Trend]]:
-    """Return by system the rows for the page of a run; ``days`` may be empty when there is no history."""
+    """Return by system the rows for the page of a run.
+
+    ``days`` may be empty when there is no history.
+    """
     by_figure: dict[tuple[str, str], list[KpiSample]] = defaultdict(list)
     for sample in samples:
         by_figure[sample["system"], sample["kpi"]].append(sample)
+
     past: dict[tuple[str, str], list[Day]] = defaultdict(list)
     for day in days:
         past[day.system, day.kpi].append(day)
+
     trends: dict[str, list[Trend]] = defaultdict(list)
+
     for (system, kpi), of_hosts in by_figure.items():
         worst = min(of_hosts, key=lambda sample: (sample["met"] is not False, sample["host"]))
         then = past[system, kpi]
         total = sum(day.samples for day in then)
         mean = sum(day.mean * day.samples for day in then) / total if total else None
         words = (worst["title"], worst["unit"], worst["target"], worst["alert"])
-        trends[system].append(Trend(*words, worst["value"], worst["met"], mean, curve([day.mean for day in then])))
+        trends[system].append(
+            Trend(*words, worst["value"], worst["met"], mean, curve([day.mean for day in then]))
+        )
+
     return trends
 
 
@@ -59,17 +68,26 @@ def figure(value: float) -> str:
 
 
 def curve(values: Sequence[float]) -> str:
-    """Return the points of an SVG polyline through the values, '' for fewer than two; equal ones lie in the middle."""
+    """Return the points of an SVG polyline through the values, '' for fewer than two.
+
+    Equal ones lie in the middle.
+    """
     if len(values) < 2:
         return ""
+
     low, high = min(values), max(values)
     span = high - low
     step = WIDTH / (len(values) - 1)
     heights = [(high - value) / span * (HEIGHT - 4) + 2 if span else HEIGHT / 2 for value in values]
+
     return " ".join(f"{number * step:.1f},{height:.1f}" for number, height in enumerate(heights))
 
 
-def sheet(figures: Sequence[Figure], days: Iterable[Day], outcomes: Mapping[tuple[str, str], Sequence[str]]) -> str:
+def sheet(
+    figures: Sequence[Figure],
+    days: Iterable[Day],
+    outcomes: Mapping[tuple[str, str], Sequence[str]],
+) -> str:
     """Return the tracking sheet as CSV: a line for each day and system, each figure with target and alarm beside it.
 
     The notes count the runs of that day that did not end well.
@@ -79,17 +97,28 @@ def sheet(figures: Sequence[Figure], days: Iterable[Day], outcomes: Mapping[tupl
     seen: dict[tuple[str, str], dict[str, Day]] = defaultdict(dict)
     for day in days:
         seen[day.day, day.system][day.kpi] = day
+
     titles = {kpi: next(figure.title for figure in figures if figure.kpi == kpi) for kpi in order}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    heads = [part for kpi in order for part in (titles[kpi], f"{titles[kpi]}: target", f"{titles[kpi]}: alarm unless")]
-    writer.writerow([_safe(cell) for cell in ("Date", "System", *heads, "Samples", "Missed", "Notes")])
+    heads = [
+        part
+        for kpi in order
+        for part in (titles[kpi], f"{titles[kpi]}: target", f"{titles[kpi]}: alarm unless")
+    ]
+    writer.writerow(
+        [_safe(cell) for cell in ("Date", "System", *heads, "Samples", "Missed", "Notes")]
+    )
+
     for (date, system), row in sorted(seen.items()):
         cells = [part for kpi in order for part in _cells(named.get((system, kpi)), row.get(kpi))]
         missed = [titles[kpi] for kpi, day in row.items() if _missed(named.get((system, kpi)), day)]
         count = max(day.samples for day in row.values())
         notes = _notes(outcomes.get((date, system), ()))
-        writer.writerow([_safe(cell) for cell in (date, system, *cells, str(count), "; ".join(missed), notes)])
+        writer.writerow(
+            [_safe(cell) for cell in (date, system, *cells, str(count), "; ".join(missed), notes)]
+        )
+
     return out.getvalue()
 
 
@@ -101,7 +130,9 @@ def _cells(figure: Figure | None, day: Day | None) -> tuple[str, str, str]:
 
 
 def _missed(figure: Figure | None, day: Day) -> bool:
-    return bool(figure and figure.target) and not kpis.within(kpis.limit_of(figure.target if figure else ""), day.mean)
+    return bool(figure and figure.target) and not kpis.within(
+        kpis.limit_of(figure.target if figure else ""), day.mean
+    )
 
 
 def _notes(outcomes: Sequence[str]) -> str:

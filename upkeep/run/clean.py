@@ -14,11 +14,15 @@ from datetime import UTC, datetime
 
 from upkeep.run.types import Scalar
 
-#: Longest text kept, in characters: names (hosts, checks), scalars (observed, expected), messages and diffs.
+#: Longest text kept, in characters: names (hosts, checks), scalars (observed, expected), messages
+#: and diffs.
 NAME, SCALAR, LONG = 200, 500, 4000
 
-# Control characters, lone surrogates and bidirectional overrides: unsafe in a terminal, in XML and in a database.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters, lone surrogates and bidirectional overrides: unsafe in a terminal, in XML and
+# in a database.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def line(value: t.Any) -> str:
@@ -30,10 +34,12 @@ def clean(value: t.Any, limit: int = LONG) -> str:
     """Return ``value`` as text that is safe to print and store, at most ``limit`` characters and a note."""
     if value is None:
         return ""
+
     text = value if isinstance(value, str) else _as_json(value)
     left_off = len(text) - limit
     if left_off > 0:
         text = f"{text[:limit]} ... ({left_off} more characters)"
+
     return _UNSAFE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
@@ -50,6 +56,7 @@ def scalar(value: t.Any) -> Scalar:
         return value
     if isinstance(value, (int, float)) and abs(value) < 1e18:
         return value
+
     return clean(value, SCALAR)
 
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The event log of a run: one JSON object a line, appended as things happen.
 
-Every line carries ``v`` (schema version), ``event`` (its kind) and ``time`` (ISO 8601, UTC). The log is the truth
-of a run: record, report and verdict are read from it, so it is flushed line by line and survives a kill.
+Every line carries ``v`` (schema version), ``event`` (its kind) and ``time`` (ISO 8601, UTC). The
+log is the truth of a run: record, report and verdict are read from it, so it is flushed line by
+line and survives a kill.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ Event = dict[str, t.Any]
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """Return the moment (default: now) as ISO 8601 UTC with milliseconds, e.g. ``2026-01-31T23:59:59.123Z``."""
+    """Return the moment (default: now) as ISO 8601 UTC with milliseconds, e.g.
+
+    ``2026-01-31T23:59:59.123Z``.
+    """
     moment = moment or datetime.now(UTC)
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -37,7 +41,10 @@ def new_run_id(playbook: str, moment: datetime | None = None) -> str:
 
 
 def current_run_id() -> str | None:
-    """Return the id of the run this controller process belongs to; None when the callback is not active."""
+    """Return the id of the run this controller process belongs to.
+
+    None when the callback is not active.
+    """
     return os.environ.get(ENV_RUN_ID)
 
 
@@ -56,7 +63,10 @@ def append(path: Path, event: str, **fields: t.Any) -> Event:
 
 
 def read(path: Path) -> list[Event]:
-    """Return the events of a log. A damaged line (a kill in the middle of a write) is left out, the rest is kept."""
+    """Return the events of a log.
+
+    A damaged line (a kill in the middle of a write) is left out, the rest is kept.
+    """
     events = []
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
@@ -65,12 +75,17 @@ def read(path: Path) -> list[Event]:
             continue
         if isinstance(event, dict) and "event" in event:
             events.append(event)
+
     return events
 
 
 def broken_hosts(events: t.Iterable[Event]) -> set[str]:
     """Return the hosts on which a task failed or that could not be reached."""
-    return {e["host"] for e in events if e["event"] == "task" and e["status"] in ("failed", "unreachable")}
+    return {
+        e["host"]
+        for e in events
+        if e["event"] == "task" and e["status"] in ("failed", "unreachable")
+    }
 
 
 def touched_hosts(events: t.Iterable[Event]) -> set[str]:

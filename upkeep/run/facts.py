@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Findings of a run as host facts, keyed by run id.
 
-The key is what keeps a fact cache honest: facts that it replays from an older run stand under another id.
+The key is what keeps a fact cache honest: facts that it replays from an older run stand under
+another id.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ FACT: t.Final = "upkeep_findings"
 
 
 def require_run_id() -> str:
-    """Return the id of this run; raises AnsibleActionFail when the event-log callback is not active."""
+    """Return the id of this run.
+
+    Raises AnsibleActionFail when the event-log callback is not active.
+    """
     run_id = events.current_run_id()
     if run_id is None:
         raise AnsibleActionFail(
             "the callback 'upkeep_events' is not active, so nothing of this run would be kept. "
             "Run the playbook from the project's root (its ansible.cfg names callback_plugins)"
         )
+
     return run_id
 
 
@@ -45,7 +50,10 @@ def by_host(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str]) -> dict[st
     """Return this run's findings of each of the hosts, from their facts."""
     run_id = require_run_id()
     hostvars = task_vars["hostvars"]
+
     return {
-        host: of_run(hostvars[host].get("ansible_facts", {}).get(FACT), run_id) if host in hostvars else []
+        host: of_run(hostvars[host].get("ansible_facts", {}).get(FACT), run_id)
+        if host in hostvars
+        else []
         for host in hosts
     }

@@ -11,19 +11,29 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.upkeep.findings import Finding, FindingError, complete
 
 
-def complete_all(partials: t.Iterable[t.Any], *, system: str, host: str, area: str) -> list[Finding]:
-    """Return the completed findings of one job; raises AnsibleActionFail that names what is wrong."""
+def complete_all(
+    partials: t.Iterable[t.Any], *, system: str, host: str, area: str
+) -> list[Finding]:
+    """Return the completed findings of one job.
+
+    Raises AnsibleActionFail that names what is wrong.
+    """
     if not system:
         raise AnsibleActionFail(
             f"host '{host}' belongs to no system: system_name is not set. "
             "Put the host into a system's group or pass 'system'"
         )
+
     try:
         findings = [complete(partial, system=system, host=host, area=area) for partial in partials]
     except FindingError as error:
         raise AnsibleActionFail(f"area '{area}': {error}") from error
+
     names = collections.Counter(finding["check"] for finding in findings)
     doubles = sorted(name for name, count in names.items() if count > 1)
     if doubles:
-        raise AnsibleActionFail(f"area '{area}': two findings with one name would hide each other: {doubles}")
+        raise AnsibleActionFail(
+            f"area '{area}': two findings with one name would hide each other: {doubles}"
+        )
+
     return findings

@@ -10,14 +10,19 @@ import socket
 import typing as t
 from pathlib import Path
 
-#: Set by the callback: pid of the controller's main process, since action plugins run in forked workers.
+#: Set by the callback: pid of the controller's main process, since action plugins run in forked
+#: workers.
 ENV_PID: t.Final = "UPKEEP_PID"
 
 
 def identity() -> dict[str, str]:
     """Return ``owner``, ``controller`` and ``process`` (``pid:start time``) of this run."""
     pid = int(os.environ.get(ENV_PID) or os.getpid())
-    return {"owner": _user(), "controller": socket.gethostname(), "process": f"{pid}:{start_time(pid) or ''}"}
+    return {
+        "owner": _user(),
+        "controller": socket.gethostname(),
+        "process": f"{pid}:{start_time(pid) or ''}",
+    }
 
 
 def _user() -> str:
@@ -28,12 +33,17 @@ def _user() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """Return when a process of this machine started, in clock ticks since boot; None when it does not exist."""
+    """Return when a process of this machine started, in clock ticks since boot.
+
+    None when it does not exist.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+
     fields = stat.rpartition(")")[2].split()
+
     return None if fields[0] in ("Z", "X") else fields[19]
 
 

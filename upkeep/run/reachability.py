@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does anything answer where the hosts should be? Asked before ssh does, so that silence is told in one line."""
+"""Does anything answer where the hosts should be?
+
+Asked before ssh does, so that silence is told in one line.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def answers(address: Address, seconds: float = 2.0) -> bool:
 
 
 def any_answers(addresses: t.Collection[Address], seconds: float = 2.0) -> bool:
-    """Return whether at least one of the addresses answers; all are asked at once. No address: nothing to ask."""
+    """Return whether at least one of the addresses answers; all are asked at once.
+
+    No address: nothing to ask.
+    """
     if not addresses:
         return True
     with ThreadPoolExecutor(max_workers=min(32, len(addresses))) as pool:
@@ -31,7 +37,10 @@ def any_answers(addresses: t.Collection[Address], seconds: float = 2.0) -> bool:
 def addresses(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Address]:
     """Return the ssh addresses of hosts that say (variable unreachable_hint) what their silence means."""
     return [
-        (str(host.get("ansible_host") or host["inventory_hostname"]), int(host.get("ansible_port") or 22))
+        (
+            str(host.get("ansible_host") or host["inventory_hostname"]),
+            int(host.get("ansible_port") or 22),
+        )
         for host in hosts
         if host.get("unreachable_hint")
     ]

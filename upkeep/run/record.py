@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Fold the event log of one run into its record: what was seen, changed and failed, in one JSON document.
 
-A log may end anywhere, come from a newer version and hold hostile text. Every value is cleaned here, once, and
-nothing in a log can raise: what does not fit is counted in ``record["log"]``.
+A log may end anywhere, come from a newer version and hold hostile text. Every value is cleaned
+here, once, and nothing in a log can raise: what does not fit is counted in ``record["log"]``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from upkeep.run import types as rt
 from upkeep.run.clean import clean, line, mapping, moment, names, number, scalar, stamp
 
 EVENT_KINDS: t.Final = frozenset(
-    ("run_started", "play_started", "no_hosts", "task", "finding", "kpis", "verdict", "run_finished")
+    (
+        "run_started",
+        "play_started",
+        "no_hosts",
+        "task",
+        "finding",
+        "kpis",
+        "verdict",
+        "run_finished",
+    )
 )
 #: Outcomes that a verdict may give; ``interrupted`` is what the lack of an end means.
 VERDICTS: t.Final = tuple(outcome for outcome in rt.OUTCOMES if outcome != "interrupted")
@@ -45,39 +54,49 @@ class Task(t.TypedDict):
 
 
 def read_log(path: Path) -> tuple[list[Event], int]:
-    """Return the events of a log and the number of lines that are no JSON object; raises OSError."""
+    """Return the events of a log and the number of lines that are no JSON object.
+
+    Raises OSError.
+    """
     events: list[Event] = []
     unreadable = 0
     with path.open("rb") as log:
         for raw in log:
             if not raw.strip():
                 continue
+
             try:
                 event = json.loads(raw.decode("utf-8", "replace"))
             except (ValueError, RecursionError):
                 event = None
+
             if isinstance(event, dict):
                 events.append(event)
             else:
                 unreadable += 1
+
     return events, unreadable
 
 
 def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) -> rt.Record:
     """Return the record of a run.
 
-    ``run_id`` is used when the log does not say it, ``unreadable`` is the number of lines that `read_log` skipped.
+    ``run_id`` is used when the log does not say it, ``unreadable`` is the number of lines that
+    `read_log` skipped.
     """
     known: list[Event] = []
     unknown = 0
+
     for event in events:
         if _understood(event):
             known.append(event)
         else:
             unknown += 1
+
     kinds: dict[str, list[Event]] = defaultdict(list)
     for event in known:
         kinds[event["event"]].append(event)
+
     start: Event = kinds["run_started"][0] if kinds["run_started"] else {}
     end = kinds["run_finished"][-1] if kinds["run_finished"] else None
     said = kinds["verdict"][-1] if kinds["verdict"] else None
@@ -88,6 +107,7 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
     tasks = [_task(event) for event in kinds["task"]]
     findings = _findings(kinds["finding"], said)
     hosts = _hosts(start, stages, tasks, findings, said, end)
+
     return {
         "schema_version": rt.SCHEMA_VERSION,
         "run_id": line(start.get("run_id")) or line(run_id),
@@ -108,7 +128,11 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "hosts": hosts,
         "findings": findings,
         "changes": [_change(task) for task in tasks if task["status"] == "changed"],
-        "failed_tasks": [_failed(task) for task in tasks if task["status"] in ("failed", "unreachable", "ignored")],
+        "failed_tasks": [
+            _failed(task)
+            for task in tasks
+            if task["status"] in ("failed", "unreachable", "ignored")
+        ],
         "roles": _roles(tasks),
         "plays": _plays(stages, last),
         "kpis": [sample for event in kinds["kpis"] for sample in _kpis(event)],
@@ -123,11 +147,14 @@ def _understood(event: Event) -> bool:
         return False
     if kind == "task":
         return event.get("status") in rt.TASK_STATUSES
+
     return kind != "finding" or isinstance(event.get("finding"), dict)
 
 
 def _between(start: datetime | None, end: datetime | None) -> float:
-    return 0.0 if start is None or end is None else round(max((end - start).total_seconds(), 0.0), 3)
+    return (
+        0.0 if start is None or end is None else round(max((end - start).total_seconds(), 0.0), 3)
+    )
 
 
 def _verdict(event: Event) -> rt.Verdict:
@@ -146,11 +173,13 @@ def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.Host]) -
     """Return the outcome; no verdict, or one of ``ok``, does not hide what failed."""
     if end is None:
         return "interrupted"
+
     outcome = _verdict(said)["outcome"] if said else "incomplete"
     if outcome in ("ok", "incomplete") and any(host["unreachable"] for host in hosts.values()):
         return "unreachable"
     if outcome in ("ok", "incomplete") and any(host["failed"] for host in hosts.values()):
         return "failed"
+
     return outcome
 
 
@@ -200,7 +229,9 @@ def _findings(events: list[Event], said: Event | None) -> list[rt.Finding]:
         earlier = latest.get(finding["fingerprint"])
         if earlier is not None:
             _remember(finding, earlier)
+
         latest[finding["fingerprint"]] = finding
+
     return list(latest.values())
 
 
@@ -218,6 +249,7 @@ def _finding(event: Event, acknowledged: Event) -> rt.Finding:
     system, host, area, check = (line(seen.get(key)) for key in ("system", "host", "area", "check"))
     mark = line(seen.get("fingerprint")) or fingerprint(system, host, area, check)
     status = seen.get("status")
+
     return {
         "system": system,
         "host": host,
@@ -244,8 +276,10 @@ def _kpis(event: Event) -> t.Iterator[rt.KpiSample]:
         value, met = scalar(sample.get("value")), sample.get("met")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
+
         system, host, kpi, title, unit, target, alert = (
-            line(sample.get(key)) for key in ("system", "host", "kpi", "title", "unit", "target", "alert")
+            line(sample.get(key))
+            for key in ("system", "host", "kpi", "title", "unit", "target", "alert")
         )
         known = met if isinstance(met, bool) else None
         yield {
@@ -264,6 +298,7 @@ def _kpis(event: Event) -> t.Iterator[rt.KpiSample]:
 def _acknowledgement(value: t.Any) -> rt.Acknowledgement | None:
     if not isinstance(value, dict):
         return None
+
     return {
         "owner": line(value.get("owner")),
         "reason": clean(value.get("reason")),
@@ -279,7 +314,10 @@ def _hosts(
     said: Event | None,
     end: Event | None,
 ) -> dict[str, rt.Host]:
-    """Return every host that was expected or seen, by name; counts are Ansible's own once the run has ended."""
+    """Return every host that was expected or seen, by name.
+
+    Counts are Ansible's own once the run has ended.
+    """
     stats = mapping((end or {}).get("stats"))
     expected = names(start.get("expected"))
     planned = {host for event in stages for host in names(event.get("hosts"))}
@@ -290,8 +328,11 @@ def _hosts(
     for task in tasks:
         counted[task["host"]][task["status"]] += 1
         counted[task["host"]]["remote"] += task["remote"]
-    # A finding alone makes no host: the verdict reports about the inventory under a host name of its own.
+
+    # A finding alone makes no host: the verdict reports about the inventory under a host name of
+    # its own.
     everyone = {*planned, *expected, *missing, *counted, *names(list(stats))}
+
     return {
         host: _host(systems.get(host, ""), counted[host], mapping(stats.get(host)), host in missing)
         for host in sorted(everyone - {""})
@@ -308,6 +349,7 @@ def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt
     final = {key: int(number(stats[key])) if key in stats else count for key, count in own.items()}
     # The verdict fails its own task to set the exit code; that is no failure of the host.
     final["failures"] = max(final["failures"] - (counted["verdict"] if stats else 0), 0)
+
     return {
         "system": system,
         "ok": final["ok"],
@@ -319,21 +361,36 @@ def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt
     }
 
 
-def _systems(hosts: dict[str, rt.Host], findings: list[rt.Finding], tasks: list[Task]) -> dict[str, rt.System]:
-    """Return the systems by name; the controller's own things are kept under ``""``, after the others."""
+def _systems(
+    hosts: dict[str, rt.Host], findings: list[rt.Finding], tasks: list[Task]
+) -> dict[str, rt.System]:
+    """Return the systems by name.
+
+    The controller's own things are kept under ``""``, after the others.
+    """
     seen: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in findings:
         seen[finding["system"]].append(finding)
+
     # The controller is listed only when there is something to tell about it.
     told = {task["system"] for task in tasks if task["status"] not in ("ok", "verdict")}
-    named = {host["system"] for host in hosts.values() if host["system"] or host["failed"]} | set(seen) | told
-    return {name: _system(name, hosts, seen[name]) for name in sorted(named, key=lambda name: (name == "", name))}
+    named = (
+        {host["system"] for host in hosts.values() if host["system"] or host["failed"]}
+        | set(seen)
+        | told
+    )
+
+    return {
+        name: _system(name, hosts, seen[name])
+        for name in sorted(named, key=lambda name: (name == "", name))
+    }
 
 
 def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) -> rt.System:
     areas: dict[str, list[rt.Finding]] = defaultdict(list)
     for finding in findings:
         areas[finding["area"]].append(finding)
+
     own = {host: facts for host, facts in hosts.items() if facts["system"] == name}
     summed = {area: _area(members) for area, members in areas.items()}
     statuses = [area["status"] for area in summed.values()]
@@ -342,7 +399,9 @@ def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) ->
     statuses += ["unknown" for facts in own.values() if facts["missing"] or facts["unreachable"]]
     if name == "" and not statuses:  # nothing is ever checked there
         statuses = ["info"]
+
     counts = Counter(finding["status"] for finding in findings if not finding["acknowledged"])
+
     return {
         "hosts": list(own),
         "status": worst(statuses),
@@ -356,7 +415,9 @@ def _area(findings: list[rt.Finding]) -> rt.Area:
     """Sum an area up; an acknowledged finding is shown but weighs no more than information."""
     acknowledged = [finding for finding in findings if finding["acknowledged"]]
     return {
-        "status": worst("info" if finding["acknowledged"] else finding["status"] for finding in findings),
+        "status": worst(
+            "info" if finding["acknowledged"] else finding["status"] for finding in findings
+        ),
         "findings": len(findings),
         "acknowledged": len(acknowledged),
     }
@@ -369,6 +430,7 @@ def _roles(tasks: list[Task]) -> list[rt.Role]:
     for task in tasks:
         seconds[task["role"]][task["host"]] += task["seconds"]
         remote[task["role"]][task["host"]] += task["remote"]
+
     roles: list[rt.Role] = [
         {
             "role": role,
@@ -378,6 +440,7 @@ def _roles(tasks: list[Task]) -> list[rt.Role]:
         }
         for role, by_host in seconds.items()
     ]
+
     return sorted(roles, key=lambda role: (-role["seconds"], role["role"]))
 
 
@@ -390,8 +453,13 @@ def _plays(stages: list[Event], last: datetime | None) -> list[rt.Play]:
         if empty and plays and plays[-1]["name"] == name:
             plays[-1]["no_hosts"] = True
             continue
-        plays.append({"name": name, "hosts": names(event.get("hosts")), "seconds": 0.0, "no_hosts": empty})
+
+        plays.append(
+            {"name": name, "hosts": names(event.get("hosts")), "seconds": 0.0, "no_hosts": empty}
+        )
         starts.append(moment(event.get("time")))
+
     for play, start, end in zip(plays, starts, [*starts[1:], last], strict=False):
         play["seconds"] = _between(start, end)
+
     return plays

@@ -26,7 +26,10 @@ KNOWN: t.Final[tuple[tuple[str, str], ...]] = (
         r"[Mm]issing sudo password|a (terminal|password) is required|is not in the sudoers file|not allowed to execute",
         "allow that user sudo without a password on the host, or give one by --ask-become-pass",
     ),
-    (r"Could not resolve hostname|Name or service not known", "check ansible_host in the inventory, and name service"),
+    (
+        r"Could not resolve hostname|Name or service not known",
+        "check ansible_host in the inventory, and name service",
+    ),
     (
         r"Connection refused",
         "check ansible_host and ansible_port in the inventory, and whether ssh runs on the host",
@@ -35,7 +38,10 @@ KNOWN: t.Final[tuple[tuple[str, str], ...]] = (
         r"Connection timed out|Operation timed out|Timeout.*waiting for|No route to host|Network is unreachable",
         "see whether the host is up and whether a firewall lets this controller in",
     ),
-    (r"No space left on device", "free some space on the host; its /tmp and the home of ansible_user are needed"),
+    (
+        r"No space left on device",
+        "free some space on the host; its /tmp and the home of ansible_user are needed",
+    ),
 )
 
 

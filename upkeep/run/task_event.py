@@ -12,9 +12,33 @@ from upkeep.run.ssh_hints import advice
 #: Actions that run on the controller only and cost nothing on the target.
 CONTROLLER_ACTIONS: t.Final = frozenset(
     {
-        *("add_host", "assert", "debug", "fail", "group_by", "meta", "pause", "set_fact", "set_stats"),
-        *("import_role", "import_tasks", "include_role", "include_tasks", "include_vars", "validate_argument_spec"),
-        *("app_tests_plan", "first_contact", "gate", "model_manifest", "record_findings", "touched_hosts"),
+        *(
+            "add_host",
+            "assert",
+            "debug",
+            "fail",
+            "group_by",
+            "meta",
+            "pause",
+            "set_fact",
+            "set_stats",
+        ),
+        *(
+            "import_role",
+            "import_tasks",
+            "include_role",
+            "include_tasks",
+            "include_vars",
+            "validate_argument_spec",
+        ),
+        *(
+            "app_tests_plan",
+            "first_contact",
+            "gate",
+            "model_manifest",
+            "record_findings",
+            "touched_hosts",
+        ),
         *("validate_profile", "verdict"),
     }
 )
@@ -38,14 +62,23 @@ def describe(result: t.Any, status: str) -> dict[str, t.Any]:
     }
     if status in ("failed", "unreachable", "ignored"):
         fields["message"] = failure_message(outcome)
+
     if status == "changed":
         fields["diff"] = short_diff(outcome.get("diff"))
+
     return fields
 
 
 def system_of(host: t.Any) -> str:
-    """Return the system a host belongs to: its group that stands right below ``systems``; empty for none."""
-    names = (group.name for group in host.groups if "systems" in [parent.name for parent in group.parent_groups])
+    """Return the system a host belongs to: its group that stands right below ``systems``.
+
+    Empty for none.
+    """
+    names = (
+        group.name
+        for group in host.groups
+        if "systems" in [parent.name for parent in group.parent_groups]
+    )
     return next(names, "")
 
 
@@ -62,9 +95,19 @@ def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
 
     Censored results say only that.
     """
-    said = next((str(outcome[key]) for key in ("msg", "censored", "exception", "stderr") if outcome.get(key)), "")
+    said = next(
+        (
+            str(outcome[key])
+            for key in ("msg", "censored", "exception", "stderr")
+            if outcome.get(key)
+        ),
+        "",
+    )
     todo = advice(said)
-    return f"{said[:MESSAGE_LIMIT]} [To do: {todo}]" if todo else said[:MESSAGE_LIMIT] or "no message"
+
+    return (
+        f"{said[:MESSAGE_LIMIT]} [To do: {todo}]" if todo else said[:MESSAGE_LIMIT] or "no message"
+    )
 
 
 def short_diff(diff: t.Any) -> str:
@@ -78,6 +121,8 @@ def _one_diff(diff: t.Any) -> str:
         return ""
     if diff.get("prepared"):
         return str(diff["prepared"])
+
     before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
     old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
+
     return "\n".join(difflib.unified_diff(before, after, old, new, lineterm="", n=2))

@@ -1,6 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The shape of a run's record, as types; ``upkeep/run/record.schema.json`` says the same to other programs.
+"""The shape of a run's record, as types.
+
+``upkeep/run/record.schema.json`` says the same to other programs.
 
 Times are ISO 8601 UTC text, durations seconds.
 """
@@ -24,7 +26,10 @@ class Acknowledgement(t.TypedDict):
 
 
 class Finding(t.TypedDict):
-    """A full finding; ``first_*`` are set when an earlier stage of the same run saw another status."""
+    """A full finding.
+
+    ``first_*`` are set when an earlier stage of the same run saw another status.
+    """
 
     system: str
     host: str
@@ -58,7 +63,10 @@ class System(t.TypedDict):
 
 
 class Host(t.TypedDict):
-    """Task counts as Ansible counts them (``ok`` includes changed); ``missing`` = expected but never seen."""
+    """Task counts as Ansible counts them (``ok`` includes changed).
+
+    ``missing`` = expected but never seen.
+    """
 
     system: str
     ok: int
@@ -111,7 +119,10 @@ class Verdict(t.TypedDict):
 
 
 class KpiSample(t.TypedDict):
-    """One figure of one host; ``target`` and ``alert`` are limits in words, ``met`` is about the target."""
+    """One figure of one host.
+
+    ``target`` and ``alert`` are limits in words, ``met`` is about the target.
+    """
 
     system: str
     host: str

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where runs are kept: a directory (default) or any database that SQLAlchemy speaks to.
 
-A directory holds ``runs/<run id>/`` with ``events.jsonl``, ``record.json``, ``report.txt`` and ``report.html``, and the
-link ``runs/latest``. A database holds one row a run. Nothing is ever removed but by an explicit ``prune``.
+A directory holds ``runs/<run id>/`` with ``events.jsonl``, ``record.json``, ``report.txt`` and
+``report.html``, and the link ``runs/latest``. A database holds one row a run. Nothing is ever
+removed but by an explicit ``prune``.
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked; the message says what to change and never holds a password."""
+    """The store cannot do what was asked.
+
+    The message says what to change and never holds a password.
+    """
 
 
 class Store(t.Protocol):
     """What both kinds of store can do. ``latest`` is accepted as a run id where one is read."""
 
     def save(self, run_dir: Path, folded: Record | None = None) -> None:
-        """Keep a finished run; saving it again replaces it. Without a record, the one in the folder is used."""
+        """Keep a finished run; saving it again replaces it.
+
+        Without a record, the one in the folder is used.
+        """
 
     def runs(self, limit: int | None = None) -> list[Record]:
         """Return the kept runs, newest first."""
@@ -47,13 +54,17 @@ class Store(t.Protocol):
         """Render a run again, into ``output`` or where the store keeps reports, and return the page's path."""
 
     def prune(self, keep_days: int, keep_min: int, *, dry_run: bool = False) -> list[str]:
-        """Remove runs that started more than ``keep_days`` ago, but never the newest ``keep_min``; return their ids."""
+        """Remove runs that started more than ``keep_days`` ago, but never the newest ``keep_min``.
+
+        Return their ids.
+        """
 
 
 def open_store(target: str) -> Store:
     """Return the store of a directory or of a SQLAlchemy address; raises StoreError."""
     if "://" not in target:
         return DirectoryStore(Path(target).expanduser())
+
     from upkeep.store.sql import SqlStore  # only here: SQLAlchemy is optional
 
     return SqlStore(target)
@@ -75,9 +86,12 @@ def read_record(run_dir: Path) -> Record:
         folded = json.loads((run_dir / report.RECORD_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         folded = None
+
     if isinstance(folded, dict) and folded.get("schema_version") == SCHEMA_VERSION and set(folded) >= _KEYS:
         return t.cast(Record, {**folded, "run_id": run_dir.name})
+
     seen, unreadable = record.read_log(run_dir / events.LOG_NAME)
+
     return {**record.fold(seen, unreadable=unreadable), "run_id": run_dir.name}
 
 
@@ -87,14 +101,18 @@ def newest_first(records: t.Iterable[Record]) -> list[Record]:
 
 
 def expired(started: t.Mapping[str, str | None], keep_days: int, keep_min: int, now: datetime) -> list[str]:
-    """Return the ids of the runs to remove, from when each one started. A run without a date is kept.
+    """Return the ids of the runs to remove, from when each one started.
+
+    A run without a date is kept.
 
     Raises StoreError for limits that would leave nothing.
     """
     if keep_days < 1 or keep_min < 1:  # a run of today may still be going on
         raise StoreError(f"keep at least 1 day and 1 run, not {keep_days} and {keep_min}")
+
     limit = clean.stamp(now - timedelta(days=keep_days)) or ""
     dated = sorted(((when, run_id) for run_id, when in started.items() if when), reverse=True)
+
     return sorted(run_id for when, run_id in dated[keep_min:] if when < limit)
 
 
@@ -110,12 +128,16 @@ class DirectoryStore:
         folded = folded or read_record(run_dir)
         if run_dir.resolve() != place.resolve():
             _copy(run_dir, place)
+
         latest = self._latest()
         if latest is None or (latest["started"] or "") <= (folded["started"] or ""):
             self._link(place.name)
 
     def runs(self, limit: int | None = None) -> list[Record]:
-        """Return the kept runs, newest first; a run that is still going on is shown as interrupted."""
+        """Return the kept runs, newest first.
+
+        A run that is still going on is shown as interrupted.
+        """
         return newest_first(filter(None, map(_readable, self._folders())))[:limit]
 
     def load(self, run_id: str) -> Record:
@@ -127,8 +149,10 @@ class DirectoryStore:
         folder = self._folder(run_id)
         if output is None:
             return report.render(folder)
+
         output.mkdir(parents=True, exist_ok=True)
         report.write_atomically(output / events.LOG_NAME, (folder / events.LOG_NAME).read_bytes())
+
         return report.render(output)
 
     def prune(self, keep_days: int, keep_min: int, *, dry_run: bool = False) -> list[str]:
@@ -140,6 +164,7 @@ class DirectoryStore:
                 (self.runs_dir / name).rename(self.runs_dir / f"{_REMOVING}{name}")
             for doomed in self.runs_dir.glob(f"{_REMOVING}*"):  # also what a killed prune left behind
                 shutil.rmtree(doomed)
+
         return names
 
     def _folders(self) -> list[Path]:

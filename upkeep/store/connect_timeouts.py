@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-#: Seconds to wait for a server, and for another run that is writing; a statement may take three times as long.
+#: Seconds to wait for a server, and for another run that is writing; a statement may take three
+#: times as long.
 WAIT_SECONDS: t.Final = 10
 
 
@@ -17,4 +18,5 @@ def patience(url: t.Any) -> dict[str, t.Any]:
     if url.get_backend_name() == "postgresql":
         limits = f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={3 * WAIT_SECONDS}s"
         return {"connect_timeout": WAIT_SECONDS, "options": limits}
+
     return {}

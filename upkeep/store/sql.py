@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs in a database, one row each; imported only when a database address is used, since SQLAlchemy is optional."""
+"""Runs in a database, one row each.
+
+Imported only when a database address is used, since SQLAlchemy is optional.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,7 @@ class SqlStore:
         except (sa.exc.ArgumentError, ValueError):
             hint = "write it as postgresql+psycopg2://user:password@host/database or sqlite:///file"
             raise StoreError(f"the database address of the store cannot be read; {hint}") from None
+
         with self._clear_errors():
             self._create()
 
@@ -92,9 +96,11 @@ class SqlStore:
         """Render a run into the folder ``output``; raises StoreError, OSError."""
         if output is None:
             raise StoreError("a run from a database needs a folder for its report: give --output DIRECTORY")
+
         row = self._row(run_id)
         output.mkdir(parents=True, exist_ok=True)
         report.write_atomically(output / events.LOG_NAME, row.events.encode())
+
         return report.render(output)
 
     def prune(self, keep_days: int, keep_min: int, *, dry_run: bool = False) -> list[str]:
@@ -104,6 +110,7 @@ class SqlStore:
             names = expired({row.run_id: row.started for row in rows}, keep_days, keep_min, datetime.now(UTC))
             if not dry_run:
                 connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id.in_(names)))
+
         return names
 
     def _create(self) -> None:
@@ -112,7 +119,8 @@ class SqlStore:
         try:
             _METADATA.create_all(self._engine)
         except sa.exc.DBAPIError:
-            # Two runs that end at the same moment may both find no table; the second one then finds the first one's.
+            # Two runs that end at the same moment may both find no table; the second one then finds
+            # the first one's.
             _METADATA.create_all(self._engine)
 
     def _row(self, run_id: str) -> t.Any:
@@ -121,10 +129,13 @@ class SqlStore:
             query = query.order_by(*_NEWEST_FIRST).limit(1)
         else:
             query = query.where(_RUNS.c.run_id == check_run_id(run_id))
+
         with self._clear_errors(), self._engine.connect() as connection:
             row = connection.execute(query).first()
+
         if row is None:
             raise StoreError(f"no run '{run_id}' in {self!r}; `python -m upkeep list` shows what is there")
+
         return row
 
     @contextlib.contextmanager
@@ -136,6 +147,7 @@ class SqlStore:
             text = str(getattr(error, "orig", None) or error).strip()
             for secret in (self._url.password, self._url.query.get("password")):
                 text = text.replace(str(secret), "***") if secret else text
+
             raise StoreError(f"the database of the store answered: {text}") from None
 
 

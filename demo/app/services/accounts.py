@@ -21,7 +21,9 @@ def is_visitor(request: t.Any, config: settings.Settings) -> bool:
     given = request.headers.get("authorization")
     if given is None:
         return True
+
     wanted = "Basic " + base64.b64encode(config.test_account.encode()).decode()
     if config.test_account and hmac.compare_digest(given.encode(), wanted.encode()):
         return False
+
     raise fastapi.HTTPException(status_code=401, detail="this account is not known here")

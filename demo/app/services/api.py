@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The HTTP side: ``python3 -m services.api``. Which routes exist follows from the system and the parts it has."""
+"""The HTTP side: ``python3 -m services.api``.
+
+Which routes exist follows from the system and the parts it has.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +25,25 @@ LOG: t.Final = logging.getLogger("services.api")
 Handler = t.Callable[..., t.Any]
 
 
-def health_checks(config: settings.Settings, engine: sa.engine.Engine | None) -> dict[str, health.Check]:
+def health_checks(
+    config: settings.Settings, engine: sa.engine.Engine | None
+) -> dict[str, health.Check]:
     """Return the check of every part that this system has, by the name that its answers use."""
     checks: dict[str, health.Check] = {}
     if engine is not None:
         pool = engine
         checks["database"] = lambda: health.database(pool)
+
     client = health.make_cache(config)
     if client is not None:
         redis_client = client
         checks["redis"] = lambda: health.cache(redis_client)
+
     if config.broker_url:
         from .celery_app import celery_app
 
         checks["celery"] = lambda: health.workers(celery_app)
+
     return checks
 
 
@@ -47,7 +55,9 @@ def health_routes(checks: t.Mapping[str, health.Check]) -> dict[str, Handler]:
         response.status_code, word = health.overall(parts)
         return {
             "status": word,
-            "timestamp": dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "timestamp": dt.datetime.now(dt.UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z"),
             "services": {name: part["status"] for name, part in parts.items()},
             "version": settings.VERSION,
         }
@@ -60,13 +70,19 @@ def health_routes(checks: t.Mapping[str, health.Check]) -> dict[str, Handler]:
 
         return answer
 
-    return {"/health": everything, **{f"/health/{name}": one(check) for name, check in checks.items()}}
+    return {
+        "/health": everything,
+        **{f"/health/{name}": one(check) for name, check in checks.items()},
+    }
 
 
 def own_parts(
     config: settings.Settings, engine: sa.engine.Engine | None
 ) -> tuple[dict[str, health.Check], dict[str, Handler]]:
-    """Return the checks and routes that only this system has; its module is loaded here, since models are heavy."""
+    """Return the checks and routes that only this system has.
+
+    Its module is loaded here, since models are heavy.
+    """
     if config.system == "racing":
         from . import racing
 
@@ -87,24 +103,33 @@ def own_parts(
         from . import fairedge
 
         return fairedge.make(config, engine)
+
     return {}, {}
 
 
 def slow_down(seconds: float) -> t.Callable[..., t.Awaitable[t.Any]]:
     """Return a middleware that lets every answer wait."""
 
-    async def wait(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
+    async def wait(
+        request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]
+    ) -> t.Any:
         await asyncio.sleep(seconds)
         return await call_next(request)
 
     return wait
 
 
-async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
-    """Write one line per request, except for probes; what else is logged about it has the same ``request_id``."""
+async def log_request(
+    request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]
+) -> t.Any:
+    """Write one line per request, except for probes.
+
+    What else is logged about it has the same ``request_id``.
+    """
     request.state.request_id = None
     if settings.is_probe(request):
         return await call_next(request)
+
     began = time.monotonic()
     context: dict[str, t.Any] = {
         "request_id": f"req_{uuid.uuid4().hex[:12]}",
@@ -115,6 +140,7 @@ async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awa
     }
     request.state.request_id = context["request_id"]
     status = 500  # what the client sees when the handler raises
+
     try:
         response = await call_next(request)
         status = response.status_code
@@ -128,18 +154,27 @@ async def log_request(request: fastapi.Request, call_next: t.Callable[..., t.Awa
 def make_app(config: settings.Settings) -> t.Any:
     """Return the ASGI application of the system."""
     engine = health.make_engine(config)
-    app = fastapi.FastAPI(title=config.system, version=settings.VERSION, docs_url=None, redoc_url=None)
+    app = fastapi.FastAPI(
+        title=config.system, version=settings.VERSION, docs_url=None, redoc_url=None
+    )
     if config.delay:
         app.middleware("http")(slow_down(config.delay))
+
     app.middleware("http")(log_request)
     if config.system == "trailblaze":
         from .trailblaze import measure
 
         app.middleware("http")(measure)
+
     checks, routes = own_parts(config, engine)
-    for path, handler in {**health_routes({**health_checks(config, engine), **checks}), **routes}.items():
+
+    for path, handler in {
+        **health_routes({**health_checks(config, engine), **checks}),
+        **routes,
+    }.items():
         method, _, place = path.rpartition(" ")
         app.add_api_route(place, handler, methods=[method or "GET"])
+
     return app
 
 
@@ -147,7 +182,9 @@ def main() -> None:
     """Serve until stopped."""
     config = settings.load()
     logs.configure(config)
-    uvicorn.run(make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False)
+    uvicorn.run(
+        make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def make_app(config: settings.Settings) -> t.Any:
     )
     for name, function in tasks.TASKS.items():
         app.task(function, name=name)
+
     return app
 
 

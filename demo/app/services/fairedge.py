@@ -23,17 +23,24 @@ Rows = list[dict[str, t.Any]]
 
 
 def best(engine: sa.engine.Engine, extra: dict[str, t.Any]) -> Rows:
-    """Return the best opportunities from the database; a slow query and a database that is away are logged."""
+    """Return the best opportunities from the database.
+
+    A slow query and a database that is away are logged.
+    """
     began = time.monotonic()
     try:
         with engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(sa.text(tasks.BEST)).mappings()]
     except sa.exc.SQLAlchemyError as error:
         LOG.error("database connection failed: %s", type(error).__name__, extra=extra)
-        raise fastapi.HTTPException(status_code=500, detail="the database does not answer") from None
+        raise fastapi.HTTPException(
+            status_code=500, detail="the database does not answer"
+        ) from None
+
     elapsed = round((time.monotonic() - began) * 1000, 1)
     if elapsed > SLOW_MS:
         LOG.warning("slow_query: SELECT on opportunities", extra={**extra, "duration_ms": elapsed})
+
     return rows
 
 
@@ -48,17 +55,20 @@ def make(
             text = client.get(tasks.CACHE_KEY) if client is not None else None
         except redis.RedisError:
             return None
+
         found: Rows | None = json.loads(str(text)) if text else None
         return found
 
     def opportunities(request: fastapi.Request) -> dict[str, t.Any]:
         if engine is None:
             return {"count": 0, "opportunities": []}
+
         rows = cached()
         if rows is None:
             extra = {"endpoint": PATH, "request_id": request.state.request_id}
             LOG.info("cache_miss: %s", tasks.CACHE_KEY, extra=extra)
             rows = best(engine, extra)
+
         return {"count": len(rows), "opportunities": rows}
 
     return {}, {PATH: opportunities}

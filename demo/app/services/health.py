@@ -22,6 +22,7 @@ def make_engine(settings: Settings) -> sa.engine.Engine | None:
     """Return the connection pool, None when the system has no database; connects on first use."""
     if not settings.database_url:
         return None
+
     return sa.create_engine(
         settings.database_url,
         pool_size=5,
@@ -40,9 +41,14 @@ def make_cache(settings: Settings) -> redis.Redis | None:
     """Return the cache client, None when the system has no cache; connects on first use."""
     if not settings.redis_url:
         return None
+
     client: redis.Redis = redis.Redis.from_url(
-        settings.redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, decode_responses=True
+        settings.redis_url,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        decode_responses=True,
     )
+
     return client
 
 
@@ -53,6 +59,7 @@ def database(engine: sa.engine.Engine) -> Health:
             connection.execute(sa.text("SELECT 1")).scalar_one()
     except sa.exc.SQLAlchemyError as error:
         return {"status": "unhealthy", "error": type(error).__name__}
+
     pool = engine.pool
     stats = {
         "size": pool.size(),
@@ -60,6 +67,7 @@ def database(engine: sa.engine.Engine) -> Health:
         "checked_out": pool.checkedout(),
         "overflow": max(pool.overflow(), 0),
     }
+
     return {"status": "healthy", "pool_stats": stats}
 
 
@@ -70,6 +78,7 @@ def cache(client: redis.Redis) -> Health:
         info = client.info()
     except redis.RedisError as error:
         return {"status": "unhealthy", "error": type(error).__name__}
+
     return {
         "status": "healthy",
         "used_memory": info["used_memory"],
@@ -82,11 +91,15 @@ def workers(celery_app: t.Any) -> Health:
     try:
         with celery_app.connection_for_write(connect_timeout=TIMEOUT) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
-            answers = celery_app.control.ping(timeout=PING_SECONDS, limit=1, connection=connection) or []
+            answers = (
+                celery_app.control.ping(timeout=PING_SECONDS, limit=1, connection=connection) or []
+            )
     except (OSError, redis.RedisError, kombu.exceptions.OperationalError) as error:
         return {"status": "unhealthy", "error": type(error).__name__}
+
     if not answers:
         return {"status": "unhealthy", "error": "no worker answered"}
+
     return {"status": "healthy", "workers": sorted(name for answer in answers for name in answer)}
 
 

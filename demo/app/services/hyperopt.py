@@ -19,7 +19,10 @@ FEED: t.Final = "SELECT market_catch_up()"
 
 
 def feed(engine: sa.engine.Engine, stop: threading.Event) -> None:
-    """Bring the market data up to date now and then each minute, until ``stop``; a database that is away is logged."""
+    """Bring the market data up to date now and then each minute, until ``stop``.
+
+    A database that is away is logged.
+    """
     while True:
         try:
             with engine.begin() as connection:
@@ -30,16 +33,24 @@ def feed(engine: sa.engine.Engine, stop: threading.Event) -> None:
             return
 
 
-def make(engine: sa.engine.Engine | None) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
+def make(
+    engine: sa.engine.Engine | None,
+) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes; starts the feed, which ends with the process."""
     if engine is not None:
-        threading.Thread(target=feed, args=(engine, threading.Event()), name="feed", daemon=True).start()
+        threading.Thread(
+            target=feed, args=(engine, threading.Event()), name="feed", daemon=True
+        ).start()
 
     def strategies() -> dict[str, t.Any]:
         if engine is None:
             return {"strategies": {}}
+
         with engine.connect() as connection:
-            rows = connection.execute(sa.text("SELECT status, count(*) FROM strategies GROUP BY status")).all()
+            rows = connection.execute(
+                sa.text("SELECT status, count(*) FROM strategies GROUP BY status")
+            ).all()
+
         return {"strategies": {status: int(count) for status, count in rows}}
 
     return {}, {"/api/strategies": strategies}

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Logging in the form of the system, to a file that may be rotated by rename, or to the journal.
 
-``json``: one object per line with fixed fields. ``context``: one object per line, the rest below ``context``. ``text``:
-a line for people.
+``json``: one object per line with fixed fields. ``context``: one object per line, the rest below
+``context``. ``text``: a line for people.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import typing as t
 
 from .settings import Settings
 
-#: Fields that every record carries besides timestamp, level, service and message; null where they do not apply.
+#: Fields that every record carries besides timestamp, level, service and message; null where they
+#: do not apply.
 CONTEXT: t.Final = ("request_id", "user_id", "endpoint", "duration_ms", "status_code", "client_ip")
 
 
@@ -54,11 +55,17 @@ class ContextFormatter(JsonFormatter):
     def _extra(self, record: logging.LogRecord) -> dict[str, t.Any]:
         extra = super()._extra(record)
         own = {name: extra.pop(name) for name in ("request_id", "user_id")}
-        return {**own, "context": {name: value for name, value in extra.items() if value is not None}}
+        return {
+            **own,
+            "context": {name: value for name, value in extra.items() if value is not None},
+        }
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record as time, level, logger and message; of a request also what was asked and answered."""
+    """Formats a record as time, level, logger and message.
+
+    Of a request also what was asked and answered.
+    """
 
     def __init__(self, _service: str) -> None:
         super().__init__()
@@ -70,6 +77,7 @@ class TextFormatter(logging.Formatter):
             phrase = http.HTTPStatus(record.status_code).phrase
             asked = f"{getattr(record, 'method', '-')} {getattr(record, 'endpoint', '-')}"
             line += f" {asked} {record.status_code} {phrase} {getattr(record, 'duration_ms', 0)} ms"
+
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -88,6 +96,8 @@ FORMATTERS: t.Final[dict[str, t.Callable[[str], logging.Formatter]]] = {
 def configure(config: Settings) -> None:
     """Send everything to the log file (reopened after a rotation by itself), or to standard output without one."""
     to_file = logging.handlers.WatchedFileHandler
-    handler: logging.Handler = to_file(config.log_file) if config.log_file else logging.StreamHandler(sys.stdout)
+    handler: logging.Handler = (
+        to_file(config.log_file) if config.log_file else logging.StreamHandler(sys.stdout)
+    )
     handler.setFormatter(FORMATTERS[config.log_format](config.service))
     logging.basicConfig(level=config.log_level, handlers=[handler], force=True)

@@ -14,10 +14,17 @@ from pathlib import Path
 
 LOG: t.Final = logging.getLogger("services.scrapers")
 HOUR: t.Final = 3600
-LIFE: t.Final = {"html": 24 * HOUR, "json": 12 * HOUR, "comparison": 6 * HOUR, "gemini": 7 * 24 * HOUR}
+LIFE: t.Final = {
+    "html": 24 * HOUR,
+    "json": 12 * HOUR,
+    "comparison": 6 * HOUR,
+    "gemini": 7 * 24 * HOUR,
+}
 MONTHS: t.Final = 6
 RIDES: t.Final = 12  # on each page
-ROW: t.Final = re.compile(r"<tr><td>(.+?)</td><td>(.+?)</td><td>(\S+)</td><td>(\S+)</td><td>(\d+)</td></tr>")
+ROW: t.Final = re.compile(
+    r"<tr><td>(.+?)</td><td>(.+?)</td><td>(\S+)</td><td>(\S+)</td><td>(\d+)</td></tr>"
+)
 
 Event = dict[str, t.Any]
 
@@ -35,17 +42,22 @@ class Cache:
             self.hits += 1
             LOG.debug("cache hit %s", name)
             return path.read_text(encoding="utf-8")
+
         self.misses += 1
         LOG.debug("cache miss %s", name)
         text = make()
         draft = path.with_name(f".{name}.draft")
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
+
         return text
 
 
 def page(first: dt.date) -> str:
-    """Return the calendar page of one month. The site stands here as a function: a demo reaches nobody outside."""
+    """Return the calendar page of one month.
+
+    The site stands here as a function: a demo reaches nobody outside.
+    """
     rows = []
     for number in range(RIDES):
         start = first + dt.timedelta(days=number * 2)
@@ -55,6 +67,7 @@ def page(first: dt.date) -> str:
         rows.append(
             f"<tr><td>{ride}</td><td>{place}</td><td>{start}</td><td>{end}</td><td>{25 * (1 + number % 4)}</td></tr>"
         )
+
     return "<!doctype html><title>Calendar</title><table>\n" + "\n".join(rows) + "\n</table>\n"
 
 

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""racing: a dashboard that predicts laps of an uploaded session. Predictor, chart and model are in its home."""
+"""racing: a dashboard that predicts laps of an uploaded session.
+
+Predictor, chart and model are in its home.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,16 @@ def load_file(path: Path) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
+
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
     return module
 
 
-def make(config: settings.Settings) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
+def make(
+    config: settings.Settings,
+) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes; loads the predictor and its model."""
     home = Path(config.home)
     predictor = load_file(home / PREDICTOR).SimplePostRacePredictor(home / MODEL)
@@ -54,15 +61,26 @@ def make(config: settings.Settings) -> tuple[dict[str, health.Check], dict[str, 
             rows = predictor.read(sent)
         except ValueError as error:
             raise fastapi.HTTPException(status_code=422, detail=str(error)) from None
+
         predictions = predictor.predict(rows)
         seconds = time.monotonic() - began
         if visitor:
             LOG.info("Predictions generated: %d rows in %.3f s", len(predictions), seconds)
+
         chart = widget.chart(predictions)
-        return {"count": len(predictions), "seconds": round(seconds, 4), "predictions": predictions, "chart": chart}
+
+        return {
+            "count": len(predictions),
+            "seconds": round(seconds, 4),
+            "predictions": predictions,
+            "chart": chart,
+        }
 
     def model() -> health.Health:
         there = (home / MODEL).is_file()
-        return {"status": "healthy" if there else "unhealthy", "predictor": type(predictor).__name__}
+        return {
+            "status": "healthy" if there else "unhealthy",
+            "predictor": type(predictor).__name__,
+        }
 
     return {"model": model}, {"/": page, "POST /api/post-race/analyze": analyze}

@@ -27,12 +27,17 @@ class Settings(t.NamedTuple):
     log_format: str  # one of LOG_FORMATS
     log_level: str
     log_file: str  # empty: standard output, so the journal
-    test_account: str  # name:password of the account whose uploads leave no record; empty: there is none
+    test_account: (
+        str  # name:password of the account whose uploads leave no record; empty: there is none
+    )
     delay: float  # seconds that each answer takes longer, to show what a slow service looks like
 
 
 def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings; raises SystemExit that names the variable which is missing or no number."""
+    """Return the settings.
+
+    Raises SystemExit that names the variable which is missing or no number.
+    """
     try:
         return Settings(
             system=environ["SYSTEM"],
@@ -50,7 +55,9 @@ def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
             delay=float(environ.get("RESPONSE_DELAY", "0")),
         )
     except KeyError as error:
-        raise SystemExit(f"variable {error} is not set: start this process by its unit, which reads the file") from None
+        raise SystemExit(
+            f"variable {error} is not set: start this process by its unit, which reads the file"
+        ) from None
     except ValueError as error:
         raise SystemExit(f"variable PORT or RESPONSE_DELAY is not a number: {error}") from None
 

@@ -12,7 +12,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-#: What may stand between two slashes of a name: nothing that is hidden, leads upwards or needs quoting.
+#: What may stand between two slashes of a name: nothing that is hidden, leads upwards or needs
+#: quoting.
 _PART: t.Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DEEPEST: t.Final = 8
 _DRAFT: t.Final = ".draft-"
@@ -50,29 +51,37 @@ class Draft:
         """Take the next bytes; raises ShelfError when the disk gets full."""
         if shutil.disk_usage(self._shelf.folder).free < RESERVE + len(chunk):
             raise ShelfError(507, "the store is full")
+
         self._file.write(chunk)
         self._digest.update(chunk)
         self._bytes += len(chunk)
 
     def keep(self, wanted: str = "") -> Kept:
-        """Give the file its name once it lies on the disk; raises ShelfError for another content than ``wanted``.
+        """Give the file its name once it lies on the disk.
 
-        ``wanted`` is a sha256 in hexadecimal, '' for any. The same file may come again, another one of its name not.
+        Raises ShelfError for another content than ``wanted``.
+
+        ``wanted`` is a sha256 in hexadecimal, '' for any. The same file may come again, another one
+        of its name not.
         """
         seen = self._digest.hexdigest()
         if wanted and wanted.lower() != seen:
             raise ShelfError(422, f"what came in has sha256 {seen}")
+
         self._file.flush()
         os.fsync(self._file.fileno())
+
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError:
             raise ShelfError(409, f"a part of {self._name} is a file that is kept") from None
+
         try:
             os.link(self._draft, self._path)
         except FileExistsError:
             if not self._path.is_file() or self._shelf.look(self._name).sha256 != seen:
                 raise ShelfError(409, f"something else is kept as {self._name}") from None
+
         return Kept(self._name, self._bytes, seen)
 
     def close(self) -> None:
@@ -91,7 +100,11 @@ class Shelf:
         """Return where a file lies; raises ShelfError for a name that is none."""
         parts = name.split("/")
         if len(parts) > _DEEPEST or not all(_PART.fullmatch(part) for part in parts):
-            raise ShelfError(400, "a name is made of letters, digits, '.', '_', '-' and slashes between its parts")
+            raise ShelfError(
+                400,
+                "a name is made of letters, digits, '.', '_', '-' and slashes between its parts",
+            )
+
         return self.folder.joinpath(*parts)
 
     def look(self, name: str) -> Kept:
@@ -99,14 +112,23 @@ class Shelf:
         path = self.path_of(name)
         try:
             with path.open("rb") as file:
-                return Kept(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+                return Kept(
+                    name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+                )
         except OSError:
             raise ShelfError(404, f"no file is kept as {name}") from None
 
     def names(self) -> list[dict[str, t.Any]]:
         """Return name and bytes of all kept files, by name."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith(_DRAFT))
-        return [{"name": f"{path.relative_to(self.folder)}", "bytes": path.stat().st_size} for path in sorted(files)]
+        files = (
+            path
+            for path in self.folder.rglob("*")
+            if path.is_file() and not path.name.startswith(_DRAFT)
+        )
+        return [
+            {"name": f"{path.relative_to(self.folder)}", "bytes": path.stat().st_size}
+            for path in sorted(files)
+        ]
 
     def remove(self, name: str) -> None:
         """Forget a file; raises ShelfError when there is none."""

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """ops: takes mails and web hooks, so that notices can be looked at, and keeps files for other hosts; sends nothing on.
 
-``GET /mails`` and ``GET /hooks`` return what came in, the oldest first, ``DELETE`` on either forgets it, ``POST
-/hooks/NAME`` takes a hook. These are kept in memory: a restart forgets them.
+``GET /mails`` and ``GET /hooks`` return what came in, the oldest first, ``DELETE`` on either
+forgets it, ``POST /hooks/NAME`` takes a hook. These are kept in memory: a restart forgets them.
 
-``PUT /store/NAME`` takes a file, of the sha256 in the header ``X-SHA256`` if there is one; ``GET`` gives it back with
-that header, ``DELETE`` forgets it, ``GET /store`` lists all. These lie on the disk (shelf.py).
+``PUT /store/NAME`` takes a file, of the sha256 in the header ``X-SHA256`` if there is one; ``GET``
+gives it back with that header, ``DELETE`` forgets it, ``GET /store`` lists all. These lie on the
+disk (shelf.py).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class MailHandler:
                 "body": body.get_content() if body else "",
             }
         )
+
         return "250 kept"
 
 
@@ -66,11 +68,14 @@ def make_app(mails: Mails, hooks: Mails, shelf: Shelf) -> t.Any:
         body = await request.body()
         if len(body) > MAX_BYTES:
             raise fastapi.HTTPException(status_code=413, detail="larger than a web hook may be")
+
         try:
             content = await request.json()
         except ValueError:
             content = body.decode("utf-8", "replace")
+
         hooks.append({"received": _now(), "name": name, "content": content})
+
         return {"kept": True}
 
     app.add_api_route("/health", healthy, methods=["GET"])
@@ -78,6 +83,7 @@ def make_app(mails: Mails, hooks: Mails, shelf: Shelf) -> t.Any:
     add_kept(app, "/mails", mails)
     add_kept(app, "/hooks", hooks)
     add_store(app, shelf)
+
     return app
 
 
@@ -112,7 +118,9 @@ def add_store(app: t.Any, shelf: Shelf) -> None:
 
     def give(name: str) -> t.Any:
         kept = shelf.look(name)
-        return fastapi.responses.FileResponse(shelf.path_of(name), headers={"X-SHA256": kept.sha256})
+        return fastapi.responses.FileResponse(
+            shelf.path_of(name), headers={"X-SHA256": kept.sha256}
+        )
 
     def forget(name: str) -> dict[str, t.Any]:
         shelf.remove(name)
@@ -138,9 +146,12 @@ def main() -> None:
     mails: Mails = collections.deque(maxlen=KEPT)
     hooks: Mails = collections.deque(maxlen=KEPT)
     port = int(os.environ.get("SMTP_PORT", "1025"))
-    smtp = Controller(MailHandler(mails), hostname=config.bind, port=port, data_size_limit=MAX_BYTES)
+    smtp = Controller(
+        MailHandler(mails), hostname=config.bind, port=port, data_size_limit=MAX_BYTES
+    )
     app = make_app(mails, hooks, Shelf(Path(config.home) / "store"))
     smtp.start()
+
     try:
         uvicorn.run(app, host=config.bind, port=config.port, log_config=None, access_log=False)
     finally:

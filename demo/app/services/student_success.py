@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""student_success: says which students need help. Models, PostgreSQL, and SQLite for its small edition."""
+"""student_success: says which students need help.
+
+Models, PostgreSQL, and SQLite for its small edition.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ class RiskModels:
     """The two models, loaded from files that only this system writes."""
 
     def __init__(self, folder: Path) -> None:
-        self.binary, self.multi = (self._load(folder / f"{name}_model.pkl") for name in ("binary", "multi"))
+        self.binary, self.multi = (
+            self._load(folder / f"{name}_model.pkl") for name in ("binary", "multi")
+        )
         self.features: list[str] = self.binary["features"]
 
     @staticmethod
@@ -43,12 +48,19 @@ class RiskModels:
         return loaded
 
     def assess(self, students: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-        """Return probability, class and the weight of each feature; raises KeyError, TypeError or ValueError."""
+        """Return probability, class and the weight of each feature.
+
+        Raises KeyError, TypeError or ValueError.
+        """
         rows = [[float(student[name]) for name in self.features] for student in students]
         chances = self.binary["model"].predict_proba(rows)[:, 1]
         classes = self.multi["model"].predict(rows)
         weights = self.binary["model"].feature_importances_
-        explanation = {name: round(float(weight), 3) for name, weight in zip(self.features, weights, strict=True)}
+        explanation = {
+            name: round(float(weight), 3)
+            for name, weight in zip(self.features, weights, strict=True)
+        }
+
         return [
             {
                 "id_student": student.get("id_student"),
@@ -91,6 +103,7 @@ def make(
         if engine is None:
             response.status_code = 503
             return {"status": "unhealthy"}
+
         try:
             with engine.connect() as connection:
                 waiting = connection.execute(
@@ -99,6 +112,7 @@ def make(
         except sa.exc.SQLAlchemyError as error:
             response.status_code = 503
             return {"status": "unhealthy", "error": type(error).__name__}
+
         return {"status": "healthy", "waiting": int(waiting)}
 
     async def predict(request: fastapi.Request) -> dict[str, t.Any]:
@@ -110,10 +124,14 @@ def make(
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             detail = f"a list of students with {', '.join(models.features)} is expected: {error!r}"
             raise fastapi.HTTPException(status_code=422, detail=detail) from None
+
         seconds = time.monotonic() - began
         if visitor:
             with small:
-                small.execute("INSERT INTO uploads (rows, seconds) VALUES (?, ?)", (len(found), seconds))
+                small.execute(
+                    "INSERT INTO uploads (rows, seconds) VALUES (?, ?)", (len(found), seconds)
+                )
+
         return {"count": len(found), "seconds": round(seconds, 4), "predictions": found}
 
     routes: dict[str, t.Callable[..., t.Any]] = {
@@ -121,4 +139,5 @@ def make(
         "/api/notifications/health": notifications,
         "POST /api/predictions": predict,
     }
+
     return {"small_edition": small_edition}, routes

@@ -54,6 +54,7 @@ def _timed(name: str, job: t.Callable[[], int]) -> int:
     rows = job()
     elapsed = round((time.monotonic() - began) * 1000)
     LOG.info("%s finished: %d rows", name, rows, extra={"endpoint": name, "duration_ms": elapsed})
+
     return rows
 
 
@@ -91,9 +92,13 @@ def cache_warming() -> int:
         client = health.make_cache(settings.load())
         if client is None:
             return 0
+
         with client, _engine().connect() as connection:
             rows = connection.execute(sa.text(BEST)).mappings().all()
-            client.set(CACHE_KEY, json.dumps([dict(row) for row in rows], default=_plain), ex=CACHE_SECONDS)
+            client.set(
+                CACHE_KEY, json.dumps([dict(row) for row in rows], default=_plain), ex=CACHE_SECONDS
+            )
+
         return len(rows)
 
     return _timed("cache_warming", job)

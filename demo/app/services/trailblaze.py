@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""trailblaze: a calendar of rides. Events from PostgreSQL, the state of the scrapers, metrics for Prometheus."""
+"""trailblaze: a calendar of rides.
+
+Events from PostgreSQL, the state of the scrapers, metrics for Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,15 @@ import sqlalchemy as sa
 
 from . import health, settings
 
-REQUESTS: t.Final = prometheus.Counter("http_requests_total", "HTTP requests", ["method", "endpoint", "status_code"])
+REQUESTS: t.Final = prometheus.Counter(
+    "http_requests_total", "HTTP requests", ["method", "endpoint", "status_code"]
+)
 LATENCY: t.Final = prometheus.Histogram(
     "http_request_duration_seconds", "Duration of HTTP requests", ["method", "endpoint"]
 )
-POOL: t.Final = prometheus.Gauge("database_pool_connections", "Connections of the database pool", ["state"])
+POOL: t.Final = prometheus.Gauge(
+    "database_pool_connections", "Connections of the database pool", ["state"]
+)
 PAGE_ROWS: t.Final = 50
 EVENTS: t.Final = """
     SELECT id, name, location, date_start, date_end, distance_miles FROM events
@@ -32,11 +39,18 @@ STATE: t.Final = """
 """
 
 
-async def measure(request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]) -> t.Any:
-    """Count and time each request under its route, so that no visitor can make up labels; probes are no traffic."""
+async def measure(
+    request: fastapi.Request, call_next: t.Callable[..., t.Awaitable[t.Any]]
+) -> t.Any:
+    """Count and time each request under its route, so that no visitor can make up labels.
+
+    Probes are no traffic.
+    """
     if settings.is_probe(request):
         return await call_next(request)
+
     began, status = time.monotonic(), 500
+
     try:
         response = await call_next(request)
         status = response.status_code
@@ -73,7 +87,10 @@ def make(
         try:
             found = rows(EVENTS, after=after(cursor), rows=PAGE_ROWS)
         except ValueError:
-            raise fastapi.HTTPException(status_code=422, detail="cursor is not one of ours") from None
+            raise fastapi.HTTPException(
+                status_code=422, detail="cursor is not one of ours"
+            ) from None
+
         more = len(found) == PAGE_ROWS
         return {"events": found, "next": cursor_of(found[-1]["id"]) if more else None}
 
@@ -84,14 +101,19 @@ def make(
         if engine is not None:
             POOL.labels("checked_in").set(engine.pool.checkedin())
             POOL.labels("checked_out").set(engine.pool.checkedout())
-        return fastapi.Response(prometheus.generate_latest(), media_type=prometheus.CONTENT_TYPE_LATEST)
+
+        return fastapi.Response(
+            prometheus.generate_latest(), media_type=prometheus.CONTENT_TYPE_LATEST
+        )
 
     def cache() -> health.Health:
         folder = Path(config.home) / "cache"
         if not folder.is_dir():
             return {"status": "unhealthy", "error": "no cache folder"}
+
         ages = [time.time() - path.stat().st_mtime for path in folder.iterdir()]
         oldest = dt.timedelta(seconds=round(max(ages, default=0)))
+
         return {"status": "healthy", "entries": len(ages), "oldest": str(oldest)}
 
     return {"cache": cache}, {"/v1/events": events, "/v1/scrapers": scrapers, "/metrics": metrics}

@@ -23,7 +23,8 @@ KINDS: t.Final = {
     "rediss": "redis",
     "sqlite": "sqlite",
 }
-#: Kinds of which one server holds many under a name each, whatever port leads there (a pooler has another one).
+#: Kinds of which one server holds many under a name each, whatever port leads there (a pooler has
+#: another one).
 SERVERS: t.Final = ("postgresql", "mysql", "mongodb")
 LOCAL: t.Final = "this host"
 
@@ -51,7 +52,12 @@ def addresses(environment: t.Mapping[str, str]) -> list[Address]:
     found = [address for value in environment.values() for address in [from_text(value)] if address]
     if environment.get("PGDATABASE"):
         host = environment.get("PGHOSTADDR") or environment.get("PGHOST", "")
-        found.append(Address("postgresql", host, _port(environment.get("PGPORT", "")), environment["PGDATABASE"]))
+        found.append(
+            Address(
+                "postgresql", host, _port(environment.get("PGPORT", "")), environment["PGDATABASE"]
+            )
+        )
+
     return found
 
 
@@ -59,10 +65,13 @@ def from_text(text: str) -> Address | None:
     """Return the database that a URL or a libpq text ('host=... dbname=...') leads to, None when it is neither."""
     if "://" in text:
         return _from_url(text.strip())
+
     words = {key: value.strip("'") for key, value in _WORD.findall(text)}
     if "dbname" not in words:
         return None
+
     host = words.get("hostaddr") or words.get("host", "")
+
     return Address("postgresql", host, _port(words.get("port", "")), words["dbname"])
 
 
@@ -74,11 +83,13 @@ def _from_url(text: str) -> Address | None:
     if kind == "sqlite":
         path = urllib.parse.unquote(rest.removeprefix("/").partition("?")[0])
         return Address(kind, "", 0, path) if path not in ("", ":memory:") else None
+
     place, _, query = rest.partition("?")
     authority, _, path = place.partition("/")
     host, port = _host_and_port(authority.rpartition("@")[2])
     options = dict(urllib.parse.parse_qsl(query))
     name = urllib.parse.unquote(options.get("dbname") or options.get("db") or path.split("#")[0])
+
     return Address(
         kind,
         urllib.parse.unquote(options.get("host") or host),
@@ -103,12 +114,15 @@ def resolve(host: str) -> Hosts:
     """Return LOCAL or the addresses of a host; None when its name cannot be resolved."""
     if host in ("", "localhost") or host.startswith(("/", "@")):
         return frozenset({LOCAL})
+
     try:
         found = {
-            str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            str(entry[4][0]).partition("%")[0]
+            for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         }
     except (OSError, UnicodeError):
         return None
+
     return frozenset(LOCAL if is_own(address) else address for address in found)
 
 
@@ -117,15 +131,20 @@ def is_own(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     if parsed.is_loopback or parsed.is_unspecified:
         return True
+
     family = socket.AF_INET6 if parsed.version == 6 else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
         return True
+
     return False
 
 
 def same(one: Address, other: Address, known: Resolve = resolve) -> bool:
-    """Tell whether two addresses are, or may be, one database; a host that cannot be resolved may be any."""
+    """Tell whether two addresses are, or may be, one database.
+
+    A host that cannot be resolved may be any.
+    """
     if one.kind != other.kind:
         return False
     if one.kind == "sqlite":
@@ -134,7 +153,9 @@ def same(one: Address, other: Address, known: Resolve = resolve) -> bool:
         return False
     if one.kind not in SERVERS and (one.port or other.port) != (other.port or one.port):
         return False
+
     mine, theirs = known(one.host), known(other.host)
+
     return mine is None or theirs is None or bool(mine & theirs)
 
 

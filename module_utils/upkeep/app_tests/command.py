@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The command and the environment of one suite. Nothing of production's environment is handed on."""
+"""The command and the environment of one suite.
+
+Nothing of production's environment is handed on.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from pathlib import Path
 
 from .settings import Setup, Suite
 
-#: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to the suite.
+#: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to
+#: the suite.
 REPORT: t.Final = "report.xml"
 COVERAGE: t.Final = "coverage.lcov"
 HOME: t.Final = "home"
@@ -21,21 +25,31 @@ WORK: t.Final = "work"
 def argv(setup: Setup, suite: Suite, scratch: Path) -> list[str]:
     """Return the command: pytest by the application's own interpreter, its report and caches kept in ``scratch``."""
     command = [setup.interpreter, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
-    # pytest warns of properties of a test in its other family, and a project may take warnings for errors.
+    # pytest warns of properties of a test in its other family, and a project may take warnings for
+    # errors.
     command += ["-o", "junit_family=xunit1"]
     command += [f"--rootdir={setup.folder}", f"--junitxml={scratch / REPORT}"]
     if suite.marker:
         command += ["-m", suite.marker]
+
     if suite.coverage:
         command += [f"--cov={source}" for source in suite.coverage.source]
         command += [f"--cov-report=lcov:{scratch / COVERAGE}"]
+
     return [*command, *(str(setup.folder / path) for path in suite.paths)]
 
 
 def environment(
-    setup: Setup, suite: Suite, account: pwd.struct_passwd, scratch: Path, given: t.Mapping[str, str]
+    setup: Setup,
+    suite: Suite,
+    account: pwd.struct_passwd,
+    scratch: Path,
+    given: t.Mapping[str, str],
 ) -> dict[str, str]:
-    """Return the whole environment; ``given`` is that of the test database's file, empty for suites without one."""
+    """Return the whole environment.
+
+    ``given`` is that of the test database's file, empty for suites without one.
+    """
     return {
         "LANG": "C.UTF-8",
         "PATH": f"{Path(setup.interpreter).parent}:/usr/bin:/bin",

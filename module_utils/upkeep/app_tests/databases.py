@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""May suites use the database that their environment leads to? Only when it is surely not production's."""
+"""May suites use the database that their environment leads to?
+
+Only when it is surely not production's.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,33 @@ from .settings import Database, Setup
 
 
 def environment_of(setup: Setup, resolve: Resolve = addresses.resolve) -> dict[str, str]:
-    """Return the environment for suites with a database; raises RefusedError when production's could be reached."""
+    """Return the environment for suites with a database.
+
+    Raises RefusedError when production's could be reached.
+    """
     given = environments.read(Path(setup.environment_file))
     database = t.cast(Database, setup.database)
     production = production_addresses(setup.production_units)
-    require_apart(addresses.addresses(given), database, production, setup.production_databases, resolve)
+    require_apart(
+        addresses.addresses(given), database, production, setup.production_databases, resolve
+    )
+
     return given
 
 
 def production_addresses(units: t.Iterable[str]) -> list[Address]:
-    """Return the databases that the running units use; raises RefusedError when one cannot be asked."""
+    """Return the databases that the running units use.
+
+    Raises RefusedError when one cannot be asked.
+    """
     found: list[Address] = []
     for unit in units:
         pairs = environments.of_unit(unit)
-        # Each variable by itself: its value at the start of the unit and the one in its file now both count.
+        # Each variable by itself: its value at the start of the unit and the one in its file now
+        # both count.
         found += [address for pair in pairs for address in addresses.addresses(dict([pair]))]
         found += addresses.addresses(dict(pairs))
+
     return list(dict.fromkeys(found))
 
 
@@ -42,22 +56,29 @@ def require_apart(
 ) -> None:
     """Raise RefusedError unless the addresses lead to the named test database, and none of them to production.
 
-    ``names`` are production databases of the profile: theirs is no name for a test database, whatever its host.
+    ``names`` are production databases of the profile: theirs is no name for a test database,
+    whatever its host.
     """
     for address in tests:
         if address.kind in SERVERS and address.name in names:
-            raise RefusedError(f"it leads to {address}, and the profile names '{address.name}' as production")
+            raise RefusedError(
+                f"it leads to {address}, and the profile names '{address.name}' as production"
+            )
+
         met = next((other for other in production if addresses.same(address, other, resolve)), None)
         if met:
             raise RefusedError(f"it leads to {address}, which production uses")
+
     named = [Address(kind, database.host, 0, database.name) for kind in SERVERS]
     if not any(addresses.same(address, wanted, resolve) for address in tests for wanted in named):
         led = ", ".join(map(str, tests)) or "no database that can be recognised"
         raise RefusedError(f"it leads to {led}, but the profile names {named[0]}")
+
     strange = [
         address
         for address in tests
-        if address.kind in SERVERS and not any(addresses.same(address, wanted, resolve) for wanted in named)
+        if address.kind in SERVERS
+        and not any(addresses.same(address, wanted, resolve) for wanted in named)
     ]
     if strange:
         raise RefusedError(f"it also leads to {strange[0]}, which the profile does not name")

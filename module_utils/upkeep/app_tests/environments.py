@@ -32,12 +32,14 @@ def parse(text: str) -> dict[str, str]:
         matched = _LINE.match(line.strip())
         if matched:
             found[matched[1]] = _unquoted(matched[2].strip())
+
     return found
 
 
 def _unquoted(value: str) -> str:
     if value[:1] not in ("'", '"'):
         return value
+
     try:
         return "".join(shlex.split(value)[:1])
     except ValueError:  # a quote that is never closed
@@ -45,7 +47,10 @@ def _unquoted(value: str) -> str:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return the variables of the file at ``path``; raises RefusedError when it cannot be read. Waits for no FIFO."""
+    """Return the variables of the file at ``path``; raises RefusedError when it cannot be read.
+
+    Waits for no FIFO.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as stream:
@@ -54,8 +59,10 @@ def read(path: Path) -> dict[str, str]:
             content = stream.read(LARGEST + 1)
     except OSError as error:
         raise RefusedError(f"'{path}' cannot be read ({error.strerror})") from error
+
     if len(content) > LARGEST:
         raise RefusedError(f"'{path}' is larger than {LARGEST} bytes, so it is no environment file")
+
     return parse(content.decode("utf-8", "replace"))
 
 
@@ -67,26 +74,49 @@ def of_unit(unit: str) -> Pairs:
     shown = _show(unit)
     facts = dict(shown)
     if facts.get("LoadState") != "loaded":
-        raise RefusedError(f"the unit {unit} of production is not there, so its database is not known")
+        raise RefusedError(
+            f"the unit {unit} of production is not there, so its database is not known"
+        )
+
     found = _of_process(facts.get("MainPID", "0"))
-    found += [(key, value) for key, _, value in (word.partition("=") for word in _words(facts.get("Environment", "")))]
+    found += [
+        (key, value)
+        for key, _, value in (word.partition("=") for word in _words(facts.get("Environment", "")))
+    ]
+
     for path in (
-        match[1] for key, value in shown if key == "EnvironmentFiles" for match in [_FILE.match(value)] if match
+        match[1]
+        for key, value in shown
+        if key == "EnvironmentFiles"
+        for match in [_FILE.match(value)]
+        if match
     ):
         if Path(path).exists():
             found += read(Path(path)).items()
+
     return found
 
 
 def _show(unit: str) -> Pairs:
-    command = ["systemctl", "show", "--property=LoadState,MainPID,Environment,EnvironmentFiles", "--", unit]
+    command = [
+        "systemctl",
+        "show",
+        "--property=LoadState,MainPID,Environment,EnvironmentFiles",
+        "--",
+        unit,
+    ]
     try:
         done = subprocess.run(  # noqa: S603 - argv list from the profile
             command, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RefusedError(f"systemd does not say what the unit {unit} of production uses ({error})") from error
-    return [(key, value) for key, _, value in (line.partition("=") for line in done.stdout.splitlines())]
+        raise RefusedError(
+            f"systemd does not say what the unit {unit} of production uses ({error})"
+        ) from error
+
+    return [
+        (key, value) for key, _, value in (line.partition("=") for line in done.stdout.splitlines())
+    ]
 
 
 def _words(text: str) -> list[str]:
@@ -99,9 +129,14 @@ def _words(text: str) -> list[str]:
 def _of_process(pid: str) -> Pairs:
     if not pid.isdecimal() or int(pid) == 0:
         return []
+
     try:
         content = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:  # it has just ended: what it would be started with says the same
         return []
-    pairs = (entry.partition("=") for entry in content.decode("utf-8", "replace").split("\0") if entry)
+
+    pairs = (
+        entry.partition("=") for entry in content.decode("utf-8", "replace").split("\0") if entry
+    )
+
     return [(key, value) for key, _, value in pairs]

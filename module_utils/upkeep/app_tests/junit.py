@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The report of a run in JUnit's XML: counts, the names of failed tests, and the figures that tests recorded.
 
-The file was written by code that is under test, so it is read by the strict rules of a stranger's file: UTF-8, no
-document type (and so no entities), a bounded number of bytes and tests.
+The file was written by code that is under test, so it is read by the strict rules of a stranger's
+file: UTF-8, no document type (and so no entities), a bounded number of bytes and tests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ LONGEST_NAME: t.Final = 200
 #: A test records a figure by ``record_property("figure:<name>", "<number> <unit>")``.
 FIGURE: t.Final = "figure:"
 
-_VALUE: t.Final = re.compile(r"^([+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,3})?)(?: (\S{1,16}))?$")
+_VALUE: t.Final = re.compile(
+    r"^([+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,3})?)(?: (\S{1,16}))?$"
+)
 
 
 class Measured(t.NamedTuple):
@@ -52,16 +54,23 @@ class Report:
 
 
 def parse(content: bytes) -> Report:
-    """Return what a report says; raises ReportError when it is damaged, cut short or no such report."""
+    """Return what a report says.
+
+    Raises ReportError when it is damaged, cut short or no such report.
+    """
     if len(content) > LARGEST:
         raise ReportError(f"the report is larger than {LARGEST} bytes")
+
     reader = _Reader()
+
     try:
         reader.parser.Parse(content.decode("utf-8"), True)
     except (expat.ExpatError, UnicodeDecodeError) as error:
         raise ReportError(f"the report is damaged or cut short ({error})") from error
+
     if not reader.is_report:
         raise ReportError("the report is XML, but not JUnit's")
+
     return reader.report
 
 
@@ -85,9 +94,12 @@ class _Reader:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self.depth == 0:
             self.is_report = tag in ("testsuites", "testsuite")
+
         self.depth += 1
         if tag == "testcase":
-            self.test = "::".join(filter(None, (attributes.get("classname"), attributes.get("name", "?"))))
+            self.test = "::".join(
+                filter(None, (attributes.get("classname"), attributes.get("name", "?")))
+            )
             self.outcome = ""
         elif self.test is None:
             return
@@ -102,6 +114,7 @@ class _Reader:
         self.depth -= 1
         if tag != "testcase" or self.test is None:
             return
+
         report = self.report
         report.tests += 1
         report.failed += self.outcome == "failure"
@@ -109,13 +122,19 @@ class _Reader:
         report.skipped += self.outcome == "skipped"
         if self.outcome in ("failure", "error") and len(report.names) < KEPT:
             report.names.append(self.test[:LONGEST_NAME])
+
         self.test = None
 
     def keep(self, name: str, value: str) -> None:
         matched = _VALUE.match(value)
         number = float(matched[1]) if matched else math.nan
         if not math.isfinite(number):
-            raise ReportError(f"the figure {name!r:.60} is {value!r:.60}, not a number and its unit")
+            raise ReportError(
+                f"the figure {name!r:.60} is {value!r:.60}, not a number and its unit"
+            )
         if name in self.report.figures:
-            raise ReportError(f"the figure {name!r:.60} was recorded twice, so nobody knows which one counts")
+            raise ReportError(
+                f"the figure {name!r:.60} was recorded twice, so nobody knows which one counts"
+            )
+
         self.report.figures[name] = Measured(number, (matched[2] or "") if matched else "")

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a supervising process needs of the kernel: limits for what it starts, and an end for all of that.
 
-A suite may start processes that leave its process group. The supervisor is their "subreaper" (prctl(2)): whatever loses
-its parent becomes the supervisor's child, so that none can get away.
+A suite may start processes that leave its process group. The supervisor is their "subreaper"
+(prctl(2)): whatever loses its parent becomes the supervisor's child, so that none can get away.
 """
 
 from __future__ import annotations
@@ -37,18 +37,25 @@ def become_supervisor(parent: int) -> None:
     for option in (_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS):
         if library.prctl(option, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
+
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    end_with(parent, signal.SIGTERM)  # not by SIGKILL, as other work: there is something to end and to remove
+    end_with(
+        parent, signal.SIGTERM
+    )  # not by SIGKILL, as other work: there is something to end and to remove
 
 
 def limit(memory_mb: int, file_mb: int) -> None:
-    """Bound memory and size of files for this process and all that it starts; no core dumps; let others go first."""
+    """Bound memory and size of files for this process and all that it starts.
+
+    No core dumps; let others go first.
+    """
     os.nice(10)
     wanted = {
         resource.RLIMIT_AS: memory_mb << 20,
         resource.RLIMIT_FSIZE: file_mb << 20,
         resource.RLIMIT_CORE: 0,
     }
+
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -63,21 +70,32 @@ def end(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     # Nobody has waited for it yet, so its number still belongs to its group.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
+
     seen: set[int] = set()
     give_up = time.monotonic() + GRACE
+
     while (others := children() - {process.pid}) and time.monotonic() < give_up:
         seen |= others
         for pid in others:
             _kill(pid, give_up)
+
     return len(seen), len(others)
 
 
 def children() -> set[int]:
-    """Return the children of this process; those that ended wait for their exit code to be read, and count."""
+    """Return the children of this process.
+
+    Those that ended wait for their exit code to be read, and count.
+    """
     own = str(os.getpid())
-    return {int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal() and _parent(entry.name) == own}
+    return {
+        int(entry.name)
+        for entry in os.scandir("/proc")
+        if entry.name.isdecimal() and _parent(entry.name) == own
+    }
 
 
 def _parent(pid: str) -> str:
@@ -93,6 +111,7 @@ def _kill(pid: int, give_up: float) -> None:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return
+
     try:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         select.select([handle], [], [], max(give_up - time.monotonic(), 0))
@@ -104,7 +123,10 @@ def _kill(pid: int, give_up: float) -> None:
 
 
 def used(folder: Path, most: int) -> int:
-    """Return the bytes that lie in a folder, or more than ``most`` when it holds too many files. Follows no link."""
+    """Return the bytes that lie in a folder, or more than ``most`` when it holds too many files.
+
+    Follows no link.
+    """
     total = files = 0
     pending = [os.fspath(folder)]
     while pending and total <= most:
@@ -113,8 +135,11 @@ def used(folder: Path, most: int) -> int:
                 files += 1
                 if files > MOST_FILES:
                     return most + 1
+
                 with contextlib.suppress(FileNotFoundError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
+
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
+
     return total

@@ -38,6 +38,7 @@ def secrets_of(environment: t.Mapping[str, str]) -> frozenset[str]:
         login = value.partition("://")[2].partition("/")[0].rpartition("@")[0]
         password = login.partition(":")[2]
         found |= {password, urllib.parse.unquote(password)}
+
     return frozenset(value for value in found if len(value) >= SHORTEST)
 
 
@@ -45,7 +46,10 @@ def shown(text: str, secrets: t.Collection[str], limit: int) -> str:
     """Return a text on one line of at most ``limit`` characters, without secrets and control characters."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
+
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
+
     clean = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
     return clean if len(clean) <= limit else f"{clean[: limit - 4]} ..."

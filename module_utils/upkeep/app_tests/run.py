@@ -27,63 +27,91 @@ DATABASE: t.Final = "tests:database"
 
 
 def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Return ``findings``, ``suites`` (what each did) and ``record`` (the new baseline); raises TestsError."""
+    """Return ``findings``, ``suites`` (what each did) and ``record`` (the new baseline).
+
+    Raises TestsError.
+    """
     setup, suites = setup_of(params), suites_of(params)
     recording = params["state"] == "recorded"
     if recording and not params["approved_by"].strip():
         raise TestsError("approved_by: say who approved the new baseline; nobody else may renew it")
+
     if recording:
         suites = [suite for suite in suites if suite.figures]
+
     if not suites:
         return {"changed": False, "findings": [], "suites": [], "record": {}}
+
     account = account_of(setup.user)
     given, refused, findings = _environment(setup, suites)
-    secrets = secrets_of({**given, **{key: value for suite in suites for key, value in suite.environment.items()}})
+    secrets = secrets_of(
+        {**given, **{key: value for suite in suites for key, value in suite.environment.items()}}
+    )
     measured: dict[str, Measured] = {}
     facts = []
     give_up = time.monotonic() + setup.seconds
+
     for suite in suites:
         outcome, seen = _one(setup, suite, account, given, refused, give_up, secrets)
         findings += seen
         if outcome:
             facts.append(_facts(suite, outcome))
-            measured.update(outcome.report.figures if outcome.report and judging.trusted(outcome) else {})
+            measured.update(
+                outcome.report.figures if outcome.report and judging.trusted(outcome) else {}
+            )
+
     if recording:
         _require_success(findings)
     else:
         findings += _compared(suites, measured, params)
+
     figures = [figure for suite in suites for figure in suite.figures]
     today = dt.datetime.now(dt.UTC).date()
     approved_by = params["approved_by"].strip()
-    record = baselines.new_records(figures, measured, params["baseline"], approved_by, today) if recording else {}
+    record = (
+        baselines.new_records(figures, measured, params["baseline"], approved_by, today)
+        if recording
+        else {}
+    )
+
     return {"changed": False, "findings": findings, "suites": facts, "record": record}
 
 
 def account_of(user: str) -> pwd.struct_passwd:
-    """Return the account that suites run as; raises TestsError for root and for one that we cannot become."""
+    """Return the account that suites run as.
+
+    Raises TestsError for root and for one that we cannot become.
+    """
     try:
         account = isolated.account_of(user)
     except ApartError as error:
         raise TestsError(f"user: {error}") from error
+
     if account.pw_uid == 0:
         raise TestsError("user: tests do not run as root; name the service user")
     if os.geteuid() not in (0, account.pw_uid):
         raise TestsError(f"user: only root can run tests as '{user}'; let the play become root")
+
     return account
 
 
-def _environment(setup: Setup, suites: t.Sequence[Suite]) -> tuple[dict[str, str], str, list[Finding]]:
+def _environment(
+    setup: Setup, suites: t.Sequence[Suite]
+) -> tuple[dict[str, str], str, list[Finding]]:
     """Return the environment of the test database, why there is none, and what to say about it."""
     asking = [suite for suite in suites if suite.database]
     if not asking:
         return {}, "", []
+
     requirements = {number for suite in asking for number in suite.requirements}
     say = partial(finding, DATABASE, requirements=requirements)
+
     try:
         given = databases.environment_of(setup)
     except RefusedError as error:
         message = f"Refused to run tests with '{setup.environment_file}': {error}."
         return {}, f"the test database was refused, see {DATABASE}", [say("critical", message)]
+
     return given, "", [say("ok", "Tests have a database of their own, apart from production's.")]
 
 
@@ -96,7 +124,10 @@ def _one(
     give_up: float,
     secrets: t.Collection[str],
 ) -> tuple[Outcome | None, list[Finding]]:
-    """Carry out one suite; returns what came of it, None when it was not started, and its findings."""
+    """Carry out one suite.
+
+    Returns what came of it, None when it was not started, and its findings.
+    """
     gone = next((path for path in suite.paths if not (setup.folder / path).exists()), None)
     left = give_up - time.monotonic()
     if gone:
@@ -105,23 +136,37 @@ def _one(
         return None, [judging.not_run(suite, refused)]
     if left <= 1:
         return None, [judging.not_run(suite, f"the {setup.seconds} s for all suites are used up")]
+
     environment = given if suite.database else {}
 
     def build(scratch: t.Any) -> tuple[list[str], dict[str, str]]:
-        return command.argv(setup, suite, scratch), command.environment(setup, suite, account, scratch, environment)
+        return command.argv(setup, suite, scratch), command.environment(
+            setup, suite, account, scratch, environment
+        )
 
     seconds = int(min(suite.seconds, left))
-    job = Job(account, build, setup.chdir, seconds, setup.memory_mb, setup.space_mb, suite.coverage is not None)
+    job = Job(
+        account,
+        build,
+        setup.chdir,
+        seconds,
+        setup.memory_mb,
+        setup.space_mb,
+        suite.coverage is not None,
+    )
     outcome = carry_out(job)
     coverage = judging.coverage_finding(suite, outcome)
     found = judging.suite_finding(replace(suite, seconds=seconds), outcome, secrets)
+
     return outcome, [found, *([coverage] if coverage else [])]
 
 
 def _require_success(findings: t.Iterable[Finding]) -> None:
     bad = next((found for found in findings if found["status"] != "ok"), None)
     if bad:
-        raise TestsError(f"nothing is recorded, {bad['check']} is {bad['status']}: {bad['message']}")
+        raise TestsError(
+            f"nothing is recorded, {bad['check']} is {bad['status']}: {bad['message']}"
+        )
 
 
 def _compared(

@@ -50,7 +50,10 @@ class Database(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite; ``paths`` are relative to the project's folder, ``seconds`` the most that it may take."""
+    """One suite.
+
+    ``paths`` are relative to the project's folder, ``seconds`` the most that it may take.
+    """
 
     name: str
     paths: tuple[str, ...]
@@ -86,15 +89,18 @@ def setup_of(params: t.Mapping[str, t.Any]) -> Setup:
     for name in ("folder", "interpreter"):
         if not params[name].startswith("/"):
             raise TestsError(f"{name} must be an absolute path, not {params[name]!r}")
+
     for name in ("seconds", "memory_mb", "space_mb"):
         if params[name] < 1:
             raise TestsError(f"{name} must be at least 1, not {params[name]}")
+
     named = params["database"]
     database = Database(named["name"], named["host"] or "") if named else None
     if database and database.name in params["production_databases"]:
         raise TestsError(
             f"the test database '{database.name}' is a production database of the profile; give tests one of their own"
         )
+
     return Setup(
         user=params["user"],
         folder=Path(params["folder"]),
@@ -119,22 +125,35 @@ def suites_of(params: t.Mapping[str, t.Any]) -> list[Suite]:
     for kind, given in (("suite", names), ("figure", figures)):
         if again := twice(given):
             raise TestsError(f"two {kind}s are named {again[0]!r}")
-    if any(suite.database for suite in suites) and not (params["database"] and params["environment_file"]):
-        raise TestsError("suites with `database: true` need `database` (the test database) and `environment_file`")
+
+    if any(suite.database for suite in suites) and not (
+        params["database"] and params["environment_file"]
+    ):
+        raise TestsError(
+            "suites with `database: true` need `database` (the test database) and `environment_file`"
+        )
+
     return suites
 
 
 def _suite(entry: t.Mapping[str, t.Any]) -> Suite:
     name = entry["name"]
     if not _NAME.match(name):
-        raise TestsError(f"suite {name!r}: a name is lower case letters, digits, hyphens and underscores")
+        raise TestsError(
+            f"suite {name!r}: a name is lower case letters, digits, hyphens and underscores"
+        )
     if not entry["paths"]:
         raise TestsError(f"suite '{name}': paths must name a file or folder")
+
     for path in entry["paths"]:
         if not path or path.startswith(("/", "-")) or ".." in PurePosixPath(path).parts:
-            raise TestsError(f"suite '{name}': path {path!r} must be relative to the project's folder and stay in it")
+            raise TestsError(
+                f"suite '{name}': path {path!r} must be relative to the project's folder and stay in it"
+            )
+
     if entry["seconds"] < 1:
         raise TestsError(f"suite '{name}': seconds must be at least 1, not {entry['seconds']}")
+
     return Suite(
         name=name,
         paths=tuple(entry["paths"]),
@@ -154,22 +173,34 @@ def _environment(suite: str, given: t.Mapping[str, t.Any]) -> dict[str, str]:
             raise TestsError(f"suite '{suite}': environment may not set {name!r}")
         if "\0" in str(given[name]):
             raise TestsError(f"suite '{suite}': the value of {name} has a NUL byte")
+
     return {name: str(value) for name, value in given.items()}
 
 
 def _coverage(suite: str, given: t.Mapping[str, t.Any]) -> Coverage:
     if not 0 < given["minimum"] <= 100:
-        raise TestsError(f"suite '{suite}': coverage.minimum must be above 0 and at most 100 %, not {given['minimum']}")
+        raise TestsError(
+            f"suite '{suite}': coverage.minimum must be above 0 and at most 100 %, not {given['minimum']}"
+        )
+
     strange = [name for name in given["source"] if not _MODULE.match(name)]
     if strange or not given["source"]:
-        raise TestsError(f"suite '{suite}': coverage.source must name Python packages, not {strange}")
+        raise TestsError(
+            f"suite '{suite}': coverage.source must name Python packages, not {strange}"
+        )
+
     return Coverage(tuple(given["source"]), given["minimum"], tuple(given["requirements"]))
 
 
 def _figure(suite: str, given: t.Mapping[str, t.Any]) -> Figure:
     name, warning, critical = given["name"], given["warning_percent"], given["critical_percent"]
     if not _FIGURE.match(name):
-        raise TestsError(f"suite '{suite}': figure {name!r} is not lower case letters, digits, dots and underscores")
+        raise TestsError(
+            f"suite '{suite}': figure {name!r} is not lower case letters, digits, dots and underscores"
+        )
     if warning <= 0 or (critical is not None and critical < warning):
-        raise TestsError(f"suite '{suite}': figure '{name}' needs 0 < warning_percent <= critical_percent")
+        raise TestsError(
+            f"suite '{suite}': figure '{name}' needs 0 < warning_percent <= critical_percent"
+        )
+
     return Figure(name, given["worse"], warning, critical, tuple(given["requirements"]))

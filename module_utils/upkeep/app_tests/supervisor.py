@@ -1,9 +1,11 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carry out one suite: as the service user, in a scratch folder, bounded in time, memory and space; then clear up.
+"""Carry out one suite: as the service user, in a scratch folder, bounded in time, memory and space.
 
-A process between the module and the suite does it. When the module is killed, it ends the suite and removes the folder
-nevertheless; when the suite breaks it, the module is still there to say so.
+Then clear up.
+
+A process between the module and the suite does it. When the module is killed, it ends the suite and
+removes the folder nevertheless; when the suite breaks it, the module is still there to say so.
 """
 
 from __future__ import annotations
@@ -34,14 +36,18 @@ INTERVAL: t.Final = 0.5
 #: Seconds beyond a suite's own limit after which its supervisor itself is ended.
 SLACK: t.Final = 2 * processes.GRACE + 20.0
 LARGEST_COVERAGE: t.Final = 64 << 20
-#: Lines of lcov's format that say how many lines of a file there are, and how many of them were run.
+#: Lines of lcov's format that say how many lines of a file there are, and how many of them were
+#: run.
 COUNTS: t.Final = (b"LF", b"LH")
 PREFIX: t.Final = "upkeep-tests-"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One suite to carry out; ``build`` makes command and environment once the scratch folder is known."""
+    """One suite to carry out.
+
+    ``build`` makes command and environment once the scratch folder is known.
+    """
 
     account: pwd.struct_passwd
     build: t.Callable[[Path], tuple[list[str], dict[str, str]]]
@@ -56,8 +62,9 @@ class Job:
 class Outcome:
     """What came of a suite.
 
-    ``ended`` is itself, time, space, not_started or lost; ``why`` explains the last two. ``problem`` says why there is
-    no report, ``tail`` the end of what was printed, ``others`` how many processes were left to be ended.
+    ``ended`` is itself, time, space, not_started or lost; ``why`` explains the last two.
+    ``problem`` says why there is no report, ``tail`` the end of what was printed, ``others`` how
+    many processes were left to be ended.
     """
 
     ended: str
@@ -85,20 +92,29 @@ def carry_out(job: Job) -> Outcome:
     answers, problem = isolated.run(work, job.seconds, grace=SLACK)
     if not answers:
         return Outcome("lost", why=f"what watched it is lost: {problem}")
+
     said = answers[0]
     if said["report"]:
-        figures = {name: junit.Measured(*value) for name, value in said["report"].pop("figures").items()}
+        figures = {
+            name: junit.Measured(*value) for name, value in said["report"].pop("figures").items()
+        }
         said["report"] = junit.Report(**said["report"], figures=figures)
+
     return Outcome(**said)
 
 
 def supervise(job: Job) -> Outcome:
     """Carry a suite out in this process, which must be its supervisor."""
     if shutil.disk_usage(tempfile.gettempdir()).free < 2 * (job.space_mb << 20):
-        return Outcome("not_started", why=f"{tempfile.gettempdir()} has less than {2 * job.space_mb} MB free")
+        return Outcome(
+            "not_started", why=f"{tempfile.gettempdir()} has less than {2 * job.space_mb} MB free"
+        )
+
     with _scratch(job) as (scratch, left):
         outcome = _run(job, scratch)
+
     outcome.remains = left[0] if left else ""
+
     return outcome
 
 
@@ -110,8 +126,10 @@ def _scratch(job: Job) -> Iterator[tuple[Path, list[str]]]:
     try:
         for name in (command.HOME, command.TEMPORARY, command.WORK):
             (scratch / name).mkdir(mode=0o700)
+
         for path in (*scratch.iterdir(), scratch):
             os.chown(path, job.account.pw_uid, job.account.pw_gid)
+
         yield scratch, left
     finally:
         _remove(scratch)
@@ -120,7 +138,10 @@ def _scratch(job: Job) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _remove(scratch: Path) -> None:
-    """Remove a folder with all that a suite put there; it may have taken rights away, which only stops non-root."""
+    """Remove a folder with all that a suite put there.
+
+    It may have taken rights away, which only stops non-root.
+    """
     shutil.rmtree(scratch, ignore_errors=True)
     if scratch.exists() and os.geteuid() != 0:
         for folder, _, _ in os.walk(scratch):
@@ -145,25 +166,36 @@ def _run(job: Job, scratch: Path) -> Outcome:
             **isolated.program_rights(job.account),
         )
     except OSError as error:
-        return Outcome("not_started", why=f"'{argv[0]}' cannot be run as {job.account.pw_name} ({error})")
+        return Outcome(
+            "not_started", why=f"'{argv[0]}' cannot be run as {job.account.pw_name} ({error})"
+        )
+
     tail = Tail(t.cast(t.IO[bytes], process.stdout).fileno())
     others = running = 0
+
     try:
         ended = _watch(process, job, scratch, tail)
         seconds = time.monotonic() - begun
     finally:
         others, running = processes.end(process)
+
     tail.take()
-    outcome = Outcome(ended, code=process.returncode or 0, seconds=seconds, others=others, running=running)
+    outcome = Outcome(
+        ended, code=process.returncode or 0, seconds=seconds, others=others, running=running
+    )
     outcome.tail = tail.text()
     if ended == "itself":
         _read_reports(job, scratch, outcome)
+
     return outcome
 
 
 @dataclass
 class Tail:
-    """The end of what comes out of a pipe; the rest is read too, so that the writer never waits, and forgotten."""
+    """The end of what comes out of a pipe.
+
+    The rest is read too, so that the writer never waits, and forgotten.
+    """
 
     pipe: int
     kept: bytearray = field(default_factory=bytearray)
@@ -179,10 +211,12 @@ class Tail:
                 block = os.read(self.pipe, 1 << 16)
                 if not block:
                     return False
+
                 self.kept += block
                 if len(self.kept) > KEPT:
                     # Half a word might be half a secret, which nobody would recognise.
                     self.kept = self.kept[-KEPT:].partition(b" ")[2]
+
         return True
 
     def text(self) -> str:
@@ -199,13 +233,16 @@ def _watch(process: subprocess.Popen[bytes], job: Job, scratch: Path, tail: Tail
     poller.register(tail.pipe, select.POLLIN)
     give_up = time.monotonic() + job.seconds
     look_at = time.monotonic()
+
     try:
         while (now := time.monotonic()) < give_up:
             ready = dict(poller.poll(max(min(give_up, look_at) - now, 0) * 1000 + 1))
             if tail.pipe in ready and not tail.take():
                 poller.unregister(tail.pipe)
+
             if handle in ready:
                 return "itself"
+
             if time.monotonic() >= look_at:
                 if processes.used(scratch, job.space_mb << 20) > job.space_mb << 20:
                     return "space"
@@ -220,6 +257,7 @@ def _read_reports(job: Job, scratch: Path, outcome: Outcome) -> None:
         outcome.report = junit.parse(_content(scratch / command.REPORT, junit.LARGEST))
     except ReportError as error:
         outcome.problem = str(error)
+
     if job.coverage:
         try:
             outcome.coverage = covered(_content(scratch / command.COVERAGE, LARGEST_COVERAGE))
@@ -228,7 +266,10 @@ def _read_reports(job: Job, scratch: Path, outcome: Outcome) -> None:
 
 
 def covered(content: bytes) -> float:
-    """Return the covered share (%) of all lines that a report in the format of lcov gives; raises ReportError."""
+    """Return the covered share (%) of all lines that a report in the format of lcov gives.
+
+    Raises ReportError.
+    """
     counts = dict.fromkeys(COUNTS, 0)
     for line in content.split(b"\n"):
         name, _, number = line.strip().partition(b":")
@@ -236,9 +277,11 @@ def covered(content: bytes) -> float:
             if not number.isdigit():
                 raise ReportError("the report on coverage is damaged")
             counts[name] += int(number)
+
     found, hit = counts.values()
     if not content.endswith(b"end_of_record\n") or not 0 <= hit <= found or not found:
         raise ReportError("the report on coverage is damaged, cut short or empty")
+
     return 100 * hit / found
 
 

@@ -37,6 +37,7 @@ def look(check: Check, source: Source, login: Login) -> Iterator[Finding]:
     """Yield the findings on a database; raises SourceError."""
     if check.source == "database":
         yield _constraints(check, source)
+
     yield from _references(check, source)
     if check.options.get("amcheck"):
         yield _amcheck(check, source, login)
@@ -47,15 +48,21 @@ def _constraints(check: Check, source: Source) -> Finding:
     if not loose:
         message = "Every foreign key and check constraint is validated and in force."
         return check.finding("constraints", "ok", message, observed=0, expected=0)
+
     message = f"{_some(loose)}: clean the rows, then ALTER TABLE ... VALIDATE CONSTRAINT or ENABLE TRIGGER ALL."
+
     return check.finding("constraints", "warning", message, observed=len(loose), expected=0)
 
 
 def _references(check: Check, source: Source) -> Iterator[Finding]:
-    """Yield for each declared reference how many rows point to nothing; one question for each table."""
+    """Yield for each declared reference how many rows point to nothing.
+
+    One question for each table.
+    """
     by_table: dict[tuple[str, str], list[dict[str, t.Any]]] = defaultdict(list)
     for reference in check.options.get("references") or ():
         by_table[reference["schema"], reference["table"]].append(reference)
+
     for table, references in by_table.items():
         names: dict[str, t.Sequence[str]] = {"child": table}
         parts = []
@@ -67,8 +74,11 @@ def _references(check: Check, source: Source) -> Iterator[Finding]:
             }
             parts.append(
                 "count(*) FILTER (WHERE c.{column_#} IS NOT NULL AND NOT EXISTS "
-                "(SELECT 1 FROM {parent_#} p WHERE p.{key_#} = c.{column_#}))".replace("#", str(number))
+                "(SELECT 1 FROM {parent_#} p WHERE p.{key_#} = c.{column_#}))".replace(
+                    "#", str(number)
+                )
             )
+
         question = " ".join(("SELECT", ", ".join(parts), "FROM {child} c"))
         [counts] = source.rows(question, {}, names, check.timeout)
         for reference, count in zip(references, counts, strict=True):
@@ -80,25 +90,38 @@ def _orphans(check: Check, reference: t.Mapping[str, t.Any], count: int) -> Find
     parent = f"{reference['parent']}.{reference['parent_column']}"
     if not count:
         message = f"Every {column} has its row in {parent}."
-        return check.finding("orphans", "ok", message, of=column, observed=0, expected=0, unit="rows")
+        return check.finding(
+            "orphans", "ok", message, of=column, observed=0, expected=0, unit="rows"
+        )
+
     message = f"{count} rows of {column} have none in {parent}: find out who deleted those before cleaning up."
     levels = check.limits.get("orphans", {"warning": 0})
     if count <= levels.get("warning", levels.get("critical", 0)):
         status = "info"
     else:
         status = "critical" if count > levels.get("critical", float("inf")) else "warning"
-    return check.finding("orphans", status, message, of=column, observed=count, expected=0, unit="rows")
+
+    return check.finding(
+        "orphans", status, message, of=column, observed=count, expected=0, unit="rows"
+    )
 
 
 def _amcheck(check: Check, source: Source, login: Login) -> Finding:
-    """Return what PostgreSQL's own tool says about tables and indexes; it takes no lock that stops anybody."""
+    """Return what PostgreSQL's own tool says about tables and indexes.
+
+    It takes no lock that stops anybody.
+    """
     if not source.rows(_AMCHECK, {}, {}, check.timeout)[0][0]:
         message = f"The extension amcheck is missing: CREATE EXTENSION amcheck in {check.place}."
         return check.finding("amcheck", "unknown", message)
+
     tool = find_tool()
     if tool is None:
-        message = "pg_amcheck is not on this host: install the server's own package of client tools."
+        message = (
+            "pg_amcheck is not on this host: install the server's own package of client tools."
+        )
         return check.finding("amcheck", "unknown", message)
+
     try:
         done = subprocess.run(  # noqa: S603 - an argument list, no shell; the name is one argument whatever it holds
             amcheck_command(tool, check.place, login),
@@ -113,13 +136,18 @@ def _amcheck(check: Check, source: Source, login: Login) -> Finding:
         return check.finding("amcheck", "unknown", message)
     except OSError as error:
         raise SourceError(f"{tool} cannot be started: {error}") from error
+
     words = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").split())[:400]
     if done.returncode == 0:
         message = "pg_amcheck finds tables and indexes undamaged."
         return check.finding("amcheck", "ok", message, observed="undamaged", expected="undamaged")
+
     if done.returncode == 2:
         message = f"pg_amcheck finds damage: stop writers, take a copy of the data folder, then restore. {words}"
-        return check.finding("amcheck", "critical", message, observed="damaged", expected="undamaged")
+        return check.finding(
+            "amcheck", "critical", message, observed="damaged", expected="undamaged"
+        )
+
     return check.finding("amcheck", "unknown", f"pg_amcheck could not look: {words}")
 
 
@@ -130,15 +158,29 @@ def find_tool() -> str | None:
 
 
 def amcheck_command(tool: str, database: str, login: Login) -> list[str]:
-    """Return the command line; a database name is a pattern to this tool, so every letter of it is quoted."""
+    """Return the command line.
+
+    A database name is a pattern to this tool, so every letter of it is quoted.
+    """
     quoted = '"' + database.replace('"', '""') + '"'
     host = [f"--host={login.host}"] if login.host else []
-    return [tool, "--no-password", f"--username={login.user}", f"--port={login.port}", *host, f"--database={quoted}"]
+
+    return [
+        tool,
+        "--no-password",
+        f"--username={login.user}",
+        f"--port={login.port}",
+        *host,
+        f"--database={quoted}",
+    ]
 
 
 def _environment(login: Login, seconds: float) -> dict[str, str]:
     # The server ends what the tool would leave behind when it is killed.
-    environment = {"PGOPTIONS": f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout=2000", "LC_ALL": "C.UTF-8"}
+    environment = {
+        "PGOPTIONS": f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout=2000",
+        "LC_ALL": "C.UTF-8",
+    }
     return environment | ({"PGPASSWORD": login.password} if login.password else {})
 
 

@@ -25,14 +25,21 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     checks = parse_checks(params["checks"], params["cadence"])
     if not 0 < params["max_seconds"] <= 86400:
         raise DataError(f"max_seconds is {params['max_seconds']}; give above 0 and at most 86400")
-    login = Login(params["login_user"], params["login_host"], params["login_port"], params["login_password"])
+
+    login = Login(
+        params["login_user"], params["login_host"], params["login_port"], params["login_password"]
+    )
     end = time.monotonic() + params["max_seconds"]
     findings: list[Finding] = []
     for place in dict.fromkeys((check.source, check.place) for check in checks):
         here = [check for check in checks if (check.source, check.place) == place]
         findings += _one_place(here, login, params["run_as"], end)
+
     if not checks:
-        findings = [finding("data:none", "info", "No data are named for this host: nothing to look at.")]
+        findings = [
+            finding("data:none", "info", "No data are named for this host: nothing to look at.")
+        ]
+
     return {"changed": False, "findings": findings}
 
 
@@ -40,40 +47,62 @@ def _one_place(checks: list[Check], login: Login, run_as: str, end: float) -> li
     """Return the findings on all checks of one database, file or folder."""
     source, place = checks[0].source, checks[0].place
     if not source:
-        message = "No source of this figure is known yet: give the profile a database and a query for it."
+        message = (
+            "No source of this figure is known yet: give the profile a database and a query for it."
+        )
         return [check.finding("", "unknown", message) for check in checks]
+
     seconds = min(sum(check.timeout for check in checks), end - time.monotonic())
     if seconds <= 0:
-        return [check.finding("", "unknown", "Not looked at: the time for this review was up.") for check in checks]
+        return [
+            check.finding("", "unknown", "Not looked at: the time for this review was up.")
+            for check in checks
+        ]
+
     try:
         owner = _owner(source, place, login, run_as)
     except ApartError as error:
         return [check.finding("", "unknown", f"Not looked at: {error}.") for check in checks]
+
     answers, problem = isolated.run(lambda: _look(checks, login), seconds, owner)
     done = {answer["check"] for answer in answers if "check" in answer}
     findings: list[Finding] = [item for answer in answers for item in answer["findings"]]
     missing = [check for check in checks if check.id not in done]
     why = problem or "its process ended early"
-    return findings + [check.finding("", "unknown", f"Could not be looked at: {why}.") for check in missing]
+
+    return findings + [
+        check.finding("", "unknown", f"Could not be looked at: {why}.") for check in missing
+    ]
 
 
 def _owner(source: str, place: str, login: Login, run_as: str) -> isolated.Whom:
-    """Return the user to look as: whoever the data belong to. Only root can choose. Raises ApartError."""
+    """Return the user to look as: whoever the data belong to. Only root can choose.
+
+    Raises ApartError.
+    """
     if os.geteuid() != 0:
         return None
     if source == "database":
         return run_as if login.local and run_as else None
+
     try:
         named, found = Path(place).lstat(), Path(place).stat()
     except OSError as error:
         raise ApartError(f"{place!r} cannot be looked at: {error.strerror or error}") from error
+
     if named.st_uid not in (0, found.st_uid):
-        raise ApartError(f"{place!r} is a link that somebody else made to what belongs to another user")
+        raise ApartError(
+            f"{place!r} is a link that somebody else made to what belongs to another user"
+        )
+
     return Owner(found.st_uid, found.st_gid)
 
 
 def _look(checks: list[Check], login: Login) -> Iterator[dict[str, t.Any]]:
-    """Yield the findings of each check as soon as they are known; raises SourceError, ApartError."""
+    """Yield the findings of each check as soon as they are known.
+
+    Raises SourceError, ApartError.
+    """
     source, place = checks[0].source, checks[0].place
     if source == "folder":
         yield from _each(checks, cache.look)
@@ -91,12 +120,17 @@ def _look(checks: list[Check], login: Login) -> Iterator[dict[str, t.Any]]:
             database.session.close()
 
 
-def _each(checks: list[Check], look: t.Callable[[Check], Iterator[Finding]]) -> Iterator[dict[str, t.Any]]:
+def _each(
+    checks: list[Check], look: t.Callable[[Check], Iterator[Finding]]
+) -> Iterator[dict[str, t.Any]]:
     for check in checks:
         try:
             yield {"check": check.id, "findings": list(look(check))}
         except (SourceError, ApartError) as error:
-            yield {"check": check.id, "findings": [check.finding("", "unknown", f"Could not be looked at: {error}.")]}
+            yield {
+                "check": check.id,
+                "findings": [check.finding("", "unknown", f"Could not be looked at: {error}.")],
+            }
 
 
 def _ask(check: Check, source: Source, login: Login) -> Iterator[Finding]:
@@ -108,4 +142,5 @@ def _ask(check: Check, source: Source, login: Login) -> Iterator[Finding]:
         return tables.look_at_scrapers(check, source)
     if check.kind == "figure":
         return tables.look_at_figure(check, source)
+
     return integrity.look(check, source, login)

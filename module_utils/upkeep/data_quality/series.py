@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Kind ``series``: points that come at a fixed interval for each of several keys, such as the prices of trading pairs.
 
-All figures of a table come from one question. Time is cut into slots of the interval; a slot without a point is a
-missing one, several in a row are a gap. What is out of line is found by the median absolute deviation (MAD), which a
-few wrong points cannot move: a value counts when it lies more than ``deviations`` * 1.4826 * MAD from the median (for
-a normal distribution that factor makes the MAD a standard deviation) and beyond a least distance besides, so that a
-quiet pair, whose MAD is almost nothing, raises no alarm.
+All figures of a table come from one question. Time is cut into slots of the interval; a slot
+without a point is a missing one, several in a row are a gap. What is out of line is found by the
+median absolute deviation (MAD), which a few wrong points cannot move: a value counts when it lies
+more than ``deviations`` * 1.4826 * MAD from the median (for a normal distribution that factor makes
+the MAD a standard deviation) and beyond a least distance besides, so that a quiet pair, whose MAD
+is almost nothing, raises no alarm.
 
 - Prices: the step of the logarithm from one point to the next, divided by the square root of the slots between them,
   since a price wanders further over a gap.
 - Volumes: the logarithm of the volume (plus one).
 - A price that is not above zero, a negative volume, and what is no finite number always counts.
+
 """
 
 from __future__ import annotations
@@ -87,7 +89,10 @@ SELECT w.k, count(s.k) FILTER (WHERE s.inside), count(DISTINCT s.slot) FILTER (W
 
 
 class Figures(t.NamedTuple):
-    """What was seen of one key in the window; holes are counted in slots, times are ISO text, the age is seconds."""
+    """What was seen of one key in the window.
+
+    Holes are counted in slots, times are ISO text, the age is seconds.
+    """
 
     key: str
     points: int
@@ -119,11 +124,17 @@ def look(check: Check, source: Source) -> Iterator[Finding]:
     """Yield the findings on every key; raises SourceError."""
     figures = measure(check, source)
     if not figures:
-        yield check.finding("points", "unknown", "No key is active, so no data were looked at: see keys_from.")
+        yield check.finding(
+            "points", "unknown", "No key is active, so no data were looked at: see keys_from."
+        )
+
     for of_key in figures[:MOST_KEYS]:
         yield from judge_key(check, of_key)
+
     if len(figures) > MOST_KEYS:
-        yield check.finding("points", "unknown", f"Only {MOST_KEYS} keys are judged in one check; split it.")
+        yield check.finding(
+            "points", "unknown", f"Only {MOST_KEYS} keys are judged in one check; split it."
+        )
 
 
 def measure(check: Check, source: Source) -> list[Figures]:
@@ -145,6 +156,7 @@ def measure(check: Check, source: Source) -> list[Figures]:
     for column in ("price", "volume"):
         if options.get(column):
             names[column] = (options[column],)
+
     text = _QUESTION.format(
         wanted=_wanted(options, names, values),
         now=_NOW_SLOT,
@@ -153,31 +165,43 @@ def measure(check: Check, source: Source) -> list[Figures]:
         has_price="true" if options.get("price") else "false",
         has_volume="true" if options.get("volume") else "false",
     )
+
     return [Figures(*row) for row in source.rows(text, values, names, check.timeout)]
 
 
-def _wanted(options: t.Mapping[str, t.Any], names: dict[str, t.Sequence[str]], values: dict[str, t.Any]) -> str:
+def _wanted(
+    options: t.Mapping[str, t.Any], names: dict[str, t.Sequence[str]], values: dict[str, t.Any]
+) -> str:
     """Return the SQL of the keys that must have data; fills in its identifiers and values."""
     if options.get("keys"):
         values["keys"] = list(options["keys"])
         return "SELECT DISTINCT unnest(CAST(%(keys)s AS text[])) AS k"
+
     origin = options["keys_from"]
     names["from_table"] = (origin["schema"], origin["table"])
     names["from_column"] = (origin["column"],)
     condition = where(origin.get("where") or {}, "from", names, values)
+
     return "SELECT DISTINCT CAST({from_column} AS text) AS k FROM {from_table}" + condition  # noqa: S608 - placeholders
 
 
 def where(
-    conditions: t.Mapping[str, t.Any], prefix: str, names: dict[str, t.Sequence[str]], values: dict[str, t.Any]
+    conditions: t.Mapping[str, t.Any],
+    prefix: str,
+    names: dict[str, t.Sequence[str]],
+    values: dict[str, t.Any],
 ) -> str:
-    """Return `` WHERE ...`` for columns that must have given values, '' for none; fills in identifiers and values."""
+    """Return `` WHERE ...`` for columns that must have given values, '' for none.
+
+    Fills in identifiers and values.
+    """
     parts = []
     for number, (column, value) in enumerate(conditions.items()):
         name = f"{prefix}_{number}"
         names[name] = (column,)
         values[name] = str(value).lower() if isinstance(value, bool) else str(value)
         parts.append(f"CAST({{{name}}} AS text) = %({name})s")
+
     return f" WHERE {' AND '.join(parts)}" if parts else ""
 
 
@@ -191,10 +215,15 @@ def judge_key(check: Check, seen: Figures) -> Iterator[Finding]:
     window = f"in the last {options['window_hours']:g} h"
     if not seen.points:
         message = f"No point of {key} {window} in {table}: see whether its collector runs."
-        yield check.finding("points", "critical", message, of=key, observed=0, expected=slots, unit="points")
+        yield check.finding(
+            "points", "critical", message, of=key, observed=0, expected=slots, unit="points"
+        )
     else:
         message = f"{seen.points} points of {key} {window}."
-        yield check.judged("points", seen.points, message, f"{message} That is too few.", of=key, unit="points")
+        yield check.judged(
+            "points", seen.points, message, f"{message} That is too few.", of=key, unit="points"
+        )
+
     lost = f"{missing} of {slots} points of {key} are missing {window}"
     yield check.judged(
         "missing",
@@ -205,7 +234,15 @@ def judge_key(check: Check, seen: Figures) -> Iterator[Finding]:
         unit="points",
     )
     holes = f"{count} {'gap' if count == 1 else 'gaps'} of {key} {window}, the longest {longest * interval:g} s"
-    yield check.judged("gaps", longest * interval, f"{holes}.", f"{holes}: fetch that time again.", of=key, unit="s")
+    yield check.judged(
+        "gaps",
+        longest * interval,
+        f"{holes}.",
+        f"{holes}: fetch that time again.",
+        of=key,
+        unit="s",
+    )
+
     for aspect, number, worst in (
         ("prices", seen.prices, seen.worst_price),
         ("volumes", seen.volumes, seen.worst_volume),
@@ -214,18 +251,31 @@ def judge_key(check: Check, seen: Figures) -> Iterator[Finding]:
             told = f"{number} {aspect} of {key} out of line {window}"
             advice = f"{told}, the worst at {worst} (UTC): compare with the exchange before anything trades on them."
             yield check.judged(aspect, number, f"{told}.", advice, of=key, unit="points")
+
     yield freshness(check, seen.age, f"{key} in {table}", of=key)
 
 
 def freshness(check: Check, age: float | None, what: str, *, of: str = "") -> Finding:
     """Return the finding on the age (s) of the newest row; None is no row."""
     if age is None:
-        message = f"There is no row of {what}, so its age is not known: see whether its writer runs."
-        return check.finding("age", "unknown" if "age" not in check.limits else "critical", message, of=of, unit="s")
+        message = (
+            f"There is no row of {what}, so its age is not known: see whether its writer runs."
+        )
+        return check.finding(
+            "age", "unknown" if "age" not in check.limits else "critical", message, of=of, unit="s"
+        )
+
     if age < -CLOCK_SKEW:
         message = f"The newest row of {what} lies {-age:.0f} s in the future: see the clock of its writer."
         return check.finding("age", "warning", message, of=of, observed=round(age), unit="s")
+
     told = f"The newest row of {what} is {max(age, 0):.0f} s old"
+
     return check.judged(
-        "age", round(max(age, 0)), f"{told}.", f"{told}: see whether its writer still runs.", of=of, unit="s"
+        "age",
+        round(max(age, 0)),
+        f"{told}.",
+        f"{told}: see whether its writer still runs.",
+        of=of,
+        unit="s",
     )

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reading from PostgreSQL and SQLite alike: one read-only question at a time, with a time limit, in both dialects.
 
-In the text of a question {braces} are identifiers, which are quoted here, and %(names)s are values, which are bound.
+In the text of a question {braces} are identifiers, which are quoted here, and %(names)s are values,
+which are bound.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
 from ..postgresql.settings import Login
 
-#: Milliseconds to wait for a lock: a question that stands in a queue makes those behind it wait, too.
+#: Milliseconds to wait for a lock: a question that stands in a queue makes those behind it wait,
+#: too.
 LOCK_MS: t.Final = 2000
 #: Steps of SQLite's machine between two looks at the clock.
 STEPS: t.Final = 20_000
@@ -31,11 +33,16 @@ class SourceError(Exception):
 
 
 class Source(t.Protocol):
-    """Something that answers questions in SQL. ``age`` gives the seconds since a moment, as SQL around ``{}``."""
+    """Something that answers questions in SQL.
+
+    ``age`` gives the seconds since a moment, as SQL around ``{}``.
+    """
 
     age: str
 
-    def rows(self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float) -> list[Row]:
+    def rows(
+        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
+    ) -> list[Row]:
         """Return the rows of a question; raises SourceError."""
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
@@ -50,7 +57,9 @@ class PostgresqlSource:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def rows(self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float) -> list[Row]:
+    def rows(
+        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
+    ) -> list[Row]:
         """Return the rows of a question, asked in a read-only transaction."""
         # Beside bound values a percent sign in a name would be taken for one more of them.
         named = {key: [part.replace("%", "%%") for part in parts] for key, parts in names.items()}
@@ -58,10 +67,14 @@ class PostgresqlSource:
             return self.session.rows(text, values, **named)
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
-        """Return the rows of the profile's question; tables without a schema are looked for in ``schema``."""
+        """Return the rows of the profile's question.
+
+        Tables without a schema are looked for in ``schema``.
+        """
         with self._asking(seconds):
             self.session.rows(
-                "SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(%(schema)s), true)", {"schema": schema}
+                "SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(%(schema)s), true)",
+                {"schema": schema},
             )
             return self.session.rows(_literal(query))
 
@@ -87,9 +100,14 @@ class SqliteSource:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def rows(self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float) -> list[Row]:
+    def rows(
+        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
+    ) -> list[Row]:
         """Return the rows of a question."""
-        quoted = {key: ".".join(_quoted(part) for part in _without_schema(parts)) for key, parts in names.items()}
+        quoted = {
+            key: ".".join(_quoted(part) for part in _without_schema(parts))
+            for key, parts in names.items()
+        }
         return self._ask(re.sub(r"%\((\w+)\)s", r":\1", text.format(**quoted)), values, seconds)
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
@@ -106,9 +124,13 @@ class SqliteSource:
                 raise SourceError(
                     f"no answer within {seconds:g} s; give the check more time or the table an index"
                 ) from error
-            raise SourceError(f"SQLite says: {error}; compare the names in the profile with the file") from error
+            raise SourceError(
+                f"SQLite says: {error}; compare the names in the profile with the file"
+            ) from error
         except sqlite3.Error as error:
-            raise SourceError(f"SQLite says: {error}; look at the file with the job db_maintenance") from error
+            raise SourceError(
+                f"SQLite says: {error}; look at the file with the job db_maintenance"
+            ) from error
 
 
 def open_postgresql(login: Login, database: str) -> PostgresqlSource:
@@ -119,17 +141,20 @@ def open_postgresql(login: Login, database: str) -> PostgresqlSource:
         raise SourceError(f"{error}; install the package python3-psycopg2") from error
     except DatabaseError as error:
         raise SourceError(advice(error)) from error
+
     try:
         session.rows(
             "SELECT set_config('default_transaction_read_only', 'on', false), set_config('timezone', 'UTC', false)"
         )
-        # Policies that hide rows would make every count a guess: better an error than a wrong figure.
+        # Policies that hide rows would make every count a guess: better an error than a wrong
+        # figure.
         session.rows("SELECT set_config('row_security', 'off', false)")
         if session.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
             session.execute("SET ROLE pg_read_all_data")
     except DatabaseError as error:
         session.close()
         raise SourceError(advice(error)) from error
+
     return PostgresqlSource(session)
 
 
@@ -137,15 +162,18 @@ def open_postgresql(login: Login, database: str) -> PostgresqlSource:
 def open_sqlite(path: Path, seconds: float) -> t.Iterator[SqliteSource]:
     """Open an existing file for reading; raises SourceError.
 
-    A journal or log beside the file would be played back by a connection that may write, so it then may not. Without
-    one, a connection that may not write would leave an empty log behind; the other one only never writes.
+    A journal or log beside the file would be played back by a connection that may write, so it then
+    may not. Without one, a connection that may not write would leave an empty log behind; the other
+    one only never writes.
     """
     beside = any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
     address = f"{path.as_uri()}?mode={'ro' if beside else 'rw'}"
+
     try:
         connection = sqlite3.connect(address, uri=True, timeout=seconds, isolation_level=None)
     except sqlite3.Error as error:
         raise SourceError(f"{str(path)!r} cannot be opened: {error}") from error
+
     with contextlib.closing(connection):
         try:
             connection.execute("PRAGMA query_only = ON")
@@ -175,6 +203,7 @@ def advice(error: DatabaseError) -> str:
         hint = _ADVICE["53300"]
     elif not state:
         hint = "the database cannot be reached: see whether its server runs and takes connections"
+
     return f"{hint} (the server says: {error})" if hint else f"the server says: {error}"
 
 

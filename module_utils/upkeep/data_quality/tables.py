@@ -27,20 +27,26 @@ def look_at_table(check: Check, source: Source) -> Iterator[Finding]:
     if options.get("time"):
         names["time"] = (options["time"],)
         age = source.age.format("max({time})")
+
     condition = where(options.get("where") or {}, "only", names, values)
     question = " ".join(("SELECT count(*),", age, "FROM {table}", condition))
     [(rows, seconds)] = source.rows(question, values, names, check.timeout)
     what = f"{options['schema']}.{options['table']}"
     told = f"{rows} rows are in {what}"
-    yield check.judged("rows", rows, f"{told}.", f"{told}: see whether its writer runs.", unit="rows")
+    yield check.judged(
+        "rows", rows, f"{told}.", f"{told}: see whether its writer runs.", unit="rows"
+    )
     if options.get("time"):
         yield freshness(check, seconds, what)
 
 
 def look_at_scrapers(check: Check, source: Source) -> Iterator[Finding]:
-    """Yield last success, its age and its rows for each scraper, and whether its last run failed; raises SourceError.
+    """Yield last success, its age and its rows for each scraper, and whether its last run failed.
 
-    The table has one row a run, with the columns that ``key``, ``status``, ``time`` (its end) and ``rows`` name.
+    Raises SourceError.
+
+    The table has one row a run, with the columns that ``key``, ``status``, ``time`` (its end) and
+    ``rows`` name.
     """
     options = check.options
     names: dict[str, t.Sequence[str]] = {"table": (options["schema"], options["table"])}
@@ -57,20 +63,33 @@ def look_at_scrapers(check: Check, source: Source) -> Iterator[Finding]:
 
 
 def _scraper(check: Check, scraper: str, newest: list[Row]) -> Iterator[Finding]:
-    """Yield the findings on one scraper; ``newest`` are its last success and its last failure, the newer one first."""
-    where_to_look = "read its log and see whether its source can be reached and still looks as before"
+    """Yield the findings on one scraper.
+
+    ``newest`` are its last success and its last failure, the newer one first.
+    """
+    where_to_look = (
+        "read its log and see whether its source can be reached and still looks as before"
+    )
     success = next((row for row in newest if row[1] == check.options["good"]), None)
     if success is None:
         message = f"{scraper} has never succeeded as far as is known: {where_to_look}."
-        yield check.finding("age", "critical" if newest else "unknown", message, of=scraper, unit="s")
+        yield check.finding(
+            "age", "critical" if newest else "unknown", message, of=scraper, unit="s"
+        )
         return
+
     _, _, moment, rows, age = success
     yield freshness(check, age, f"{scraper}, whose last success was at {moment},", of=scraper)
     told = f"The last success of {scraper} at {moment} brought {rows} rows"
     if rows is None:
-        yield check.finding("rows", "unknown", f"{told}, so how many is not known.", of=scraper, unit="rows")
+        yield check.finding(
+            "rows", "unknown", f"{told}, so how many is not known.", of=scraper, unit="rows"
+        )
     else:
-        yield check.judged("rows", rows, f"{told}.", f"{told}: {where_to_look}.", of=scraper, unit="rows")
+        yield check.judged(
+            "rows", rows, f"{told}.", f"{told}: {where_to_look}.", of=scraper, unit="rows"
+        )
+
     status = newest[0][1]
     if status == check.options["good"]:
         message = f"The last run of {scraper} succeeded."
@@ -78,7 +97,9 @@ def _scraper(check: Check, scraper: str, newest: list[Row]) -> Iterator[Finding]
     else:
         message = f"The last run of {scraper} at {newest[0][2]} did not succeed: {where_to_look}."
         expected = check.options["good"]
-        yield check.finding("last", "warning", message, of=scraper, observed=status, expected=expected)
+        yield check.finding(
+            "last", "warning", message, of=scraper, observed=status, expected=expected
+        )
 
 
 def look_at_figure(check: Check, source: Source) -> Iterator[Finding]:
@@ -90,16 +111,29 @@ def look_at_figure(check: Check, source: Source) -> Iterator[Finding]:
     width = 1 + options["labelled"] + options["baseline"]
     rows = source.own_rows(options["query"], options["schema"], check.timeout)
     if any(len(row) != width for row in rows):
-        yield check.finding("", "unknown", f"The query gives {len(rows[0])} columns, {width} were expected: mend it.")
-        return
-    if not rows or (len(rows) > 1 and not options["labelled"]):
         yield check.finding(
-            "", "unknown", f"The query gave {len(rows)} rows, one was expected: mend it in the profile."
+            "",
+            "unknown",
+            f"The query gives {len(rows[0])} columns, {width} were expected: mend it.",
         )
         return
-    if len(rows) > MOST_LABELS:
-        yield check.finding("", "unknown", f"The query gave {len(rows)} rows, at most {MOST_LABELS} are told: mend it.")
+
+    if not rows or (len(rows) > 1 and not options["labelled"]):
+        yield check.finding(
+            "",
+            "unknown",
+            f"The query gave {len(rows)} rows, one was expected: mend it in the profile.",
+        )
         return
+
+    if len(rows) > MOST_LABELS:
+        yield check.finding(
+            "",
+            "unknown",
+            f"The query gave {len(rows)} rows, at most {MOST_LABELS} are told: mend it.",
+        )
+        return
+
     for row in rows:
         label = str(row[0]) if options["labelled"] else ""
         numbers = [_number(value) for value in row[1 if options["labelled"] else 0 :]]
@@ -112,6 +146,7 @@ def _figure(check: Check, label: str, numbers: list[float | None]) -> Finding:
     if value is None:
         message = f"{name} is not known: the query gave no number, so there are no data for it yet."
         return check.finding("", "unknown", message, of=label, unit=unit)
+
     if not check.options["baseline"]:
         found = check.judged(
             "value",
@@ -122,17 +157,28 @@ def _figure(check: Check, label: str, numbers: list[float | None]) -> Finding:
             unit=unit,
         )
         return {**found, "check": found["check"].removesuffix(".value")}
+
     usual = numbers[1]
     if not usual:
-        message = f"{name} is {shown(value)}; what is usual is not known yet, so it cannot be compared."
+        message = (
+            f"{name} is {shown(value)}; what is usual is not known yet, so it cannot be compared."
+        )
         return check.finding("", "info", message, of=label, observed=shown(value), unit=unit)
+
     percent = 100 * abs(value - usual) / abs(usual)
     levels = check.limits.get("baseline", {})
     status = judge(percent, levels.get("warning"), levels.get("critical"))
     message = f"{name} is {shown(value)}, usual is {shown(usual)}: {percent:.0f} % away from it"
     advice = "; find out who or what causes that." if status != "ok" else "."
-    expected = f"{shown(usual)} +- {levels.get('warning', levels.get('critical', 0)):g} %" if levels else shown(usual)
-    return check.finding("", status, message + advice, of=label, observed=shown(value), expected=expected, unit=unit)
+    expected = (
+        f"{shown(usual)} +- {levels.get('warning', levels.get('critical', 0)):g} %"
+        if levels
+        else shown(usual)
+    )
+
+    return check.finding(
+        "", status, message + advice, of=label, observed=shown(value), expected=expected, unit=unit
+    )
 
 
 def _number(value: t.Any) -> float | None:

@@ -26,7 +26,10 @@ _REASONS = {
 
 
 def observe(check: Check) -> Iterator[Finding]:
-    """Yield the findings of one attempt as they come, and what it wants to remember; never raises."""
+    """Yield the findings of one attempt as they come, and what it wants to remember.
+
+    Never raises.
+    """
     secrets = secret_texts(check)
     try:
         for found in KINDS[check.kind].probe(check, Deadline(check.timeout)):
@@ -38,15 +41,24 @@ def observe(check: Check) -> Iterator[Finding]:
     except OSError as error:
         status = "critical" if KINDS[check.kind].network else "unknown"
         yield redacted(check.finding(status, _placed(check, explain(error))), secrets)
-    except Exception as error:  # a defect of ours must show as "nobody knows", not end the other checks
-        yield redacted(check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}"), secrets)
+    except (
+        Exception
+    ) as error:  # a defect of ours must show as "nobody knows", not end the other checks
+        yield redacted(
+            check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}"), secrets
+        )
 
 
 def timed_out(check: Check) -> Finding:
     """Return the finding for silence: a network service that hangs is down, anything else was not observed."""
     if KINDS[check.kind].network:
-        message = _placed(check, f"no complete answer within {check.timeout:g} s, the service hangs")
-        return check.finding("critical", message, observed="no answer", expected=f"within {check.timeout:g} s")
+        message = _placed(
+            check, f"no complete answer within {check.timeout:g} s, the service hangs"
+        )
+        return check.finding(
+            "critical", message, observed="no answer", expected=f"within {check.timeout:g} s"
+        )
+
     return check.finding("unknown", f"could not be observed within {check.timeout:g} s")
 
 
@@ -67,6 +79,7 @@ def explain(error: OSError) -> str:
         return f"TLS failed: {error.reason or error}"
     if isinstance(error, http.client.RemoteDisconnected):
         return "the connection was closed without an answer"
+
     return _REASONS.get(error.errno or 0) or f"{error.strerror or error}"
 
 
@@ -77,6 +90,7 @@ def secret_texts(check: Check) -> set[str]:
         texts.add(value or "")
         password = urlsplit(value).password if value and "://" in value else None
         texts |= {password, unquote(password)} if password else set()
+
     return (texts | secret_headers(check.options.get("headers"))) - {""}
 
 
@@ -86,4 +100,5 @@ def redacted(found: Finding, secrets: set[str]) -> Finding:
     for key in ("observed", "message"):
         for secret in sorted(secrets, key=len, reverse=True) if isinstance(clean[key], str) else ():
             clean[key] = clean[key].replace(secret, "********")
+
     return clean

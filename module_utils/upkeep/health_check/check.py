@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from ..findings import Finding, finding, judge
 
 #: Argument spec of the two limits that most measurements have.
-LIMITS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {"warning": {"type": "float"}, "critical": {"type": "float"}}
+LIMITS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
+    "warning": {"type": "float"},
+    "critical": {"type": "float"},
+}
 Memory = Mapping[str, t.Any]
 
 
@@ -85,9 +88,13 @@ class Check:
         unit: str = "",
         worse: t.Literal["above", "below"] = "above",
     ) -> Finding:
-        """Return the finding for a figure with the limits ``warning`` and ``critical``; advice is for a bad one."""
+        """Return the finding for a figure with the limits ``warning`` and ``critical``.
+
+        Advice is for a bad one.
+        """
         warning, critical = limits.get("warning"), limits.get("critical")
         status = judge(value, warning, critical, worse)
+
         return self.finding(
             status,
             message if status == "ok" else f"{message}: {advice}",
@@ -116,7 +123,10 @@ class Deadline:
         return left
 
     def part(self, seconds: float) -> Deadline:
-        """Return a deadline for a part of the work, which never lasts longer than the whole; raises TimeoutError."""
+        """Return a deadline for a part of the work, which never lasts longer than the whole.
+
+        Raises TimeoutError.
+        """
         return Deadline(min(seconds, self.remaining()))
 
     def is_over(self) -> bool:
@@ -146,21 +156,25 @@ def always(_check: Check) -> bool:
 
 
 def remember(memory: Memory) -> dict[str, t.Any]:
-    """Return what a probe yields, beside its findings, for itself in the next run; plain JSON only."""
+    """Return what a probe yields, beside its findings, for itself in the next run.
+
+    Plain JSON only.
+    """
     return {"remember": dict(memory)}
 
 
 class Kind(t.NamedTuple):
     """How one kind of check is configured and carried out.
 
-    ``options``: argument spec of its keys. ``probe``: yields findings; may raise ProbeError, TimeoutError or OSError.
-    ``network``: not answering in time is the service's fault (critical), not ours (unknown). ``secrets``: options
-    that must never be shown. ``names``: findings besides the check's own that are due whatever happens.
-    ``place``: the address of the service, for messages. ``validate``: raises CheckError for options that do not go
-    together. ``remembers``: whether the check compares with an earlier run; its probe then also yields
-    ``remember(...)``, which comes back as ``check.before``. ``waits``: whether the probe does nothing but wait for
-    the network, so that a thread is enough for it: no pattern, no large answer and no library that may keep other
-    threads from running, no other user.
+    ``options``: argument spec of its keys. ``probe``: yields findings; may raise ProbeError,
+    TimeoutError or OSError. ``network``: not answering in time is the service's fault (critical),
+    not ours (unknown). ``secrets``: options that must never be shown. ``names``: findings besides
+    the check's own that are due whatever happens. ``place``: the address of the service, for
+    messages. ``validate``: raises CheckError for options that do not go together. ``remembers``:
+    whether the check compares with an earlier run; its probe then also yields ``remember(...)``,
+    which comes back as ``check.before``. ``waits``: whether the probe does nothing but wait for the
+    network, so that a thread is enough for it: no pattern, no large answer and no library that may
+    keep other threads from running, no other user.
     """
 
     options: Mapping[str, Mapping[str, t.Any]]

@@ -36,7 +36,10 @@ MISSING: t.Final = _Missing()
 
 
 def split_path(path: str) -> list[str]:
-    r"""Return the steps of ``services.database.0``; a backslash takes the next character literally (``a\.b``)."""
+    r"""Return the steps of ``services.database.0``.
+
+    A backslash takes the next character literally (``a\.b``).
+    """
     return [re.sub(r"\\(.)", r"\1", step, flags=re.DOTALL) for step in _STEP.findall(path)]
 
 
@@ -46,16 +49,24 @@ def lookup(document: t.Any, path: str) -> t.Any:
     for step in split_path(path):
         if isinstance(value, Mapping) and step in value:
             value = value[step]
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and int(step) < len(value):
+        elif (
+            isinstance(value, list) and step.isascii() and step.isdigit() and int(step) < len(value)
+        ):
             value = value[int(step)]
         else:
             return MISSING
+
     return value
 
 
 def holds(condition: Condition, value: t.Any) -> bool:
-    """Return whether ``value`` meets every test of the condition; a test of the wrong type is not met."""
-    return all(_meets(test, condition[test], value) for test in TESTS if condition.get(test) is not None)
+    """Return whether ``value`` meets every test of the condition.
+
+    A test of the wrong type is not met.
+    """
+    return all(
+        _meets(test, condition[test], value) for test in TESTS if condition.get(test) is not None
+    )
 
 
 def _meets(test: str, wanted: t.Any, value: t.Any) -> bool:
@@ -67,15 +78,26 @@ def _meets(test: str, wanted: t.Any, value: t.Any) -> bool:
         return isinstance(value, str) and re.search(wanted, value) is not None
     if not _is_number(value):
         return False
+
     return bool(value >= wanted if test == "at_least" else value <= wanted)
 
 
 def expected_text(condition: Condition) -> str:
     """Return the condition as a person reads it: ``at least 10``."""
-    words = {"equals": "{}", "at_least": "at least {:g}", "at_most": "at most {:g}", "matches": "matches {}"}
-    parts = [text.format(condition[test]) for test, text in words.items() if condition.get(test) is not None]
+    words = {
+        "equals": "{}",
+        "at_least": "at least {:g}",
+        "at_most": "at most {:g}",
+        "matches": "matches {}",
+    }
+    parts = [
+        text.format(condition[test])
+        for test, text in words.items()
+        if condition.get(test) is not None
+    ]
     if condition.get("exists") is not None:
         parts.append("present" if condition["exists"] else "absent")
+
     return " and ".join(parts)
 
 

@@ -31,25 +31,37 @@ class Span(t.NamedTuple):
 def now(counters: Counters) -> dict[str, t.Any]:
     """Return what has to be remembered to compare with these counters later."""
     boot = BOOT_ID.read_text(encoding="ascii").strip()
-    return {"boot": boot, "at": round(time.clock_gettime(time.CLOCK_BOOTTIME), 1), "counters": dict(counters)}
+    return {
+        "boot": boot,
+        "at": round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
+        "counters": dict(counters),
+    }
 
 
 def span(before: Memory | None, current: Memory) -> Span | None:
-    """Return what was counted since; None without a run before, after a boot, or when counters started anew."""
+    """Return what was counted since.
+
+    None without a run before, after a boot, or when counters started anew.
+    """
     try:
         if before is None or before["boot"] != current["boot"]:
             return None
+
         old = {str(name): int(value) for name, value in before["counters"].items()}
         seconds = float(current["at"]) - float(before["at"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return None  # written by another version, or damaged
+
     counts = {name: value - old[name] for name, value in current["counters"].items() if name in old}
     if seconds < 0 or not counts or any(count < 0 for count in counts.values()):
         return None
+
     return Span(seconds, counts)
 
 
-def compare(check: Check, counters: Counters, shortest: float = SHORTEST) -> tuple[Span | None, Memory]:
+def compare(
+    check: Check, counters: Counters, shortest: float = SHORTEST
+) -> tuple[Span | None, Memory]:
     """Return what was counted since an earlier run, if that is long enough ago (s), and what to remember."""
     current = now(counters)
     passed = span(check.before, current)
@@ -57,6 +69,7 @@ def compare(check: Check, counters: Counters, shortest: float = SHORTEST) -> tup
         return None, current
     if passed.seconds < shortest:
         return None, check.before or current
+
     return passed, current
 
 

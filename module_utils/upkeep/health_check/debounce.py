@@ -39,13 +39,16 @@ def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak
         return found, streak
     if (status == "critical") == streak.down:
         return found, Streak(streak.down, 0)
+
     count = streak.against + 1
     if count >= (check.rise if streak.down else check.fall):
         return found, Streak(not streak.down, 0)
     if streak.down:
         told = f"{found['message']} (well {count} of {check.rise} times in a row, until then it counts as failed)"
         return {**found, "status": "critical", "message": told}, Streak(True, count)
+
     told = f"{found['message']} (failed {count} of {check.fall} times in a row, until then it is a warning)"
+
     return {**found, "status": "warning", "message": told}, Streak(False, count)
 
 
@@ -56,4 +59,8 @@ def soften(check: Check, found: Finding) -> Finding:
 
 def softened(checks: Iterable[Check], found: Mapping[str, list[Finding]]) -> list[Finding]:
     """Return all findings, in the order of the checks, with the severity that each check gives its failure."""
-    return [soften(check, one) if one["check"] == check.id else one for check in checks for one in found[check.id]]
+    return [
+        soften(check, one) if one["check"] == check.id else one
+        for check in checks
+        for one in found[check.id]
+    ]

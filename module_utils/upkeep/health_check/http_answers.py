@@ -28,10 +28,26 @@ def problems(options: Mapping[str, t.Any], answer: Answer) -> list[Problem]:
         target = answer.headers.get("Location")
         where = f" (to {shown(target)})" if target else ""
         wanted = " or ".join(map(str, options["expect_status"]))
-        return [Problem("critical", answer.status, wanted, f"answered {answer.status}{where} instead of {wanted}")]
+        return [
+            Problem(
+                "critical",
+                answer.status,
+                wanted,
+                f"answered {answer.status}{where} instead of {wanted}",
+            )
+        ]
+
     missing = [name for name in options["headers_present"] if name not in answer.headers]
-    found = [Problem("critical", "missing", f"header {name}", f"the header {name} is missing") for name in missing]
-    return found + _body_problems(options["body_regex"], answer) + _json_problems(options["json"], answer)
+    found = [
+        Problem("critical", "missing", f"header {name}", f"the header {name} is missing")
+        for name in missing
+    ]
+
+    return (
+        found
+        + _body_problems(options["body_regex"], answer)
+        + _json_problems(options["json"], answer)
+    )
 
 
 def _body_problems(pattern: str | None, answer: Answer) -> list[Problem]:
@@ -39,7 +55,10 @@ def _body_problems(pattern: str | None, answer: Answer) -> list[Problem]:
         return []
     if answer.truncated:
         return [_too_long(answer)]
-    return [Problem("critical", "no match", f"matches {pattern}", f"the body does not match {pattern}")]
+
+    return [
+        Problem("critical", "no match", f"matches {pattern}", f"the body does not match {pattern}")
+    ]
 
 
 def _json_problems(rules: list[conditions.Condition], answer: Answer) -> list[Problem]:
@@ -47,22 +66,29 @@ def _json_problems(rules: list[conditions.Condition], answer: Answer) -> list[Pr
         return []
     if answer.truncated:
         return [_too_long(answer)]
+
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         return [Problem("critical", "not JSON", "JSON", "the body is not JSON")]
+
     found = []
+
     for rule in rules:
         value = conditions.lookup(document, rule["path"])
         if not conditions.holds(rule, value):
             observed, expected = conditions.shown(value), conditions.expected_text(rule)
             message = f"{rule['path']} is {observed}, expected {expected}"
             found.append(Problem(rule["severity"], f"{rule['path']}={observed}", expected, message))
+
     return found
 
 
 def _too_long(answer: Answer) -> Problem:
     size = len(answer.body)
     return Problem(
-        "unknown", f"over {size} bytes", None, f"the body is longer than max_body ({size} bytes), not judged"
+        "unknown",
+        f"over {size} bytes",
+        None,
+        f"the body is longer than max_body ({size} bytes), not judged",
     )

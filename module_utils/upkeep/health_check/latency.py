@@ -31,7 +31,13 @@ def _scaled(check: Check, factor: float) -> Check:
     limits = check.options.get("latency")
     if not limits:
         return check
-    scaled = {name: limits[name] * factor for name in ("warning_ms", "critical_ms") if limits[name] is not None}
+
+    scaled = {
+        name: limits[name] * factor
+        for name in ("warning_ms", "critical_ms")
+        if limits[name] is not None
+    }
+
     return replace(check, options={**check.options, "latency": {**limits, **scaled}})
 
 
@@ -41,24 +47,38 @@ def percentile(samples: Sequence[float], percent: float) -> float:
     return sorted(samples)[rank - 1]
 
 
-def judge_latency(check: Check, samples: Sequence[float], timed_out: int = 0, where: str = "") -> Finding:
-    """Return the finding ``<check>.latency`` for times in ms; several are judged by their 95th percentile.
+def judge_latency(
+    check: Check, samples: Sequence[float], timed_out: int = 0, where: str = ""
+) -> Finding:
+    """Return the finding ``<check>.latency`` for times in ms.
 
-    A sample that timed out has its limit as its time: it took at least that long. ``where`` tells where the time went.
+    Several are judged by their 95th percentile.
+
+    A sample that timed out has its limit as its time: it took at least that long. ``where`` tells
+    where the time went.
     """
     limits = check.options["latency"]
     if len(samples) < limits["minimum"]:
-        message = f"only {len(samples)} of at least {limits['minimum']} answers came, too few to judge"
-        return check.finding("unknown", message, aspect="latency", observed=len(samples), unit="answers")
+        message = (
+            f"only {len(samples)} of at least {limits['minimum']} answers came, too few to judge"
+        )
+        return check.finding(
+            "unknown", message, aspect="latency", observed=len(samples), unit="answers"
+        )
+
     judged = percentile(samples, 95)
     message = f"answered in {judged:g} ms"
     if len(samples) > 1:
         middle, slowest = percentile(samples, 50), max(samples)
-        message = f"{len(samples)} answers: p50 {middle:g} ms, p95 {judged:g} ms, max {slowest:g} ms"
+        message = (
+            f"{len(samples)} answers: p50 {middle:g} ms, p95 {judged:g} ms, max {slowest:g} ms"
+        )
         if len(samples) < ENOUGH:
             message += f" (fewer than {ENOUGH}, so the slowest is judged)"
+
     if timed_out:
         message += f", {timed_out} timed out"
+
     return check.measured(
         judged,
         {"warning": limits["warning_ms"], "critical": limits["critical_ms"]},

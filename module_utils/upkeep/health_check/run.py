@@ -21,7 +21,10 @@ _FAILED: t.Final = ("critical", "unknown")
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A check without a verdict yet: waiting for its turn, or under way. Moments are those of time.monotonic()."""
+    """A check without a verdict yet: waiting for its turn, or under way.
+
+    Moments are those of time.monotonic().
+    """
 
     check: Check
     attempt: int = 1
@@ -58,7 +61,9 @@ def settle(checks: Sequence[Check], timeout: float = 30.0, workers: int = 16) ->
 class _Run:
     """The one loop that starts attempts, listens to them and ends them."""
 
-    def __init__(self, checks: Sequence[Check], timeout: float, workers: int, attempts: Attempts) -> None:
+    def __init__(
+        self, checks: Sequence[Check], timeout: float, workers: int, attempts: Attempts
+    ) -> None:
         self._waiting = [Job(check) for check in checks]
         self._running: dict[int, Job] = {}  # by the ticket of the attempt
         self._settled: dict[str, list[Finding]] = {}
@@ -75,24 +80,36 @@ class _Run:
             self._start_ready()
             for event in self._attempts.listen(self._pause()):
                 self._note(event)
+
             now = time.monotonic()
             for ticket in [ticket for ticket, job in self._running.items() if now >= job.deadline]:
                 self._stop(ticket)
+
         for ticket in list(self._running):
             self._stop(ticket)
+
         for job in self._waiting:
             self._settled[job.check.id] = self._out_of_time(job)
+
         return Outcome(self._settled, self._memories)
 
     def _settle_hopeless(self) -> None:
         """Settle every waiting job whose dependency failed, and those that depend on it in turn."""
-        while hopeless := [(job, failed) for job in self._waiting if (failed := self._failed_needs(job.check))]:
+        while hopeless := [
+            (job, failed) for job in self._waiting if (failed := self._failed_needs(job.check))
+        ]:
             for job, failed in hopeless:
                 self._waiting.remove(job)
-                self._settled[job.check.id] = not_judged(job.check, f"not judged: {', '.join(failed)} failed")
+                self._settled[job.check.id] = not_judged(
+                    job.check, f"not judged: {', '.join(failed)} failed"
+                )
 
     def _failed_needs(self, check: Check) -> list[str]:
-        return [need for need in check.depends_on if need in self._settled and has_failed(need, self._settled[need])]
+        return [
+            need
+            for need in check.depends_on
+            if need in self._settled and has_failed(need, self._settled[need])
+        ]
 
     def _start_ready(self) -> None:
         now = time.monotonic()
@@ -109,6 +126,7 @@ class _Run:
                 why = f"the probe could not be started: {error.strerror}"
                 self._conclude(job, [job.check.finding("unknown", why)])
                 continue
+
             self._running[ticket] = replace(job, started=time.monotonic())
 
     def _pause(self) -> float:
@@ -127,9 +145,11 @@ class _Run:
             else:
                 job.findings.append(event.said)
             return
+
         del self._running[event.ticket]
         if job.memories:
             self._memories[job.check.id] = job.memories[0]
+
         own = job.check.finding("unknown", event.trouble) if event.trouble else None
         self._conclude(job, _with_own(job.check, job.findings, own) if own else job.findings)
 
@@ -145,22 +165,32 @@ class _Run:
     def _conclude(self, job: Job, findings: list[Finding]) -> None:
         """Take what an attempt found as the verdict, or plan the next attempt."""
         findings = complete(job.check, findings)
-        if job.attempt < job.check.attempts and worst(found["status"] for found in findings) in _FAILED:
+        if (
+            job.attempt < job.check.attempts
+            and worst(found["status"] for found in findings) in _FAILED
+        ):
             moment = time.monotonic() + job.check.interval
             self._waiting.append(Job(job.check, job.attempt + 1, moment, before=tuple(findings)))
             return
+
         if job.attempt > 1:
             findings[0]["message"] += f" (attempt {job.attempt} of {job.check.attempts})"
+
         self._settled[job.check.id] = findings
 
     def _out_of_time(self, job: Job) -> list[Finding]:
         """Return the verdict on a check that could not have its time: the one before, else that nobody knows."""
-        message = f"not judged: the limit of {self._timeout:g} s for all checks together was reached"
+        message = (
+            f"not judged: the limit of {self._timeout:g} s for all checks together was reached"
+        )
         return list(job.before) or not_judged(job.check, message)
 
 
 def has_failed(check_id: str, findings: Iterable[Finding]) -> bool:
-    """Return whether what depends on this check cannot be judged; a slow answer alone does not count."""
+    """Return whether what depends on this check cannot be judged.
+
+    A slow answer alone does not count.
+    """
     statuses = {found["check"]: found["status"] for found in findings}
     return statuses.get(check_id, worst(statuses.values())) in _FAILED
 
@@ -175,7 +205,10 @@ def complete(check: Check, findings: list[Finding]) -> list[Finding]:
     """Return the findings with a row for all that was due, so that no older verdict seems to hold still."""
     seen = {found["check"] for found in findings}
     due = [name for name in KINDS[check.kind].names(check) if name not in seen]
-    return findings + [check.named(name, "unknown", f"not judged: {check.id} did not get that far") for name in due]
+
+    return findings + [
+        check.named(name, "unknown", f"not judged: {check.id} did not get that far") for name in due
+    ]
 
 
 def _with_own(check: Check, findings: list[Finding], own: Finding) -> list[Finding]:

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Attempts at checks that are under way, each where it can do no harm.
 
-An attempt has a process of its own, which can be ended whatever it hangs in. Those that do nothing but wait for the
-network (``Kind.waits``) share one process, the crew, with a thread each: that costs a tenth. What hangs there, in a
-resolver for example, is left to itself until the crew is ended with all that is in it. This process has no threads.
+An attempt has a process of its own, which can be ended whatever it hangs in. Those that do nothing
+but wait for the network (``Kind.waits``) share one process, the crew, with a thread each: that
+costs a tenth. What hangs there, in a resolver for example, is left to itself until the crew is
+ended with all that is in it. This process has no threads.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from .attempt import observe
 from .check import Check
 from .kinds import KINDS
 
-#: How long an attempt may take beyond the check's own limit to report that limit itself, and to be gone, s.
+#: How long an attempt may take beyond the check's own limit to report that limit itself, and to be
+#: gone, s.
 GRACE: t.Final = 0.25
-#: How long a thread may keep the others of the crew from running, s: it goes into the times that they measure.
+#: How long a thread may keep the others of the crew from running, s: it goes into the times that
+#: they measure.
 _SWITCH: t.Final = 0.0005
 
 
@@ -43,7 +46,10 @@ class Event(t.NamedTuple):
 
 @dataclass
 class _Process:
-    """A process and the tickets of the attempts that are under way in it; ``orders`` is where a crew takes more."""
+    """A process and the tickets of the attempts that are under way in it.
+
+    ``orders`` is where a crew takes more.
+    """
 
     child: isolated.Child
     tickets: set[int] = field(default_factory=set)
@@ -95,15 +101,23 @@ class Attempts:
         self._selector.close()
 
     def _own(self, check: Check) -> _Process:
-        return self._listen_to(_Process(isolated.start(lambda: observe(check), check.options.get("as_user"))))
+        return self._listen_to(
+            _Process(isolated.start(lambda: observe(check), check.options.get("as_user")))
+        )
 
     def _shared(self, check: Check) -> _Process:
         if self._crew is None:
             taken, orders = os.pipe()
-            self._crew = self._listen_to(_Process(isolated.start(lambda: _work(taken, self._checks)), orders=orders))
+            self._crew = self._listen_to(
+                _Process(isolated.start(lambda: _work(taken, self._checks)), orders=orders)
+            )
             os.close(taken)
-        with contextlib.suppress(BrokenPipeError):  # that it has ended is heard in a moment, for all its attempts
+
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # that it has ended is heard in a moment, for all its attempts
             os.write(t.cast(int, self._crew.orders), f"{self._last} {check.id}\n".encode())
+
         return self._crew
 
     def _listen_to(self, process: _Process) -> _Process:
@@ -116,6 +130,7 @@ class Attempts:
         self._selector.unregister(process.child.pipe)
         if process is self._crew:
             self._crew = None
+
         if process.orders is not None:
             os.close(process.orders)
 
@@ -143,15 +158,21 @@ def _work(orders: int, checks: t.Mapping[str, Check]) -> Iterator[tuple[int, t.A
         yield said.get()
 
 
-def _take_orders(orders: int, checks: t.Mapping[str, Check], said: queue.SimpleQueue[tuple[int, t.Any]]) -> None:
+def _take_orders(
+    orders: int, checks: t.Mapping[str, Check], said: queue.SimpleQueue[tuple[int, t.Any]]
+) -> None:
     with os.fdopen(orders, encoding="utf-8") as lines:
         for line in lines:
             ticket, _, check_id = line.strip().partition(" ")
             check = checks[check_id]
             try:
-                threading.Thread(target=_attempt, args=(int(ticket), check, said), daemon=True).start()
+                threading.Thread(
+                    target=_attempt, args=(int(ticket), check, said), daemon=True
+                ).start()
             except RuntimeError as error:  # no more threads
-                said.put((int(ticket), check.finding("unknown", f"the probe was not started: {error}")))
+                said.put(
+                    (int(ticket), check.finding("unknown", f"the probe was not started: {error}"))
+                )
                 said.put((int(ticket), None))
 
 

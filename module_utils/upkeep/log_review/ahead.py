@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reading ahead: the next blocks are made in a thread while the last one is searched.
 
-Unpacking leaves the interpreter free (zlib, bz2 and lzma give its lock back), so that a second core can do it.
+Unpacking leaves the interpreter free (zlib, bz2 and lzma give its lock back), so that a second core
+can do it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import typing as t
 
 #: Blocks that wait at most; with those being made and searched they bound the memory.
 WAITING: t.Final = 2
-#: Seconds after which the search lets the thread go on; the usual 5 ms, a few times a block, would cost more than all
-#: the unpacking.
+#: Seconds after which the search lets the thread go on; the usual 5 ms, a few times a block, would
+#: cost more than all the unpacking.
 _TURN: t.Final = 1e-4
 
 
@@ -26,10 +27,15 @@ class _End:
         self.error = error
 
 
-def ahead(blocks: t.Generator[bytes, None, None], waiting: int = WAITING) -> t.Generator[bytes, None, None]:
-    """Yield what ``blocks`` yields, made by a thread; its error is raised here, after the blocks before it.
+def ahead(
+    blocks: t.Generator[bytes, None, None], waiting: int = WAITING
+) -> t.Generator[bytes, None, None]:
+    """Yield what ``blocks`` yields, made by a thread.
 
-    Closing the generator early closes ``blocks``, too, in the thread that made them, and waits for that.
+    Its error is raised here, after the blocks before it.
+
+    Closing the generator early closes ``blocks``, too, in the thread that made them, and waits for
+    that.
     """
     made: queue.Queue[bytes | _End] = queue.Queue(waiting)
     closed = threading.Event()
@@ -37,6 +43,7 @@ def ahead(blocks: t.Generator[bytes, None, None], waiting: int = WAITING) -> t.G
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_TURN)
     maker.start()
+
     try:
         while not isinstance(block := made.get(), _End):
             yield block
@@ -49,7 +56,9 @@ def ahead(blocks: t.Generator[bytes, None, None], waiting: int = WAITING) -> t.G
         sys.setswitchinterval(usual)
 
 
-def _make(blocks: t.Generator[bytes, None, None], made: queue.Queue[bytes | _End], closed: threading.Event) -> None:
+def _make(
+    blocks: t.Generator[bytes, None, None], made: queue.Queue[bytes | _End], closed: threading.Event
+) -> None:
     try:
         for block in blocks:
             made.put(block)

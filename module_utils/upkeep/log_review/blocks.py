@@ -18,7 +18,8 @@ from .opening import Segment
 BLOCK: t.Final = 1 << 20
 #: Compressed bytes taken at a time, so that a small file cannot unpack to a large piece of memory.
 PACKED_BLOCK: t.Final = 1 << 18
-#: Bytes that are unpacked at a time: few large pieces, since handing one to another thread takes its time.
+#: Bytes that are unpacked at a time: few large pieces, since handing one to another thread takes
+#: its time.
 UNPACKED_BLOCK: t.Final = 1 << 22
 _GZIP: t.Final = 31
 
@@ -30,21 +31,30 @@ class Meter:
         self.read = 0
 
 
-def plain(segment: Segment, start: int, meter: Meter, deadline: Deadline) -> t.Generator[bytes, None, None]:
-    """Yield the bytes of a file from ``start`` to where it ended when it was opened; raises MovedError."""
+def plain(
+    segment: Segment, start: int, meter: Meter, deadline: Deadline
+) -> t.Generator[bytes, None, None]:
+    """Yield the bytes of a file from ``start`` to where it ended when it was opened.
+
+    Raises MovedError.
+    """
     at = start
     while at < segment.size:
         deadline.check()
         block = os.pread(segment.descriptor, min(BLOCK, segment.size - at), at)
         if not block:
             raise MovedError(f"'{shown_path(segment.path)}' was truncated while it was read")
+
         at += len(block)
         meter.read += len(block)
         yield block
 
 
 def unpacked(segment: Segment, meter: Meter, deadline: Deadline) -> t.Generator[bytes, None, None]:
-    """Yield the content of a compressed file; raises UnreadableError when it is damaged or its tool is missing."""
+    """Yield the content of a compressed file.
+
+    Raises UnreadableError when it is damaged or its tool is missing.
+    """
     if segment.packed == "zst":
         return _from_zstd(segment, meter, deadline)
     return _from_library(segment, meter, deadline)
@@ -56,7 +66,9 @@ def _decompressor(kind: str) -> t.Any:
     return bz2.BZ2Decompressor() if kind == "bz2" else lzma.LZMADecompressor()
 
 
-def _from_library(segment: Segment, meter: Meter, deadline: Deadline) -> t.Generator[bytes, None, None]:
+def _from_library(
+    segment: Segment, meter: Meter, deadline: Deadline
+) -> t.Generator[bytes, None, None]:
     worker = _decompressor(segment.packed)
     at, fresh = 0, True
     try:
@@ -65,6 +77,7 @@ def _from_library(segment: Segment, meter: Meter, deadline: Deadline) -> t.Gener
             data = os.pread(segment.descriptor, PACKED_BLOCK, at)
             if not data:
                 raise MovedError(f"'{shown_path(segment.path)}' was truncated while it was read")
+
             at += len(data)
             meter.read += len(data)
             while data:
@@ -79,17 +92,24 @@ def _from_library(segment: Segment, meter: Meter, deadline: Deadline) -> t.Gener
             yield from _rest(worker)
     except (zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise UnreadableError(f"'{shown_path(segment.path)}' is damaged: {error}") from error
+
     if not worker.eof and not fresh:
-        raise UnreadableError(f"'{shown_path(segment.path)}' ends in the middle of its compressed content")
+        raise UnreadableError(
+            f"'{shown_path(segment.path)}' ends in the middle of its compressed content"
+        )
 
 
 def _step(worker: t.Any, data: bytes) -> t.Generator[bytes, None, bytes]:
-    """Yield what a piece unpacks to, at most a block at a time; return the bytes that are still to be given."""
+    """Yield what a piece unpacks to, at most a block at a time.
+
+    Return the bytes that are still to be given.
+    """
     yield worker.decompress(data, UNPACKED_BLOCK)
     if isinstance(worker, (bz2.BZ2Decompressor, lzma.LZMADecompressor)):
         while not worker.eof and not worker.needs_input:
             yield worker.decompress(b"", UNPACKED_BLOCK)
         return worker.unused_data if worker.eof else b""
+
     return bytes(worker.unused_data if worker.eof else worker.unconsumed_tail)
 
 
@@ -99,13 +119,22 @@ def _rest(worker: t.Any) -> t.Iterator[bytes]:
         yield worker.flush()
 
 
-def _from_zstd(segment: Segment, meter: Meter, deadline: Deadline) -> t.Generator[bytes, None, None]:
-    """Yield what zstd(1) writes; the standard library of the oldest supported Python cannot unpack it."""
+def _from_zstd(
+    segment: Segment, meter: Meter, deadline: Deadline
+) -> t.Generator[bytes, None, None]:
+    """Yield what zstd(1) writes.
+
+    The standard library of the oldest supported Python cannot unpack it.
+    """
     tool = shutil.which("zstd", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin")
     if tool is None:
-        raise UnreadableError(f"'{shown_path(segment.path)}' needs the package zstd, which is not installed here")
+        raise UnreadableError(
+            f"'{shown_path(segment.path)}' needs the package zstd, which is not installed here"
+        )
+
     os.lseek(segment.descriptor, 0, os.SEEK_SET)
     command = [tool, "--decompress", "--stdout", "--quiet", "--no-progress"]
+
     with subprocess.Popen(  # noqa: S603 - a fixed command
         command, stdin=segment.descriptor, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -117,6 +146,7 @@ def _from_zstd(segment: Segment, meter: Meter, deadline: Deadline) -> t.Generato
         except BaseException:
             process.kill()
             raise
+
     meter.read += segment.size
     if process.returncode:
         raise UnreadableError(f"'{shown_path(segment.path)}' is damaged: zstd gave it up")

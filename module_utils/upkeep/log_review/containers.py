@@ -22,7 +22,9 @@ class ContainerLog(t.NamedTuple):
 
 
 def find(patterns: t.Iterable[str], roots: t.Iterable[str]) -> list[ContainerLog]:
-    """Return the logs of the containers whose names fit a shell pattern; raises UnreadableError for none.
+    """Return the logs of the containers whose names fit a shell pattern.
+
+    Raises UnreadableError for none.
 
     Compose puts a number behind a name, so ``shop-api*`` finds all instances.
     """
@@ -30,15 +32,25 @@ def find(patterns: t.Iterable[str], roots: t.Iterable[str]) -> list[ContainerLog
     seen = [Path(root) for root in roots if Path(root).is_dir()]
     if not seen:
         raise UnreadableError("no container engine keeps its logs in files on this host")
+
     for root in seen:
         for name, log in (*_docker(root), *_podman(root)):
             named.setdefault(name, []).append(log)
+
     found = []
+
     for pattern in patterns:
-        fitting = [log for name, logs in named.items() if fnmatch.fnmatchcase(name, pattern) for log in logs]
+        fitting = [
+            log
+            for name, logs in named.items()
+            if fnmatch.fnmatchcase(name, pattern)
+            for log in logs
+        ]
         if not fitting:
             raise UnreadableError(f"no container is called {pattern!r}")
+
         found += fitting
+
     return sorted(set(found))
 
 

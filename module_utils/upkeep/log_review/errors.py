@@ -12,7 +12,10 @@ class LogReviewError(ValueError):
 
 
 class UnreadableError(Exception):
-    """A log, or a part of it, that gave nothing to look at; the message is a clause without a full stop."""
+    """A log, or a part of it, that gave nothing to look at.
+
+    The message is a clause without a full stop.
+    """
 
 
 class MovedError(UnreadableError):

@@ -34,7 +34,9 @@ class Gaps(t.NamedTuple):
         return f" Not all could be read: {'; '.join(self.clauses)}." if self.clauses else ""
 
 
-def source_findings(source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]) -> t.Iterator[Finding]:
+def source_findings(
+    source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]
+) -> t.Iterator[Finding]:
     """Yield what is told of a log: whether it could be read and still speaks, and the form of its records."""
     check = f"log:{source.name}"
     status, observed, message = _state(source, session, gaps, jumps)
@@ -59,11 +61,16 @@ def missing_finding(source: Source, clause: str) -> Finding:
     message = sentence(clause)
     if left_out:
         message += f" Not reviewed: {left_out}."
+
     if not source.optional:
         message += " Look whether the service runs and where it logs to."
+
     asked = {identity for review in source.reviews for identity in review.requirements}
     status = "info" if source.optional else "unknown"
-    return finding(f"log:{source.name}", status, message, requirements={*source.requirements, *asked})
+
+    return finding(
+        f"log:{source.name}", status, message, requirements={*source.requirements, *asked}
+    )
 
 
 def sentence(clause: str) -> str:
@@ -72,42 +79,78 @@ def sentence(clause: str) -> str:
 
 
 def _expected_age(source: Source) -> str | None:
-    return f"a line within {source.silent_after / 3600:g} h" if source.silent_after is not None else None
+    return (
+        f"a line within {source.silent_after / 3600:g} h"
+        if source.silent_after is not None
+        else None
+    )
 
 
-def _state(source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]) -> tuple[str, str | None, str]:
+def _state(
+    source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]
+) -> tuple[str, str | None, str]:
     """Return status, what was observed, and a message."""
     now, newest = session.layout.clock.now, session.newest
     if gaps.clauses:
         return "unknown", None, f"Only a part was reviewed.{gaps.words}"
+
     if session.furthest is not None:
         said = f"Its newest line is of {shown(session.furthest)}, which is still to come"
-        return "warning", shown(session.furthest), f"{said}: put the clock of this host or of the writer right."
+        return (
+            "warning",
+            shown(session.furthest),
+            f"{said}: put the clock of this host or of the writer right.",
+        )
+
     observed = f"newest line {shown(newest)}" if newest is not None else "no line"
     if newest is None and session.undated:
-        return "unknown", "no time stamp", "None of its lines carries a time stamp, so no window can be told."
+        return (
+            "unknown",
+            "no time stamp",
+            "None of its lines carries a time stamp, so no window can be told.",
+        )
+
     if source.silent_after is not None and (newest is None or now - newest > source.silent_after):
         hours = f"since {shown(newest)}" if newest is not None else "at all"
-        return "warning", observed, f"It says nothing {hours}: look whether the service works and where it logs to."
+        return (
+            "warning",
+            observed,
+            f"It says nothing {hours}: look whether the service works and where it logs to.",
+        )
+
     if jumps:
         said = f"Time runs backwards in {', '.join(jumps)}, so it was read whole; was a clock set back?"
         return "info", observed, said
     if newest is None:
         return "ok", observed, "It was read; it is empty."
+
     return "ok", observed, "It was read."
 
 
 def _form(check: str, source: Source, session: Session) -> Finding:
-    """Return whether lines are records with their fields; a program that prints around its logger breaks that."""
+    """Return whether lines are records with their fields.
+
+    A program that prints around its logger breaks that.
+    """
     form = session.form
     expected = ", ".join(source.fields)
     missing = {name: count for name, count in form.missing.items() if count}
     if form.foreign:
         example = f" (e.g. {form.examples[0]})" if form.examples else ""
         message = f"{form.foreign} lines are no JSON records{example}: whoever writes them goes around the logger."
-        return finding(check, "warning", message, observed=form.foreign, expected=0, requirements=source.requirements)
+        return finding(
+            check,
+            "warning",
+            message,
+            observed=form.foreign,
+            expected=0,
+            requirements=source.requirements,
+        )
+
     if missing:
-        listed = ", ".join(f"{name} ({count} of {form.records})" for name, count in sorted(missing.items()))
+        listed = ", ".join(
+            f"{name} ({count} of {form.records})" for name, count in sorted(missing.items())
+        )
         message = f"Records lack fields: {listed}; correct the formatter of the application."
         return finding(
             check,
@@ -117,10 +160,22 @@ def _form(check: str, source: Source, session: Session) -> Finding:
             expected=expected,
             requirements=source.requirements,
         )
+
     if not form.records:
-        return finding(check, "info", "No record to look at in this window.", requirements=source.requirements)
+        return finding(
+            check, "info", "No record to look at in this window.", requirements=source.requirements
+        )
+
     message = f"{form.records} records were looked at; all carry their fields."
-    return finding(check, "ok", message, observed=form.records, expected=expected, requirements=source.requirements)
+
+    return finding(
+        check,
+        "ok",
+        message,
+        observed=form.records,
+        expected=expected,
+        requirements=source.requirements,
+    )
 
 
 def review_finding(source: Source, measure: Measure, gaps: Gaps) -> Finding:
@@ -131,8 +186,10 @@ def review_finding(source: Source, measure: Measure, gaps: Gaps) -> Finding:
     # What was seen is at least that much: a limit that is passed stays passed, but nothing is fine.
     if gaps.clauses and status in ("ok", "info"):
         status = "unknown"
+
     lines = measure.newest.lines[-min(MOST_LINES, review.show) :] if review.show else []
     tail = "".join(f"\n{cut(line, _LINE)}" for line in lines) if judged.lines else ""
+
     return finding(
         f"log:{source.name}.{review.name}",
         status,
@@ -169,22 +226,34 @@ def _count(review: Review, measure: Measure) -> _Judged:
     if review.at_least is not None and count < review.at_least:
         message = f"Only {count} {unit} {words}: look whether what writes them still runs."
         return _Judged("warning", count, f"at least {review.at_least:g}", message, unit)
+
     trend = _traffic(review, measure)
     if trend:
         status = "warning" if trend[0] and status == "ok" else status
         usual = f"within {review.trend_percent:g} % of the time before"
         message = f"{count} {words}: {trend[1]}{'. Look who asks, and whether all do who should' if trend[0] else ''}."
         return _Judged(status, count, usual, message, unit, lines=False)
+
     expected = f"at least {review.at_least:g}" if review.at_least is not None else _limit(review)
     if not count:
         return _Judged(status, 0, expected, f"None {words}.", unit)
+
     message = f"{count} {words}"
     top = measure.messages.top(1)
     if top and count > 1 and top[0][1] > 1:
         message += f"; most often ({top[0][1]} times): {cut(top[0][0], 160)}"
+
     if status != "ok":
-        message += ". Change what was given away, and mask it where it is written" if review.secrets else _ADVICE
-    limits = review.warning is not None or review.critical is not None or review.at_least is not None
+        message += (
+            ". Change what was given away, and mask it where it is written"
+            if review.secrets
+            else _ADVICE
+        )
+
+    limits = (
+        review.warning is not None or review.critical is not None or review.at_least is not None
+    )
+
     return _Judged(status if limits else "info", count, expected, f"{message}.", unit)
 
 
@@ -192,16 +261,17 @@ def _share(review: Review, measure: Measure) -> _Judged:
     words = _among(measure.window)
     if review.worst_of is not None:
         return _worst_share(review, measure, review.worst_of)
+
     of = "matching events" if review.of else "all events"
     if measure.total < review.least_events:
-        message = (
-            f"{measure.count} of {measure.total} events {words}: too few to judge (at least {review.least_events})."
-        )
+        message = f"{measure.count} of {measure.total} events {words}: too few to judge (at least {review.least_events})."
         return _Judged("info", None, _limit(review), message, "%")
+
     share = round(100 * measure.count / measure.total, 3)
     status = judge(share, review.warning, review.critical)
     advice = " Find their cause, newest first." if status != "ok" else ""
     message = f"{measure.count} against {measure.total} ({of}) {words}.{advice}"
+
     return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
 
 
@@ -213,13 +283,17 @@ def _worst_share(review: Review, measure: Measure, seconds: float) -> _Judged:
         told = f"{measure.count} of {measure.total} events {words}"
         message = f"{told}: too few to judge (at least {review.least_events} in {seconds / 60:g} minutes)."
         return _Judged("info", None, _limit(review), message, "%")
+
     worst = max(enough, key=lambda part: (measure.parts[part] / measure.part_totals[part], -part))
     share = round(100 * measure.parts[worst] / measure.part_totals[worst], 3)
     status = judge(share, review.warning, review.critical)
     end = measure.window.until - worst * seconds
     advice = " Find their cause, newest first." if status != "ok" else ""
     counted = f"{measure.parts[worst]} against {measure.part_totals[worst]}"
-    message = f"{counted} in the worst {seconds / 60:g} minutes, up to {shown(end)}, {words}.{advice}"
+    message = (
+        f"{counted} in the worst {seconds / 60:g} minutes, up to {shown(end)}, {words}.{advice}"
+    )
+
     return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
 
 
@@ -228,6 +302,7 @@ def _duration(review: Review, measure: Measure) -> _Judged:
     if numbers.count < review.least_events:
         message = f"{numbers.count} measurements {words}: too few to judge (at least {review.least_events})."
         return _Judged("info", None, _limit(review), message, review.unit)
+
     p95 = numbers.percentile(0.95)
     value = numbers.average if review.figure == "average" else p95
     status = judge(value, review.warning, review.critical)
@@ -236,8 +311,10 @@ def _duration(review: Review, measure: Measure) -> _Judged:
     if trend:
         message += f"; {trend[1]}"
         status = "warning" if trend[0] and status == "ok" else status
+
     if status != "ok":
         message += ". Look at the load and at what became slow"
+
     return _Judged(status, round(value, 4), _limit(review), f"{message}.", review.unit, lines=False)
 
 
@@ -248,9 +325,11 @@ def _trend(review: Review, measure: Measure) -> tuple[bool, str] | None:
         return None
     if former.count < review.least_events or former.average <= 0:
         return False, "nothing to compare with in the time before"
+
     then = former.average if review.figure == "average" else former.percentile(0.95)
     value = now.average if review.figure == "average" else now.percentile(0.95)
     change = 100 * (value - then) / then
+
     return change > review.trend_percent, f"{change:+.0f} % against the time before ({then:.4g})"
 
 
@@ -258,12 +337,15 @@ def _traffic(review: Review, measure: Measure) -> tuple[bool, str] | None:
     """Return whether as many events as usual came: neither far more nor far fewer than in the window before."""
     if review.trend_percent is None:
         return None
+
     former, window = measure.count_before, measure.window.before
     # A log that begins within that window tells less than was there.
     late = measure.begin_before - window.since > (window.until - window.since) * _LATE
     if former < review.least_events or late:
         return False, "nothing to compare with in the time before"
+
     change = 100 * (measure.count - former) / former
+
     return abs(change) > review.trend_percent, f"{change:+.0f} % against the time before ({former})"
 
 
@@ -278,6 +360,7 @@ def _ranking(review: Review, measure: Measure) -> _Judged:
             f"None {words}.",
             review.unit or f"for one {review.by}",
         )
+
     biggest = top[0][1]
     status = judge(biggest, review.warning, review.critical)
     listed = ", ".join(f"{cut(value, 80)}: {count}" for value, count in top)
@@ -286,7 +369,10 @@ def _ranking(review: Review, measure: Measure) -> _Judged:
     advice = " Look at the first one." if status != "ok" else ""
     limits = review.warning is not None or review.critical is not None
     message = f"{measure.count} {words} by {review.by}: {listed}.{advice}"
-    return _Judged(status if limits else "info", biggest, _limit(review), message, unit, lines=False)
+
+    return _Judged(
+        status if limits else "info", biggest, _limit(review), message, unit, lines=False
+    )
 
 
 def _newest(review: Review, measure: Measure) -> _Judged:
@@ -294,12 +380,19 @@ def _newest(review: Review, measure: Measure) -> _Judged:
     if not lines:
         message = f"No line says it {words}; has the application been started since?"
         return _Judged("unknown", None, review.expected, message, lines=False)
+
     last = lines[-1]
     if review.expected in last:
         return _Judged(
-            "ok", review.expected, review.expected, f"The newest line about it says so: {cut(last)}", lines=False
+            "ok",
+            review.expected,
+            review.expected,
+            f"The newest line about it says so: {cut(last)}",
+            lines=False,
         )
+
     message = f"The newest line about it says otherwise: {cut(last)}"
+
     return _Judged("critical", cut(last, 120), review.expected, message, lines=False)
 
 

@@ -29,6 +29,7 @@ def matches(source: Source) -> list[str]:
     """
     units = [f"_SYSTEMD_UNIT={unit}" for unit in source.units]
     identifiers = [f"SYSLOG_IDENTIFIER={name}" for name in source.identifiers]
+
     return [*units, *(["+"] if units and identifiers else []), *identifiers]
 
 
@@ -36,7 +37,10 @@ def read(source: Source, since: float, meter: Meter, deadline: Deadline) -> t.It
     """Yield the entries since a time as lines of a wrapped layout; raises UnreadableError."""
     wrapper = Wrapper(source.format)
     asked = [f"--since=@{int(max(since, 0))}", *matches(source)]
-    return pieces(line for raw in _entries(asked, meter, deadline) if (line := _wrapped(raw, wrapper)))
+
+    return pieces(
+        line for raw in _entries(asked, meter, deadline) if (line := _wrapped(raw, wrapper))
+    )
 
 
 def holds_any(source: Source, deadline: Deadline) -> bool:
@@ -51,6 +55,7 @@ def _wrapped(raw: bytes, wrapper: Wrapper) -> bytes:
         moment = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
     except (ValueError, KeyError, TypeError, RecursionError):
         return b""
+
     message = entry.get("MESSAGE")
     if isinstance(message, list):  # bytes that are no text come as numbers
         try:
@@ -61,7 +66,9 @@ def _wrapped(raw: bytes, wrapper: Wrapper) -> bytes:
         message = message.encode("utf-8", "replace")
     else:
         return b""
+
     priority = str(entry.get("PRIORITY", "-"))
+
     return wrapper.wrap(moment, priority if priority in "01234567" else "-", message)
 
 
@@ -69,8 +76,18 @@ def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> t.Iterator[b
     tool = shutil.which("journalctl", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
     if tool is None:
         raise UnreadableError("there is no journalctl on this host")
+
     # --all: a long message would be left out otherwise.
-    command = [tool, "--output=json", f"--output-fields={_FIELDS}", "--all", "--quiet", "--no-pager", *asked]
+    command = [
+        tool,
+        "--output=json",
+        f"--output-fields={_FIELDS}",
+        "--all",
+        "--quiet",
+        "--no-pager",
+        *asked,
+    ]
+
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(  # noqa: S603 - a fixed command; unit and program names are single arguments
@@ -82,25 +99,34 @@ def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> t.Iterator[b
         except BaseException:
             process.kill()
             raise
+
         process.wait()
         complaints.seek(0)
         said = complaints.read(2000).decode("utf-8", "replace").strip().splitlines()
+
     if process.returncode and said:
         raise UnreadableError(f"journalctl ended with {process.returncode}: {said[-1]}")
 
 
-def _output(process: subprocess.Popen[bytes], meter: Meter, deadline: Deadline) -> t.Iterator[bytes]:
+def _output(
+    process: subprocess.Popen[bytes], meter: Meter, deadline: Deadline
+) -> t.Iterator[bytes]:
     assert process.stdout is not None  # noqa: S101 - for the type checker
     descriptor, total = process.stdout.fileno(), 0
     while True:
         ready, _, _ = select.select([descriptor], [], [], deadline.left)
         if not ready:
             raise UnreadableError(f"journalctl did not finish within {deadline.seconds:g} s")
+
         block = os.read(descriptor, BLOCK)
         if not block:
             return
+
         total += len(block)
         meter.read += len(block)
         if total > MOST_BYTES:
-            raise UnreadableError(f"the journal holds more than {MOST_BYTES >> 20} MiB in this window")
+            raise UnreadableError(
+                f"the journal holds more than {MOST_BYTES >> 20} MiB in this window"
+            )
+
         yield block

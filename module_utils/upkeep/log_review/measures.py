@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is counted while chunks of a log go by; each measure keeps a bounded amount, however long the log is."""
+"""What is counted while chunks of a log go by.
+
+Each measure keeps a bounded amount, however long the log is.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ class Groups:
     def top(self, number: int = TOP) -> list[tuple[str, int]]:
         """Return the most frequent values for people, most frequent first, of equal ones the first in the alphabet."""
         first = sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))[:number]
-        return [(redact.line(value.encode("utf-8", "replace"), 160), count) for value, count in first]
+        return [
+            (redact.line(value.encode("utf-8", "replace"), 160), count) for value, count in first
+        ]
 
 
 class Spread:
@@ -71,6 +76,7 @@ class Spread:
             left -= self._bins[place]
             if left <= 0:
                 return 0.0 if place == -(10**9) else _STEP**place
+
         return 0.0
 
 
@@ -87,6 +93,7 @@ class Newest:
         self._order += 1
         if len(self._kept) >= self.size and (not self.size or moment < self._kept[0][0]):
             return
+
         kept = (moment, self._order, block[start : min(end, start + redact.LOOKED_AT)])
         if len(self._kept) < self.size:
             heapq.heappush(self._kept, kept)
@@ -119,14 +126,20 @@ class Measure:
     @property
     def since(self) -> float:
         """Return where reading has to begin."""
-        return self.window.before.since if self.review.trend_percent is not None else self.window.since
+        return (
+            self.window.before.since if self.review.trend_percent is not None else self.window.since
+        )
 
     def _find_by(self) -> re.Pattern[bytes] | None:
-        """Return what every event in question contains; None when all of them have to be looked at."""
+        """Return what every event in question contains.
+
+        None when all of them have to be looked at.
+        """
         if self.review.secrets:
             return redact.SECRET
         if self.review.pattern is not None:
             return self.review.pattern
+
         return self.layout.level_hint(self.review.levels) if self.review.levels else None
 
     def take(self, chunk: Chunk) -> None:
@@ -138,7 +151,10 @@ class Measure:
                 if self._fits(chunk, event):
                     self._add(chunk, event, event.time, match)
             elif self._is_before(event.time) and self._fits(chunk, event):
-                self._add_before(event.time, self._number(chunk, event, match) if self.review.number else None)
+                self._add_before(
+                    event.time, self._number(chunk, event, match) if self.review.number else None
+                )
+
         if self.review.measure == "share":
             self.total += self._total(chunk)
 
@@ -146,6 +162,7 @@ class Measure:
         if self._finder is None:
             yield from ((event, None) for event in chunk.events)
             return
+
         at = 0
         while match := self._finder.search(chunk.block, at):
             event = chunk.at(min(match.start(), len(chunk.block) - 1))
@@ -159,49 +176,72 @@ class Measure:
         review = self.review
         if review.exclude and review.exclude.search(chunk.block, event.start, event.end):
             return False
-        return not review.levels or self.layout.level(chunk.block, event.start, event.end) in review.levels
+
+        return (
+            not review.levels
+            or self.layout.level(chunk.block, event.start, event.end) in review.levels
+        )
 
     def _total(self, chunk: Chunk) -> int:
         """Return how many events of the window the share is taken of."""
         of, window = self.review.of, self.window
         if of is None:
-            moments = [event.time for event in chunk.events if event.time is not None and event.time in window]
+            moments = [
+                event.time
+                for event in chunk.events
+                if event.time is not None and event.time in window
+            ]
             self._share_out(self.part_totals, moments)
             return len(moments)
+
         moments, at = [], 0
+
         while match := of.search(chunk.block, at):
             event = chunk.at(min(match.start(), len(chunk.block) - 1))
             at = max(event.end, match.start() + 1)
             if event.time is not None and event.time in window:
                 moments.append(event.time)
+
             if at >= len(chunk.block):
                 break
+
         self._share_out(self.part_totals, moments)
+
         return len(moments)
 
     def _share_out(self, parts: collections.Counter[int], moments: t.Iterable[float]) -> None:
         """Count events in the part of the window that each belongs to."""
         if self.review.worst_of is not None:
-            parts.update(int((self.window.until - moment) // self.review.worst_of) for moment in moments)
+            parts.update(
+                int((self.window.until - moment) // self.review.worst_of) for moment in moments
+            )
 
-    def _add(self, chunk: Chunk, event: Event, moment: float, match: re.Match[bytes] | None) -> None:
+    def _add(
+        self, chunk: Chunk, event: Event, moment: float, match: re.Match[bytes] | None
+    ) -> None:
         review, block = self.review, chunk.block
         if review.number:
             number = self._number(chunk, event, match)
             if number is None or (review.more_than is not None and number <= review.more_than):
                 return
+
             self.numbers.add(number)
+
         if review.measure == "ranking":
             value = self._value(chunk, event, moment, match)
             if value is None:
                 return
+
             self.groups.add(value)
+
         self.count += 1
         self._share_out(self.parts, [moment])
         begin = self.layout.body(block, event.start, event.end)
         self.newest.add(moment, block, begin, event.end)
         if review.measure == "count" and not review.secrets:
-            self.messages.add(redact.fingerprint(self.layout.message(block, event.start, event.end)))
+            self.messages.add(
+                redact.fingerprint(self.layout.message(block, event.start, event.end))
+            )
 
     def _is_before(self, moment: float) -> bool:
         """Tell whether an event belongs to what the window is compared with."""
@@ -218,11 +258,15 @@ class Measure:
         value = self._named(chunk, event, match, self.review.number)
         if isinstance(value, bool) or value is None:
             return None
+
         found = _NUMBER.search(str(value))
         number = float(found[0]) if found else math.nan
+
         return number if math.isfinite(number) else None
 
-    def _value(self, chunk: Chunk, event: Event, moment: float, match: re.Match[bytes] | None) -> str | None:
+    def _value(
+        self, chunk: Chunk, event: Event, moment: float, match: re.Match[bytes] | None
+    ) -> str | None:
         by = self.review.by
         if by == "hour":
             return redact.cut(_hour(moment))
@@ -230,7 +274,9 @@ class Measure:
             return self.layout.level(chunk.block, event.start, event.end) or "none"
         if by == "message":
             return redact.fingerprint(self.layout.message(chunk.block, event.start, event.end))
+
         value = self._named(chunk, event, match, by)
+
         return None if value is None else redact.cut(str(value), 80)
 
     def _named(self, chunk: Chunk, event: Event, match: re.Match[bytes] | None, name: str) -> t.Any:
@@ -239,7 +285,9 @@ class Measure:
             return None if found is None else found.decode("utf-8", "replace")
         if not self.layout.json:
             return None
+
         record = self.layout.record(chunk.block, event.start, event.end)
+
         return field_of(record, name) if record else None
 
 

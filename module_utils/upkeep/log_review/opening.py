@@ -41,14 +41,19 @@ class Segment:
 
 
 def live_paths(patterns: t.Iterable[str]) -> list[Path]:
-    """Return the logs that some paths name, each once; a pattern names those that are there, without rotated ones."""
+    """Return the logs that some paths name, each once.
+
+    A pattern names those that are there, without rotated ones.
+    """
     found: dict[Path, None] = {}
     for pattern in patterns:
         if not _MAGIC.search(pattern):
             found[Path(pattern)] = None
             continue
+
         names = {Path(path) for path in glob.glob(pattern)}  # noqa: PTH207 - a pattern from its root
         found.update((path, None) for path in sorted(names) if not _is_rotated(path, names))
+
     return list(found)
 
 
@@ -56,7 +61,10 @@ def _is_rotated(path: Path, others: set[Path]) -> bool:
     """Tell whether a file is an older part of another one of the same folder."""
     if _PACKED.search(path.name):
         return True
-    return any(path.name.startswith(other.name) and _suffix(path.name, other.name) for other in others)
+
+    return any(
+        path.name.startswith(other.name) and _suffix(path.name, other.name) for other in others
+    )
 
 
 def _suffix(name: str, log: str) -> re.Match[str] | None:
@@ -65,7 +73,9 @@ def _suffix(name: str, log: str) -> re.Match[str] | None:
 
 @contextlib.contextmanager
 def open_segments(log: Path) -> t.Iterator[list[Segment]]:
-    """Give the open files of a log, in no order; raises UnreadableError, MovedError when it will not hold still.
+    """Give the open files of a log, in no order.
+
+    Raises UnreadableError, MovedError when it will not hold still.
 
     An older file that cannot be opened is an error, too: nobody could say what stands in it.
     """
@@ -78,26 +88,40 @@ def open_segments(log: Path) -> t.Iterator[list[Segment]]:
                 if attempt + 1 < _ATTEMPTS:
                     continue
                 raise
+
             if _listing(log) == before:
                 yield segments
                 return
+
     raise MovedError(f"'{shown_path(log)}' is being rotated over and over")
 
 
 def _listing(log: Path) -> dict[Path, int]:
-    """Return the inode of each file of a log by its path; raises UnreadableError when its folder cannot be read."""
+    """Return the inode of each file of a log by its path.
+
+    Raises UnreadableError when its folder cannot be read.
+    """
     try:
         with os.scandir(log.parent) as entries:
-            found = {entry.name: entry.inode() for entry in entries if _belongs(entry.name, log.name)}
+            found = {
+                entry.name: entry.inode() for entry in entries if _belongs(entry.name, log.name)
+            }
     except OSError as error:
-        raise UnreadableError(f"the folder of '{shown_path(log)}' cannot be read: {error.strerror}") from error
+        raise UnreadableError(
+            f"the folder of '{shown_path(log)}' cannot be read: {error.strerror}"
+        ) from error
+
     if log.name not in found:
         raise UnreadableError(f"'{shown_path(log)}' is not there")
     if len(found) > MOST_SEGMENTS:
         raise UnreadableError(f"'{shown_path(log)}' has more than {MOST_SEGMENTS} rotated files")
+
     # While a file is being compressed both are there; the new one may not be whole yet.
     doubled = {name for name in found if _PACKED.search(name) and _PACKED.sub("", name) in found}
-    return {log.parent / name: inode for name, inode in sorted(found.items()) if name not in doubled}
+
+    return {
+        log.parent / name: inode for name, inode in sorted(found.items()) if name not in doubled
+    }
 
 
 def _belongs(name: str, log: str) -> bool:
@@ -113,7 +137,14 @@ def _open(stack: contextlib.ExitStack, path: Path, live: bool) -> Segment:
         if isinstance(error.__cause__, FileNotFoundError):
             raise MovedError(f"'{shown_path(path)}' went away while it was opened") from error
         raise UnreadableError(_clause(error, path)) from error
-    return Segment(path, descriptor, os.fstat(descriptor).st_size, packed[0][1:] if packed and not live else "", live)
+
+    return Segment(
+        path,
+        descriptor,
+        os.fstat(descriptor).st_size,
+        packed[0][1:] if packed and not live else "",
+        live,
+    )
 
 
 def _clause(error: ReadingError, path: Path) -> str:

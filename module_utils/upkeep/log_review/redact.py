@@ -18,7 +18,9 @@ LOOKED_AT: t.Final = 4096
 _MESSAGE: t.Final = 160
 _HIDDEN: t.Final = rb"[^\s\"'&,;*<>{}\[\]]{4,}"
 #: Values that only say that something was masked, or that there is none.
-_HARMLESS: t.Final = rb"(?![\"']?(?:masked|redacted|hidden|removed|filtered|null|none|true|false)\b)"
+_HARMLESS: t.Final = (
+    rb"(?![\"']?(?:masked|redacted|hidden|removed|filtered|null|none|true|false)\b)"
+)
 _NAME: t.Final = (
     rb"[Pp]ass(?:word|wd|phrase)|PASS(?:WORD|WD|PHRASE)|[Ss]ecret|SECRET|[Aa]pi[_-]?[Kk]ey|API_?KEY"
     rb"|[Tt]oken|TOKEN|[Pp]rivate_key|[Aa]ccess_key"
@@ -27,7 +29,15 @@ _QUOTE: t.Final = rb"\\?[\"']"
 #: name=value; "name": "value"; name: value, where it does not look like a word ("token: expired").
 _ASSIGNED: t.Final = (
     rb"(?:" + _NAME + rb")(?:"
-    rb"(?:" + _QUOTE + rb")?\s{0,3}=\s{0,3}(?:" + _QUOTE + rb")?" + _HARMLESS + rb"(?P<value>" + _HIDDEN + rb")"
+    rb"(?:"
+    + _QUOTE
+    + rb")?\s{0,3}=\s{0,3}(?:"
+    + _QUOTE
+    + rb")?"
+    + _HARMLESS
+    + rb"(?P<value>"
+    + _HIDDEN
+    + rb")"
     rb"|" + _QUOTE + rb"\s{0,3}:\s{0,3}" + _QUOTE + _HARMLESS + rb"(?P<quoted>" + _HIDDEN + rb")"
     rb"|:\s{0,3}(?=[^\s\"']*\d)" + _HARMLESS + rb"(?P<plain>[^\s\"'&,;*<>{}\[\]]{6,}))"
 )
@@ -64,7 +74,9 @@ def _masked(match: re.Match[bytes]) -> bytes:
 def line(data: bytes, limit: int = SHOWN) -> str:
     """Return an event as one line for people."""
     text = redact(data[:LOOKED_AT]).decode("utf-8", "replace")
-    return cut(" ".join("".join(letter if letter.isprintable() else " " for letter in text).split()), limit)
+    return cut(
+        " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()), limit
+    )
 
 
 def cut(text: str, limit: int = SHOWN) -> str:
@@ -73,7 +85,10 @@ def cut(text: str, limit: int = SHOWN) -> str:
 
 
 def fingerprint(message: str) -> str:
-    """Return a message without the numbers and ids that make each one different. It still has to be redacted."""
+    """Return a message without the numbers and ids that make each one different.
+
+    It still has to be redacted.
+    """
     first = message.split("\n", 1)[0][:_MESSAGE]
     return _shape(first.encode("utf-8", "surrogatepass").translate(_DIGITS))
 

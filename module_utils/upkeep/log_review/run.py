@@ -66,11 +66,14 @@ def parse_job(params: t.Mapping[str, t.Any]) -> Job:
     sources = parse_sources(params["sources"], params["components"], params["cadence"])
     for name in {params["time_zone"], *(source.time_zone for source in sources)}:
         _zone(name)
+
     if not 0 < params["timeout"] <= 3600:
         raise LogReviewError(f"timeout is {params['timeout']:g}; give 1 to 3600 seconds")
     if not 0 <= params["follow_seconds"] <= 86400 or params["follow_events"] < 0:
         raise LogReviewError("follow_seconds must be 0 to 86400, and follow_events at least 0")
+
     same = ("time_zone", "timeout", "follow_seconds", "follow_events")
+
     return Job(
         sources,
         **{key: params[key] for key in same},
@@ -94,10 +97,15 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool = False) -> dict[str, t.
     if state.damage and answer.marks:
         message = f"Begun anew, since the state of the last run is of no use: {state.damage}."
         answer.findings.append(finding("log:state", "info", message))
+
     if answer.marks and not check_mode:
         _keep(job.state, {**state.until, **answer.marks}, answer)
+
     if not answer.findings:
-        answer.findings.append(finding("log:none", "info", "No log is named for this host: nothing to review."))
+        answer.findings.append(
+            finding("log:none", "info", "No log is named for this host: nothing to review.")
+        )
+
     return {
         "changed": False,
         "findings": answer.findings,
@@ -136,12 +144,16 @@ def _look(job: Job, state: State, now: float, followed: Window | None) -> Answer
     deadline = Deadline(job.timeout)
     for source in job.sources:
         try:
-            spans = {review.name: followed or _window(job, source, review, state, now) for review in source.reviews}
+            spans = {
+                review.name: followed or _window(job, source, review, state, now)
+                for review in source.reviews
+            }
             default = followed or windows.rolling(_DAY, now)
             session, gaps, jumps = _read(job, source, spans, default, now, answer.meter, deadline)
         except UnreadableError as error:
             answer.findings.append(missing_finding(source, str(error)))
             continue
+
         answer.findings += source_findings(source, session, gaps, jumps)
         for measure in session.measures:
             found = review_finding(source, measure, gaps)
@@ -149,11 +161,15 @@ def _look(job: Job, state: State, now: float, followed: Window | None) -> Answer
             answer.reviews.append(_row(found, measure))
             if measure.review.window == "since_last_run" and not gaps.clauses:
                 answer.marks[found["check"]] = measure.window.until
+
     return answer
 
 
 def _window(job: Job, source: Source, review: t.Any, state: State, now: float) -> Window:
-    """Return the window of a review; raises UnreadableError when a unit's start is not to be had."""
+    """Return the window of a review.
+
+    Raises UnreadableError when a unit's start is not to be had.
+    """
     name = review.window
     if name in ("today", "month", "last_month"):
         return windows.calendar(name, now, _zone(job.time_zone))
@@ -163,30 +179,52 @@ def _window(job: Job, source: Source, review: t.Any, state: State, now: float) -
         last = state.until.get(f"log:{source.name}.{review.name}")
         return windows.since_last_run(last, windows.rolling(_DAY, now), now)
     if name == "since_start":
-        return Window(_started(source.unit), now + 0.001, f"the time since {source.unit} was started")
+        return Window(
+            _started(source.unit), now + 0.001, f"the time since {source.unit} was started"
+        )
+
     return windows.rolling(name, now)
 
 
 def _started(unit: str) -> float:
     """Return when the main process of a unit was started, Unix seconds; raises UnreadableError."""
-    command = ["systemctl", "show", "--property=ExecMainStartTimestamp", "--value", "--timestamp=unix", unit]
+    command = [
+        "systemctl",
+        "show",
+        "--property=ExecMainStartTimestamp",
+        "--value",
+        "--timestamp=unix",
+        unit,
+    ]
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnreadableError(f"systemd cannot be asked when {unit} was started: {type(error).__name__}") from error
+        raise UnreadableError(
+            f"systemd cannot be asked when {unit} was started: {type(error).__name__}"
+        ) from error
+
     said = done.stdout.strip().lstrip("@")
     if not said.isdigit():
         raise UnreadableError(f"systemd does not say when {unit} was started")
+
     return float(said)
 
 
 def _read(
-    job: Job, source: Source, spans: dict[str, Window], default: Window, now: float, meter: Meter, deadline: Deadline
+    job: Job,
+    source: Source,
+    spans: dict[str, Window],
+    default: Window,
+    now: float,
+    meter: Meter,
+    deadline: Deadline,
 ) -> tuple[Session, Gaps, list[str]]:
     """Return what one pass over a source gave; a log that moves is read again from the start."""
     clock = Clock(_zone(source.time_zone), now)
     keys = Keys(source.timestamp_key, source.level_key, source.message_key)
     layout = Layout(source.format, clock, keys, wrapped=source.kind != "file")
+
     for attempt in range(1, _ATTEMPTS + 1):
         session = Session(source, spans, default, layout)
         try:
@@ -196,33 +234,48 @@ def _read(
         except MovedError:
             if attempt == _ATTEMPTS:
                 raise
+
     raise AssertionError("unreachable")
 
 
-def _read_journal(source: Source, session: Session, meter: Meter, deadline: Deadline) -> tuple[Gaps, list[str]]:
+def _read_journal(
+    source: Source, session: Session, meter: Meter, deadline: Deadline
+) -> tuple[Gaps, list[str]]:
     for chunk in chunks(journal.read(source, session.since, meter, deadline), session.layout):
         session.take(chunk)
+
     if not session.bytes and not journal.holds_any(source, deadline):
-        raise UnreadableError(f"the journal holds no line of {', '.join(journal.matches(source)) or 'anything'}")
+        raise UnreadableError(
+            f"the journal holds no line of {', '.join(journal.matches(source)) or 'anything'}"
+        )
+
     return Gaps(), []
 
 
-def _readers(job: Job, source: Source, layout: Layout, meter: Meter, deadline: Deadline) -> dict[Path, Reader]:
+def _readers(
+    job: Job, source: Source, layout: Layout, meter: Meter, deadline: Deadline
+) -> dict[Path, Reader]:
     """Return how to read each file of a source; raises UnreadableError when there is none."""
     if source.kind == "file":
         paths = live_paths(source.paths)
         if not paths:
             raise UnreadableError(f"no file fits {', '.join(map(shown_path, source.paths))}")
+
         return {path: Reader(layout, layout, None, meter, deadline) for path in paths}
+
     readers = {}
+
     for log in containers.find(source.containers, job.container_roots):
         raw = Layout("json" if log.docker else "text", layout.clock, Keys(timestamp="time"))
         translate = from_docker if log.docker else from_podman
 
-        def lines(blocks: t.Iterable[bytes], raw: Layout = raw, make: t.Any = translate) -> t.Iterator[bytes]:
+        def lines(
+            blocks: t.Iterable[bytes], raw: Layout = raw, make: t.Any = translate
+        ) -> t.Iterator[bytes]:
             return t.cast(t.Iterator[bytes], make(blocks, raw, source.format))
 
         readers[log.path] = Reader(layout, raw, lines, meter, deadline)
+
     return readers
 
 
@@ -238,8 +291,10 @@ def _read_files(readers: dict[Path, Reader], session: Session) -> tuple[Gaps, li
             raise
         except UnreadableError as error:
             clauses.append(str(error))
+
     if len(clauses) == len(readers):
         raise UnreadableError("; ".join(clauses))
+
     return Gaps(tuple(clauses)), jumps
 
 

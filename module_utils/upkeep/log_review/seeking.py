@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Where in a large file a time begins, found by halving it instead of reading it.
 
-Lines of several writers stand a little out of order, and local time runs an hour twice in autumn. With disorder of at
-most ``slack`` seconds, everything before a line that is older than the time sought minus ``slack`` is too old as well;
-only such lines move the lower end. Clocks that jumped further are noticed by samples, and the file is read whole.
+Lines of several writers stand a little out of order, and local time runs an hour twice in autumn.
+With disorder of at most ``slack`` seconds, everything before a line that is older than the time
+sought minus ``slack`` is too old as well; only such lines move the lower end. Clocks that jumped
+further are noticed by samples, and the file is read whole.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ PROBE: t.Final = 4096
 #: A stretch that is not worth halving any further, bytes.
 NEAR: t.Final = 32 << 10
 SAMPLES: t.Final = 16
-#: How far a probe looks for a line with a time, bytes. One that finds none moves the upper end, which is safe.
+#: How far a probe looks for a line with a time, bytes. One that finds none moves the upper end,
+#: which is safe.
 FARTHEST: t.Final = 8 << 20
 #: Where the last time stamp is looked for, bytes from the end.
 TAIL: t.Final = 16 << 10
@@ -52,8 +54,10 @@ def seek(descriptor: int, size: int, since: float, layout: Layout, meter: Meter)
     """Return where to begin so that no event at or after ``since`` is missed."""
     if size <= SMALL:
         return Found(0, False)
+
     sought = since - slack_of(layout)
     low, high = 0, size
+
     while high - low > NEAR:
         middle = (low + high) // 2
         probe = _probe(descriptor, middle, high, layout, meter)
@@ -61,8 +65,10 @@ def seek(descriptor: int, size: int, since: float, layout: Layout, meter: Meter)
             high = middle
         else:
             low = probe.offset
+
     if _late_before(descriptor, low, since, layout, meter):
         return Found(0, True)
+
     return Found(low, False)
 
 
@@ -78,11 +84,15 @@ def _late_before(descriptor: int, end: int, since: float, layout: Layout, meter:
         places = [0] if end else []
     else:
         even = {number * (end // SAMPLES) for number in range(SAMPLES)}
-        places = sorted(even | {end - (end >> halving) for halving in range(SAMPLES) if end >> halving > PROBE})
+        places = sorted(
+            even | {end - (end >> halving) for halving in range(SAMPLES) if end >> halving > PROBE}
+        )
+
     for place in places:
         probe = _probe(descriptor, place, end, layout, meter)
         if probe is not None and since <= probe.time <= layout.clock.now:
             return True
+
     return False
 
 
@@ -98,7 +108,9 @@ def _probe(descriptor: int, start: int, stop: int, layout: Layout, meter: Meter)
     return next(_dated(descriptor, start, min(stop, start + FARTHEST), layout, meter), None)
 
 
-def _dated(descriptor: int, start: int, stop: int, layout: Layout, meter: Meter) -> t.Iterator[_Probe]:
+def _dated(
+    descriptor: int, start: int, stop: int, layout: Layout, meter: Meter
+) -> t.Iterator[_Probe]:
     for offset, line in _lines(descriptor, start, stop, meter):
         text = line.lstrip(b"\0")
         if layout.head.match(text):
@@ -108,10 +120,14 @@ def _dated(descriptor: int, start: int, stop: int, layout: Layout, meter: Meter)
 
 
 def _lines(descriptor: int, start: int, stop: int, meter: Meter) -> t.Iterator[tuple[int, bytes]]:
-    """Yield offset and bytes of the lines that begin in ``start`` to ``stop``; of one that is too long its begin."""
+    """Yield offset and bytes of the lines that begin in ``start`` to ``stop``.
+
+    Of one that is too long its begin.
+    """
     # Whether a line begins at `start` shows in the byte before it.
     offset = at = max(start - 1, 0)
     inside, data, searched, size = start > 0, b"", 0, PROBE
+
     while offset < stop:
         piece = os.pread(descriptor, size, at)
         meter.read += len(piece)
@@ -121,13 +137,17 @@ def _lines(descriptor: int, start: int, stop: int, meter: Meter) -> t.Iterator[t
             data, offset, searched = data[end + 1 :], offset + end + 1, 0
             if not inside and began < stop:
                 yield began, line
+
             inside = False
+
         searched = len(data)
         if not piece or searched > LONGEST:
             if data and not inside and offset < stop:
                 yield offset, data
+
             if not piece:
                 return
+
             inside, data, offset, searched = True, b"", at, 0
         elif inside and at >= stop:
             return

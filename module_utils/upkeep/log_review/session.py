@@ -16,7 +16,8 @@ from .windows import Window
 
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.
 AHEAD: t.Final = 300.0
-#: Up to this many bytes all time stamps and records are looked at; beyond, the last stamp of each chunk.
+#: Up to this many bytes all time stamps and records are looked at; beyond, the last stamp of each
+#: chunk.
 EXACT: t.Final = 16 << 20
 #: Records of a chunk whose fields are looked at.
 SAMPLED: t.Final = 200
@@ -40,8 +41,10 @@ class Form:
             more = chunk.block[stop + 1 : event.end].strip() if stop >= 0 else b""
             if more:
                 self._strange(more)
+
             if number % step:
                 continue
+
             record = chunk.layout.record(chunk.block, event.start, event.end)
             if record is None:
                 self._strange(chunk.block[event.start : event.end])
@@ -70,14 +73,20 @@ def _present(record: Record, name: str) -> bool:
 class Session:
     """What one pass over a log has seen so far."""
 
-    def __init__(self, source: Source, windows: t.Mapping[str, Window], default: Window, layout: Layout) -> None:
+    def __init__(
+        self, source: Source, windows: t.Mapping[str, Window], default: Window, layout: Layout
+    ) -> None:
         self.source, self.layout = source, layout
         self.measures = [Measure(review, windows[review.name], layout) for review in source.reviews]
         spans = [measure.window for measure in self.measures] or [default]
         self.since = min([measure.since for measure in self.measures] or [default.since])
         #: What the log itself is judged by.
-        self.window = Window(min(span.since for span in spans), max(span.until for span in spans), "")
-        self.form = Form(source.fields, (source.timestamp_key, source.level_key, source.message_key))
+        self.window = Window(
+            min(span.since for span in spans), max(span.until for span in spans), ""
+        )
+        self.form = Form(
+            source.fields, (source.timestamp_key, source.level_key, source.message_key)
+        )
         self.newest: float | None = None
         self.furthest: float | None = None
         self.undated = self.bytes = 0
@@ -86,15 +95,18 @@ class Session:
         """Look at one more chunk."""
         for measure in self.measures:
             measure.take(chunk)
+
         self.bytes += len(chunk.block)
         exact = self.bytes <= EXACT
         latest = self.layout.latest(chunk.block) if exact else chunk.last
         if latest is None:
             latest = chunk.last
+
         if latest is None:
             self.undated += 1
         else:
             self._note(latest)
+
         if self.source.fields and exact:
             self.form.take(chunk, [event for event in chunk.events if event.time in self.window])
 

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Up to when the reviews of the window "since last run" have looked. A small JSON file on the host, replaced whole."""
+"""Up to when the reviews of the window "since last run" have looked.
+
+A small JSON file on the host, replaced whole.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ def load(path: Path) -> State:
         return State({})
     except OSError as error:
         return State({}, f"'{path}' cannot be read: {error.strerror}")
+
     try:
         with os.fdopen(descriptor, "rb") as stream:
             return State(_checked(json.loads(stream.read(_MOST_BYTES))))
@@ -42,12 +46,23 @@ def load(path: Path) -> State:
 
 
 def _checked(raw: t.Any) -> dict[str, float]:
-    if not isinstance(raw, dict) or raw.get("version") != _VERSION or not isinstance(raw.get("until"), dict):
+    if (
+        not isinstance(raw, dict)
+        or raw.get("version") != _VERSION
+        or not isinstance(raw.get("until"), dict)
+    ):
         raise ValueError("it does not hold what this version writes")
+
     until = raw["until"]
+
     for check, moment in until.items():
-        if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not math.isfinite(moment):
+        if (
+            isinstance(moment, bool)
+            or not isinstance(moment, (int, float))
+            or not math.isfinite(moment)
+        ):
             raise ValueError(f"the time of {check!r} is {moment!r}")
+
     return {check: float(moment) for check, moment in until.items()}
 
 

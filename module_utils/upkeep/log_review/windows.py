@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 #: Windows besides a length such as 24h.
 NAMED: t.Final = ("today", "month", "last_month", "since_last_run", "since_start", "all")
-#: Lines of the last seconds may still be on their way into the log, so the next run is left to count them.
+#: Lines of the last seconds may still be on their way into the log, so the next run is left to
+#: count them.
 SETTLE_SECONDS: t.Final = 2.0
 
 _LENGTH: t.Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
@@ -30,7 +31,9 @@ class Window:
     @property
     def before(self) -> Window:
         """Return the window of the same length that ends where this one begins."""
-        return Window(self.since - (self.until - self.since), self.since, f"the time before {self.words}")
+        return Window(
+            self.since - (self.until - self.since), self.since, f"the time before {self.words}"
+        )
 
     def __contains__(self, moment: object) -> bool:
         return isinstance(moment, float) and self.since <= moment < self.until
@@ -52,8 +55,10 @@ def rolling(text: str, now: float) -> Window:
     match = _LENGTH.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no length such as 24h")
+
     count, unit = int(match[1]), match[2]
     words = f"the last {count} {_WORDS[unit]}s" if count > 1 else f"the last {_WORDS[unit]}"
+
     return Window(now - count * _SECONDS[unit], _after(now), words)
 
 
@@ -63,10 +68,13 @@ def calendar(text: str, now: float, zone: dt.tzinfo | None) -> Window:
     midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
     if text == "today":
         return Window(_placed(midnight, zone), _after(now), "today")
+
     first = midnight.replace(day=1)
     if text == "month":
         return Window(_placed(first, zone), _after(now), f"{first:%B %Y}")
+
     former = (first - dt.timedelta(days=1)).replace(day=1)
+
     return Window(_placed(former, zone), _placed(first, zone), f"{former:%B %Y}")
 
 
@@ -75,7 +83,10 @@ def _placed(naive: dt.datetime, zone: dt.tzinfo | None) -> float:
 
 
 def since_last_run(last: float | None, fallback: Window, now: float) -> Window:
-    """Return what was written since the last run; without one, or with one in the future, the fallback."""
+    """Return what was written since the last run.
+
+    Without one, or with one in the future, the fallback.
+    """
     until = now - SETTLE_SECONDS
     if last is None or last > now:
         return Window(fallback.since, until, f"{fallback.words} (first run)")

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Lines that journald or a container engine keeps, one entry for each line of output, made events again.
 
-An entry gets the head of a wrapped line (layout.MARK). A traceback comes as many entries; it goes with the one before.
+An entry gets the head of a wrapped line (layout.MARK). A traceback comes as many entries; it goes
+with the one before.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Wrapper:
         text = text.rstrip(b"\n").replace(MARK, b" ").replace(b"\n", b"\n ")
         if self._continues(text):
             return b" " + text + b"\n"
+
         self._first = False
+
         return b"%s%.6f %s %s\n" % (MARK, max(moment, 0.0), priority.encode(), text)
 
     def _continues(self, text: bytes) -> bool:
@@ -42,9 +45,11 @@ class Wrapper:
             return False
         if self._json:
             return not text.startswith(b"{")
+
         was_inside, begins = self._inside, text.startswith((_TRACEBACK, *_DURING))
         indented = text[:1] in (b" ", b"\t")
         self._inside = begins or indented or (was_inside and not text)
+
         return begins or indented or (was_inside and (not text or bool(_RAISED.match(text))))
 
 
@@ -58,6 +63,7 @@ def pieces(lines: t.Iterable[bytes]) -> t.Iterator[bytes]:
         if size >= _PIECE:
             yield b"".join(held)
             held, size = [], 0
+
     if held:
         yield b"".join(held)
 
@@ -71,19 +77,26 @@ def split_lines(blocks: t.Iterable[bytes]) -> t.Iterator[bytes]:
         if len(carried) > LONGEST:
             yield carried
             carried = b""
+
     if carried:
         yield carried
 
 
 class _Streams:
-    """Lines that engines keep in parts, put together; the two streams of a container mix in between."""
+    """Lines that engines keep in parts, put together.
+
+    The two streams of a container mix in between.
+    """
 
     def __init__(self, body: str) -> None:
         self._wrapper = Wrapper(body)
         self._begun: dict[t.Any, tuple[float, bytes]] = {}
 
     def take(self, stream: t.Any, moment: float, text: bytes, whole: bool) -> t.Iterator[bytes]:
-        """Yield the event's line once it is whole, or too long; it has the time of its first part."""
+        """Yield the event's line once it is whole, or too long.
+
+        It has the time of its first part.
+        """
         begin, begun = self._begun.pop(stream, (moment, b""))
         if whole or len(begun) >= LONGEST:
             yield self._wrapper.wrap(begin, "-", begun + text)
@@ -110,6 +123,7 @@ def from_docker(blocks: t.Iterable[bytes], raw: Layout, body: str) -> t.Iterator
                 continue
             if moment is not None:
                 yield from streams.take(stream, moment, text, text.endswith(b"\n"))
+
         yield from streams.rest()
 
     return pieces(lines())
@@ -124,7 +138,10 @@ def from_podman(blocks: t.Iterable[bytes], raw: Layout, body: str) -> t.Iterator
             parts = line.split(b" ", 3)
             moment = raw.clock.read(line)
             if len(parts) >= 3 and moment is not None:
-                yield from streams.take(parts[1], moment, parts[3] if len(parts) > 3 else b"", parts[2] == b"F")
+                yield from streams.take(
+                    parts[1], moment, parts[3] if len(parts) > 3 else b"", parts[2] == b"F"
+                )
+
         yield from streams.rest()
 
     return pieces(lines())

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Ask logrotate what it would do, let it do it, and read its answers.
 
-Wording of 3.21 and 3.22. An answer that is not understood is an error, never taken for "nothing to do".
+Wording of 3.21 and 3.22. An answer that is not understood is an error, never taken for "nothing to
+do".
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class EngineError(RuntimeError):
 
 @dataclass
 class Answer:
-    """What one run of logrotate said; ``errors`` are pairs of the path being worked on ('' for none) and the text."""
+    """What one run of logrotate said.
+
+    ``errors`` are pairs of the path being worked on ('' for none) and the text.
+    """
 
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     config_errors: list[str] = field(default_factory=list)
@@ -49,23 +53,34 @@ class Answer:
 
 @dataclass(frozen=True)
 class Engine:
-    """logrotate with one state file; the same one as the timer's, whose lock then holds for both."""
+    """logrotate with one state file.
+
+    The same one as the timer's, whose lock then holds for both.
+    """
 
     program: str
     state: str = STATE
 
     def ask(self, config: str) -> Answer:
-        """Return what is due; touches nothing. Raises EngineError when the answer is not understood."""
+        """Return what is due; touches nothing.
+
+        Raises EngineError when the answer is not understood.
+        """
         return parse(self._call("-d", config)[1])
 
     def rotate(self, config: str) -> Answer:
-        """Rotate what is due; an answer with ``locked`` set means that another logrotate is at work."""
+        """Rotate what is due.
+
+        An answer with ``locked`` set means that another logrotate is at work.
+        """
         code, output = self._call("-v", config)
         if code == _LOCKED:
             return Answer(locked=True)
+
         answer = parse(output)
         if code != 0 and not (answer.errors or answer.config_errors or answer.state_errors):
             raise EngineError(f"logrotate ended with code {code}: {_tail(output)}")
+
         return answer
 
     def _call(self, mode: str, config: str) -> tuple[int, str]:
@@ -83,6 +98,7 @@ class Engine:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"{' '.join(argv)}: {error}") from error
+
         return done.returncode, done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -94,6 +110,7 @@ def parse(output: str) -> Answer:
     answer = Answer()
     stage: t.Literal["config", "state", "logs"] = "config"
     current = ""
+
     for line in output.split("\n"):
         if line.startswith("error: "):
             _file_error(answer, stage, current, line.removeprefix("error: "))
@@ -109,9 +126,11 @@ def parse(output: str) -> Answer:
             current = _rotated_path(line)
         elif current and (verdict := _verdict(line)):
             answer.verdicts[current] = verdict
+
     _close(answer, current)
     if stage != "logs":
         raise EngineError(f"what logrotate said is not understood: {_tail(output)}")
+
     return answer
 
 
@@ -124,6 +143,7 @@ def _verdict(line: str) -> Verdict | None:
         return "missing"
     if line.endswith("-- skipping.") and (" is symbolic link." in line or " hard links." in line):
         return "skipped"
+
     return None
 
 
@@ -150,6 +170,7 @@ def _close(answer: Answer, path: str) -> None:
         raise EngineError(
             f"logrotate considered {path!r} without a verdict that is understood; is its version newer than 3.22?"
         )
+
     answer.verdicts[path] = "missing"  # without its folder logrotate says nothing more
 
 
@@ -158,11 +179,15 @@ def _tail(output: str) -> str:
 
 
 def read_state(path: str) -> dict[str, float]:
-    """Return for each log the Unix time of its last rotation (or of first sight); empty when there is no file yet."""
+    """Return for each log the Unix time of its last rotation (or of first sight).
+
+    Empty when there is no file yet.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return {}
+
     return parse_state(text)
 
 
@@ -173,9 +198,13 @@ def parse_state(text: str) -> dict[str, float]:
         match = _STATE_LINE.fullmatch(line.strip())
         if match is None:
             continue
+
         year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[1:])
         try:
-            found[re.sub(r"\\(.)", r"\1", match[1])] = time.mktime((year, month, day, hour, minute, second, 0, 0, -1))
+            found[re.sub(r"\\(.)", r"\1", match[1])] = time.mktime(
+                (year, month, day, hour, minute, second, 0, 0, -1)
+            )
         except (ValueError, OverflowError):
             continue
+
     return found

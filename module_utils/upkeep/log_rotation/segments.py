@@ -13,7 +13,8 @@ from pathlib import Path
 
 _STAMP = re.compile(r"-(\d{8}-\d{6})(\.[A-Za-z0-9]+)?")
 _DELETED: t.Final = " (deleted)"
-#: A line may be on its way while the file is renamed; only later writes count as writing to the wrong file.
+#: A line may be on its way while the file is renamed; only later writes count as writing to the
+#: wrong file.
 GRACE_SECONDS: t.Final = 60
 
 
@@ -29,7 +30,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Writer:
-    """A process that wrote to a segment after it was set aside; ``lost`` when the segment is already deleted."""
+    """A process that wrote to a segment after it was set aside.
+
+    ``lost`` when the segment is already deleted.
+    """
 
     pid: int
     program: str
@@ -41,33 +45,49 @@ def parse_segment(log: str, path: str) -> Segment | None:
     """Return the segment that ``path`` is of ``log``, or none when its name is not one of ours."""
     if not path.startswith(log):
         return None
+
     match = _STAMP.fullmatch(path[len(log) :])
     rotated = _later_time(match[1]) if match else None
     if match is None or rotated is None:
         return None
+
     return Segment(log, path, rotated, compressed=match[2] is not None)
 
 
 def _later_time(stamp: str) -> float | None:
-    """Return the Unix time of a local time stamp; of the two in the hour that clocks repeat, the later one."""
+    """Return the Unix time of a local time stamp.
+
+    Of the two in the hour that clocks repeat, the later one.
+    """
     try:
         moment = time.strptime(stamp, "%Y%m%d-%H%M%S")
     except ValueError:
         return None
+
     candidates = [time.mktime((*moment[:8], daylight)) for daylight in (0, 1)]
     same = [candidate for candidate in candidates if time.localtime(candidate)[:6] == moment[:6]]
+
     return max(same or candidates)
 
 
 def list_segments(log: str) -> list[Segment]:
-    """Return the segments beside ``log``, oldest first; raises OSError when its folder cannot be read."""
+    """Return the segments beside ``log``, oldest first.
+
+    Raises OSError when its folder cannot be read.
+    """
     folder = Path(log).parent
     if not folder.is_dir():
         return []
+
     with os.scandir(folder) as entries:
         paths = [entry.path for entry in entries if entry.is_file(follow_symlinks=False)]
+
     found = (parse_segment(log, path) for path in paths)
-    return sorted((segment for segment in found if segment), key=lambda segment: (segment.rotated, segment.path))
+
+    return sorted(
+        (segment for segment in found if segment),
+        key=lambda segment: (segment.rotated, segment.path),
+    )
 
 
 def expired(segments: list[Segment], keep_days: int, now: float) -> list[Segment]:
@@ -76,7 +96,10 @@ def expired(segments: list[Segment], keep_days: int, now: float) -> list[Segment
 
 
 def remove(segment: Segment) -> None:
-    """Remove one segment, in the folder that was checked and never through a link; raises OSError."""
+    """Remove one segment, in the folder that was checked and never through a link.
+
+    Raises OSError.
+    """
     path = Path(segment.path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
@@ -91,6 +114,7 @@ def find_writers(logs: t.Collection[str], proc: Path = Path("/proc")) -> list[Wr
     for process in proc.iterdir():
         if process.name.isdigit():
             found.extend(_writers_of(process, logs))
+
     return found
 
 
@@ -101,17 +125,22 @@ def _writers_of(process: Path, logs: t.Collection[str]) -> list[Writer]:
         descriptors = list((process / "fd").iterdir())
     except OSError:  # the process has ended, or is none of ours to look into
         return found
+
     for descriptor in descriptors:
         try:
             target = str(descriptor.readlink())
             segment = _segment_of(target.removesuffix(_DELETED), logs)
             if segment is None or not _writable(process, descriptor.name):
                 continue
+
             written_later = descriptor.stat().st_mtime > segment.rotated + GRACE_SECONDS
         except OSError:  # closed between two looks
             continue
         if written_later:
-            found.append(Writer(int(process.name), program, segment, lost=target.endswith(_DELETED)))
+            found.append(
+                Writer(int(process.name), program, segment, lost=target.endswith(_DELETED))
+            )
+
     return found
 
 

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does an approved model still fit? It predicts a reference set whose answers are known, as its service user would."""
+"""Does an approved model still fit?
+
+It predicts a reference set whose answers are known, as its service user would.
+"""
 
 from __future__ import annotations
 
@@ -42,50 +45,81 @@ class DriftError(Exception):
 
 
 def drift_finding(model: Model, drift: Drift, approved: bool) -> Finding:
-    """Return whether the model predicts its reference set well enough; one that is not ``approved`` is not loaded."""
+    """Return whether the model predicts its reference set well enough.
+
+    One that is not ``approved`` is not loaded.
+    """
     check = f"model:{model.name}.drift"
     requirements = drift.requirements or model.requirements
     expected = f"R2 at least {drift.r2}"
+
     try:
         if not approved:
             raise DriftError("unknown", "Not tried: only the approved file is loaded.")
+
         text, known = read_reference(drift, model.root)
         seen = r_squared(known, predictions(model, drift, text))
     except (DriftError, ReadingError) as error:
-        return finding(check, error.status, str(error), expected=expected, requirements=requirements)
+        return finding(
+            check, error.status, str(error), expected=expected, requirements=requirements
+        )
+
     status = judge(seen, warning=drift.r2, worse="below")
     rows = f"{len(known)} rows of '{drift.reference}'"
     if status == "ok":
         message = f"The model predicts {rows} with R2 {seen:.4f}."
     else:
         message = f"The model has drifted: it predicts {rows} with R2 {seen:.4f} only; consider training it again."
-    return finding(check, status, message, observed=round(seen, 4), expected=expected, requirements=requirements)
+
+    return finding(
+        check,
+        status,
+        message,
+        observed=round(seen, 4),
+        expected=expected,
+        requirements=requirements,
+    )
 
 
 def read_reference(drift: Drift, root: Path) -> tuple[str, list[float]]:
     """Return the text of the reference set and its known answers; raises DriftError."""
     try:
-        with opened(drift.reference, root) as descriptor, os.fdopen(os.dup(descriptor), "rb") as stream:
+        with (
+            opened(drift.reference, root) as descriptor,
+            os.fdopen(os.dup(descriptor), "rb") as stream,
+        ):
             content = stream.read(LARGEST + 1)
     except ReadingError as error:
         raise DriftError("unknown", f"No reference set: {error}") from error
+
     if len(content) > LARGEST:
-        raise DriftError("unknown", f"'{drift.reference}' is larger than {LARGEST} bytes; keep a smaller sample.")
+        raise DriftError(
+            "unknown", f"'{drift.reference}' is larger than {LARGEST} bytes; keep a smaller sample."
+        )
+
     try:
         text = content.decode("utf-8")
         known = [float(row[drift.target]) for row in csv.DictReader(io.StringIO(text, newline=""))]
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         message = f"'{drift.reference}' is no CSV with numbers in a column '{drift.target}': {error!r:.{SHOWN}}."
         raise DriftError("unknown", message) from error
+
     if len(known) < LEAST_ROWS or not all(map(math.isfinite, known)):
-        raise DriftError("unknown", f"'{drift.reference}' needs at least {LEAST_ROWS} rows with finite numbers.")
+        raise DriftError(
+            "unknown", f"'{drift.reference}' needs at least {LEAST_ROWS} rows with finite numbers."
+        )
+
     return text, known
 
 
 def predictions(model: Model, drift: Drift, text: str) -> list[float]:
-    """Return what the model predicts, by the system's own interpreter and user; raises DriftError."""
+    """Return what the model predicts, by the system's own interpreter and user.
+
+    Raises DriftError.
+    """
     with opened(drift.predictor, model.root):
         pass
+
     request = {
         "predictor": str(drift.predictor),
         "class_name": drift.class_name,
@@ -93,19 +127,32 @@ def predictions(model: Model, drift: Drift, text: str) -> list[float]:
         "text": text,
         "seconds": drift.timeout,
     }
+
     try:
         answer = json.loads(_said(drift, json.dumps(request)))
         if "error" not in answer:
             return [float(value) for value in answer["predictions"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DriftError("unknown", f"The prediction gave no sound answer: {error!r:.{SHOWN}}.") from error
-    raise DriftError("critical", f"The approved model cannot predict: {answer['error']!s:.{SHOWN}}.")
+        raise DriftError(
+            "unknown", f"The prediction gave no sound answer: {error!r:.{SHOWN}}."
+        ) from error
+
+    raise DriftError(
+        "critical", f"The approved model cannot predict: {answer['error']!s:.{SHOWN}}."
+    )
 
 
 def _said(drift: Drift, request: str) -> str:
-    """Run the program and return what it says; raises DriftError. It is given files, not pipes, so nothing can hang."""
+    """Run the program and return what it says; raises DriftError.
+
+    It is given files, not pipes, so nothing can hang.
+    """
     command = [drift.interpreter, "-I", "-B", "-c", inspect.getsource(predicting)]
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as taken, tempfile.TemporaryFile() as noise:
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as taken,
+        tempfile.TemporaryFile() as noise,
+    ):
         given.write(request.encode())
         given.seek(0)
         try:
@@ -119,29 +166,41 @@ def _said(drift: Drift, request: str) -> str:
                 **_identity(drift.user),
             )
         except OSError as error:
-            raise DriftError("unknown", f"'{drift.interpreter}' cannot be run as {drift.user}: {error}.") from error
+            raise DriftError(
+                "unknown", f"'{drift.interpreter}' cannot be run as {drift.user}: {error}."
+            ) from error
+
         code = _ended(program, drift.timeout)
         taken.seek(0)
         said = taken.read(predicting.FILE).decode("utf-8", "replace")
         if code == 0 and said:
             return said
+
         noise.seek(max(noise.seek(0, os.SEEK_END) - SHOWN, 0))
         words = " ".join(noise.read(SHOWN).decode("utf-8", "replace").split())
-    raise DriftError("unknown", f"The prediction ended with {_name(code)}: {words or 'it said nothing'}.")
+
+    raise DriftError(
+        "unknown", f"The prediction ended with {_name(code)}: {words or 'it said nothing'}."
+    )
 
 
 def _identity(user: str) -> dict[str, t.Any]:
-    """Return the arguments that make a program run as a user with that user's groups; raises DriftError."""
+    """Return the arguments that make a program run as a user with that user's groups.
+
+    Raises DriftError.
+    """
     try:
         account = account_of(user)
     except ApartError as error:
         raise DriftError("unknown", f"The prediction cannot be run: {error}.") from error
+
     one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": account.pw_dir, **one_thread}
     if account.pw_uid == 0:
         raise DriftError("unknown", "A model is not loaded as root: name its service user.")
     if os.geteuid() not in (0, account.pw_uid):
         raise DriftError("unknown", f"Only root can run it as '{user}'; let the play become root.")
+
     return {"env": env, **program_rights(account)}
 
 
@@ -150,11 +209,15 @@ def _ended(program: subprocess.Popen[bytes], seconds: int) -> int:
     try:
         return program.wait(seconds)
     except subprocess.TimeoutExpired as error:
-        # With all that it started; its number cannot belong to anybody else before somebody has waited for it.
+        # With all that it started; its number cannot belong to anybody else before somebody has
+        # waited for it.
         os.killpg(program.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             program.wait(GRACE)
-        raise DriftError("unknown", f"The prediction did not end within {seconds} s and was stopped.") from error
+
+        raise DriftError(
+            "unknown", f"The prediction did not end within {seconds} s and was stopped."
+        ) from error
 
 
 def _name(code: int) -> str:
@@ -162,21 +225,30 @@ def _name(code: int) -> str:
 
 
 def r_squared(known: t.Sequence[float], predicted: t.Sequence[float]) -> float:
-    """Return the coefficient of determination, 1 at best; raises DriftError where it is not defined.
+    """Return the coefficient of determination, 1 at best.
 
-    It is 1 minus the squared errors over the squared distances from the mean, as scikit-learn's ``r2_score`` has it.
+    Raises DriftError where it is not defined.
+
+    It is 1 minus the squared errors over the squared distances from the mean, as scikit-learn's
+    ``r2_score`` has it.
     """
     if len(known) != len(predicted) or not all(map(math.isfinite, predicted)):
-        message = (
-            f"The approved model gave {len(predicted)} predictions for {len(known)} rows, or some that are no number."
-        )
+        message = f"The approved model gave {len(predicted)} predictions for {len(known)} rows, or some that are no number."
         raise DriftError("critical", message)
+
     mean = math.fsum(known) / len(known)
+
     try:
         spread = math.fsum((value - mean) ** 2 for value in known)
         errors = math.fsum((a - b) ** 2 for a, b in zip(known, predicted, strict=True))
     except OverflowError as error:
-        raise DriftError("critical", "Predictions and known answers are too far apart to be compared.") from error
+        raise DriftError(
+            "critical", "Predictions and known answers are too far apart to be compared."
+        ) from error
+
     if spread == 0:
-        raise DriftError("unknown", "All rows of the reference set have the same answer, so it tells nothing.")
+        raise DriftError(
+            "unknown", "All rows of the reference set have the same answer, so it tells nothing."
+        )
+
     return 1 - errors / spread

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which model an application says that it uses: the newest line of its log that names one decides, not any line.
 
-An application says so when it starts. When the log has been rotated since, the line stands in a rotated file.
+An application says so when it starts. When the log has been rotated since, the line stands in a
+rotated file.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ SHOWN: t.Final = 160
 
 
 def newest_line(log: Path, pattern: re.Pattern[str]) -> str | None:
-    """Return the last line that fits of the log, or of the newest rotated file that has one; None when none has.
+    """Return the last line that fits of the log, or of the newest rotated file that has one.
+
+    None when none has.
 
     Raises ReadingError when the log itself cannot be read.
     """
     line = _last(_tail(log), pattern)
+
     for path in rotated(log) if line is None else ():
         try:
             line = _last(_unpacked(path) if path.suffix == ".gz" else _tail(path), pattern)
@@ -44,6 +48,7 @@ def newest_line(log: Path, pattern: re.Pattern[str]) -> str | None:
             continue  # a rotated file may be compressed or removed at any time; an older one is as good
         if line is not None:
             break
+
     return line
 
 
@@ -55,6 +60,7 @@ def rotated(log: Path) -> list[Path]:
         for entry in entries:
             if own.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 found.append((entry.stat(follow_symlinks=False).st_mtime, log.parent / entry.name))
+
     return [path for _, path in sorted(found, reverse=True)[:ROTATED]]
 
 
@@ -72,7 +78,9 @@ def _unpacked(log: Path) -> bytes:
 
 def _last(content: bytes, pattern: re.Pattern[str]) -> str | None:
     lines = content.decode("utf-8", "replace").splitlines()
-    return next((line[:SEARCHED] for line in reversed(lines) if pattern.search(line[:SEARCHED])), None)
+    return next(
+        (line[:SEARCHED] for line in reversed(lines) if pattern.search(line[:SEARCHED])), None
+    )
 
 
 def in_use_finding(model: Model, in_use: InUse) -> Finding:
@@ -82,13 +90,37 @@ def in_use_finding(model: Model, in_use: InUse) -> Finding:
     try:
         line = newest_line(in_use.log, in_use.pattern)
     except ReadingError as error:
-        return finding(check, "unknown", str(error), expected=in_use.expected, requirements=requirements)
+        return finding(
+            check, "unknown", str(error), expected=in_use.expected, requirements=requirements
+        )
+
     if line is None:
         message = f"No line of '{in_use.log}' or what was rotated says what is in use; has it been started since?"
-        return finding(check, "unknown", message, expected=in_use.expected, requirements=requirements)
+        return finding(
+            check, "unknown", message, expected=in_use.expected, requirements=requirements
+        )
+
     shown = in_use.expected if in_use.expected in line else line.strip()[:SHOWN]
     if in_use.expected in line:
         message = f"The newest line of '{in_use.log}' about it names this model."
-        return finding(check, "ok", message, observed=shown, expected=in_use.expected, requirements=requirements)
-    message = f"'{in_use.log}' says last that something else is in use; look at the application's start."
-    return finding(check, "critical", message, observed=shown, expected=in_use.expected, requirements=requirements)
+        return finding(
+            check,
+            "ok",
+            message,
+            observed=shown,
+            expected=in_use.expected,
+            requirements=requirements,
+        )
+
+    message = (
+        f"'{in_use.log}' says last that something else is in use; look at the application's start."
+    )
+
+    return finding(
+        check,
+        "critical",
+        message,
+        observed=shown,
+        expected=in_use.expected,
+        requirements=requirements,
+    )

@@ -1,10 +1,12 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A program, not a library: loads a system's predictor and has it predict. Run by the system's own interpreter.
+"""A program, not a library: loads a system's predictor and has it predict.
 
-JSON comes in on stdin, ``{"predictor", "class_name", "model", "text", "seconds"}``. JSON goes out on stdout:
-``{"predictions": [number, ...]}`` or ``{"error": text}``. It bounds itself before it loads anything, and runs as the
-service user: loading a model runs whatever code the file holds.
+Run by the system's own interpreter.
+
+JSON comes in on stdin, ``{"predictor", "class_name", "model", "text", "seconds"}``. JSON goes out
+on stdout: ``{"predictions": [number, ...]}`` or ``{"error": text}``. It bounds itself before it
+loads anything, and runs as the service user: loading a model runs whatever code the file holds.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ def bound(seconds: int) -> None:
         resource.RLIMIT_FSIZE: FILE,
         resource.RLIMIT_CORE: 0,
     }
+
     for kind, most in limits.items():
         hard = resource.getrlimit(kind)[1]
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -43,9 +46,11 @@ def predict(request: dict[str, t.Any]) -> list[float]:
     spec = importlib.util.spec_from_file_location("predictor", request["predictor"])
     if spec is None or spec.loader is None:
         raise ImportError(f"{request['predictor']} is no Python file")
+
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     predictor = getattr(module, request["class_name"])(Path(request["model"]))
+
     return [float(value) for value in predictor.predict(predictor.read(request["text"]))]
 
 
@@ -55,10 +60,12 @@ def main() -> None:
     os.dup2(2, 1)
     request = json.load(sys.stdin)
     bound(request["seconds"])
+
     try:
         said: dict[str, t.Any] = {"predictions": predict(request)}
     except Exception as error:
         said = {"error": f"{type(error).__name__}: {error}"}
+
     with answer:
         json.dump(said, answer)
 

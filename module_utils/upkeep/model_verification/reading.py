@@ -45,31 +45,43 @@ class ReadingError(Exception):
 
 
 def new_digest(name: str) -> t.Any:
-    """Return a digest object; raises ValueError where the host's cryptography rules forbid the algorithm."""
+    """Return a digest object.
+
+    Raises ValueError where the host's cryptography rules forbid the algorithm.
+    """
     return hashlib.new(name, usedforsecurity=False)
 
 
-def read(path: Path, root: Path, algorithms: t.Iterable[str], digester: Digester = new_digest) -> Reading:
+def read(
+    path: Path, root: Path, algorithms: t.Iterable[str], digester: Digester = new_digest
+) -> Reading:
     """Return size and digests of the file at ``path``; raises ReadingError."""
     with opened(path, root) as descriptor:
         before = os.fstat(descriptor)
         digests, unavailable = _digests(algorithms, digester)
         total = _feed(descriptor, list(digests.values()), before.st_size)
         if total != before.st_size or _moved(before, os.fstat(descriptor), path):
-            raise ReadingError("unknown", f"'{path}' changed while it was read; verify it when nobody writes it.")
+            raise ReadingError(
+                "unknown", f"'{path}' changed while it was read; verify it when nobody writes it."
+            )
+
         hexadecimal = {name: digest.hexdigest() for name, digest in digests.items()}
         return Reading(before.st_size, before.st_mtime, hexadecimal, unavailable)
 
 
 @contextlib.contextmanager
 def opened(path: Path, root: Path) -> t.Iterator[int]:
-    """Give a descriptor of the regular file at ``path``, which must lie under ``root``; raises ReadingError."""
+    """Give a descriptor of the regular file at ``path``, which must lie under ``root``.
+
+    Raises ReadingError.
+    """
     try:
         descriptor = _open_beneath(path, root)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ReadingError("critical", f"'{path}' is not there.") from error
     except (OSError, RuntimeError) as error:
         raise ReadingError("unknown", f"'{path}' cannot be read: {error}.") from error
+
     try:
         yield descriptor
     except OSError as error:
@@ -79,28 +91,39 @@ def opened(path: Path, root: Path) -> t.Iterator[int]:
 
 
 def _open_beneath(path: Path, root: Path) -> int:
-    """Open a regular file. Links are resolved first; the way that they lead must then hold no link any more."""
+    """Open a regular file.
+
+    Links are resolved first; the way that they lead must then hold no link any more.
+    """
     real_root, real = root.resolve(strict=True), path.resolve(strict=True)
     if real_root not in real.parents:
-        raise ReadingError("critical", f"'{path}' leads to {str(real)!r}, which is not under '{root}'.")
+        raise ReadingError(
+            "critical", f"'{path}' leads to {str(real)!r}, which is not under '{root}'."
+        )
+
     *folders, name = real.relative_to(real_root).parts
     folder = os.open(real_root, os.O_PATH | os.O_DIRECTORY)
+
     try:
         for part in folders:
             deeper = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = deeper
-        # Looked at before it is opened: opening a device can do something, opening a FIFO waits for a writer.
+
+        # Looked at before it is opened: opening a device can do something, opening a FIFO waits for
+        # a writer.
         _require_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
         descriptor = os.open(name, flags, dir_fd=folder)
     finally:
         os.close(folder)
+
     try:
         _require_file(path, os.fstat(descriptor))
     except ReadingError:
         os.close(descriptor)
         raise
+
     return descriptor
 
 
@@ -120,7 +143,9 @@ def _require_file(path: Path, seen: os.stat_result) -> None:
         raise ReadingError("critical", f"'{path}' is {kind}, not a regular file.")
 
 
-def _digests(names: t.Iterable[str], digester: Digester) -> tuple[dict[str, t.Any], tuple[str, ...]]:
+def _digests(
+    names: t.Iterable[str], digester: Digester
+) -> tuple[dict[str, t.Any], tuple[str, ...]]:
     """Return the digest objects, and the names of those that this host refuses."""
     digests: dict[str, t.Any] = {}
     unavailable: list[str] = []
@@ -129,53 +154,73 @@ def _digests(names: t.Iterable[str], digester: Digester) -> tuple[dict[str, t.An
             digests[name] = digester(name)
         except ValueError:
             unavailable.append(name)
+
     return digests, tuple(unavailable)
 
 
 def _feed(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
-    """Feed the file to all digests and return the bytes read; a file that grows is given up beyond its size."""
+    """Feed the file to all digests and return the bytes read.
+
+    A file that grows is given up beyond its size.
+    """
     if not digests:
         return size
     if len(digests) == 1:
         return _feed_one(descriptor, digests[0], size)
+
     return _feed_all(descriptor, digests, size)
 
 
 def _feed_one(descriptor: int, digest: t.Any, size: int) -> int:
-    """Feed one digest. The block stays in the processor's cache, which is worth more than reading ahead."""
+    """Feed one digest.
+
+    The block stays in the processor's cache, which is worth more than reading ahead.
+    """
     total = 0
     while total <= size and (block := os.read(descriptor, SMALL_BLOCK)):
         total += len(block)
         digest.update(block)
+
     return total
 
 
 def _feed_all(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
     """Feed several digests: the last one here, each other in a thread that may run some blocks behind.
 
-    One thread for each digest and no more: with two processors, one that only reads would take time from both.
+    One thread for each digest and no more: with two processors, one that only reads would take time
+    from both.
     """
     *others, own = digests
     queues: list[Blocks] = [Queue(AHEAD) for _ in others]
     total = 0
+
     with ThreadPoolExecutor(len(others)) as pool:
-        fed = [pool.submit(_consume, digest, blocks) for digest, blocks in zip(others, queues, strict=True)]
+        fed = [
+            pool.submit(_consume, digest, blocks)
+            for digest, blocks in zip(others, queues, strict=True)
+        ]
         try:
             while total <= size and (block := os.read(descriptor, BLOCK)):
                 total += len(block)
                 for blocks in queues:
                     blocks.put(block)
+
                 own.update(block)
         finally:
             for blocks in queues:
                 blocks.put(None)
+
     for future in fed:
         future.result()
+
     return total
 
 
 def _consume(digest: t.Any, blocks: Blocks) -> None:
-    """Feed a digest until the None at the end; one that fails still takes all blocks, so that nobody waits for it."""
+    """Feed a digest until the None at the end.
+
+    One that fails still takes all blocks, so that nobody waits for it.
+    """
     try:
         while (block := blocks.get()) is not None:
             digest.update(block)
@@ -191,6 +236,7 @@ def _moved(before: os.stat_result, after: os.stat_result, path: Path) -> bool:
         named = path.stat()
     except OSError:
         return True
+
     return not _signature(before) == _signature(after) == _signature(named)
 
 

@@ -16,7 +16,16 @@ from .folders import Folder, folder_finding, parse_folders
 from .in_use import in_use_finding
 from .metadata import Figures, metadata_finding, read_metadata
 from .reading import Reading, ReadingError, read
-from .settings import ALGORITHMS, Metadata, Model, ModelError, Record, RecordError, parse_models, parse_record
+from .settings import (
+    ALGORITHMS,
+    Metadata,
+    Model,
+    ModelError,
+    Record,
+    RecordError,
+    parse_models,
+    parse_record,
+)
 
 MOST_WORKERS: t.Final = 16
 
@@ -64,6 +73,7 @@ def parse_job(params: t.Mapping[str, t.Any]) -> Job:
         raise ModelError("algorithms is empty; give at least one, best sha256")
     if not 1 <= params["workers"] <= MOST_WORKERS:
         raise ModelError(f"workers is {params['workers']}; give 1 to {MOST_WORKERS}")
+
     return Job(
         models,
         parse_folders(params["folders"]),
@@ -82,14 +92,21 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     job = parse_job(params)
     with ThreadPoolExecutor(job.workers) as pool:
         looks = list(pool.map(lambda model: _look(model, job), job.models))
-    record = {look.model.name: entry for look in looks if (entry := _new_entry(look, job)) is not None}
+
+    record = {
+        look.model.name: entry for look in looks if (entry := _new_entry(look, job)) is not None
+    }
     now = dt.datetime.now(dt.UTC)
     findings = [item for look in looks for item in _judge(look, look.model.name in record, now)]
     if not job.recording:
         findings += _drifts(looks, findings)
+
     findings += [folder_finding(folder, job.models) for folder in job.folders]
     if not findings:
-        findings = [finding("model:none", "info", "No model is named for this host: nothing to verify.")]
+        findings = [
+            finding("model:none", "info", "No model is named for this host: nothing to verify.")
+        ]
+
     return {
         "changed": False,
         "findings": findings,
@@ -112,6 +129,7 @@ def _record(job: Job, name: str) -> Recorded:
         return RecordError(job.manifest_problem)
     if name not in job.manifest:
         return None
+
     try:
         return parse_record(job.manifest[name])
     except RecordError as error:
@@ -134,32 +152,47 @@ def _new_entry(look: Look, job: Job) -> dict[str, t.Any] | None:
         return None
     if look.record is not None and look.model.name not in job.replace:
         return None
+
     entry = _entry(look.reading, look.figures, job.approved_by)
+
     return None if isinstance(look.record, Record) and look.record == parse_record(entry) else entry
 
 
-def _entry(reading: Reading, figures: Figures | ReadingError | None, approved_by: str) -> dict[str, t.Any]:
-    entry: dict[str, t.Any] = {**reading.digests, "bytes": reading.bytes, "approved_by": approved_by}
+def _entry(
+    reading: Reading, figures: Figures | ReadingError | None, approved_by: str
+) -> dict[str, t.Any]:
+    entry: dict[str, t.Any] = {
+        **reading.digests,
+        "bytes": reading.bytes,
+        "approved_by": approved_by,
+    }
     if isinstance(figures, Figures):
         entry["metrics"] = figures.metrics
         if figures.trained_at:
             entry["trained_at"] = figures.trained_at
+
     return entry
 
 
 def _judge(look: Look, recorded: bool, now: dt.datetime) -> t.Iterator[Finding]:
-    """Yield the findings on one model; ``recorded``: this call makes its record, so there is nothing to compare."""
+    """Yield the findings on one model.
+
+    ``recorded``: this call makes its record, so there is nothing to compare.
+    """
     model = look.model
     if recorded:
         message = f"A record of '{model.path}' was made of what lies there now; later runs compare with it."
         yield finding(f"model:{model.name}", "info", message, requirements=model.requirements)
     else:
         yield from file_findings(model, look.reading, look.record)
+
     if model.metadata and look.figures is not None:
         known = look.record if isinstance(look.record, Record) and not recorded else None
         yield metadata_finding(model, model.metadata, look.figures, known)
+
     if model.limits:
         yield limits_finding(model, model.limits, look.figures, look.record, now)
+
     if model.in_use:
         yield in_use_finding(model, model.in_use)
 
@@ -177,8 +210,15 @@ def _drifts(looks: t.Sequence[Look], findings: t.Sequence[Finding]) -> list[Find
 def _row(look: Look) -> dict[str, t.Any]:
     """Return what was read of a model, for people and for other tasks."""
     if isinstance(look.reading, ReadingError):
-        return {"name": look.model.name, "path": str(look.model.path), "readable": False, "reason": str(look.reading)}
+        return {
+            "name": look.model.name,
+            "path": str(look.model.path),
+            "readable": False,
+            "reason": str(look.reading),
+        }
+
     modified = dt.datetime.fromtimestamp(look.reading.modified, dt.UTC)
+
     return {
         "name": look.model.name,
         "path": str(look.model.path),

@@ -16,7 +16,10 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do; ``object`` is the quoted name for people, ``schema`` and ``name`` are the raw ones."""
+    """One thing to do.
+
+    ``object`` is the quoted name for people, ``schema`` and ``name`` are the raw ones.
+    """
 
     database: str
     object: str
@@ -65,5 +68,8 @@ def display(*parts: str) -> str:
 def _quoted(name: str) -> str:
     if _PLAIN.fullmatch(name):
         return name
-    visible = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+
+    visible = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
+    )
     return '"' + visible.replace('"', '""') + '"'

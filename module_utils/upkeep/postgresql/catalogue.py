@@ -118,4 +118,6 @@ def database_bytes(session: Session) -> int:
 
 def table_bytes(session: Session, limit: int) -> list[tuple[str, str, int]]:
     """Return schema, name and total size of the largest tables."""
-    return [(row[0], row[1], row[2] or 0) for row in session.rows(queries.TABLE_SIZES, {"limit": limit})]
+    return [
+        (row[0], row[1], row[2] or 0) for row in session.rows(queries.TABLE_SIZES, {"limit": limit})
+    ]

@@ -15,15 +15,18 @@ try:
 except ImportError:  # answered by open_session, so that a host without the driver gets a finding
     psycopg2 = None
 
-#: Debian 12 and 13 ship 15 and 17; older servers write their statistics too late to see whether work was done.
+#: Debian 12 and 13 ship 15 and 17; older servers write their statistics too late to see whether
+#: work was done.
 OLDEST_SERVER: t.Final = 150000
 CONNECT_SECONDS: t.Final = 10
 READ_SECONDS: t.Final = 60
-#: The same number on every controller: the first eight bytes of sha256("upkeep.db_maintenance"), signed.
+#: The same number on every controller: the first eight bytes of sha256("upkeep.db_maintenance"),
+#: signed.
 LOCK_KEY: t.Final = 2078999284841504728
 
 _SESSION: t.Final = {
-    # As superuser in somebody's database: nothing in it may stand in for a function or operator of PostgreSQL.
+    # As superuser in somebody's database: nothing in it may stand in for a function or operator of
+    # PostgreSQL.
     "search_path": "pg_catalog, pg_temp",
     "statement_timeout": f"{READ_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{READ_SECONDS}s",
@@ -55,13 +58,17 @@ class Session:
         """Say whether the connection is gone."""
         return bool(self._connection.closed)
 
-    def rows(self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]) -> list[t.Any]:
+    def rows(
+        self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]
+    ) -> list[t.Any]:
         """Return the rows of a query; ``names`` fill {placeholders} with quoted identifiers."""
         with self._cursor() as cursor:
             cursor.execute(_compose(query, names), values or {})
             return list(cursor.fetchall())
 
-    def value(self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]) -> t.Any:
+    def value(
+        self, query: str, values: t.Mapping[str, t.Any] | None = None, **names: t.Sequence[str]
+    ) -> t.Any:
         """Return the first column of the first row."""
         return self.rows(query, values, **names)[0][0]
 
@@ -103,16 +110,21 @@ class Session:
     def close(self) -> None:
         """End the session; a lost one is fine too."""
         if not self.lost:
-            # Now, and not when the server notices the end of the session: the next run may begin right away.
+            # Now, and not when the server notices the end of the session: the next run may begin
+            # right away.
             with contextlib.suppress(DatabaseError):
                 self.rows("SELECT pg_advisory_unlock_all()")
+
         self._connection.close()
 
     def _set(self, name: str, value: str) -> None:
         self.rows("SELECT set_config(%(name)s, %(value)s, false)", {"name": name, "value": value})
 
     def _in_failed_transaction(self) -> bool:
-        return bool(self._connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INERROR)
+        return bool(
+            self._connection.info.transaction_status
+            == psycopg2.extensions.TRANSACTION_STATUS_INERROR
+        )
 
     @contextlib.contextmanager
     def _cursor(self) -> t.Iterator[t.Any]:
@@ -129,7 +141,14 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
     """Connect to one database; raises DriverMissingError or DatabaseError."""
     if psycopg2 is None:
         raise DriverMissingError("the Python module psycopg2 is not installed")
-    target = {"user": login.user, "host": login.host, "port": login.port, "password": login.password}
+
+    target = {
+        "user": login.user,
+        "host": login.host,
+        "port": login.port,
+        "password": login.password,
+    }
+
     try:
         connection = psycopg2.connect(
             dbname=database,
@@ -140,13 +159,16 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
         )
     except psycopg2.Error as error:
         raise DatabaseError(one_line(error)) from error
+
     connection.autocommit = True
     session = Session(connection)
+
     try:
         _prepare(session, connection.server_version, lock_timeout_ms)
     except DatabaseError:
         session.close()
         raise
+
     return session
 
 
@@ -157,7 +179,10 @@ def one_line(error: BaseException) -> str:
 
 def _prepare(session: Session, version: int, lock_timeout_ms: int) -> None:
     if version < OLDEST_SERVER:
-        raise DatabaseError(f"PostgreSQL {version // 10000} is too old for this job; it needs {OLDEST_SERVER // 10000}")
+        raise DatabaseError(
+            f"PostgreSQL {version // 10000} is too old for this job; it needs {OLDEST_SERVER // 10000}"
+        )
+
     for name, value in {**_SESSION, "lock_timeout": f"{lock_timeout_ms}ms"}.items():
         session._set(name, value)
 

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Is an index due for a rebuild? Pure decisions on measured pages, and which invalid indexes are left-overs."""
+"""Is an index due for a rebuild?
+
+Pure decisions on measured pages, and which invalid indexes are left-overs.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,17 @@ from .settings import Reindex
 
 MEGABYTE: t.Final = 1024 * 1024
 
-# REINDEX CONCURRENTLY builds x_ccnew and renames the replaced index to x_ccold; a number is added when taken.
+# REINDEX CONCURRENTLY builds x_ccnew and renames the replaced index to x_ccold; a number is added
+# when taken.
 _REBUILD_NAME = re.compile(r"_cc(new|old)\d*\Z")
 
 
 @dataclass(frozen=True)
 class Index:
-    """One index that has pages; ``known_as`` are the names it may be asked for by, ``folder`` its tablespace."""
+    """One index that has pages.
+
+    ``known_as`` are the names it may be asked for by, ``folder`` its tablespace.
+    """
 
     oid: int
     table_oid: int
@@ -36,7 +43,10 @@ class Index:
 
 @dataclass(frozen=True)
 class Pages:
-    """What pgstatindex counts in a B-tree; ``density`` is the used share of the leaf pages in percent."""
+    """What pgstatindex counts in a B-tree.
+
+    ``density`` is the used share of the leaf pages in percent.
+    """
 
     internal: int
     leaf: int
@@ -47,7 +57,10 @@ class Pages:
 
 @dataclass(frozen=True)
 class InvalidIndex:
-    """An index that PostgreSQL does not use. ``twin``: a valid index of the same definition is on the table."""
+    """An index that PostgreSQL does not use.
+
+    ``twin``: a valid index of the same definition is on the table.
+    """
 
     oid: int
     table_oid: int
@@ -79,23 +92,30 @@ def select(indexes: t.Sequence[Index], settings: Reindex) -> Selection:
     wanted = set(settings.indexes)
     asked = [index for index in indexes if not wanted or wanted & set(index.known_as)]
     known = {name for index in asked for name in index.known_as}
-    fit = [index for index in asked if index.method == "btree" and index.valid and not index.exclusion]
+    fit = [
+        index for index in asked if index.method == "btree" and index.valid and not index.exclusion
+    ]
+
     return Selection(
         indexes=tuple(index for index in fit if index.bytes >= settings.min_size_mb * MEGABYTE),
         asked=len(asked),
         missing=tuple(name for name in settings.indexes if name not in known),
-        unmeasurable=tuple(display(index.schema, index.name) for index in asked if wanted and index not in fit),
+        unmeasurable=tuple(
+            display(index.schema, index.name) for index in asked if wanted and index not in fit
+        ),
     )
 
 
 def bloat_percent(pages: Pages, fillfactor: int, dead_share: float = 0.0) -> float:
     """Return the share of the pages in percent that a rebuild would give back.
 
-    ``dead_share`` (0 to 1) is the part of the rows that a VACUUM planned before it will remove at most.
+    ``dead_share`` (0 to 1) is the part of the rows that a VACUUM planned before it will remove at
+    most.
     """
     total = 1 + pages.internal + pages.leaf + pages.empty + pages.deleted
     filled = pages.density * (1 - dead_share) / fillfactor if pages.leaf else 0.0
     needed = 1 + pages.internal + pages.leaf * min(filled, 1.0)
+
     return 100.0 * (1 - needed / total)
 
 
@@ -105,13 +125,17 @@ def plan_rebuilds(
     settings: Reindex,
     dead_shares: t.Mapping[int, float],
 ) -> list[Action]:
-    """Return one action per bloated index, most waste first; ``dead_shares`` maps oids of tables to be vacuumed."""
+    """Return one action per bloated index, most waste first.
+
+    ``dead_shares`` maps oids of tables to be vacuumed.
+    """
     bloats = [
         (bloat_percent(pages, index.fillfactor, dead_shares.get(index.table_oid, 0.0)), index)
         for index, pages in measured
     ]
     due = [(bloat, index) for bloat, index in bloats if bloat > settings.bloat_percent]
     due.sort(key=lambda item: (-item[0] * item[1].bytes, item[1].schema, item[1].name))
+
     return [
         Action(
             database=database,

@@ -36,8 +36,12 @@ _DATABASE: t.Final[_Spec] = {
     "sizes": _aspect(),
     "connections": _aspect(warning_percent=_number(), critical_percent=_number()),
     "long_running": _aspect(warning_seconds=_number(300)),
-    "statements": _aspect(show=_number(10, "int"), least_calls=_number(3, "int"), warning_ms=_number()),
-    "index_use": _aspect(least_days=_number(7), least_rows=_number(10000, "int"), warning_mb=_number()),
+    "statements": _aspect(
+        show=_number(10, "int"), least_calls=_number(3, "int"), warning_ms=_number()
+    ),
+    "index_use": _aspect(
+        least_days=_number(7), least_rows=_number(10000, "int"), warning_mb=_number()
+    ),
 }
 
 ARGUMENTS: t.Final[_Spec] = {

@@ -22,7 +22,10 @@ EXTENSION_COMMENT: t.Final = "index measurement, created by Upkeep db_maintenanc
 
 @dataclass(frozen=True)
 class Plan:
-    """What is due in one database. ``prepared`` was already done (or is planned) to be able to measure."""
+    """What is due in one database.
+
+    ``prepared`` was already done (or is planned) to be able to measure.
+    """
 
     actions: tuple[Action, ...] = ()
     prepared: tuple[Outcome, ...] = ()
@@ -32,10 +35,13 @@ class Plan:
     unmeasured: str = ""
 
 
-def plan(session: Session, database: Database, login: Login, deadline: Deadline, check_mode: bool) -> Plan:
+def plan(
+    session: Session, database: Database, login: Login, deadline: Deadline, check_mode: bool
+) -> Plan:
     """Return everything that is due; raises DatabaseError when the catalogue cannot be read.
 
-    In check mode nothing stays changed: an extension that is missing is created in a transaction that is rolled back.
+    In check mode nothing stays changed: an extension that is missing is created in a transaction
+    that is rolled back.
     """
     now = catalogue.server_state(session).now
     tables = catalogue.tables(session)
@@ -43,11 +49,18 @@ def plan(session: Session, database: Database, login: Login, deadline: Deadline,
     base = Plan(actions=work, tables=len(tables))
     if database.reindex is None:
         return base
+
     folder = _data_folder(session, login)
     drops = plan_drops(database.name, catalogue.invalid_indexes(session))
-    rebuilds = _plan_reindex(session, database.name, database.reindex, _dead_shares(tables, work), deadline, check_mode)
-    placed = [replace(action, folder=(action.folder or folder) if login.local else "") for action in rebuilds.actions]
+    rebuilds = _plan_reindex(
+        session, database.name, database.reindex, _dead_shares(tables, work), deadline, check_mode
+    )
+    placed = [
+        replace(action, folder=(action.folder or folder) if login.local else "")
+        for action in rebuilds.actions
+    ]
     lacks = {action: lack_of_space(action) for action in placed}
+
     return replace(
         rebuilds,
         tables=len(tables),
@@ -67,11 +80,18 @@ def _plan_reindex(
     selection = select(catalogue.indexes(session), settings)
     if not selection.indexes:
         return Plan(selection=selection)
+
     extension = catalogue.extension(session)
     if extension.schema is None and not (extension.available and settings.create_extension):
         return Plan(selection=selection, unmeasured=_advice(extension.available))
-    undo = session.rolled_back() if extension.schema is None and check_mode else contextlib.nullcontext()
+
+    undo = (
+        session.rolled_back()
+        if extension.schema is None and check_mode
+        else contextlib.nullcontext()
+    )
     prepared: tuple[Outcome, ...] = ()
+
     with undo:
         if extension.schema is None:
             prepared = (_create_extension(session, database, check_mode),)
@@ -82,7 +102,9 @@ def _plan_reindex(
                 measured = catalogue.pages(session, extension.schema or "public", selection.indexes)
         except DatabaseError as error:
             return Plan(prepared=prepared, selection=selection, unmeasured=str(error))
+
     rebuilds = plan_rebuilds(database, measured, settings, dead_shares)
+
     return Plan(actions=tuple(rebuilds), prepared=prepared, selection=selection)
 
 
@@ -93,6 +115,7 @@ def _create_extension(session: Session, database: str, check_mode: bool) -> Outc
         session.execute(f"COMMENT ON EXTENSION {catalogue.EXTENSION} IS '{EXTENSION_COMMENT}'")
     except DatabaseError as error:
         return Outcome(action, "failed", message=str(error))
+
     return Outcome(action, "planned" if check_mode else "done")
 
 
@@ -101,7 +124,15 @@ def plan_removal(session: Session, database: str) -> list[Action]:
     extension = catalogue.extension(session)
     if extension.schema is None or extension.comment != EXTENSION_COMMENT:
         return []
-    return [Action(database, catalogue.EXTENSION, "drop_extension", "created by this job, which is taken away")]
+
+    return [
+        Action(
+            database,
+            catalogue.EXTENSION,
+            "drop_extension",
+            "created by this job, which is taken away",
+        )
+    ]
 
 
 def _dead_shares(tables: t.Sequence[TableStats], work: t.Sequence[Action]) -> dict[int, float]:
@@ -117,6 +148,7 @@ def _data_folder(session: Session, login: Login) -> str:
     """Return the data directory, empty when the user may not see it (then nothing is known about free space)."""
     if not login.local:
         return ""
+
     try:
         return str(session.value("SELECT current_setting('data_directory')"))
     except DatabaseError:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-# A partitioned table has no counters of its own: the changes of its leaves count, and all rows of a leaf that was
-# analysed more than an hour after the parent (autovacuum does that, and it resets the counter of the leaf).
+# A partitioned table has no counters of its own: the changes of its leaves count, and all rows of a
+# leaf that was analysed more than an hour after the parent (autovacuum does that, and it resets the
+# counter of the leaf).
 TABLES: t.Final = """
 SELECT c.oid, n.nspname, c.relname, c.relkind = 'p',
        CASE WHEN c.relispartition
@@ -33,7 +34,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind = 'p',
  WHERE c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
 
-# An index answers to its bare and its qualified name, and to those of the partitioned indexes above it.
+# An index answers to its bare and its qualified name, and to those of the partitioned indexes above
+# it.
 INDEXES: t.Final = """
 SELECT c.oid, i.indrelid, n.nspname, c.relname,
        ARRAY(SELECT unnest(ARRAY[k.relname::text, kn.nspname || '.' || k.relname])
@@ -113,7 +115,8 @@ SELECT a.pid, a.usename, a.state, extract(epoch FROM clock_timestamp() - a.xact_
  ORDER BY a.xact_start
 """
 
-# REINDEX CONCURRENTLY waits for every older snapshot in the database and for everybody who has locked the table.
+# REINDEX CONCURRENTLY waits for every older snapshot in the database and for everybody who has
+# locked the table.
 IN_THE_WAY: t.Final = """
 SELECT a.pid, a.usename, a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float
   FROM pg_stat_activity a

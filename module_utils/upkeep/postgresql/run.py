@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One run over all databases of a host. Never raises on what a server says: that becomes findings."""
+"""One run over all databases of a host.
+
+Never raises on what a server says: that becomes findings.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ class Result:
         return {
             "changed": any(outcome.status in ("done", "planned") for outcome in self.outcomes),
             "actions": [outcome.as_dict() for outcome in self.outcomes],
-            "failed_actions": [outcome.as_dict() for outcome in self.outcomes if outcome.status == "failed"],
+            "failed_actions": [
+                outcome.as_dict() for outcome in self.outcomes if outcome.status == "failed"
+            ],
             "findings": self.findings,
             "diff": _diff(self.outcomes),
         }
@@ -57,9 +62,14 @@ class Result:
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Return the module's answer to its parameters; raises SettingsError."""
     databases = parse_databases(params["databases"])
-    login = Login(params["login_user"], params["login_host"], params["login_port"], params["login_password"])
+    login = Login(
+        params["login_user"], params["login_host"], params["login_port"], params["login_password"]
+    )
     if params["max_seconds"] <= 0:
-        raise SettingsError(f"max_seconds is {params['max_seconds']}; give the seconds that the run may take")
+        raise SettingsError(
+            f"max_seconds is {params['max_seconds']}; give the seconds that the run may take"
+        )
+
     job = Job(
         login=login,
         lock_timeout_ms=milliseconds(params["lock_timeout"]),
@@ -67,6 +77,7 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         check_mode=check_mode,
         state=params["state"],
     )
+
     return maintain(databases, job).as_dict()
 
 
@@ -75,12 +86,16 @@ def maintain(databases: t.Sequence[Database], job: Job) -> Result:
     result = Result()
     if not databases:
         result.findings.append(
-            finding("database:none", "info", "No database is named for this host: nothing to maintain.")
+            finding(
+                "database:none", "info", "No database is named for this host: nothing to maintain."
+            )
         )
+
     for database in databases:
         part = _one_database(database, job)
         result.outcomes += part.outcomes
         result.findings += part.findings
+
     return result
 
 
@@ -91,9 +106,18 @@ def _one_database(database: Database, job: Job) -> Result:
         advice = f"{error}; install the package python3-psycopg2."
         return Result(findings=report.not_observed(database, "unknown", advice))
     except DatabaseError as error:
-        return Result(findings=report.not_observed(database, "critical", f"Cannot work with the database: {error}"))
+        return Result(
+            findings=report.not_observed(
+                database, "critical", f"Cannot work with the database: {error}"
+            )
+        )
+
     try:
-        return _clear(session, database, job) if job.state == "absent" else _work(session, database, job)
+        return (
+            _clear(session, database, job)
+            if job.state == "absent"
+            else _work(session, database, job)
+        )
     finally:
         session.close()
 
@@ -109,14 +133,18 @@ def _work(session: Session, database: Database, job: Job) -> Result:
             _plan_and_do(session, database, job, result)
     except DatabaseError as error:
         done = {item["check"] for item in result.findings}
-        missing = [aspect for aspect in report.WORK if report.check_name(database, aspect) not in done]
+        missing = [
+            aspect for aspect in report.WORK if report.check_name(database, aspect) not in done
+        ]
         message = f"The server stopped answering while planning: {error}"
         result.findings += [
             report.aspect_finding(database, aspect, "critical", message)
             for aspect in missing
             if getattr(database, aspect) is not None
         ]
+
     result.findings += _look(session, database)
+
     return result
 
 
@@ -124,10 +152,19 @@ def _obstacle(session: Session, state: catalogue.ServerState) -> tuple[str, str]
     """Return status and reason when the server must be left alone."""
     if state.in_recovery:
         return "info", "This server is a standby: it is maintained through its primary."
+
     if not state.counts:
-        return "unknown", "track_counts is off, so PostgreSQL does not know what is due; switch it on."
+        return (
+            "unknown",
+            "track_counts is off, so PostgreSQL does not know what is due; switch it on.",
+        )
+
     if not session.take_lock():
-        return "warning", "Another maintenance run is at work in this database; nothing was done here."
+        return (
+            "warning",
+            "Another maintenance run is at work in this database; nothing was done here.",
+        )
+
     return None
 
 
@@ -138,6 +175,7 @@ def _plan_and_do(session: Session, database: Database, job: Job, result: Result)
         result.outcomes += [Outcome(action, "planned") for action in todo.actions]
     else:
         result.outcomes += carry_out(session, todo.actions, job.deadline)
+
     result.findings += report.work_findings(database, todo, result.outcomes)
 
 
@@ -150,7 +188,10 @@ def _look(session: Session, database: Database) -> list[Finding]:
         try:
             found += reader(session, database)
         except DatabaseError as error:
-            found.append(report.aspect_finding(database, aspect, "unknown", f"Could not be read: {error}"))
+            found.append(
+                report.aspect_finding(database, aspect, "unknown", f"Could not be read: {error}")
+            )
+
     return found
 
 
@@ -204,12 +245,16 @@ def _clear(session: Session, database: Database, job: Job) -> Result:
         else:
             result.outcomes += carry_out(session, actions, job.deadline)
     except DatabaseError as error:
-        result.findings.append(finding(report.check_name(database), "critical", f"Could not be cleared: {error}"))
+        result.findings.append(
+            finding(report.check_name(database), "critical", f"Could not be cleared: {error}")
+        )
         return result
+
     failures = [outcome for outcome in result.outcomes if outcome.status not in ("done", "planned")]
     status = "critical" if failures else "ok"
     message = failures[0].message if failures else "Nothing of this job is left in the database."
     result.findings.append(finding(report.check_name(database), status, message))
+
     return result
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 from ..base.names import twice
 
-#: A freshly built B-tree index of the widest keys allowed may still leave this share of its space unused (a leaf
-#: page is closed when the next key, at most a third of a page, does not fit). A lower limit could never be reached.
+#: A freshly built B-tree index of the widest keys allowed may still leave this share of its space
+#: unused (a leaf page is closed when the next key, at most a third of a page, does not fit). A
+#: lower limit could never be reached.
 LEAST_BLOAT_PERCENT: t.Final = 30.0
 #: More statements than this nobody reads.
 MOST_STATEMENTS: t.Final = 50
@@ -38,7 +39,10 @@ class Analyze:
 
 @dataclass(frozen=True)
 class Vacuum:
-    """When a table is vacuumed. ``freeze_age`` counts transactions; None leaves freezing to autovacuum."""
+    """When a table is vacuumed.
+
+    ``freeze_age`` counts transactions; None leaves freezing to autovacuum.
+    """
 
     due_after_days: float = 7
     dead_tuple_percent: float = 20
@@ -84,7 +88,10 @@ class LongRunning:
 
 @dataclass(frozen=True)
 class Statements:
-    """Ask for the slowest statements that ran often enough; ``warning_ms`` is for the average of the slowest."""
+    """Ask for the slowest statements that ran often enough.
+
+    ``warning_ms`` is for the average of the slowest.
+    """
 
     show: int = 10
     least_calls: int = 3
@@ -122,7 +129,10 @@ class Database:
     @property
     def shown(self) -> str:
         """Return the name as it stands in checks; a line break in it is made visible."""
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in self.name)
+        return "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode()
+            for char in self.name
+        )
 
     def requirements(self, aspect: str) -> tuple[str, ...]:
         """Return the requirement ids that asked for an aspect, none when it was not asked for."""
@@ -166,10 +176,16 @@ def parse_databases(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database
 
 
 def milliseconds(duration: str) -> int:
-    """Return a duration such as ``500ms``, ``2s`` or ``1min`` in ms; raises SettingsError, also for no time at all."""
+    """Return a duration such as ``500ms``, ``2s`` or ``1min`` in ms.
+
+    Raises SettingsError, also for no time at all.
+    """
     match = _DURATION.fullmatch(duration)
     if not match or int(match[1]) == 0:
-        raise SettingsError(f"lock_timeout is {duration!r}; give a time above zero such as '500ms', '2s' or '1min'")
+        raise SettingsError(
+            f"lock_timeout is {duration!r}; give a time above zero such as '500ms', '2s' or '1min'"
+        )
+
     return int(match[1]) * _MILLISECONDS[match[2]]
 
 
@@ -177,16 +193,24 @@ def _database(entry: t.Mapping[str, t.Any]) -> Database:
     name = entry["name"]
     if not name or "\0" in name:
         raise SettingsError(f"database name {name!r} must be text without NUL that is not empty")
-    aspects = {key: _aspect(kind, entry[key]) for key, kind in _ASPECTS.items() if entry.get(key) is not None}
+
+    aspects = {
+        key: _aspect(kind, entry[key])
+        for key, kind in _ASPECTS.items()
+        if entry.get(key) is not None
+    }
     database = Database(name=name, **aspects)
     for problem in _problems(database):
         raise SettingsError(f"database {name!r}: {problem}")
+
     return database
 
 
 def _aspect(kind: type[t.Any], values: t.Mapping[str, t.Any]) -> t.Any:
     given = {key: value for key, value in values.items() if value is not None}
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+    return kind(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    )
 
 
 def _problems(database: Database) -> t.Iterator[str]:
@@ -194,17 +218,27 @@ def _problems(database: Database) -> t.Iterator[str]:
         settings: Analyze | Vacuum | None = getattr(database, aspect)
         if settings and settings.due_after_days < 1:
             yield f"{aspect}.due_after_days is {settings.due_after_days}; at least 1, or every run would find work"
-    if database.vacuum and database.vacuum.freeze_age is not None and database.vacuum.freeze_age < 1_000_000:
+
+    if (
+        database.vacuum
+        and database.vacuum.freeze_age is not None
+        and database.vacuum.freeze_age < 1_000_000
+    ):
         yield f"vacuum.freeze_age is {database.vacuum.freeze_age}; at least 1000000 transactions"
+
     yield from _percent_problems(database)
     if database.reindex:
         yield from _reindex_problems(database.reindex)
+
     if database.long_running and database.long_running.warning_seconds <= 0:
         yield f"long_running.warning_seconds is {database.long_running.warning_seconds}; above 0"
+
     if database.statements and not 1 <= database.statements.show <= MOST_STATEMENTS:
         yield f"statements.show is {database.statements.show}; from 1 to {MOST_STATEMENTS}"
+
     if database.statements and database.statements.least_calls < 1:
         yield f"statements.least_calls is {database.statements.least_calls}; at least 1"
+
     if database.index_use and database.index_use.least_days < 0:
         yield f"index_use.least_days is {database.index_use.least_days}; at least 0"
 
@@ -223,7 +257,9 @@ def _reindex_problems(reindex: Reindex) -> t.Iterator[str]:
             f"reindex.bloat_percent is {reindex.bloat_percent}; at least {LEAST_BLOAT_PERCENT:g}, "
             "since a new index of wide keys is not tighter and would be rebuilt for ever"
         )
+
     if reindex.min_size_mb < 1:
         yield f"reindex.min_size_mb is {reindex.min_size_mb}; at least 1, smaller indexes gain nothing"
+
     if any(not name or "\0" in name for name in reindex.indexes):
         yield f"reindex.indexes holds a name that is empty or has NUL in it: {list(reindex.indexes)!r}"

@@ -14,13 +14,17 @@ from datetime import datetime, timedelta
 from .actions import Action, display
 from .settings import Analyze, Vacuum
 
-#: After a vacuum that could not remove dead rows (an old transaction still sees them), do not try again at once.
+#: After a vacuum that could not remove dead rows (an old transaction still sees them), do not try
+#: again at once.
 RETRY_AFTER: t.Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class TableStats:
-    """One row of pg_stat_user_tables with what belongs to it; counters are rows, ages are transactions."""
+    """One row of pg_stat_user_tables with what belongs to it.
+
+    Counters are rows, ages are transactions.
+    """
 
     oid: int
     schema: str
@@ -45,16 +49,21 @@ def why_analyze(table: TableStats, settings: Analyze, now: datetime) -> str | No
     """Return why the table's statistics need a refresh, None when they do not."""
     if table.last_analyze is None:
         return "never analysed"
+
     changed_percent = 100.0 * table.modified / max(table.live, 1)
     if table.modified == 0 or changed_percent < settings.min_changed_percent:
         return None
     if not _older(table.last_analyze, settings.due_after_days, now):
         return None
+
     return f"analysed more than {settings.due_after_days:g} days ago, {table.modified} rows changed since"
 
 
 def why_vacuum(table: TableStats, settings: Vacuum, now: datetime) -> str | None:
-    """Return why the table needs a vacuum, None when it does not. Its partitions stand for a partitioned table."""
+    """Return why the table needs a vacuum, None when it does not.
+
+    Its partitions stand for a partitioned table.
+    """
     if table.partitioned:
         return None
     if table.last_vacuum is None:
@@ -63,11 +72,17 @@ def why_vacuum(table: TableStats, settings: Vacuum, now: datetime) -> str | None
         return None
     if must_freeze(table, settings):
         return f"oldest row is {table.freeze_age} transactions old, limit {settings.freeze_age}"
-    if table.dead >= max(settings.dead_tuples_min, 1) and table.dead_percent > settings.dead_tuple_percent:
+
+    if (
+        table.dead >= max(settings.dead_tuples_min, 1)
+        and table.dead_percent > settings.dead_tuple_percent
+    ):
         return f"{table.dead} dead rows, {table.dead_percent:.0f} % of the table"
+
     touched = table.dead + table.inserted
     if touched and _older(table.last_vacuum, settings.due_after_days, now):
         return f"vacuumed more than {settings.due_after_days:g} days ago, {touched} rows dead or new since"
+
     return None
 
 
@@ -85,24 +100,34 @@ def plan_tables(
 ) -> list[Action]:
     """Return one action per table that is due, the one with the most dead rows first.
 
-    ANALYZE of a partitioned table covers its partitions too, so they are not analysed a second time.
+    ANALYZE of a partitioned table covers its partitions too, so they are not analysed a second
+    time.
     """
     analyses = {
-        table.oid: reason for table in tables if analyze is not None and (reason := why_analyze(table, analyze, now))
+        table.oid: reason
+        for table in tables
+        if analyze is not None and (reason := why_analyze(table, analyze, now))
     }
     covered = {table.oid for table in tables if any(parent in analyses for parent in table.parents)}
     plan = []
+
     for table in sorted(tables, key=lambda item: (-item.dead, item.schema, item.name)):
         analysis = None if table.oid in covered else analyses.get(table.oid)
         vacuuming = why_vacuum(table, vacuum, now) if vacuum is not None else None
         if analysis or vacuuming:
             freeze = bool(vacuuming and vacuum is not None and must_freeze(table, vacuum))
             plan.append(_action(database, table, analysis, vacuuming, freeze))
+
     return plan
 
 
-def _action(database: str, table: TableStats, analysis: str | None, vacuuming: str | None, freeze: bool) -> Action:
-    verbs = [("vacuum_freeze" if freeze else "vacuum") if vacuuming else "", "analyze" if analysis else ""]
+def _action(
+    database: str, table: TableStats, analysis: str | None, vacuuming: str | None, freeze: bool
+) -> Action:
+    verbs = [
+        ("vacuum_freeze" if freeze else "vacuum") if vacuuming else "",
+        "analyze" if analysis else "",
+    ]
     return Action(
         database=database,
         object=display(table.schema, table.name),

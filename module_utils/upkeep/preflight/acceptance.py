@@ -16,13 +16,18 @@ CHECK: t.Final = "host:accepted"
 
 
 def read(marker: Path) -> dict[str, str] | None:
-    """Return who accepted the host and when, none when nobody did; raises ValueError for a damaged mark, OSError."""
+    """Return who accepted the host and when, none when nobody did.
+
+    Raises ValueError for a damaged mark, OSError.
+    """
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
     if not isinstance(content, dict) or not {"by", "at"} <= set(content):
         raise ValueError("'by' and 'at' are missing")
+
     return {str(key): str(value) for key, value in content.items()}
 
 
@@ -44,7 +49,9 @@ def write(marker: Path, by: str, run_id: str) -> str:
     draft.chmod(0o644)
     with draft.open("rb") as stream:
         os.fsync(stream.fileno())
+
     draft.replace(marker)
+
     return text
 
 
@@ -54,14 +61,25 @@ def judge_acceptance(marker: Path, host: str, required: bool) -> Finding:
         accepted = read(marker)
     except (OSError, ValueError) as error:
         message = f"{marker} cannot be read ({error}): remove it and accept the host again."
-        return finding(CHECK, "critical" if required else "info", message, observed="damaged", expected="accepted")
+        return finding(
+            CHECK,
+            "critical" if required else "info",
+            message,
+            observed="damaged",
+            expected="accepted",
+        )
+
     if accepted is not None:
         message = f"Accepted by {accepted['by']} on {accepted['at']}."
         return finding(CHECK, "ok", message, observed="accepted", expected="accepted")
     if not required:
-        return finding(CHECK, "ok", "This inventory asks for no acceptance of its hosts.", observed="not asked")
+        return finding(
+            CHECK, "ok", "This inventory asks for no acceptance of its hosts.", observed="not asked"
+        )
+
     message = (
         "Nobody has accepted this host yet, so runs only look at it. Read the findings, then: "
         f"ansible-playbook playbooks/onboard_hosts.yml --limit {host} -e preflight_accept=true"
     )
+
     return finding(CHECK, "critical", message, observed="not accepted", expected="accepted")

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host must offer: rights, interpreter, drivers, disk, paths, units. Each check yields findings, none raises."""
+"""What a host must offer: rights, interpreter, drivers, disk, paths, units.
+
+Each check yields findings, none raises.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,16 @@ def rights() -> Finding:
     uid = os.geteuid()
     if uid == 0:
         return finding(
-            "host:rights", "ok", "Maintenance runs with the rights of root.", observed=uid, expected=0, unit="uid"
+            "host:rights",
+            "ok",
+            "Maintenance runs with the rights of root.",
+            observed=uid,
+            expected=0,
+            unit="uid",
         )
-    message = (
-        "Maintenance needs root: set 'become: true' in the play and give the login user a sudo rule without a password."
-    )
+
+    message = "Maintenance needs root: set 'become: true' in the play and give the login user a sudo rule without a password."
+
     return finding("host:rights", "critical", message, observed=uid, expected=0, unit="uid")
 
 
@@ -41,8 +49,12 @@ def python() -> Finding:
     message = f"Ansible uses {sys.executable}."
     if not fits:
         message = f"{sys.executable} is too old: upgrade the host, or point ansible_python_interpreter at a newer one."
+
     status = "ok" if fits else "critical"
-    return finding("host:python", status, message, observed=platform.python_version(), expected=expected)
+
+    return finding(
+        "host:python", status, message, observed=platform.python_version(), expected=expected
+    )
 
 
 def python_module(name: str, package: str) -> Finding:
@@ -52,14 +64,22 @@ def python_module(name: str, package: str) -> Finding:
         there = importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):  # a parent package is missing or broken
         there = False
+
     if there:
-        return finding(check, "ok", f"{name} is importable.", observed="importable", expected="importable")
+        return finding(
+            check, "ok", f"{name} is importable.", observed="importable", expected="importable"
+        )
+
     message = f"{sys.executable} cannot import {name}, so its service is not observed: apt install {package}"
+
     return finding(check, "unknown", message, observed="missing", expected="importable")
 
 
 def disk(path: str, min_free_percent: float) -> Finding:
-    """Judge the free share of a file system as df shows it to ordinary users; half the minimum is critical."""
+    """Judge the free share of a file system as df shows it to ordinary users.
+
+    Half the minimum is critical.
+    """
     check = f"disk:{path}"
     try:
         status = os.statvfs(path)
@@ -70,6 +90,7 @@ def disk(path: str, min_free_percent: float) -> Finding:
             f"{path} cannot be looked at: {error.strerror}.",
             expected=f"at least {min_free_percent:g}",
         )
+
     usable = status.f_blocks - status.f_bfree + status.f_bavail
     free = 100 * status.f_bavail / usable if usable else 0.0
     level = judge(free, warning=min_free_percent, critical=min_free_percent / 2, worse="below")
@@ -78,11 +99,24 @@ def disk(path: str, min_free_percent: float) -> Finding:
         if level == "ok"
         else f"{path} runs full: free some space before maintenance needs it."
     )
-    return finding(check, level, message, observed=round(free, 1), expected=f"at least {min_free_percent:g}", unit="%")
+
+    return finding(
+        check,
+        level,
+        message,
+        observed=round(free, 1),
+        expected=f"at least {min_free_percent:g}",
+        unit="%",
+    )
 
 
-def required_path(path: str, kind: str | None, owner: str | None, group: str | None, mode: str | None) -> Finding:
-    """Judge that a path is there, is what it should be, and belongs to whom it should; none means: does not matter."""
+def required_path(
+    path: str, kind: str | None, owner: str | None, group: str | None, mode: str | None
+) -> Finding:
+    """Judge that a path is there, is what it should be, and belongs to whom it should.
+
+    None means: does not matter.
+    """
     check = f"path:{path}"
     try:
         status = Path(path).stat()
@@ -95,6 +129,7 @@ def required_path(path: str, kind: str | None, owner: str | None, group: str | N
         )
     except OSError as error:
         return finding(check, "unknown", f"{path} cannot be looked at: {error.strerror}.")
+
     wanted = {"type": kind, "owner": owner, "group": group, "mode": mode}
     seen = {
         "type": next((name for name, test in _TYPES.items() if test(status.st_mode)), "other"),
@@ -103,11 +138,17 @@ def required_path(path: str, kind: str | None, owner: str | None, group: str | N
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
     }
     wrong = [name for name, value in wanted.items() if value is not None and value != seen[name]]
-    observed = " ".join(seen[name] for name, value in wanted.items() if value is not None) or seen["type"]
+    observed = (
+        " ".join(seen[name] for name, value in wanted.items() if value is not None) or seen["type"]
+    )
     expected = " ".join(value for value in wanted.values() if value is not None) or None
     if not wrong:
-        return finding(check, "ok", f"{path} is as it should be.", observed=observed, expected=expected)
+        return finding(
+            check, "ok", f"{path} is as it should be.", observed=observed, expected=expected
+        )
+
     message = f"{path} has another {' and '.join(wrong)} than the profile says: correct the host or the profile."
+
     return finding(check, "warning", message, observed=observed, expected=expected)
 
 
@@ -132,13 +173,18 @@ def units(names: list[str], systemctl: str | None) -> list[Finding]:
 
 
 def _load_states(names: list[str], systemctl: str) -> dict[str, str]:
-    """Return the load state by unit name, from one call for all; empty when systemd does not answer."""
+    """Return the load state by unit name, from one call for all.
+
+    Empty when systemd does not answer.
+    """
     argv = [systemctl, "show", "--property=LoadState", "--value", "--", *names]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - argv, no shell
     except (OSError, subprocess.TimeoutExpired):
         return {}
+
     states = [line for line in done.stdout.splitlines() if line]
+
     return dict(zip(names, states, strict=True)) if len(states) == len(names) else {}
 
 
@@ -146,9 +192,21 @@ def _unit(name: str, state: str) -> Finding:
     check = f"unit:{name}"
     if state == "loaded":
         return finding(check, "ok", f"systemd knows {name}.", observed=state, expected="loaded")
+
     if not state:
         return finding(
-            check, "unknown", f"systemd does not answer for {name}: try 'systemctl show {name}'.", expected="loaded"
+            check,
+            "unknown",
+            f"systemd does not answer for {name}: try 'systemctl show {name}'.",
+            expected="loaded",
         )
+
     message = f"systemd calls {name} {state}: install or unmask it, or correct the profile."
-    return finding(check, "warning" if state == "masked" else "critical", message, observed=state, expected="loaded")
+
+    return finding(
+        check,
+        "warning" if state == "masked" else "critical",
+        message,
+        observed=state,
+        expected="loaded",
+    )

@@ -7,11 +7,14 @@ from __future__ import annotations
 from ansible.module_utils.upkeep.findings import Finding, finding, judge
 
 
-def skew_bounds(sent: float, started: float, finished: float, received: float) -> tuple[float, float]:
+def skew_bounds(
+    sent: float, started: float, finished: float, received: float
+) -> tuple[float, float]:
     """Return between which seconds the host is ahead of the controller (negative: behind).
 
-    ``sent`` and ``received`` are read on the controller, ``started`` and ``finished`` on the host. The exchange takes
-    time in both directions; so what the host shows on arrival is too much, on departure too little.
+    ``sent`` and ``received`` are read on the controller, ``started`` and ``finished`` on the host.
+    The exchange takes time in both directions; so what the host shows on arrival is too much, on
+    departure too little.
     """
     return finished - received, started - sent
 
@@ -23,7 +26,13 @@ def clock_finding(bounds: tuple[float, float], warning: float, critical: float) 
     status = judge(abs(least), warning=warning, critical=critical)
     message = f"The clock is between {low:+.1f} and {high:+.1f} s from the controller's."
     if status != "ok":
-        message += (
-            " Ages and schedules are wrong by that much: repair time synchronisation (timedatectl timesync-status)."
-        )
-    return finding("host:clock", status, message, observed=round(least, 1), expected=f"at most {warning:g}", unit="s")
+        message += " Ages and schedules are wrong by that much: repair time synchronisation (timedatectl timesync-status)."
+
+    return finding(
+        "host:clock",
+        status,
+        message,
+        observed=round(least, 1),
+        expected=f"at most {warning:g}",
+        unit="s",
+    )

@@ -12,7 +12,8 @@ _FIELD = r"[0-9A-Za-z*/,~-]+"
 _ASSIGNMENT = re.compile(r"""\s*(?:[A-Za-z_][A-Za-z0-9_]*|"[^"]*"|'[^']*')\s*=""")
 _TIMES = re.compile(rf"\s*(?P<when>{_FIELD}(?:\s+{_FIELD}){{4}})\s+(?P<rest>\S.*)")
 _NICKNAME = re.compile(
-    r"\s*(?P<when>@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly))\s+(?P<rest>\S.*)", re.IGNORECASE
+    r"\s*(?P<when>@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly))\s+(?P<rest>\S.*)",
+    re.IGNORECASE,
 )
 _USER = re.compile(r"(?P<user>\S+)\s+(?P<command>\S.*)")
 _SCRIPT_START: t.Final = ("prerotate", "postrotate", "firstaction", "lastaction", "preremove")
@@ -29,7 +30,9 @@ class Job:
 
 
 def crontab_jobs(text: str, with_user: bool) -> list[Job]:
-    """Return the jobs of a crontab; ``with_user`` for /etc/crontab and /etc/cron.d, which name a user on each line.
+    """Return the jobs of a crontab.
+
+    ``with_user`` for /etc/crontab and /etc/cron.d, which name a user on each line.
 
     Comments, empty lines, assignments and lines that cron would refuse are left out.
     """
@@ -40,18 +43,25 @@ def crontab_jobs(text: str, with_user: bool) -> list[Job]:
 def _job(number: int, line: str, with_user: bool) -> Job | None:
     if not line.strip() or line.lstrip().startswith("#") or _ASSIGNMENT.match(line):
         return None
+
     match = _NICKNAME.fullmatch(line) or _TIMES.fullmatch(line)
     if match is None:
         return None
     if not with_user:
         return Job(number, match["when"], "", match["rest"].strip())
+
     owner = _USER.fullmatch(match["rest"])
+
     return Job(number, match["when"], owner["user"], owner["command"].strip()) if owner else None
 
 
 def script_lines(text: str) -> list[str]:
     """Return the lines of a script or configuration file that say something: not empty, no comment."""
-    return [line.strip() for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        line.strip()
+        for line in text.split("\n")
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 def logrotate_sections(text: str) -> list[str]:
@@ -59,6 +69,7 @@ def logrotate_sections(text: str) -> list[str]:
     sections: list[str] = []
     names: list[str] = []
     inside = in_script = False
+
     for line in script_lines(text):
         if in_script:
             in_script = line.split()[0] != "endscript"
@@ -72,4 +83,5 @@ def logrotate_sections(text: str) -> list[str]:
                 names, inside = [], not line.endswith("}")
         elif line == "{":
             inside = True
+
     return sections

@@ -12,10 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible.module_utils.upkeep.findings import Finding, finding
-from ansible.module_utils.upkeep.preflight.crontab import crontab_jobs, logrotate_sections, script_lines
+from ansible.module_utils.upkeep.preflight.crontab import (
+    crontab_jobs,
+    logrotate_sections,
+    script_lines,
+)
 
 Kind = t.Literal["crontab", "user_crontab", "cron_file", "script", "logrotate"]
-#: cron and run-parts skip names with a dot, logrotate skips this ending: one suffix silences a file for all of them.
+#: cron and run-parts skip names with a dot, logrotate skips this ending: one suffix silences a file
+#: for all of them.
 ADOPTED_SUFFIX: t.Final = ".upkeep-adopted.disabled"
 ADOPTED_MARK: t.Final = "# upkeep-adopted: "
 #: First words of what Upkeep itself writes; those files are not somebody's old job.
@@ -85,6 +90,7 @@ def scan(patterns: list[re.Pattern[str]], root: Path = Path("/")) -> Scan:
     result = Scan()
     if not patterns:
         return result
+
     for path, kind in sorted(_candidates(root)):
         try:
             place = _read(path, kind)
@@ -93,12 +99,15 @@ def scan(patterns: list[re.Pattern[str]], root: Path = Path("/")) -> Scan:
         except OSError:
             result.unreadable.append(str(path))
             continue
+
         if place is None or place.text.startswith(OURS):
             continue
+
         result.read += 1
         hit = _match(place, patterns)
         if hit is not None:
             result.hits.append(hit)
+
     return result
 
 
@@ -106,15 +115,19 @@ def _candidates(root: Path) -> t.Iterator[tuple[Path, Kind]]:
     etc = root / "etc"
     if (etc / "crontab").exists():
         yield etc / "crontab", "crontab"
+
     for path in _entries(etc / "cron.d"):
         if _CRON_NAME.fullmatch(path.name):
             yield path, "cron_file"
+
     for period in ("hourly", "daily", "weekly", "monthly"):
         for path in _entries(etc / f"cron.{period}"):
             if _CRON_NAME.fullmatch(path.name) and os.access(path, os.X_OK):
                 yield path, "script"
+
     for path in _entries(root / "var/spool/cron/crontabs"):
         yield path, "user_crontab"
+
     for path in _entries(etc / "logrotate.d"):
         if not path.name.endswith(_UNREAD_BY_LOGROTATE):
             yield path, "logrotate"
@@ -125,11 +138,16 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, kind: Kind) -> Place | None:
-    """Return the place, none when it is not a file; raises OSError. A large file is cut: jobs are short."""
+    """Return the place, none when it is not a file; raises OSError.
+
+    A large file is cut: jobs are short.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         return None
+
     with path.open("rb") as stream:
         data = stream.read(_MAX_BYTES)
+
     return Place(str(path), kind, data.decode("utf-8", "surrogateescape"), path.is_symlink())
 
 
@@ -143,11 +161,14 @@ def _match(place: Place, patterns: list[re.Pattern[str]]) -> Hit | None:
         shown = tuple(f"{job.when} {job.command}" for job in found)
         whole = place.kind == "cron_file" and len(found) == len(jobs)
         return Hit(place, tuple(job.line for job in found), shown, whole) if found else None
+
     if place.kind == "logrotate":
         sections = logrotate_sections(place.text)
         named = [section for section in sections if matches(section)]
         return Hit(place, (), tuple(named), whole=len(named) == len(sections)) if named else None
+
     lines = [line for line in (place.path, *script_lines(place.text)) if matches(line)]
+
     return Hit(place, (), tuple(lines), whole=True) if lines else None
 
 
@@ -169,14 +190,21 @@ def _hit_finding(hit: Hit) -> Finding:
         "Take it over with -e preflight_legacy=adopt, or remove it with -e preflight_legacy=remove."
     )
     check = f"legacy:{printable(hit.place.path)}"
+
     return finding(check, "warning", message, observed=len(hit.shown), expected=0, unit="jobs")
 
 
 def _scan_finding(result: Scan) -> Finding:
     if result.unreadable:
-        message = (
-            f"Not every place of old jobs could be read: {printable(result.unreadable[0])}. Does the play use become?"
+        message = f"Not every place of old jobs could be read: {printable(result.unreadable[0])}. Does the play use become?"
+        return finding(
+            "legacy:scan",
+            "unknown",
+            message,
+            observed=len(result.unreadable),
+            expected=0,
+            unit="files",
         )
-        return finding("legacy:scan", "unknown", message, observed=len(result.unreadable), expected=0, unit="files")
+
     message = f"Looked for old jobs in {result.read} files of cron and logrotate."
     return finding("legacy:scan", "ok", message, observed=len(result.hits), unit="files")

@@ -28,20 +28,31 @@ class Seen:
 
 
 def compile_patterns(patterns: list[str]) -> list[re.Pattern[str]]:
-    """Return the compiled patterns; raises PatternError for one that is empty (it would match all) or not valid."""
+    """Return the compiled patterns.
+
+    Raises PatternError for one that is empty (it would match all) or not valid.
+    """
     compiled = []
     for pattern in patterns:
         try:
             compiled.append(re.compile(pattern))
         except re.error as error:
-            raise PatternError(f"legacy pattern {pattern!r} is not a regular expression: {error}") from error
+            raise PatternError(
+                f"legacy pattern {pattern!r} is not a regular expression: {error}"
+            ) from error
         if compiled[-1].search("") is not None:
-            raise PatternError(f"legacy pattern {pattern!r} matches everything; name a script or a path")
+            raise PatternError(
+                f"legacy pattern {pattern!r} matches everything; name a script or a path"
+            )
+
     return compiled
 
 
 def inspect_host(options: dict[str, t.Any], systemctl: str | None, check_mode: bool) -> Seen:
-    """Return the findings for the module's options; raises PatternError, or OSError for an unwritten acceptance."""
+    """Return the findings for the module's options.
+
+    Raises PatternError, or OSError for an unwritten acceptance.
+    """
     patterns = compile_patterns(options["legacy_patterns"])
     seen = Seen()
     _accept(seen, options, check_mode)
@@ -49,7 +60,10 @@ def inspect_host(options: dict[str, t.Any], systemctl: str | None, check_mode: b
     seen.findings = [
         basics.rights(),
         basics.python(),
-        *(basics.python_module(e["module"], e["package"]) for e in _of(options["python_modules"], components)),
+        *(
+            basics.python_module(e["module"], e["package"])
+            for e in _of(options["python_modules"], components)
+        ),
         *(basics.disk(e["path"], e["min_free_percent"]) for e in _of(options["disk"], components)),
         *(
             basics.required_path(e["path"], e["type"], e["owner"], e["group"], e["mode"])
@@ -57,14 +71,21 @@ def inspect_host(options: dict[str, t.Any], systemctl: str | None, check_mode: b
         ),
         *basics.units([e["name"] for e in _of(options["units"], components)], systemctl),
         *legacy_findings(scan(patterns)),
-        acceptance.judge_acceptance(Path(options["marker"]), options["host"], options["require_acceptance"]),
+        acceptance.judge_acceptance(
+            Path(options["marker"]), options["host"], options["require_acceptance"]
+        ),
     ]
+
     return seen
 
 
 def _of(entries: list[dict[str, t.Any]], components: set[str]) -> list[dict[str, t.Any]]:
     """Return the entries that concern a host with these components."""
-    return [entry for entry in entries if entry.get("component") is None or entry["component"] in components]
+    return [
+        entry
+        for entry in entries
+        if entry.get("component") is None or entry["component"] in components
+    ]
 
 
 def _accept(seen: Seen, options: dict[str, t.Any], check_mode: bool) -> None:
@@ -72,8 +93,12 @@ def _accept(seen: Seen, options: dict[str, t.Any], check_mode: bool) -> None:
     marker = Path(options["marker"])
     if not options["accept_by"] or marker.exists():
         return
+
     seen.changed = True
     text = f"accepted by {options['accept_by']}\n"
     if not check_mode:
         text = acceptance.write(marker, options["accept_by"], options["run_id"])
-    seen.diff.append({"before_header": str(marker), "after_header": str(marker), "before": "", "after": text})
+
+    seen.diff.append(
+        {"before_header": str(marker), "after_header": str(marker), "before": "", "after": text}
+    )

@@ -13,7 +13,12 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible.module_utils.upkeep.preflight.legacy import ADOPTED_MARK, ADOPTED_SUFFIX, Hit, printable
+from ansible.module_utils.upkeep.preflight.legacy import (
+    ADOPTED_MARK,
+    ADOPTED_SUFFIX,
+    Hit,
+    printable,
+)
 
 Way = t.Literal["adopted", "removed"]
 
@@ -45,12 +50,21 @@ def plan(hits: list[Hit], way: Way) -> tuple[list[Step], list[dict[str, str]]]:
             steps.append(Step(hit, None))
         elif hit.place.kind == "logrotate":
             left.append(
-                {"path": hit.place.path, "reason": "it also rotates other logs; take the old section out by hand"}
+                {
+                    "path": hit.place.path,
+                    "reason": "it also rotates other logs; take the old section out by hand",
+                }
             )
         elif hit.place.link:
-            left.append({"path": hit.place.path, "reason": "it is a link; change the file that it leads to by hand"})
+            left.append(
+                {
+                    "path": hit.place.path,
+                    "reason": "it is a link; change the file that it leads to by hand",
+                }
+            )
         else:
             steps.append(Step(hit, _without(hit, way)))
+
     return steps, left
 
 
@@ -62,36 +76,47 @@ def _without(hit: Hit, way: Way) -> str:
             kept.append(line)
         elif way == "adopted":
             kept.append(ADOPTED_MARK + line)
+
     return "\n".join(kept)
 
 
 def take(hits: list[Hit], way: Way, archive: Path, check_mode: bool) -> Taken:
-    """Do, or in check mode predict, the steps; raises OSError, with what was done before it complete."""
+    """Do, or in check mode predict, the steps.
+
+    Raises OSError, with what was done before it complete.
+    """
     steps, left = plan(hits, way)
     taken = Taken(changed=bool(steps), left=left)
     targets: list[str] = []
     folder = archive / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
     for step in steps:
         place = step.hit.place
         target = _target(step, way, folder)
         taken.actions.append({"path": place.path, "action": way, "to": target})
         taken.diff.append(_diff(step, target))
         targets.append(target)
+
     if check_mode or not steps:
         return taken
+
     if way == "removed":
         _keep_copies(steps, folder)
+
     for step, target in zip(steps, targets, strict=True):
         _carry_out(step, way, target)
+
     return taken
 
 
 def _target(step: Step, way: Way, folder: Path) -> str:
     if way == "removed":
         return str(_copy_of(step, folder))
+
     path: str = step.hit.place.path
     if step.text is not None:
         return path
+
     return _silenced_name(path)
 
 
@@ -118,6 +143,7 @@ def _keep_copies(steps: list[Step], folder: Path) -> None:
         shutil.copy2(original, copy, follow_symlinks=False)
         if not copy.is_symlink():
             _sync(copy)
+
         manifest.append(
             {
                 "path": str(original),
@@ -128,6 +154,7 @@ def _keep_copies(steps: list[Step], folder: Path) -> None:
                 "gid": status.st_gid,
             }
         )
+
     _write(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n", mode=0o600)
 
 
@@ -142,7 +169,10 @@ def _carry_out(step: Step, way: Way, target: str) -> None:
 
 
 def _replace_text(path: Path, text: str) -> None:
-    """Put the new text in place by one rename, with owner and mode of the old file; cron notices the changed folder."""
+    """Put the new text in place by one rename, with owner and mode of the old file.
+
+    Cron notices the changed folder.
+    """
     status = path.stat()
     # A name with a dot: cron does not take the draft for a crontab of its own.
     draft = path.with_name(f".{path.name}{ADOPTED_SUFFIX}")
@@ -176,6 +206,7 @@ def _diff(step: Step, target: str) -> dict[str, str]:
             "before": f"{place.path}\n",
             "after": f"{target}\n",
         }
+
     return {
         "before_header": place.path,
         "after_header": place.path,

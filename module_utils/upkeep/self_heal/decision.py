@@ -17,9 +17,9 @@ Action = t.Literal["nothing", "restart", "leave"]
 class Unit:
     """One unit that the profile lets us restart.
 
-    ``checks``: ids of checks without which it is down even when systemd calls it active. ``needs``: ids of checks of
-    what it stands on. At most ``at_most`` restarts in ``window`` seconds. ``settle``: seconds that it may take to come
-    up, ``stable``: seconds that it has to stay up.
+    ``checks``: ids of checks without which it is down even when systemd calls it active. ``needs``:
+    ids of checks of what it stands on. At most ``at_most`` restarts in ``window`` seconds.
+    ``settle``: seconds that it may take to come up, ``stable``: seconds that it has to stay up.
     """
 
     name: str
@@ -47,24 +47,45 @@ def is_down(state: State, failed_checks: Sequence[str]) -> bool:
     return not state.is_up or bool(failed_checks)
 
 
-def decide(unit: Unit, state: State, failed_checks: Sequence[str], failed_needs: Sequence[str], made: int) -> Decision:
+def decide(
+    unit: Unit, state: State, failed_checks: Sequence[str], failed_needs: Sequence[str], made: int
+) -> Decision:
     """Return what to do about a unit after ``made`` restarts within its window."""
     if state.load == "not-found":
-        return Decision("leave", "critical", f"{unit.unit} does not exist: is the package installed, the name right?")
+        return Decision(
+            "leave",
+            "critical",
+            f"{unit.unit} does not exist: is the package installed, the name right?",
+        )
+
     if state.load == "masked":
-        return Decision("leave", "critical", f"{unit.unit} is masked, so somebody wants it down: left alone")
+        return Decision(
+            "leave", "critical", f"{unit.unit} is masked, so somebody wants it down: left alone"
+        )
     if not is_down(state, failed_checks):
         return Decision("nothing", "ok", f"{unit.unit} is up, there is nothing to do")
+
     down = described(unit, state, failed_checks)
     if state.is_changing:
-        return Decision("leave", "warning", f"{down}: it is on its way to another state, left alone")
+        return Decision(
+            "leave", "warning", f"{down}: it is on its way to another state, left alone"
+        )
+
     if failed_needs:
-        return Decision("leave", "warning", f"{down}, but so is what it needs: {', '.join(failed_needs)}. Mend that")
+        return Decision(
+            "leave",
+            "warning",
+            f"{down}, but so is what it needs: {', '.join(failed_needs)}. Mend that",
+        )
+
     if made >= unit.at_most:
         limit = f"{made} times in {unit.window / 60:g} minutes"
         return Decision(
-            "leave", "critical", f"{down}, and was restarted {limit} already: see journalctl -u {unit.unit}"
+            "leave",
+            "critical",
+            f"{down}, and was restarted {limit} already: see journalctl -u {unit.unit}",
         )
+
     return Decision("restart", "critical", down)
 
 

@@ -24,7 +24,10 @@ class Asker:
         elsewhere: Mapping[str, str],
         timeout: float,
     ) -> None:
-        """Take the checks of the profile, and by check what this run found wrong on other hosts. Raises CheckError."""
+        """Take the checks of the profile, and by check what this run found wrong on other hosts.
+
+        Raises CheckError.
+        """
         self._known = {check.id for check in plan(raw_checks, longest=timeout)}
         self._local = {check.id: check for check in plan(raw_checks, components, longest=timeout)}
         self._elsewhere = elsewhere
@@ -35,7 +38,9 @@ class Asker:
         for unit in units:
             unknown = sorted({*unit.checks, *unit.needs} - self._known)
             if unknown:
-                raise CheckError(f"unit {unit.name!r}: {', '.join(unknown)} is no check of the profile (use kind:name)")
+                raise CheckError(
+                    f"unit {unit.name!r}: {', '.join(unknown)} is no check of the profile (use kind:name)"
+                )
 
     def failing(self, ids: Sequence[str]) -> list[str]:
         """Return which of the checks have failed, in words."""
@@ -43,4 +48,9 @@ class Asker:
         alone = [replace(check, depends_on=(), before=None) for check in here]
         found = settle(alone, self._timeout).findings if alone else {}
         failed = [one for one in ids if one in found and has_failed(one, found[one])]
-        return failed + [f"{one} {self._elsewhere[one]}" for one in ids if one in self._elsewhere and one not in found]
+
+        return failed + [
+            f"{one} {self._elsewhere[one]}"
+            for one in ids
+            if one in self._elsewhere and one not in found
+        ]

@@ -32,7 +32,10 @@ class State:
 
     @property
     def is_changing(self) -> bool:
-        """Whether the unit is on its way to another state; waiting for the next try of a crash loop is not."""
+        """Whether the unit is on its way to another state.
+
+        Waiting for the next try of a crash loop is not.
+        """
         return self.active in ("activating", "deactivating") and self.sub != "auto-restart"
 
     def __str__(self) -> str:
@@ -46,14 +49,20 @@ def state(unit: str) -> State:
         shown = show(unit, PROPERTIES, Deadline(_SHOW_SECONDS))
     except TimeoutError as error:
         raise ProbeError("unknown", f"systemd did not tell the state of {unit} in time") from error
+
     if not shown.get("LoadState") or not shown.get("ActiveState"):
         raise ProbeError("unknown", f"systemd did not tell the state of {unit}")
+
     return State(*(shown.get(name, "") for name in PROPERTIES))
 
 
 def restart(unit: str, seconds: float) -> str:
-    """Start a unit anew, whatever limit on starts it has hit; return "" or what systemd says against it."""
-    # A unit that systemd has given up on refuses to start before this. Without such a mark it says so, no matter.
+    """Start a unit anew, whatever limit on starts it has hit.
+
+    Return "" or what systemd says against it.
+    """
+    # A unit that systemd has given up on refuses to start before this. Without such a mark it says
+    # so, no matter.
     _systemctl(("reset-failed", "--", unit), seconds)
     return _systemctl(("restart", "--", unit), seconds)
 
@@ -73,4 +82,9 @@ def _systemctl(words: tuple[str, ...], seconds: float) -> str:
         return f"it did not start within {seconds:g} s"
     except OSError as error:
         return f"systemctl cannot be run: {error.strerror}"
-    return "" if done.returncode == 0 else " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}"
+
+    return (
+        ""
+        if done.returncode == 0
+        else " ".join(done.stderr.split()) or f"systemctl ended with {done.returncode}"
+    )

@@ -73,18 +73,24 @@ class BusyError(Exception):
 def connected(path: Path, limits: Limits) -> t.Iterator[sqlite3.Connection]:
     """Open an existing file, never creating one; all statements end when the time is up.
 
-    In check mode nothing is written. A journal or log that lies there would be played back by a connection that may
-    write, so the file is then opened for reading only; without one, such a connection would leave an empty log behind.
+    In check mode nothing is written. A journal or log that lies there would be played back by a
+    connection that may write, so the file is then opened for reading only; without one, such a
+    connection would leave an empty log behind.
     """
     beside = any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
     mode = "ro" if limits.check_mode and beside else "rw"
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, timeout=limits.busy_ms / 1000, isolation_level=None
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=limits.busy_ms / 1000,
+        isolation_level=None,
     )
+
     try:
         connection.set_progress_handler(lambda: time.monotonic() > limits.end, STEPS)
         if limits.check_mode:
             connection.execute("PRAGMA query_only = ON")
+
         yield connection
     finally:
         connection.close()
@@ -135,6 +141,7 @@ def tables(connection: sqlite3.Connection) -> list[Table]:
         " ORDER BY name"
     ).fetchall()
     known = _known_rows(connection)
+
     return [Table(name, _count(connection, name), known.get(name)) for (name,) in listed]
 
 
@@ -149,45 +156,71 @@ def _count(connection: sqlite3.Connection, name: str) -> int:
 
 
 def _known_rows(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return table -> rows at its last ANALYZE. Each index has a line, a partial one knows fewer: the most counts."""
+    """Return table -> rows at its last ANALYZE.
+
+    Each index has a line, a partial one knows fewer: the most counts.
+    """
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone():
         return {}
+
     known: dict[str, int] = {}
+
     for name, numbers in connection.execute("SELECT tbl, stat FROM sqlite_stat1"):
         first = str(numbers).split(" ", 1)[0]
         if first.isdecimal():
             known[name] = max(known.get(name, 0), int(first))
+
     return known
 
 
 def plan(database: Database, facts: Facts, rows: t.Sequence[Table], room: int) -> list[Action]:
-    """Return what is due, in the order to do it; ``room`` is what is free beside the file, bytes."""
-    return [*_plan_vacuum(database, facts, room), *_plan_analyze(database, rows), *_plan_checkpoint(database, facts)]
+    """Return what is due, in the order to do it.
+
+    ``room`` is what is free beside the file, bytes.
+    """
+    return [
+        *_plan_vacuum(database, facts, room),
+        *_plan_analyze(database, rows),
+        *_plan_checkpoint(database, facts),
+    ]
 
 
 def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[Action]:
     limit = database.free_percent
-    if limit is None or facts.free_percent <= limit or facts.free_pages * facts.page_size < database.min_free_bytes:
+    if (
+        limit is None
+        or facts.free_percent <= limit
+        or facts.free_pages * facts.page_size < database.min_free_bytes
+    ):
         return
+
     reason = f"{facts.free_percent:.0f} % of its pages hold nothing"
     if facts.auto_vacuum == INCREMENTAL:
         yield Action("incremental_vacuum", reason)
         return
+
     needed = 2 * facts.pages * facts.page_size
-    short = f"it needs {needed} bytes on the disk of the file, only {room} are free" if room < needed else ""
+    short = (
+        f"it needs {needed} bytes on the disk of the file, only {room} are free"
+        if room < needed
+        else ""
+    )
     yield Action("vacuum", reason, obstacle=short)
 
 
 def _plan_analyze(database: Database, rows: t.Sequence[Table]) -> t.Iterator[Action]:
     if database.changed_percent is None:
         return
+
     for table in rows:
         if table.known is None and table.rows:
             yield Action("analyze", "never analysed", table.name)
         elif table.known is not None:
             changed = 100 * abs(table.rows - table.known) / max(table.known, 1)
             if changed > database.changed_percent:
-                yield Action("analyze", f"{table.known} rows when analysed, {table.rows} now", table.name)
+                yield Action(
+                    "analyze", f"{table.known} rows when analysed, {table.rows} now", table.name
+                )
 
 
 def _plan_checkpoint(database: Database, facts: Facts) -> t.Iterator[Action]:
@@ -210,10 +243,12 @@ def perform(connection: sqlite3.Connection, action: Action, wal_mode: bool) -> N
         _give_back(connection)
     elif action.verb == "analyze":
         connection.execute(f"ANALYZE main.{quoted(action.table)}")
+
     if action.verb == "checkpoint":
         _checkpoint(connection)
     elif wal_mode and action.aspect == "vacuum":
-        # The whole file went through the log; when a reader is in the way, the log is reported as it is.
+        # The whole file went through the log; when a reader is in the way, the log is reported as
+        # it is.
         with contextlib.suppress(BusyError):
             _checkpoint(connection)
 

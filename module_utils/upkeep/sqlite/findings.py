@@ -84,18 +84,24 @@ def explain(database: Database, error: sqlite3.Error, check_mode: bool) -> str:
     if code in _BUSY:
         return f"{path!r} is locked by another process; nothing was done, the next run tries again."
     if code in _DAMAGED:
-        return f"{path!r} is damaged ({error}); stop its application and restore the last good backup."
+        return (
+            f"{path!r} is damaged ({error}); stop its application and restore the last good backup."
+        )
     if code == sqlite3.SQLITE_INTERRUPT:
         return f"{path!r} could not be looked through within the time of this run; give it more (max_seconds)."
     if code in _CLOSED and check_mode:
         return f"{path!r} holds an unfinished transaction that only a real run may undo ({error})."
+
     return f"{path!r} cannot be worked with: {error}."
 
 
 def refused(database: Database, status: str, message: str) -> Answer:
     """Return the answer for a file that was left alone."""
     check = f"sqlite:{database.name}"
-    found = finding(check, status, message, expected="a sound file", requirements=database.requirements_of(""))
+    found = finding(
+        check, status, message, expected="a sound file", requirements=database.requirements_of("")
+    )
+
     return {"findings": [found], "actions": []}
 
 
@@ -117,7 +123,11 @@ def sound(database: Database, facts: Facts, tables: int) -> Finding:
     size = round(facts.pages * facts.page_size / 2**20, 2)
     status, message = "ok", f"The file is sound; it holds {tables} tables."
     if not tables:
-        status, message = "warning", "The file holds no table: was it emptied, or is it the wrong one?"
+        status, message = (
+            "warning",
+            "The file holds no table: was it emptied, or is it the wrong one?",
+        )
+
     return finding(
         f"sqlite:{database.name}",
         status,
@@ -133,10 +143,16 @@ def references(database: Database, orphans: dict[str, int]) -> Finding:
     check, ids = f"sqlite:{database.name}.foreign_keys", database.requirements_of("")
     count = sum(orphans.values())
     if not count:
-        return finding(check, "ok", "All references lead to a row.", observed=0, expected=0, requirements=ids)
+        return finding(
+            check, "ok", "All references lead to a row.", observed=0, expected=0, requirements=ids
+        )
+
     named = ", ".join(f"{table!r}: {rows}" for table, rows in sorted(orphans.items())[:5])
     message = f"Rows refer to rows that are not there ({named}); does the application switch foreign keys on?"
-    return finding(check, "warning", message, observed=count, expected=0, unit="rows", requirements=ids)
+
+    return finding(
+        check, "warning", message, observed=count, expected=0, unit="rows", requirements=ids
+    )
 
 
 def unreadable_references(database: Database, error: sqlite3.Error) -> Finding:
@@ -146,7 +162,9 @@ def unreadable_references(database: Database, error: sqlite3.Error) -> Finding:
     return finding(check, "unknown", message, requirements=database.requirements_of(""))
 
 
-def work_findings(database: Database, before: Facts, after: Facts, outcomes: t.Sequence[Outcome]) -> list[Finding]:
+def work_findings(
+    database: Database, before: Facts, after: Facts, outcomes: t.Sequence[Outcome]
+) -> list[Finding]:
     """Return one finding for each aspect that is looked after."""
     seen = {
         "vacuum": (database.free_percent, round(after.free_percent, 1), "%"),
@@ -154,7 +172,14 @@ def work_findings(database: Database, before: Facts, after: Facts, outcomes: t.S
         "wal": (database.max_wal_bytes, after.wal_bytes, "bytes"),
     }
     return [
-        _work_finding(database, aspect, observed, limit, unit, [o for o in outcomes if o.action.aspect == aspect])
+        _work_finding(
+            database,
+            aspect,
+            observed,
+            limit,
+            unit,
+            [o for o in outcomes if o.action.aspect == aspect],
+        )
         for aspect, (limit, observed, unit) in seen.items()
         if limit is not None
     ]
@@ -168,17 +193,27 @@ _NOTHING_DUE: t.Final = {
 
 
 def _work_finding(
-    database: Database, aspect: str, observed: t.Any, limit: float, unit: str, outcomes: list[Outcome]
+    database: Database,
+    aspect: str,
+    observed: t.Any,
+    limit: float,
+    unit: str,
+    outcomes: list[Outcome],
 ) -> Finding:
     if aspect == "analyze":
         observed = len([outcome for outcome in outcomes if outcome.status != "done"])
         limit, unit = 0, "tables due"
+
     status, message = "ok", _NOTHING_DUE[aspect]
     if outcomes:
         status = worst(_STATUS[outcome.status] for outcome in outcomes)
         message = "; ".join(_sentence(outcome) for outcome in outcomes[:5]) + "."
     elif aspect == "wal" and observed > limit:
-        status, message = "warning", "The vacuum went through the log, and a reader keeps it from being emptied."
+        status, message = (
+            "warning",
+            "The vacuum went through the log, and a reader keeps it from being emptied.",
+        )
+
     return finding(
         f"sqlite:{database.name}.{aspect}",
         status,
@@ -210,7 +245,10 @@ def diff(actions: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
     """Return what was due and what is left of it, one line for each action."""
 
     def lines(kept: t.Iterable[t.Mapping[str, t.Any]]) -> str:
-        return "".join(f"{item['database']}: {item['action']} {item['object']}".rstrip() + "\n" for item in kept)
+        return "".join(
+            f"{item['database']}: {item['action']} {item['object']}".rstrip() + "\n"
+            for item in kept
+        )
 
     return {
         "before": lines(actions),

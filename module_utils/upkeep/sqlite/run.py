@@ -15,7 +15,19 @@ from ..base import isolated
 from ..base.isolated import Owner
 from ..findings import Finding, finding
 from . import findings as report
-from .engine import Action, BusyError, Facts, connected, faults, free_space, look, orphans, perform, plan, tables
+from .engine import (
+    Action,
+    BusyError,
+    Facts,
+    connected,
+    faults,
+    free_space,
+    look,
+    orphans,
+    perform,
+    plan,
+    tables,
+)
 from .findings import Answer, Outcome
 from .settings import Database, Limits, SettingsError, parse_databases
 
@@ -36,12 +48,18 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     for name in ("busy_timeout", "max_seconds"):
         if params[name] <= 0:
             raise SettingsError(f"{name} is {params[name]}; it must be above 0")
+
     limits = Limits(params["busy_timeout"], time.monotonic() + params["max_seconds"], check_mode)
     answers = [_as_owner(database, limits) for database in databases]
     findings = [item for answer in answers for item in answer["findings"]]
     actions = [item for answer in answers for item in answer["actions"]]
     if not databases:
-        findings = [finding("sqlite:none", "info", "No SQLite file is named for this host: nothing to maintain.")]
+        findings = [
+            finding(
+                "sqlite:none", "info", "No SQLite file is named for this host: nothing to maintain."
+            )
+        ]
+
     return {
         "changed": any(action["status"] in ("done", "planned") for action in actions),
         "actions": actions,
@@ -55,12 +73,17 @@ def _as_owner(database: Database, limits: Limits) -> Answer:
     owner = _owner(database.path)
     if isinstance(owner, Refused):
         return report.refused(database, owner.status, owner.message)
+
     whom = owner if os.geteuid() == 0 else None  # nobody else can choose
     seconds = max(limits.end - time.monotonic(), 0)
     answers, problem = isolated.run(lambda: [maintain(database, limits)], seconds, whom, GRACE)
     if not answers:
-        return report.refused(database, "unknown", f"The maintenance of {str(database.path)!r} failed: {problem}.")
+        return report.refused(
+            database, "unknown", f"The maintenance of {str(database.path)!r} failed: {problem}."
+        )
+
     answer: Answer = answers[0]
+
     return answer
 
 
@@ -72,23 +95,33 @@ def _owner(path: Path) -> Owner | Refused:
         return Refused("critical", f"{str(path)!r} is not there; restore it from its last backup.")
     except OSError as error:
         return Refused("unknown", f"{str(path)!r} cannot be looked at: {error}.")
+
     if not stat.S_ISREG(file.st_mode):
         return Refused("critical", f"{str(path)!r} is no regular file; find out who put it there.")
+
     if named.st_uid not in (0, file.st_uid):
-        return Refused("critical", f"{str(path)!r} is a link that somebody else made to the file of another user.")
+        return Refused(
+            "critical",
+            f"{str(path)!r} is a link that somebody else made to the file of another user.",
+        )
+
     return Owner(file.st_uid, file.st_gid)
 
 
 def maintain(database: Database, limits: Limits) -> Answer:
     """Maintain one file as the user of this process. Whatever SQLite says becomes a finding."""
     path = database.path.resolve()
-    # A vacuum writes a copy to SQLite's folder for temporary files: the disk whose room is looked at.
+    # A vacuum writes a copy to SQLite's folder for temporary files: the disk whose room is looked
+    # at.
     os.environ["SQLITE_TMPDIR"] = str(path.parent)
+
     try:
         with connected(path, limits) as connection:
             return _work(connection, database, path, limits)
     except sqlite3.Error as error:
-        return report.refused(database, report.status_of(error), report.explain(database, error, limits.check_mode))
+        return report.refused(
+            database, report.status_of(error), report.explain(database, error, limits.check_mode)
+        )
     except OSError as error:
         return report.refused(database, "unknown", f"{str(path)!r} cannot be looked at: {error}.")
 
@@ -99,12 +132,14 @@ def _work(connection: sqlite3.Connection, database: Database, path: Path, limits
     if damage:
         # Moving pages of a damaged file could lose what can still be saved.
         return {"findings": [report.damaged(database, damage)], "actions": []}
+
     rows = tables(connection)
     findings = [report.sound(database, facts, len(rows)), _references(connection, database)]
     todo = plan(database, facts, rows, free_space(path))
     outcomes = [_carry_out(connection, action, facts, limits) for action in todo]
     after = look(connection, path)
     findings += report.work_findings(database, facts, after, outcomes)
+
     return {"findings": findings, "actions": [outcome.as_dict(database) for outcome in outcomes]}
 
 
@@ -115,17 +150,21 @@ def _references(connection: sqlite3.Connection, database: Database) -> Finding:
         return report.unreadable_references(database, error)
 
 
-def _carry_out(connection: sqlite3.Connection, action: Action, facts: Facts, limits: Limits) -> Outcome:
+def _carry_out(
+    connection: sqlite3.Connection, action: Action, facts: Facts, limits: Limits
+) -> Outcome:
     if action.obstacle:
         return Outcome(action, "skipped", action.obstacle)
     if limits.check_mode:
         return Outcome(action, "planned")
     if time.monotonic() > limits.end:
         return Outcome(action, "not_started", "the time for this run was up")
+
     try:
         perform(connection, action, facts.wal_mode)
     except BusyError as error:
         return Outcome(action, "skipped", str(error))
     except sqlite3.Error as error:
         return Outcome(action, report.outcome_of(error), str(error))
+
     return Outcome(action, "done")

@@ -32,7 +32,8 @@ ARGUMENTS: t.Final[_Spec] = {
             "path": {"type": "str", "required": True},
             "analyze": _aspect(changed_percent={"type": "float", "default": 20}),
             "vacuum": _aspect(
-                free_percent={"type": "float", "default": 20}, min_free_mb={"type": "float", "default": 1}
+                free_percent={"type": "float", "default": 20},
+                min_free_mb={"type": "float", "default": 1},
             ),
             "wal": _aspect(max_mb={"type": "float", "default": 64}),
             "requirements": _REQUIREMENTS,
@@ -78,17 +79,24 @@ def parse_databases(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database]:
     """Return the databases of checked module arguments; raises SettingsError."""
     databases = [_database(entry) for entry in raw]
     if again := twice(database.name for database in databases):
-        raise SettingsError(f"databases: {again[0]!r} stands there twice; give each file a name of its own")
+        raise SettingsError(
+            f"databases: {again[0]!r} stands there twice; give each file a name of its own"
+        )
+
     return databases
 
 
 def _database(raw: t.Mapping[str, t.Any]) -> Database:
     name, path = raw["name"], raw["path"]
     if not _NAME.fullmatch(name):
-        raise SettingsError(f"databases: name {name!r} may hold only letters, digits, dot, dash and underscore")
+        raise SettingsError(
+            f"databases: name {name!r} may hold only letters, digits, dot, dash and underscore"
+        )
     if not path.startswith("/") or path.endswith("/") or not path.isprintable():
         raise SettingsError(f"database {name!r}: path {path!r} must begin with / and name a file")
+
     analyze, vacuum, wal = (raw.get(aspect) or None for aspect in ("analyze", "vacuum", "wal"))
+
     for aspect, key, least in (
         ("analyze", "changed_percent", 1),
         ("vacuum", "free_percent", 1),
@@ -97,8 +105,15 @@ def _database(raw: t.Mapping[str, t.Any]) -> Database:
     ):
         value = (raw.get(aspect) or {}).get(key)
         if value is not None and not least <= value < float("inf"):
-            raise SettingsError(f"database {name!r}: {aspect}.{key} is {value}; give at least {least}")
-    ids = {aspect: tuple((raw.get(aspect) or {}).get("requirements") or ()) for aspect in ("analyze", "vacuum", "wal")}
+            raise SettingsError(
+                f"database {name!r}: {aspect}.{key} is {value}; give at least {least}"
+            )
+
+    ids = {
+        aspect: tuple((raw.get(aspect) or {}).get("requirements") or ())
+        for aspect in ("analyze", "vacuum", "wal")
+    }
+
     return Database(
         name=name,
         path=Path(path),

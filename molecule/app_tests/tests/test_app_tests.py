@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 HOME: t.Final = "/opt/student_success"
-LISTING: t.Final = f"find {HOME}/tests {HOME}/more {HOME}/app {HOME}/results -printf '%p %T@ %C@ %m %U\\n' | sort"
+LISTING: t.Final = (
+    f"find {HOME}/tests {HOME}/more {HOME}/app {HOME}/results -printf '%p %T@ %C@ %m %U\\n' | sort"
+)
 FIGURES: t.Final = {"prediction_time", "prediction_time_per_student", "page_time"}
 
 Findings = list[dict[str, t.Any]]
@@ -56,11 +58,14 @@ def test_each_suite_and_figure_gets_its_finding(findings: Findings) -> None:
 
 def test_messages_help_and_hold_no_secrets(findings: Findings, host: t.Any) -> None:
     messages = {item["check"]: item["message"] for item in findings}
+
     assert "test_failing::test_connects[" in messages["tests:failing"]
     assert "1 passed, 1 failed" in messages["tests:failing"]
     assert "within 4 s and was stopped with all that it had started" in messages["tests:hanging"]
     assert "-e baseline_approved_by=NAME" in messages["performance:prediction_time_per_student"]
+
     secret = password(host)
+
     assert len(secret) > 8
     assert secret not in json.dumps(findings)
 
@@ -70,7 +75,11 @@ def test_nothing_of_a_suite_is_left(host: t.Any) -> None:
     assert host.check_output("find /tmp -name 'upkeep-tests-*'") == ""
     assert host.run("pgrep --exact sleep").rc == 1
     assert host.check_output(f"find {HOME} -name __pycache__ -path '*tests*'") == ""
-    tables = host.check_output("cd / && runuser -u postgres -- psql -d student_success_test -Atc '\\dt'")
+
+    tables = host.check_output(
+        "cd / && runuser -u postgres -- psql -d student_success_test -Atc '\\dt'"
+    )
+
     assert tables == ""
 
 
@@ -82,13 +91,22 @@ def test_one_call_and_no_change(records: t.Any) -> None:
 
 
 @pytest.mark.requirement("R-student_success-19", "R-student_success-63", "R-student_success-113")
-def test_suites_are_run_by_name_and_none_on_production_s_database(play: t.Any, records: t.Any, host: t.Any) -> None:
+def test_suites_are_run_by_name_and_none_on_production_s_database(
+    play: t.Any, records: t.Any, host: t.Any
+) -> None:
     before = host.check_output(LISTING)
     named = "api,integrations,integration,performance"
     wrong = {"app_tests_environment_file": f"{HOME}/.env.wrong", "app_tests_only": named}
     done = play("run_tests", "-e", json.dumps(wrong))
+
     assert done.returncode == 0, done.stdout
-    found = {item["check"]: item for item in records("run-tests")[-1]["findings"] if item["check"].startswith("tests:")}
+
+    found = {
+        item["check"]: item
+        for item in records("run-tests")[-1]["findings"]
+        if item["check"].startswith("tests:")
+    }
+
     assert {check: item["status"] for check, item in found.items()} == {
         "tests:database": "critical",
         "tests:api": "ok",
@@ -108,49 +126,76 @@ def test_a_suite_that_no_system_has_is_refused(play: t.Any) -> None:
 
 @pytest.mark.requirement("R-student_success-19")
 def test_production_s_database_is_refused_by_its_name(play: t.Any) -> None:
-    refused = play("run_tests", "-e", json.dumps({"app_tests_database": {"name": "student_success"}}))
+    refused = play(
+        "run_tests", "-e", json.dumps({"app_tests_database": {"name": "student_success"}})
+    )
+
     assert refused.returncode == 2
-    assert "names 'student_success' as test database, but it is a production database" in refused.stdout
+    assert (
+        "names 'student_success' as test database, but it is a production database"
+        in refused.stdout
+    )
 
 
 @pytest.mark.requirement("R-student_success-32", "R-student_success-130")
-def test_a_baseline_is_renewed_by_approval_only(play: t.Any, records: t.Any, tmp_path: Path) -> None:
+def test_a_baseline_is_renewed_by_approval_only(
+    play: t.Any, records: t.Any, tmp_path: Path
+) -> None:
     baseline = tmp_path / "baseline.yml"
     old = {"value": 0.5, "unit": "ms", "approved_by": "A. Reviewer", "date": "2025-01-31"}
     kept = {"elsewhere": {"page_time": old}}
     tolerance = {"warning_percent": 900}
-    baseline.write_text(yaml.safe_dump({**kept, "student-success-1": {"page_time": {**old, "tolerance": tolerance}}}))
+    baseline.write_text(
+        yaml.safe_dump(
+            {**kept, "student-success-1": {"page_time": {**old, "tolerance": tolerance}}}
+        )
+    )
     written = baseline.read_text()
     where = ("-e", json.dumps({"app_tests_baseline_file": str(baseline)}), "--diff")
 
     refused = play("renew_baseline", *where)
+
     assert refused.returncode == 2
     assert "baseline_approved_by=NAME" in refused.stdout
     assert baseline.read_text() == written
 
     foretold = play("renew_baseline", *where, "--check", "-e", "baseline_approved_by='B. Reviewer'")
+
     assert foretold.returncode == 0, foretold.stdout
     assert "value: 0.5" in foretold.stdout and "approved_by: B. Reviewer" in foretold.stdout
     assert baseline.read_text() == written
 
     renewed = play("renew_baseline", *where, "-e", "baseline_approved_by='B. Reviewer'")
+
     assert renewed.returncode == 0, renewed.stdout
+
     records_of = yaml.safe_load(baseline.read_text())
+
     assert records_of["elsewhere"] == kept["elsewhere"]
     assert set(records_of["student-success-1"]) == FIGURES
+
     page = records_of["student-success-1"]["page_time"]
-    assert (page["approved_by"], page["tolerance"], page["unit"]) == ("B. Reviewer", tolerance, "ms")
+
+    assert (page["approved_by"], page["tolerance"], page["unit"]) == (
+        "B. Reviewer",
+        tolerance,
+        "ms",
+    )
     assert page["value"] != 0.5
     assert [len(record["changes"]) for record in records("renew-baseline")[-2:]] == [1, 1]
 
     levels = {"app_tests_only": ["performance"], "app_tests_baseline_file": str(baseline)}
+
     assert play("run_tests", "-e", json.dumps(levels)).returncode == 0
+
     found = {item["check"]: item for item in records("run-tests")[-1]["findings"]}
     compared = [item for check, item in found.items() if check.startswith("performance:")]
+
     assert len(compared) == len(FIGURES)
     # How it compares says more about the machine that runs these tests.
     assert all("that B. Reviewer approved on" in item["message"] for item in compared)
 
     baseline.write_text("student-success-1: [broken")
+
     assert play("renew_baseline", *where, "-e", "baseline_approved_by=B").returncode == 2
     assert baseline.read_text() == "student-success-1: [broken"

@@ -40,8 +40,17 @@ def no_traceback_in(run: Path) -> None:
 
 def test_the_host_is_bare(host: t.Any) -> None:
     assert not host.user("fairedge").exists
+
     installed = host.check_output("dpkg-query --show --showformat='${Package} '").split()
-    assert {"postgresql", "redis-server", "nginx", "cron", "python3-apt", "python3-psycopg2"}.isdisjoint(installed)
+
+    assert {
+        "postgresql",
+        "redis-server",
+        "nginx",
+        "cron",
+        "python3-apt",
+        "python3-psycopg2",
+    }.isdisjoint(installed)
 
 
 def test_check_mode_predicted_the_installation(records: Records) -> None:
@@ -62,8 +71,10 @@ def test_preflight_names_what_is_missing(weekly: Record) -> None:
     for name in ("psycopg2", "redis", "celery"):
         found = seen[f"python_module:{name}"]
         assert (found["status"], f"python3-{name}" in found["message"]) == ("unknown", True), found
+
     for path in ("/opt/fairedge", "/var/log/fairedge"):
         assert seen[f"path:{path}"]["status"] == "critical"
+
     assert seen["host:rights"]["status"] == seen["host:python"]["status"] == "ok"
 
 

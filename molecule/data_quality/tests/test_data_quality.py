@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Data on live hosts: what was planted is found and nothing else, in one call; a database that is down is unknown."""
+"""Data on live hosts: what was planted is found and nothing else, in one call.
+
+A database that is down is unknown.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,11 @@ def by_check(findings: Findings, host: str) -> dict[str, dict[str, t.Any]]:
 
 def bad(findings: Findings, host: str) -> dict[str, str]:
     quiet = ("ok", "info")
-    return {check: item["status"] for check, item in by_check(findings, host).items() if item["status"] not in quiet}
+    return {
+        check: item["status"]
+        for check, item in by_check(findings, host).items()
+        if item["status"] not in quiet
+    }
 
 
 @pytest.mark.requirement("R-hyperopt-07", "R-hyperopt-08", "R-hyperopt-09", "R-hyperopt-10")
@@ -36,7 +43,9 @@ def test_the_market_is_judged_pair_by_pair(findings: Findings) -> None:
         "integrity:hyperopt[optimization_results.strategy_id].orphans": "warning",
         "integrity:hyperopt.constraints": "warning",
     }
+
     found = by_check(findings, "hyperopt-db")
+
     assert found["series:market[AAA].prices"]["observed"] == 2
     assert found["series:market[AAA].volumes"]["observed"] == 1
     assert 118 <= found["series:market[BBB].missing"]["observed"] <= 124
@@ -45,6 +54,7 @@ def test_the_market_is_judged_pair_by_pair(findings: Findings) -> None:
 
 def test_figures_of_the_business_and_storage_are_told(findings: Findings) -> None:
     found = by_check(findings, "hyperopt-db")
+
     assert found["figure:active-strategies"]["observed"] == 60
     assert 90 <= found["figure:optimisation-success"]["observed"] <= 100
     assert (
@@ -63,7 +73,9 @@ def test_scraper_cache_and_calendar_are_judged(findings: Findings) -> None:
         "cache:aerc_calendar.fields": "warning",
         "scraper:calendar[aerc_calendar].age": "warning",
     }
+
     found = by_check(findings, "trailblaze-1")
+
     assert "location is missing" in found["cache:aerc_calendar.fields"]["message"]
     assert "12 rows, 11 events" in found["cache:aerc_calendar.rows"]["message"]
     assert found["scraper:calendar[aerc_calendar].rows"]["observed"] == 72
@@ -85,9 +97,14 @@ def test_a_database_that_is_down_is_unknown_and_files_are_still_judged(
     try:
         done = play("converge", "--limit=trailblaze-1")
     finally:
-        host.check_output("systemctl start $(ls /etc/postgresql | sed 's/.*/postgresql@&-main.service/')")
+        host.check_output(
+            "systemctl start $(ls /etc/postgresql | sed 's/.*/postgresql@&-main.service/')"
+        )
+
     assert done.returncode == 0, done.stdout
+
     found = {item["check"]: item for item in records("converge")[-1]["findings"]}
+
     assert found["integrity:trailblaze"]["status"] == "unknown"
     assert "see whether its server runs" in found["integrity:trailblaze"]["message"]
     assert found["cache:aerc_calendar.fields"]["status"] == "warning"

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring a demo database into the state of one that nobody looks after. Run as postgres: neglect.py DATABASE."""
+"""Bring a demo database into the state of one that nobody looks after.
+
+Run as postgres: neglect.py DATABASE.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import sys
 import psycopg2
 from psycopg2 import errors
 
-#: By database: the statements that neglect it, the table, and the index of which a rebuild is interrupted.
+#: By database: the statements that neglect it, the table, and the index of which a rebuild is
+#: interrupted.
 CASES = {
     "fairedge_prod": (
         [
@@ -43,11 +47,13 @@ def main(database: str) -> None:
     cursor = person.cursor()
     for statement in statements:
         cursor.execute(statement)
+
     # A service that writes holds the rebuild back until its patience is at an end.
     service.cursor().execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
     cursor.execute("SET lock_timeout = '200ms'")
     with contextlib.suppress(errors.LockNotAvailable):
         cursor.execute(f"REINDEX INDEX CONCURRENTLY {index}")
+
     service.rollback()
 
 

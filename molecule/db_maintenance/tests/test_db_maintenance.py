@@ -24,13 +24,18 @@ both = pytest.mark.parametrize("name", CASES)
 def psql(host: t.Any, database: str, query: str) -> str:
     """Return the one value of a query."""
     command = "su postgres -c %s"
-    return str(host.check_output(command, f'psql -XAtq -v ON_ERROR_STOP=1 -d {database} -c "{query}"'))
+    return str(
+        host.check_output(command, f'psql -XAtq -v ON_ERROR_STOP=1 -d {database} -c "{query}"')
+    )
 
 
 def found(run: Path, host: str) -> dict[str, Record]:
     """Return the findings of a host by check."""
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    events = [
+        json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     findings = [event["finding"] for event in events if event["event"] == "finding"]
+
     return {item["check"]: item for item in findings if item["host"] == host}
 
 
@@ -53,9 +58,15 @@ def test_tables_and_indexes_were_put_right(runs: t.Any, name: str) -> None:
     check, run, again = (found(folder, name) for folder in runs("converge")[: AGAIN + 1])
     for aspect in ("analyze", "vacuum", "reindex"):
         item = f"database:{database}.{aspect}"
-        assert (check[item]["status"], run[item]["status"], again[item]["status"]) == ("info", "ok", "ok"), run[item]
+        assert (check[item]["status"], run[item]["status"], again[item]["status"]) == (
+            "info",
+            "ok",
+            "ok",
+        ), run[item]
         assert check[item]["observed"] > run[item]["observed"] == again[item]["observed"] == 0
+
     invalid = f"database:{database}.invalid_indexes"
+
     assert (check[invalid]["status"], run[invalid]["status"]) == ("warning", "ok")
 
 
@@ -63,9 +74,14 @@ def test_tables_and_indexes_were_put_right(runs: t.Any, name: str) -> None:
 def test_the_server_agrees(fleet_host: t.Any, name: str) -> None:
     database, table, index = CASES[name]
     host = fleet_host(name)
+
     assert psql(host, database, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == "0"
-    assert int(psql(host, database, f"SELECT avg_leaf_density::int FROM pgstatindex('{index}')")) >= 80  # noqa: S608
+    assert (
+        int(psql(host, database, f"SELECT avg_leaf_density::int FROM pgstatindex('{index}')")) >= 80  # noqa: S608
+    )
+
     worked = "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL AND n_dead_tup = 0 FROM pg_stat_user_tables"
+
     assert psql(host, database, f"{worked} WHERE relname = '{table}'") == "t"
 
 
@@ -73,18 +89,32 @@ def test_the_server_agrees(fleet_host: t.Any, name: str) -> None:
 @pytest.mark.requirement("R-fairedge-126", "R-fairedge-127")
 def test_what_is_only_looked_at_is_reported(runs: t.Any) -> None:
     fairedge, hyperopt = (found(runs("converge")[AGAIN], name) for name in CASES)
+
     assert fairedge["database:fairedge_prod"]["observed"] > 1
     assert "R-fairedge-39" in fairedge["database:fairedge_prod"]["requirements"]
+
     for aspect in ("connections", "long_running"):
         assert fairedge[f"database:fairedge_prod.{aspect}"]["status"] == "ok"
-    slowest, indexes = (fairedge[f"database:fairedge_prod.{aspect}"] for aspect in ("statements", "index_use"))
-    assert (slowest["status"] in ("ok", "info"), " since 20" in slowest["message"]) == (True, True), slowest
-    assert (indexes["status"], "too short to call them needless" in indexes["message"]) == ("info", True)
+
+    slowest, indexes = (
+        fairedge[f"database:fairedge_prod.{aspect}"] for aspect in ("statements", "index_use")
+    )
+
+    assert (slowest["status"] in ("ok", "info"), " since 20" in slowest["message"]) == (
+        True,
+        True,
+    ), slowest
+    assert (indexes["status"], "too short to call them needless" in indexes["message"]) == (
+        "info",
+        True,
+    )
     assert "public.backtest_trades" in hyperopt["database:hyperopt.table_sizes"]["message"]
 
 
 def test_a_run_costs_one_interpreter_start_for_each_kind_of_database(records: t.Any) -> None:
-    role = next(role for role in records("converge")[AGAIN]["roles"] if role["role"] == "db_maintenance")
+    role = next(
+        role for role in records("converge")[AGAIN]["roles"] if role["role"] == "db_maintenance"
+    )
     assert role["remote_tasks_by_host"] == {"fairedge-1": 2, "hyperopt-db": 1}
 
 
@@ -95,7 +125,9 @@ def test_a_stopped_server_is_critical_and_the_run_goes_on(
     host.check_output("systemctl stop %s", unit)
     try:
         assert play("converge").returncode == 0
+
         seen = found(runs("converge")[-1], "fairedge-1")
+
         assert seen["database:fairedge_prod"]["status"] == "critical"
         assert seen["database:fairedge_prod.vacuum"]["status"] == "unknown"
     finally:
@@ -103,7 +135,9 @@ def test_a_stopped_server_is_critical_and_the_run_goes_on(
 
 
 def test_an_unknown_key_is_named(play: t.Any) -> None:
-    done = play("converge", "-e", json.dumps({"db_maintenance_databases": [{"name": "x", "vaccum": {}}]}))
+    done = play(
+        "converge", "-e", json.dumps({"db_maintenance_databases": [{"name": "x", "vaccum": {}}]})
+    )
     assert done.returncode != 0
     assert "vaccum" in done.stdout + done.stderr
 
@@ -112,17 +146,29 @@ def test_it_can_be_taken_away(fleet_host: t.Any, play: t.Any, record: t.Any) -> 
     for expected in (2, 0):
         assert play("converge", "-e", "db_maintenance_state=absent").returncode == 0
         assert len(changed(record("converge"))) == expected
+
     left = psql(
-        fleet_host("fairedge-1"), "fairedge_prod", "SELECT count(*) FROM pg_extension WHERE extname = 'pgstattuple'"
+        fleet_host("fairedge-1"),
+        "fairedge_prod",
+        "SELECT count(*) FROM pg_extension WHERE extname = 'pgstattuple'",
     )
+
     assert left == "0"
 
 
 @pytest.mark.requirement("R-student_success-71")
-def test_the_sqlite_file_was_put_right_and_still_belongs_to_its_user(runs: t.Any, host: t.Any) -> None:
+def test_the_sqlite_file_was_put_right_and_still_belongs_to_its_user(
+    runs: t.Any, host: t.Any
+) -> None:
     check, run, again = (found(folder, "fairedge-1") for folder in runs("converge")[: AGAIN + 1])
     for aspect in ("vacuum", "analyze"):
         item = f"sqlite:mvp.{aspect}"
-        assert [seen[item]["status"] for seen in (check, run, again)] == ["info", "ok", "ok"], run[item]
+        assert [seen[item]["status"] for seen in (check, run, again)] == ["info", "ok", "ok"], run[
+            item
+        ]
+
     assert run["sqlite:mvp"]["observed"] > 5 * again["sqlite:mvp"]["observed"]
-    assert host.check_output("find /opt/fairedge/data -printf '%f %u\\n' | sort") == "data fairedge\nmvp.db fairedge"
+    assert (
+        host.check_output("find /opt/fairedge/data -printf '%f %u\\n' | sort")
+        == "data fairedge\nmvp.db fairedge"
+    )

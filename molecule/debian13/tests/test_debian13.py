@@ -40,9 +40,15 @@ def test_check_mode_predicted_exactly_what_the_run_changed(weekly: list[Record])
 
 
 def test_everything_was_seen_and_nothing_is_left_to_warn_of(weekly: list[Record]) -> None:
-    # How fast a service answers says more about the machine that runs these tests than about the service.
+    # How fast a service answers says more about the machine that runs these tests than about the
+    # service.
     seen = [f for f in weekly[AGAIN]["findings"] if not f["check"].endswith(".latency")]
-    assert [f"{f['host']} {f['check']}: {f['message']}" for f in seen if f["status"] not in ("ok", "info")] == []
+
+    assert [
+        f"{f['host']} {f['check']}: {f['message']}"
+        for f in seen
+        if f["status"] not in ("ok", "info")
+    ] == []
     assert weekly[AGAIN]["failed_tasks"] == []
 
 
@@ -54,5 +60,7 @@ def test_the_cluster_itself_is_watched(weekly: list[Record]) -> None:
 
 def test_the_planted_work_was_done(host: t.Any) -> None:
     query = "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relname = 'planted'"
-    done = host.check_output("su postgres -c %s", f'cd / && psql -XAtq -d fairedge_prod -c "{query}"')
+    done = host.check_output(
+        "su postgres -c %s", f'cd / && psql -XAtq -d fairedge_prod -c "{query}"'
+    )
     assert done == "t"

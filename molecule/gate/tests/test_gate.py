@@ -7,7 +7,9 @@ from __future__ import annotations
 import typing as t
 
 
-def test_nothing_was_changed_while_the_service_was_down(host: t.Any, findings: list[dict[str, t.Any]]) -> None:
+def test_nothing_was_changed_while_the_service_was_down(
+    host: t.Any, findings: list[dict[str, t.Any]]
+) -> None:
     gate = [f for f in findings if f["check"] == "gate:change"]
     assert [f["status"] for f in gate] == ["critical"]
     assert "unit:nginx" in gate[0]["message"]

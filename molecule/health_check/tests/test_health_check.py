@@ -23,7 +23,9 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
     return by_check
 
 
-@pytest.mark.requirement("R-fairedge-04", "R-fairedge-05", "R-fairedge-07", "R-fairedge-51", "R-fairedge-66")
+@pytest.mark.requirement(
+    "R-fairedge-04", "R-fairedge-05", "R-fairedge-07", "R-fairedge-51", "R-fairedge-66"
+)
 @pytest.mark.parametrize(
     ("check", "status", "words"),
     [
@@ -67,8 +69,12 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("tcp:mild", "warning", "refused"),
     ],
 )
-def test_what_was_planted_is_found(found: dict[str, Finding], check: str, status: str, words: str) -> None:
-    assert (found[check]["status"], words in found[check]["message"]) == (status, True), found[check]
+def test_what_was_planted_is_found(
+    found: dict[str, Finding], check: str, status: str, words: str
+) -> None:
+    assert (found[check]["status"], words in found[check]["message"]) == (status, True), found[
+        check
+    ]
 
 
 @pytest.mark.requirement("R-fairedge-06", "R-fairedge-14", "R-fairedge-15", "R-fairedge-17")
@@ -127,15 +133,20 @@ def test_looking_starts_one_interpreter(runs: Callable[[str], list[Path]]) -> No
 
 
 def test_looking_changes_nothing(host: t.Any) -> None:
-    counted = host.run("su postgres -c \"psql -tA fairedge_prod -c 'SELECT count(*) FROM opportunities'\"")
+    counted = host.run(
+        "su postgres -c \"psql -tA fairedge_prod -c 'SELECT count(*) FROM opportunities'\""
+    )
     assert int(counted.stdout) >= 10
 
 
 def test_our_own_requests_are_in_no_log(host: t.Any) -> None:
     log = host.file("/var/log/fairedge/api.log")
+
     assert '"/health"' not in log.content_string
     # Another visitor's request is logged, so the silence above means something.
-    assert host.run("curl --fail --silent --max-time 10 http://127.0.0.1:8000/health/database").rc == 0
+    assert (
+        host.run("curl --fail --silent --max-time 10 http://127.0.0.1:8000/health/database").rc == 0
+    )
     assert "/health/database" in log.content_string
 
 

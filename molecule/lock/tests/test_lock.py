@@ -13,9 +13,14 @@ LEASE = "/var/lib/upkeep/locks/fairedge.json"
 def test_the_stale_lease_was_taken_over(runs: t.Callable[[str], list[t.Any]]) -> None:
     lines = (runs("converge")[0] / "events.jsonl").read_text().splitlines()
     checked = [e["finding"] for e in map(json.loads, lines) if e["event"] == "finding"]
-    assert [(f["check"], f["status"]) for f in checked] == [("lock:system", "ok")], "check mode only looks"
+
+    assert [(f["check"], f["status"]) for f in checked] == [("lock:system", "ok")], (
+        "check mode only looks"
+    )
+
     lines = (runs("converge")[1] / "events.jsonl").read_text().splitlines()
     taken = [e["finding"] for e in map(json.loads, lines) if e["event"] == "finding"]
+
     assert [(f["check"], f["status"]) for f in taken] == [("lock:system", "info")]
     assert "dead" in taken[0]["observed"]
 

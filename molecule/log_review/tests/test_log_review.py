@@ -19,7 +19,9 @@ def seen(findings: list[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
     return {item["check"].removeprefix("log:"): item for item in findings}
 
 
-@pytest.mark.requirement("R-racing-07", "R-racing-12", "R-racing-60", "R-fairedge-29", "R-hyperopt-102")
+@pytest.mark.requirement(
+    "R-racing-07", "R-racing-12", "R-racing-60", "R-fairedge-29", "R-hyperopt-102"
+)
 def test_each_log_gets_its_finding(seen: dict[str, dict[str, t.Any]]) -> None:
     assert {check: item["status"] for check, item in seen.items()} == {
         "app": "ok",
@@ -56,8 +58,15 @@ def test_each_log_gets_its_finding(seen: dict[str, dict[str, t.Any]]) -> None:
 
 
 @pytest.mark.requirement("R-racing-07")
-def test_counts_are_those_of_the_window_over_all_rotated_files(seen: dict[str, dict[str, t.Any]]) -> None:
-    counts = {check: item["observed"] for check, item in seen.items() if check.startswith(("app.", "writer.errors"))}
+def test_counts_are_those_of_the_window_over_all_rotated_files(
+    seen: dict[str, dict[str, t.Any]],
+) -> None:
+    counts = {
+        check: item["observed"]
+        for check, item in seen.items()
+        if check.startswith(("app.", "writer.errors"))
+    }
+
     assert counts == {
         "app.errors": 3,
         "app.errors-of-an-hour": 1,
@@ -93,13 +102,32 @@ def test_only_the_state_is_kept(host: t.Any) -> None:
 
 
 @pytest.mark.requirement("R-racing-39", "R-student_success-106")
-def test_watching_sees_what_is_written_meanwhile(play: t.Any, record: t.Any, tmp_path: Path) -> None:
+def test_watching_sees_what_is_written_meanwhile(
+    play: t.Any, record: t.Any, tmp_path: Path
+) -> None:
     inventory = tmp_path / "watched.yml"
     inventory.write_text("systems: {hosts: {fairedge-1: {}}}\n")
-    watched = yaml.safe_load("[{name: live, paths: [/var/log/planted/live.log], reviews: [{name: lines, show: 20}]}]")
-    variables = {"log_review_sources": watched, "log_review_follow_seconds": 30, "log_review_follow_events": 2}
-    done = play("follow_logs", f"--inventory={inventory}", "--limit=fairedge-1", "--extra-vars", json.dumps(variables))
+    watched = yaml.safe_load(
+        "[{name: live, paths: [/var/log/planted/live.log], reviews: [{name: lines, show: 20}]}]"
+    )
+    variables = {
+        "log_review_sources": watched,
+        "log_review_follow_seconds": 30,
+        "log_review_follow_events": 2,
+    }
+    done = play(
+        "follow_logs",
+        f"--inventory={inventory}",
+        "--limit=fairedge-1",
+        "--extra-vars",
+        json.dumps(variables),
+    )
+
     assert done.returncode == 0, done.stdout
     assert "for <mail>" in done.stdout
-    [lines] = [item for item in record("follow-logs")["findings"] if item["check"] == "log:live.lines"]
+
+    [lines] = [
+        item for item in record("follow-logs")["findings"] if item["check"] == "log:live.lines"
+    ]
+
     assert 2 <= lines["observed"] <= 10

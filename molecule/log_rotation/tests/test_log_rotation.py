@@ -19,7 +19,11 @@ CHECK, RUN, AGAIN = 0, 1, 2
 
 
 def statuses(findings: list[dict[str, t.Any]]) -> dict[str, str]:
-    return {finding["check"]: finding["status"] for finding in findings if finding["area"] == "log_rotation"}
+    return {
+        finding["check"]: finding["status"]
+        for finding in findings
+        if finding["area"] == "log_rotation"
+    }
 
 
 def changed(record: dict[str, t.Any]) -> list[tuple[str, str]]:
@@ -27,7 +31,9 @@ def changed(record: dict[str, t.Any]) -> list[tuple[str, str]]:
 
 
 def findings_of(run: Path) -> list[dict[str, t.Any]]:
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    events = [
+        json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return [event["finding"] for event in events if event["event"] == "finding"]
 
 
@@ -41,7 +47,9 @@ def test_check_mode_predicted_exactly_what_the_run_changed(records: t.Any) -> No
 @pytest.mark.requirement("R-fairedge-27")
 def test_every_log_is_looked_after(runs: t.Any) -> None:
     seen = statuses(findings_of(runs("converge")[AGAIN]))
-    assert {"log:api", "log:celery", "log:quiet", "logrotate:timer", "logrotate:duplicates"} <= set(seen)
+    assert {"log:api", "log:celery", "log:quiet", "logrotate:timer", "logrotate:duplicates"} <= set(
+        seen
+    )
     assert set(seen.values()) == {"ok"}, seen
 
 
@@ -56,12 +64,15 @@ def test_logrotate_takes_the_configuration_as_it_stands(host: t.Any) -> None:
 @pytest.mark.requirement("R-fairedge-27")
 def test_the_service_goes_on_in_the_new_file(host: t.Any) -> None:
     [segment] = host.run("find /var/log/fairedge -name 'api.log-*'").stdout.split()
+
     assert int(host.check_output(f"grep -c planted {segment}")) == 20000
+
     size = host.file("/var/log/fairedge/api.log").size
     host.check_output("curl -fsS -o /dev/null http://127.0.0.1/api/opportunities")
     give_up = time.monotonic() + 10
     while host.file("/var/log/fairedge/api.log").size == size:
         assert time.monotonic() < give_up, "the service still writes to the old file"
+
     assert "planted" not in host.file("/var/log/fairedge/api.log").content_string
     assert host.file("/var/log/fairedge/api.log").user == "fairedge"
 
@@ -71,17 +82,28 @@ def test_a_file_past_its_time_is_gone_although_the_log_is_quiet(host: t.Any) -> 
 
 
 def test_a_working_host_costs_two_calls(records: t.Any) -> None:
-    role = next(role for role in records("converge")[AGAIN]["roles"] if role["role"] == "log_rotation")
+    role = next(
+        role for role in records("converge")[AGAIN]["roles"] if role["role"] == "log_rotation"
+    )
     assert list(role["remote_tasks_by_host"].values()) == [2]
 
 
 def test_a_full_disk_is_critical_and_loses_nothing(host: t.Any, play: t.Any, runs: t.Any) -> None:
     host.check_output(f"install -d -o fairedge -g fairedge {FULL}")
-    host.check_output(f"yes line | head -c 100000 > {FULL}/app.log && chown fairedge: {FULL}/app.log")
+    host.check_output(
+        f"yes line | head -c 100000 > {FULL}/app.log && chown fairedge: {FULL}/app.log"
+    )
     host.run("head -c 1G /dev/zero > /dev/shm/filler")
     before = host.check_output(f"cat {FULL}/app.log* | wc -l")
-    log = {"name": "full", "paths": [f"{FULL}/app.log"], "cadence": "daily", "keep_days": 30, "max_size": "1k"}
+    log = {
+        "name": "full",
+        "paths": [f"{FULL}/app.log"],
+        "cadence": "daily",
+        "keep_days": 30,
+        "max_size": "1k",
+    }
     logs = [{**log, "owner": "fairedge", "group": "fairedge", "compress_after_days": 0}]
+
     try:
         play("converge", "-e", json.dumps({"log_rotation_logs": logs}))
         assert statuses(findings_of(runs("converge")[-1]))["log:full"] == "critical"
@@ -93,8 +115,14 @@ def test_a_full_disk_is_critical_and_loses_nothing(host: t.Any, play: t.Any, run
 
 def test_a_hostile_path_is_refused_and_the_configuration_stays(host: t.Any, play: t.Any) -> None:
     before = host.file(CONFIG).content_string
-    log = {"name": "bad", "paths": ["/var/log/x.log\n/etc/shadow"], "cadence": "daily", "keep_days": 30}
+    log = {
+        "name": "bad",
+        "paths": ["/var/log/x.log\n/etc/shadow"],
+        "cadence": "daily",
+        "keep_days": 30,
+    }
     done = play("converge", "-e", json.dumps({"log_rotation_logs": [log]}))
+
     assert done.returncode != 0
     assert "is refused" in " ".join((done.stdout + done.stderr).split())
     assert host.file(CONFIG).content_string == before

@@ -33,7 +33,9 @@ def test_each_model_gets_its_finding(findings: list[dict[str, t.Any]]) -> None:
 
 
 @pytest.mark.requirement("R-racing-67")
-def test_only_the_approved_model_was_loaded_and_by_its_user(findings: list[dict[str, t.Any]], host: t.Any) -> None:
+def test_only_the_approved_model_was_loaded_and_by_its_user(
+    findings: list[dict[str, t.Any]], host: t.Any
+) -> None:
     drift = next(item for item in findings if item["check"] == "model:good.drift")
     assert drift["observed"] == pytest.approx(0.5873, abs=0.001)
     assert host.file("/opt/fairedge/models/loaded-good").content_string == "fairedge"
@@ -79,16 +81,25 @@ def test_records_are_made_once_on_the_controller(
 ) -> None:
     before = host.check_output(LISTING)
     foretold = run("record_models", "--check")
+
     assert not manifest.exists()
+
     made = run("record_models")
     written = manifest.read_text()
     entry = yaml.safe_load(written)["new"]
+
     assert (entry["bytes"], entry["approved_by"], len(entry["sha256"])) == (9, "A. Reviewer", 64)
     assert entry["sha256"] in foretold, "the diff shows what would be written"
     assert entry["sha256"] in made
+
     run("record_models")
+
     assert manifest.read_text() == written
-    changes = [[change["task"] for change in made["changes"]] for made in records("record-models")[:3]]
+
+    changes = [
+        [change["task"] for change in made["changes"]] for made in records("record-models")[:3]
+    ]
+
     assert [len(tasks) for tasks in changes] == [1, 1, 0]
     assert host.check_output(LISTING) == before
 
@@ -99,21 +110,35 @@ def test_a_manifest_that_is_damaged_or_not_signed_makes_nothing_ok(
     key, signers = tmp_path / "key", tmp_path / "signers"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     signers.write_text(f"approver {key.with_suffix('.pub').read_text()}")
-    signed = {"model_verification_signers_file": str(signers), "model_verification_signer": "approver"}
+    signed = {
+        "model_verification_signers_file": str(signers),
+        "model_verification_signer": "approver",
+    }
 
     def verified(**more: str) -> tuple[str, str]:
         run("verify_models", **more)
-        [finding] = (item for item in record("verify-models")["findings"] if item["area"] == "model_verification")
+        [finding] = (
+            item
+            for item in record("verify-models")["findings"]
+            if item["area"] == "model_verification"
+        )
         return finding["status"], finding["message"]
 
     run("record_models")
     status, message = verified(**signed)
+
     assert (status, "only a signed manifest counts" in message) == ("unknown", True)
+
     sign = ["ssh-keygen", "-q", "-Y", "sign", "-n", "upkeep-models", "-f", str(key), str(manifest)]
     subprocess.run(sign, check=True, capture_output=True)
+
     assert verified(**signed)[0] == "ok"
+
     manifest.write_text("new: {md5: [")
     status, message = verified()
+
     assert (status, "is damaged" in message) == ("unknown", True)
-    assert "nothing is recorded" in run("record_models", fails=True), "nor does a new record hide what is broken"
+    assert "nothing is recorded" in run("record_models", fails=True), (
+        "nor does a new record hide what is broken"
+    )
     assert manifest.read_text() == "new: {md5: ["

@@ -22,8 +22,14 @@ SUFFIX = ".upkeep-adopted.disabled"
 
 
 def statuses(run: Path) -> dict[str, str]:
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-    return {event["finding"]["check"]: event["finding"]["status"] for event in events if event["event"] == "finding"}
+    events = [
+        json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    return {
+        event["finding"]["check"]: event["finding"]["status"]
+        for event in events
+        if event["event"] == "finding"
+    }
 
 
 def changed(record: dict[str, t.Any]) -> list[tuple[str, str]]:
@@ -32,7 +38,13 @@ def changed(record: dict[str, t.Any]) -> list[tuple[str, str]]:
 
 def test_a_first_look_finds_what_is_wrong(runs: t.Any) -> None:
     seen = statuses(runs("converge")[CHECK])
-    assert {check for check, status in seen.items() if check.startswith("legacy:") and status == "warning"} == OLD_JOBS
+
+    assert {
+        check
+        for check, status in seen.items()
+        if check.startswith("legacy:") and status == "warning"
+    } == OLD_JOBS
+
     expected = {
         "host:rights": "ok",
         "host:python": "ok",
@@ -46,6 +58,7 @@ def test_a_first_look_finds_what_is_wrong(runs: t.Any) -> None:
         "unit:nosuch.service": "critical",
         "disk:/": "ok",
     }
+
     assert {check: seen[check] for check in expected} == expected
     assert "python_module:nosuchother" not in seen
 
@@ -72,14 +85,25 @@ def test_after_adoption_and_acceptance_nothing_is_left_to_warn_of(runs: t.Any) -
 
 def test_adopted_jobs_are_silent_and_nothing_is_lost(host: t.Any) -> None:
     spool = host.file("/var/spool/cron/crontabs/root")
-    assert spool.content_string.startswith("# upkeep-adopted: 0 */6 * * * /app/scripts/warm_cache.py")
+
+    assert spool.content_string.startswith(
+        "# upkeep-adopted: 0 */6 * * * /app/scripts/warm_cache.py"
+    )
     assert "\n5 5 * * * /usr/bin/true\n" in spool.content_string
     assert (spool.user, spool.group, spool.mode) == ("root", "crontab", 0o600)
-    for path in ("/etc/cron.d/fairedge", "/etc/cron.daily/fairedge-backup", "/etc/logrotate.d/fairedge"):
+
+    for path in (
+        "/etc/cron.d/fairedge",
+        "/etc/cron.daily/fairedge-backup",
+        "/etc/logrotate.d/fairedge",
+    ):
         assert not host.file(path).exists
         assert host.file(path + SUFFIX).exists
+
     assert "fairedge-backup" not in host.check_output("run-parts --test /etc/cron.daily")
+
     said = host.run("logrotate -d -s /var/lib/logrotate/status /etc/logrotate.conf").stderr
+
     assert "/var/log/fairedge" not in said
 
 
@@ -100,23 +124,35 @@ def planted(host: t.Any) -> t.Iterator[str]:
 def test_a_plain_look_costs_one_call_and_changes_nothing(
     host: t.Any, play: t.Any, runs: t.Any, record: t.Any, planted: str
 ) -> None:
-    before = host.check_output("find /etc /var/lib/upkeep /var/spool/cron -type f -printf '%p %T@ %m %U\\n' | sort")
+    before = host.check_output(
+        "find /etc /var/lib/upkeep /var/spool/cron -type f -printf '%p %T@ %m %U\\n' | sort"
+    )
     play("converge", "-e", json.dumps({"preflight_legacy": "report", "preflight_accept": False}))
+
     assert (
-        host.check_output("find /etc /var/lib/upkeep /var/spool/cron -type f -printf '%p %T@ %m %U\\n' | sort")
+        host.check_output(
+            "find /etc /var/lib/upkeep /var/spool/cron -type f -printf '%p %T@ %m %U\\n' | sort"
+        )
         == before
     )
     assert changed(record("converge")) == []
     assert statuses(runs("converge")[-1])[f"legacy:{planted}"] == "warning"
+
     role = next(role for role in record("converge")["roles"] if role["role"] == "preflight")
+
     assert list(role["remote_tasks_by_host"].values()) == [1]
 
 
 def test_removal_keeps_the_original_and_a_manifest(host: t.Any, play: t.Any, planted: str) -> None:
     play("converge", "-e", json.dumps({"preflight_legacy": "remove"}))
+
     assert not host.file(planted).exists
+
     [manifest] = host.check_output("ls /var/lib/upkeep/legacy/*/manifest.json").split()
     [entry] = json.loads(host.file(manifest).content_string)
+
     assert (entry["path"], entry["mode"]) == (planted, "0644")
+
     kept = host.file(manifest.replace("manifest.json", entry["copy"])).content_string
+
     assert kept == "0 1 * * * root /app/scripts/warm_cache.py\n"

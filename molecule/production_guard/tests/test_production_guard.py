@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Production needs the system's own name as confirmation; elsewhere none, as the scenario's own runs show."""
+"""Production needs the system's own name as confirmation.
+
+Elsewhere none, as the scenario's own runs show.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ import yaml
 class Down(t.NamedTuple):
     """Runs with the database down: one, one for which that was acknowledged, and the same in check mode.
 
-    ``first`` is the newest line of the tracking sheet after the first of them, ``last`` the one after all.
+    ``first`` is the newest line of the tracking sheet after the first of them, ``last`` the one
+    after all.
     """
 
     run: subprocess.CompletedProcess[str]
@@ -41,7 +42,11 @@ def down(
     try:
         run = play("converge")
         seen, first = record("converge"), _sheet()
-        known.write_text(yaml.safe_dump([_acknowledged(f) for f in seen["findings"] if f["status"] == "critical"]))
+        known.write_text(
+            yaml.safe_dump(
+                [_acknowledged(f) for f in seen["findings"] if f["status"] == "critical"]
+            )
+        )
         acknowledged = play("converge", "-e", f"verdict_acknowledgements={known}")
         play("converge", "--check")
         return Down(run, seen, acknowledged, first, _sheet())
@@ -50,16 +55,35 @@ def down(
 
 
 def _acknowledged(finding: dict[str, t.Any]) -> dict[str, t.Any]:
-    words = {"status": "critical", "owner": "tests", "reason": "stopped", "until": yaml.safe_load("2999-12-31")}
+    words = {
+        "status": "critical",
+        "owner": "tests",
+        "reason": "stopped",
+        "until": yaml.safe_load("2999-12-31"),
+    }
     return {"fingerprint": finding["fingerprint"], **words}
 
 
 def _sheet() -> dict[str, str]:
     """Return the newest line of the tracking sheet of fairedge."""
-    command = [sys.executable, "-m", "upkeep", "kpis", "--store", os.environ["UPKEEP_STORE"], "--system", "fairedge"]
+    command = [
+        sys.executable,
+        "-m",
+        "upkeep",
+        "kpis",
+        "--store",
+        os.environ["UPKEEP_STORE"],
+        "--system",
+        "fairedge",
+    ]
     done = subprocess.run(
-        command, cwd=os.environ["MOLECULE_PROJECT_DIRECTORY"], capture_output=True, text=True, check=True
+        command,
+        cwd=os.environ["MOLECULE_PROJECT_DIRECTORY"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
+
     return list(csv.DictReader(io.StringIO(done.stdout)))[-1]
 
 
@@ -80,16 +104,22 @@ def test_key_figures_outlive_their_runs(down: Down) -> None:
     assert int(down.last["Samples"]) == int(down.first["Samples"]) + 1, "check mode gives no sample"
     assert 0 < float(down.first["Uptime"].split()[0]) < 100, "up at first, down now"
     assert float(down.last["Uptime"].split()[0]) < float(down.first["Uptime"].split()[0])
-    assert (down.first["Memory in use: target"], down.first["Disk in use: target"]) == ("at most 85", "at most 90")
+    assert (down.first["Memory in use: target"], down.first["Disk in use: target"]) == (
+        "at most 85",
+        "at most 90",
+    )
     assert float(down.first["Memory in use"].split()[0]) > 0
     assert "findings" in down.last["Notes"]
 
 
 def test_a_history_that_cannot_be_reached_does_not_fail_the_run(
-    play: t.Callable[..., t.Any], record: t.Callable[[str], dict[str, t.Any]], monkeypatch: pytest.MonkeyPatch
+    play: t.Callable[..., t.Any],
+    record: t.Callable[[str], dict[str, t.Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("UPKEEP_HISTORY", "postgresql+psycopg2://upkeep:secret@127.0.0.1:1/kpis")
     done = play("converge")
+
     assert done.returncode == 0, done.stdout
     assert "could not keep the key figures" in done.stdout
     assert "secret" not in done.stdout

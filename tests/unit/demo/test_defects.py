@@ -28,31 +28,51 @@ def catalogue() -> defects.Catalogue:
 def test_the_shipped_catalogue_fits_and_can_all_be_taken_back(catalogue: defects.Catalogue) -> None:
     assert len(catalogue.known) >= 60
     assert all(defect.plant and defect.undo for defect in catalogue.known.values())
-    assert len({defect.finding for defect in catalogue.known.values()}) == len(catalogue.known), "one finding each"
+    assert len({defect.finding for defect in catalogue.known.values()}) == len(catalogue.known), (
+        "one finding each"
+    )
 
 
 def test_what_is_to_come_belongs_to_jobs_that_are_to_come(catalogue: defects.Catalogue) -> None:
-    """A job that is there has its faults among those that are tested; a pending one would be forgotten."""
+    """A job that is there has its faults among those that are tested.
+
+    A pending one would be forgotten.
+    """
     reporting = {defect.finding.area for defect in catalogue.defects.values()}
     assert not {defect.finding.area for defect in catalogue.pending.values()} & reporting
 
 
 def test_every_area_of_the_guides_has_a_fault(catalogue: defects.Catalogue) -> None:
-    """Also those whose jobs are to come; what only people do (kinds D and H) cannot be broken on a host."""
+    """Also those whose jobs are to come.
+
+    What only people do (kinds D and H) cannot be broken on a host.
+    """
     asked = {
-        row.area for row in trace.read_requirements(fleet.PROJECT / "docs" / "requirements.csv") if row.kind in "AC"
+        row.area
+        for row in trace.read_requirements(fleet.PROJECT / "docs" / "requirements.csv")
+        if row.kind in "AC"
     }
     planted = {defect.finding.area for defect in catalogue.known.values()}
-    # Their measuring is done by jobs of other names: model_verification; log_review and db_maintenance.
+
+    # Their measuring is done by jobs of other names: model_verification; log_review and
+    # db_maintenance.
     assert asked - planted == {"model_verify", "performance_report"}
-    assert {"log-slow-predictions", "statement-slow", "slower-than-baseline"} <= catalogue.defects.keys()
+    assert {
+        "log-slow-predictions",
+        "statement-slow",
+        "slower-than-baseline",
+    } <= catalogue.defects.keys()
     assert "model_verification" in planted, "the name of that area's job"
 
 
-def test_findings_that_a_planted_fault_hides_are_in_another_round(catalogue: defects.Catalogue) -> None:
+def test_findings_that_a_planted_fault_hides_are_in_another_round(
+    catalogue: defects.Catalogue,
+) -> None:
     order = list(catalogue.rounds)
     rounds = [order.index(defect.round) for defect in catalogue.defects.values()]
-    assert rounds == sorted(rounds), "faults are planted in the order of the file, the milder rounds first"
+    assert rounds == sorted(rounds), (
+        "faults are planted in the order of the file, the milder rounds first"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,11 +86,14 @@ def test_findings_that_a_planted_fault_hides_are_in_another_round(catalogue: def
         ({"plant": [{"run": "reboot"}]}, "reboot"),
     ],
 )
-def test_an_entry_that_does_not_fit_is_named(tmp_path: Path, changes: dict[str, t.Any], named: str) -> None:
+def test_an_entry_that_does_not_fit_is_named(
+    tmp_path: Path, changes: dict[str, t.Any], named: str
+) -> None:
     data = copy.deepcopy(RAW)
     data["defects"]["nginx-stopped"].update(changes)
     path = tmp_path / "defects.yml"
     path.write_text(yaml.safe_dump(data))
+
     with pytest.raises(DemoError, match=f"nginx-stopped.*{named}"):
         defects.load(HOSTS, path)
 
@@ -78,18 +101,29 @@ def test_an_entry_that_does_not_fit_is_named(tmp_path: Path, changes: dict[str, 
 def test_what_is_to_come_is_left_out_unless_it_is_named(catalogue: defects.Catalogue) -> None:
     chosen = {defect.name for defect in defects.choose(catalogue, ["all", *catalogue.rounds])}
     assert chosen == set(catalogue.defects)
-    assert [defect.name for defect in defects.choose(catalogue, ["backup-missing"])] == ["backup-missing"]
+    assert [defect.name for defect in defects.choose(catalogue, ["backup-missing"])] == [
+        "backup-missing"
+    ]
 
 
 def test_a_name_means_one_thing(tmp_path: Path) -> None:
     path = tmp_path / "defects.yml"
-    path.write_text(yaml.safe_dump({**RAW, "pending": {"nginx-stopped": RAW["defects"]["nginx-stopped"]}}))
+    path.write_text(
+        yaml.safe_dump({**RAW, "pending": {"nginx-stopped": RAW["defects"]["nginx-stopped"]}})
+    )
+
     with pytest.raises(DemoError, match="'nginx-stopped' names two things"):
         defects.load(HOSTS, path)
 
 
 def test_names_rounds_and_all_come_in_the_order_of_the_file(catalogue: defects.Catalogue) -> None:
-    names = [defect.name for defect in defects.choose(catalogue, ["postgresql-stopped", "dead-tuples", "dead-tuples"])]
+    names = [
+        defect.name
+        for defect in defects.choose(
+            catalogue, ["postgresql-stopped", "dead-tuples", "dead-tuples"]
+        )
+    ]
+
     assert names == ["dead-tuples", "postgresql-stopped"]
     assert {defect.round for defect in defects.choose(catalogue, ["wrong"])} == {"wrong"}
     assert len(defects.choose(catalogue, ["all"])) == len(catalogue.defects)
@@ -114,7 +148,9 @@ def test_an_unknown_name_is_one_line_with_near_names(
     assert said.count("\n") == 1
 
 
-def test_none_stands_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_none_stands_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("demo.engine.require", lambda: None)
     assert cli.main(["plant", "none", "nginx-stopped"]) == 2
     assert "stands alone" in capsys.readouterr().err
@@ -149,6 +185,7 @@ def test_planting_twice_does_it_once_and_taking_back_is_in_reverse(host: Path) -
 def test_a_step_that_fails_is_named_with_its_words(host: Path) -> None:
     file = {"file": {"path": str(host / "etc" / "x"), "text": "x\n", "mode": "0600"}}
     failing = {"run": ["/bin/sh", "-c", "echo no room; exit 3"]}
+
     assert ask(False, whole=[file], half=[file, failing], none=[failing]) == {
         "done": ["whole"],
         "error": "half: /bin/sh -c echo no room; exit 3: no room",

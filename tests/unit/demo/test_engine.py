@@ -33,10 +33,12 @@ def install(folder: Path, name: str) -> None:
 def test_crun_is_taken_only_on_pure_cgroup_v2(tmp_path: Path, tools: Path) -> None:
     for name in ("crun", "runc"):
         install(tools, name)
+
     unified, hybrid = tmp_path / "unified", tmp_path / "hybrid"
     unified.mkdir()
     hybrid.mkdir()
     (unified / "cgroup.controllers").touch()
+
     assert engine.runtime(unified) == "crun"
     assert engine.runtime(hybrid) == "runc"
 
@@ -54,18 +56,28 @@ def test_missing_tools_are_one_line_with_the_packages(tools: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_somebody_who_is_not_root_is_told_in_one_line(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_is_not_root_is_told_in_one_line(
+    tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in engine._TOOLS:
         install(tools, name)
+
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(engine, "write_atomically", lambda *_: pytest.fail("nothing is written"))
-    with pytest.raises(DemoError, match=r"^systemd in containers needs root here: run the same command with sudo$"):
+
+    with pytest.raises(
+        DemoError, match=r"^systemd in containers needs root here: run the same command with sudo$"
+    ):
         engine.require()
 
 
 @pytest.mark.parametrize(
     ("files_limit", "expected"),
-    [(20000, "nofile=1024:20000"), (512, "nofile=512:512"), (resource.RLIM_INFINITY, "nofile=1024:65536")],
+    [
+        (20000, "nofile=1024:20000"),
+        (512, "nofile=512:512"),
+        (resource.RLIM_INFINITY, "nofile=1024:65536"),
+    ],
 )
 def test_limits_stay_below_what_the_machine_allows(files_limit: int, expected: str) -> None:
     settings = tomllib.loads(engine.settings("runc", files_limit, 4096))
@@ -85,7 +97,9 @@ def test_inputs_follow_names_bytes_and_modes_but_not_caches(tmp_path: Path) -> N
     context = make_context(tmp_path / "demo")
     seen = {images.inputs(context, "base")}
     (context / "app" / "__pycache__" / "a.pyc").write_bytes(b"1")
+
     assert images.inputs(context, "base") in seen
+
     for change in (
         lambda: (context / "app" / "a.py").write_text("a = 2\n"),
         lambda: (context / "app" / "a.py").rename(context / "app" / "b.py"),
@@ -94,11 +108,13 @@ def test_inputs_follow_names_bytes_and_modes_but_not_caches(tmp_path: Path) -> N
         change()
         assert images.inputs(context, "base") not in seen
         seen.add(images.inputs(context, "base"))
+
     assert images.inputs(context, "other base") not in seen
 
 
 def test_a_file_is_written_only_when_it_differs(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file"
+
     assert files.write_atomically(path, "one", 0o600)
     assert not files.write_atomically(path, "one", 0o600)
     assert files.write_atomically(path, "one", 0o644)
@@ -121,5 +137,7 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         thread.start()
         waiting.wait(5)
         order.append("first")
+
     thread.join(5)
+
     assert order == ["first", "second"]

@@ -32,7 +32,10 @@ def hosts(tmp_path: Path) -> dict[str, firstboot.Host]:
     """All hosts as their first boot reads them."""
     whole = fleet.select(fleet.load(), "mol-x", [], tmp_path)
     access.prepare(whole)
-    return {name: firstboot.Host(**json.loads(text)) for name, text in access.describe(whole).items()}
+
+    return {
+        name: firstboot.Host(**json.loads(text)) for name, text in access.describe(whole).items()
+    }
 
 
 def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host]) -> None:
@@ -43,7 +46,9 @@ def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host
     }
     assert set(firstboot.units(hosts["hyperopt-api2"])) == {"hyperopt-api.service"}
     assert firstboot.units(hosts["hyperopt-db"]) == {}
-    assert firstboot.units(hosts["racing-1"]) == {"racing-dashboard.service": ("dashboard.service", "dashboard.log")}
+    assert firstboot.units(hosts["racing-1"]) == {
+        "racing-dashboard.service": ("dashboard.service", "dashboard.log")
+    }
     assert set(firstboot.units(hosts["student-success-1"])) == {"student-success-api.service"}
     assert set(firstboot.units(hosts["trailblaze-1"])) == {
         "trailblaze-api.service",
@@ -59,7 +64,9 @@ def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.
         filled = {name: firstboot.template(name, values) for name in names}
         for unit in ("api.service", "dashboard.service", "sinks.service"):
             assert f"PORT={host.settings['port']}" in filled[unit]
+
         assert "proxy_set_header Host $host;" in filled["nginx.conf"], "what is nginx's own stays"
+
     with pytest.raises(KeyError):
         firstboot.template("nginx.conf", {})
 
@@ -81,16 +88,24 @@ def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.Host])
 
 def test_the_database_is_filled_whole_or_not_at_all(hosts: dict[str, firstboot.Host]) -> None:
     sql = firstboot.database_sql(hosts["fairedge-1"])
+
     assert "CREATE EXTENSION pg_stat_statements;" in sql
-    assert sql.index("DROP DATABASE IF EXISTS") < sql.index("BEGIN;") < sql.index("CREATE TABLE opportunities")
+    assert (
+        sql.index("DROP DATABASE IF EXISTS")
+        < sql.index("BEGIN;")
+        < sql.index("CREATE TABLE opportunities")
+    )
     assert sql.rstrip().endswith("COMMIT;")
 
 
-def test_a_written_file_never_has_wider_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_written_file_never_has_wider_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     owners: list[tuple[t.Any, ...]] = []
     monkeypatch.setattr("shutil.chown", lambda *given: owners.append(given))
     path = tmp_path / "new" / "secret"
     firstboot.write(path, "x", 0o600, "root", "shop")
+
     assert path.stat().st_mode & 0o777 == 0o600
     assert owners == [(path, "root", "shop")]
 
@@ -106,6 +121,7 @@ def test_every_log_line_carries_the_fixed_fields() -> None:
     record.created = 1767225600.25
     record.status_code = 200
     entry = json.loads(logs.JsonFormatter("api").format(record))
+
     assert set(entry) >= FIELDS
     assert (entry["timestamp"], entry["message"], entry["status_code"]) == (
         "2026-01-01T00:00:00.250Z",
@@ -116,22 +132,39 @@ def test_every_log_line_carries_the_fixed_fields() -> None:
 
 
 def request_record() -> logging.LogRecord:
-    record = logging.LogRecord("services.api", logging.INFO, __file__, 1, "Request processed", (), None)
+    record = logging.LogRecord(
+        "services.api", logging.INFO, __file__, 1, "Request processed", (), None
+    )
     record.created = 1767225600.25
-    record.__dict__.update(method="GET", endpoint="/health", status_code=200, duration_ms=1.5, request_id="req_1")
+    record.__dict__.update(
+        method="GET", endpoint="/health", status_code=200, duration_ms=1.5, request_id="req_1"
+    )
+
     return record
 
 
 @pytest.mark.requirement("R-trailblaze-35", "R-trailblaze-36")
 def test_the_rest_of_a_log_line_is_its_context() -> None:
     entry = json.loads(logs.ContextFormatter("api").format(request_record()))
-    assert set(entry) == {"timestamp", "level", "service", "request_id", "user_id", "message", "context"}
+
+    assert set(entry) == {
+        "timestamp",
+        "level",
+        "service",
+        "request_id",
+        "user_id",
+        "message",
+        "context",
+    }
     assert entry["context"] == {"endpoint": "/health", "status_code": 200, "duration_ms": 1.5}
 
 
 def test_a_text_line_says_what_was_asked_and_answered() -> None:
     line = logs.TextFormatter("api").format(request_record())
-    assert line == "2026-01-01T00:00:00.250Z INFO services.api: Request processed GET /health 200 OK 1.5 ms"
+    assert (
+        line
+        == "2026-01-01T00:00:00.250Z INFO services.api: Request processed GET /health 200 OK 1.5 ms"
+    )
 
 
 def test_sqlite_is_in_wal_mode_and_a_second_first_boot_makes_it_anew(tmp_path: Path) -> None:
@@ -148,7 +181,9 @@ def test_a_traceback_stays_in_its_line() -> None:
         raise ValueError("broken")
     except ValueError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
+
     line = logs.JsonFormatter("api").format(record)
+
     assert "\n" not in line
     assert "ValueError: broken" in json.loads(line)["message"]
 
@@ -165,8 +200,10 @@ def test_rotation_by_rename_loses_nothing(tmp_path: Path) -> None:
     finally:
         for handler in logging.getLogger().handlers:
             handler.close()
+
         logging.getLogger().handlers[:], level = before
         logging.getLogger().setLevel(level)
+
     assert kept == ["one", "two"]
 
 

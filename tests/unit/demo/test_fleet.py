@@ -77,14 +77,19 @@ def test_no_named_host_means_all_of_them(tmp_path: Path) -> None:
     assert len(fleet.select(load(tmp_path, GOOD), "default", [], tmp_path).hosts) == 2
 
 
-@pytest.mark.parametrize(("name", "host"), [("../up", "shop-api"), ("a b", "shop-api"), ("fine", "nowhere")])
+@pytest.mark.parametrize(
+    ("name", "host"), [("../up", "shop-api"), ("a b", "shop-api"), ("fine", "nowhere")]
+)
 def test_strange_names_are_refused(tmp_path: Path, name: str, host: str) -> None:
     with pytest.raises(DemoError):
         fleet.select(load(tmp_path, GOOD), name, [host], tmp_path)
 
 
 def test_fleets_are_kept_apart_by_name(tmp_path: Path) -> None:
-    one, other = (fleet.select(load(tmp_path, GOOD), name, [], tmp_path) for name in ("default", "mol-x"))
+    one, other = (
+        fleet.select(load(tmp_path, GOOD), name, [], tmp_path) for name in ("default", "mol-x")
+    )
+
     assert one.network != other.network
     assert one.container("shop-db") == "upkeep-default-shop-db" != other.container("shop-db")
     assert one.folder != other.folder
@@ -100,5 +105,8 @@ def test_the_shipped_definition_fits() -> None:
 
 
 def test_every_maintained_system_has_a_profile() -> None:
-    profiles = {path.parent.name for path in (fleet.PROJECT / "inventory" / "group_vars").glob("*/health.yml")}
+    profiles = {
+        path.parent.name
+        for path in (fleet.PROJECT / "inventory" / "group_vars").glob("*/health.yml")
+    }
     assert {host.system for host in fleet.load().hosts.values() if host.maintained} <= profiles

@@ -44,14 +44,20 @@ def hourly(day: dt.date, _age: int) -> list[Line]:
     return [(hour * 3_600_000, f"{day} {hour:02}") for hour in range(24)]
 
 
-def host(name: str = "fairedge-1", clock: logfiles.Clock = NOON, seed: int = 1, **changes: t.Any) -> hosts.Host:
+def host(
+    name: str = "fairedge-1", clock: logfiles.Clock = NOON, seed: int = 1, **changes: t.Any
+) -> hosts.Host:
     """Return a host of the shipped fleet with a history."""
     made = fleet.load().hosts[name]
     found = hosts.Host(made.name, made.system, made.components, made.settings, seed, 365, 40, clock)
     return found._replace(**changes)
 
 
-@given(today=DAYS, days=st.integers(min_value=1, max_value=400), cadence=st.sampled_from(sorted(STARTS)))
+@given(
+    today=DAYS,
+    days=st.integers(min_value=1, max_value=400),
+    cadence=st.sampled_from(sorted(STARTS)),
+)
 def test_every_day_is_in_one_file(today: dt.date, days: int, cadence: str) -> None:
     files = logfiles.periods(today, days, STARTS[cadence])
     covered = [day for period in files for day in period.days]
@@ -60,22 +66,36 @@ def test_every_day_is_in_one_file(today: dt.date, days: int, cadence: str) -> No
     assert files[-1].days[-1] == today
 
 
-@given(today=DAYS, keep=st.integers(min_value=1, max_value=200), cadence=st.sampled_from(sorted(STARTS)))
-def test_nothing_is_kept_too_long_at_any_time_of_the_day(today: dt.date, keep: int, cadence: str) -> None:
+@given(
+    today=DAYS,
+    keep=st.integers(min_value=1, max_value=200),
+    cadence=st.sampled_from(sorted(STARTS)),
+)
+def test_nothing_is_kept_too_long_at_any_time_of_the_day(
+    today: dt.date, keep: int, cadence: str
+) -> None:
     """As the role that rotates logs sees it."""
-    files = [f for f in logfiles.periods(today, 400, STARTS[cadence]) if logfiles.kept(f, today, keep)]
+    files = [
+        f for f in logfiles.periods(today, 400, STARTS[cadence]) if logfiles.kept(f, today, keep)
+    ]
     late = dt.datetime.combine(today, dt.time(23, 59, 59)).timestamp()
     names = [f"/log-{f.end:%Y%m%d}-000000" for f in files if f.end]
     found = [segment for name in names if (segment := segments.parse_segment("/log", name))]
+
     assert len(found) == len(names)
     assert segments.expired(found, keep, late) == []
 
 
-@given(first=st.integers(min_value=0, max_value=86_399_999), second=st.integers(min_value=0, max_value=86_399_999))
+@given(
+    first=st.integers(min_value=0, max_value=86_399_999),
+    second=st.integers(min_value=0, max_value=86_399_999),
+)
 def test_a_later_start_only_adds_to_today(first: int, second: int) -> None:
     early, late = (
-        logfiles.text_of([TODAY], logfiles.Clock(TODAY, ms), hourly) for ms in (min(first, second), max(first, second))
+        logfiles.text_of([TODAY], logfiles.Clock(TODAY, ms), hourly)
+        for ms in (min(first, second), max(first, second))
     )
+
     assert late.startswith(early)
     assert logfiles.text_of([TODAY - dt.timedelta(days=1)], NOON, hourly).count(b"\n") == 24
 
@@ -85,14 +105,26 @@ def test_a_log_with_dates_has_one_rotated_file_that_is_not_compressed(tmp_path: 
     files = logfiles.periods(TODAY, 3, logfiles.daily)
     writer.dated(tmp_path / "api.log", files, NOON, hourly, OWNER)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["api.log", "api.log-20260316-000000.gz", "api.log-20260317-000000.gz", "api.log-20260318-000000"]
+
+    assert names == [
+        "api.log",
+        "api.log-20260316-000000.gz",
+        "api.log-20260317-000000.gz",
+        "api.log-20260318-000000",
+    ]
     assert (tmp_path / "api.log").read_text().splitlines()[-1] == "2026-03-18 11"
-    assert gzip.decompress((tmp_path / "api.log-20260316-000000.gz").read_bytes()).startswith(b"2026-03-15 00\n")
+    assert gzip.decompress((tmp_path / "api.log-20260316-000000.gz").read_bytes()).startswith(
+        b"2026-03-15 00\n"
+    )
     assert writer.bytes == sum(
         len(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
         for path in tmp_path.iterdir()
     )
-    rotated = dt.datetime.fromtimestamp((tmp_path / "api.log-20260318-000000").stat().st_mtime, dt.UTC)
+
+    rotated = dt.datetime.fromtimestamp(
+        (tmp_path / "api.log-20260318-000000").stat().st_mtime, dt.UTC
+    )
+
     assert rotated == dt.datetime(2026, 3, 18, tzinfo=dt.UTC)
 
 
@@ -106,16 +138,23 @@ def test_a_log_with_numbers_is_as_debian_rotates_it(tmp_path: Path) -> None:
 def test_archives_hold_each_day_once_and_the_same_bytes(tmp_path: Path) -> None:
     oldest, end = dt.date(2026, 1, 20), dt.date(2026, 2, 16)
     for name in ("a", "b"):
-        logfiles.Writer().archives(tmp_path / name, "logs_", oldest, end, NOON, {"var/log/x": hourly})
+        logfiles.Writer().archives(
+            tmp_path / name, "logs_", oldest, end, NOON, {"var/log/x": hourly}
+        )
+
     found = sorted((tmp_path / "a").iterdir())
+
     assert [path.name for path in found] == ["logs_20260201.tar.gz", "logs_20260216.tar.gz"]
+
     text = b""
+
     for path in found:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
         with tarfile.open(path) as tar:
             member = tar.extractfile("var/log/x")
             assert member is not None
             text += member.read()
+
     assert text.count(b"\n") == (end - oldest).days * 24
 
 
@@ -130,32 +169,50 @@ def test_the_journal_is_in_order_up_to_now_and_names_its_units() -> None:
     found = exported(b"".join(journal.entries(sources, "trailblaze-1", "0" * 32, NOON, 20)))
     moments = [int(entry["__REALTIME_TIMESTAMP"]) for entry in found]
     noon = int(dt.datetime(2026, 3, 18, 12, tzinfo=dt.UTC).timestamp() * 1e6)
+
     assert moments == sorted(set(moments)) and moments[-1] < noon < moments[-1] + 6 * 3_600_000_000
+
     units = {entry["_SYSTEMD_UNIT"] for entry in found}
+
     assert units == {"ssh.service", "trailblaze-api.service", "trailblaze-scraper.service"}
     assert all(json.loads(e["MESSAGE"]) for e in found if e["_SYSTEMD_UNIT"] != "ssh.service")
     assert len({entry["_BOOT_ID"] for entry in found}) == 1
 
 
-@pytest.mark.parametrize(("name", "units"), [("hyperopt-api1", 2), ("hyperopt-db", 1), ("fairedge-1", 1)])
+@pytest.mark.parametrize(
+    ("name", "units"), [("hyperopt-api1", 2), ("hyperopt-db", 1), ("fairedge-1", 1)]
+)
 def test_what_logs_to_a_file_is_not_in_the_journal(name: str, units: int) -> None:
     assert len(history.journal_sources(host(name))) == units
 
 
 @pytest.mark.parametrize("name", ["fairedge-1", "racing-1", "student-success-1"])
-def test_all_logs_of_a_host_follow_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_all_logs_of_a_host_follow_from_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     root = tmp_path / "host"
     monkeypatch.setattr(history, "BACKUPS", root / "backups")
     monkeypatch.setattr(history, "NGINX", root / "nginx" / "access.log")
 
     def made(seed: int) -> dict[str, bytes]:
-        one = host(name, seed=seed, log_days=15, settings={**host(name).settings, "log_dir": str(root / "logs")})
+        one = host(
+            name,
+            seed=seed,
+            log_days=15,
+            settings={**host(name).settings, "log_dir": str(root / "logs")},
+        )
         history.LOGS[one.system](one, logfiles.Writer())
-        found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        found = {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
         shutil.rmtree(root)
+
         return found
 
     first, second, other = made(1), made(1), made(2)
+
     assert first == second
     assert set(first) == set(other)
     assert all(first[name] != other[name] for name in first if first[name])
@@ -163,26 +220,39 @@ def test_all_logs_of_a_host_follow_from_the_seed(tmp_path: Path, monkeypatch: py
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(min_value=1, max_value=2**31), today=DAYS)
-def test_cache_entries_hold_as_many_events_as_rows_and_some_are_past_their_life(seed: int, today: dt.date) -> None:
+def test_cache_entries_hold_as_many_events_as_rows_and_some_are_past_their_life(
+    seed: int, today: dt.date
+) -> None:
     one = host("trailblaze-1", logfiles.Clock(today, 3_600_000), seed)
     made = keepsakes.cache_entries(one)
+
     assert made == keepsakes.cache_entries(one)
     assert len(made) == 4 * keepsakes.PAST_MONTHS
+
     months = {name.removesuffix(".html") for name in made if name.endswith(".html")}
+
     for stem in months:
         events = json.loads(made[f"{stem}.json"][0])["events"]
         assert made[f"{stem}.html"][0].count("<tr>") == len(events) == pages.RIDES
         assert stem < f"aerc_calendar_{today:%Y-%m}", "the months to come are the scraper's own"
+
     expired = sum(made[f"{stem}.html"][1] > pages.LIFE["html"] for stem in months)
+
     assert expired < len(months)
 
 
 def test_results_of_tasks_expire_and_failures_are_old() -> None:
     commands = rows.task_keys(host())
     results = [command for command in commands if command[0] == "SET"]
+
     assert len(results) == rows.RESULTS
-    assert all(0 < int(command[4]) < 3600 and json.loads(command[2])["status"] == "SUCCESS" for command in results)
+    assert all(
+        0 < int(command[4]) < 3600 and json.loads(command[2])["status"] == "SUCCESS"
+        for command in results
+    )
+
     failed = [json.loads(command[2]) for command in commands if command[0] == "RPUSH"]
+
     assert failed and all(entry["failed_at"] < "2026-03-14" for entry in failed)
     assert commands == rows.task_keys(host()) != rows.task_keys(host(seed=2))
 
@@ -195,20 +265,28 @@ def test_uploads_fill_the_year_before_the_first_ones(tmp_path: Path) -> None:
     path = tmp_path / "mvp_data.db"
     with sqlite3.connect(path) as database:
         database.executescript((fleet.PROJECT / "demo/image/sql/mvp_data.sql").read_text())
-    one = host("student-success-1", settings={"home": str(tmp_path), "sqlite": path.name, "user": "x"})
+
+    one = host(
+        "student-success-1", settings={"home": str(tmp_path), "sqlite": path.name, "user": "x"}
+    )
     oldest = dt.datetime(2026, 2, 20, 8)
     made = rows.uploads(one, oldest)
+
     assert made == rows.uploads(one, oldest) != rows.uploads(one._replace(seed=2), oldest)
     assert made[0][2] < "2025-03-21" and made[-1][2] < "2026-02-20 08:00:00"
     assert all(1 <= size <= 40 and seconds > 0 for size, seconds, _ in made)
     assert rows.sqlite(one) > 3000
+
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_copy_of_the_small_edition_is_a_whole_database(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "x.db") as database:
-        database.executescript("PRAGMA journal_mode = WAL; CREATE TABLE t (i); INSERT INTO t VALUES (1), (2);")
+        database.executescript(
+            "PRAGMA journal_mode = WAL; CREATE TABLE t (i); INSERT INTO t VALUES (1), (2);"
+        )
+
     (tmp_path / "copy.db").write_bytes(keepsakes._sqlite_copy(tmp_path / "x.db"))
     with sqlite3.connect(tmp_path / "copy.db") as copy:
         assert copy.execute("SELECT count(*) FROM t").fetchone() == (2,)
@@ -217,11 +295,16 @@ def test_a_copy_of_the_small_edition_is_a_whole_database(tmp_path: Path) -> None
 def test_a_description_says_whether_there_is_a_history(tmp_path: Path) -> None:
     started = fleet.select(fleet.load(), "mol-x", [], tmp_path)
     access.prepare(started)
+
     assert {hosts.read(text, NOON) for text in access.describe(started).values()} == {None}
+
     known = fleet.load().history
     texts = access.describe(started._replace(history=known))
+
     assert hosts.read(texts["ops-1"], NOON) is None, "nobody maintains it"
+
     one = hosts.read(texts["racing-1"], NOON)
+
     assert one is not None and (one.seed, one.days, one.log_days) == (1, 365, 180)
     assert one.home == Path("/srv/racing_analytics")
 

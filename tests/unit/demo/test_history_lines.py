@@ -37,7 +37,13 @@ JSON_KEYS = {
     "json": ("timestamp", "level", "service", "message", *logs.CONTEXT),
     "context": ("timestamp", "level", "service", "message", "request_id", "user_id", "context"),
 }
-JSON_SOURCES = {"api": "json", "celery": "json", "hyperopt": "json", "trailblaze": "context", "scraper": "context"}
+JSON_SOURCES = {
+    "api": "json",
+    "celery": "json",
+    "hyperopt": "json",
+    "trailblaze": "context",
+    "scraper": "context",
+}
 SEEDS = st.integers(min_value=1, max_value=2**31)
 DAYS = st.dates(min_value=dt.date(2024, 1, 1), max_value=dt.date(2035, 12, 31))
 AGES = st.integers(min_value=0, max_value=400)
@@ -64,11 +70,15 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(source: str) -> Non
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=8, deadline=None)
 @given(seed=SEEDS, day=DAYS, age=AGES)
-def test_lines_are_in_order_and_of_their_day(source: str, seed: int, day: dt.date, age: int) -> None:
+def test_lines_are_in_order_and_of_their_day(
+    source: str, seed: int, day: dt.date, age: int
+) -> None:
     made = SOURCES[source](seed, day, age)
     moments = [ms for ms, _ in made]
+
     assert moments == sorted(moments)
     assert all(0 <= ms < chance.DAY_MS for ms in moments)
+
     for ms, text in made:
         if source in JSON_SOURCES:
             assert json.loads(text)["timestamp"] == lines.moment(day, ms)
@@ -79,12 +89,16 @@ def test_lines_are_in_order_and_of_their_day(source: str, seed: int, day: dt.dat
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=8, deadline=None)
 @given(seed=SEEDS, day=DAYS, age=AGES)
-def test_addresses_are_made_up_and_secrets_masked(source: str, seed: int, day: dt.date, age: int) -> None:
+def test_addresses_are_made_up_and_secrets_masked(
+    source: str, seed: int, day: dt.date, age: int
+) -> None:
     for _, text in SOURCES[source](seed, day, age):
         for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", text):
             assert ipaddress.ip_address(address) in ipaddress.ip_network("192.0.2.0/24")
         if source != "sshd":
-            assert "masked" in text or not re.search("password|secret|token|key", text, re.IGNORECASE), text
+            assert "masked" in text or not re.search(
+                "password|secret|token|key", text, re.IGNORECASE
+            ), text
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -97,8 +111,15 @@ def test_quiet_days_are_quiet(source: str, seed: int, day: dt.date, age: int) ->
 def test_what_is_quiet_now_was_not_always() -> None:
     """The test above could not fail if these lines never came."""
     days = [DAY - dt.timedelta(days=number) for number in range(20)]
-    quiet = {name: make for name, make in SOURCES.items() if name not in ("access", "hyperopt", "trailblaze", "sshd")}
-    text = "\n".join(text for make in quiet.values() for day in days for _, text in make(7, day, 30))
+    quiet = {
+        name: make
+        for name, make in SOURCES.items()
+        if name not in ("access", "hyperopt", "trailblaze", "sshd")
+    }
+    text = "\n".join(
+        text for make in quiet.values() for day in days for _, text in make(7, day, 30)
+    )
+
     assert {found.split()[0] for found in NOT_QUIET.findall(text)} == {
         "memory_warning", "database", "raised", "LMS", "Notification", "Health", "scraper",
     }  # fmt: skip
@@ -106,7 +127,9 @@ def test_what_is_quiet_now_was_not_always() -> None:
 
 @pytest.mark.parametrize("source", JSON_SOURCES)
 def test_json_lines_have_their_keys_in_their_order(source: str) -> None:
-    assert {tuple(entry) for entry in entries(source, 1, DAY, 30)} == {JSON_KEYS[JSON_SOURCES[source]]}
+    assert {tuple(entry) for entry in entries(source, 1, DAY, 30)} == {
+        JSON_KEYS[JSON_SOURCES[source]]
+    }
 
 
 @settings(max_examples=25, deadline=None)
@@ -116,17 +139,32 @@ def test_trouble_of_fairedge_keeps_its_rates(seed: int, day: dt.date, age: int) 
     by_word: dict[str, list[dict[str, t.Any]]] = {}
     for entry in found:
         by_word.setdefault(entry["message"].split(":")[0], []).append(entry)
+
     requests = by_word["Request processed"]
+
     assert sum(entry["status_code"] >= 500 for entry in requests) / len(requests) < 0.001
+
     strangers = [entry["client_ip"] for entry in by_word.get("auth_failed", [])]
+
     assert len(strangers) <= 6 and all(strangers.count(address) <= 3 for address in strangers)
     assert len(by_word.get("rate_limit_exceeded", [])) <= 4
+
     slow = [entry["duration_ms"] for entry in by_word.get("slow_query", [])]
+
     assert len(slow) <= 3 and all(1000 <= took <= 2900 for took in slow)
-    misses, asked = len(by_word.get("cache_miss", [])), sum(e["endpoint"] == fairedge.BEST for e in requests)
+
+    misses, asked = (
+        len(by_word.get("cache_miss", [])),
+        sum(e["endpoint"] == fairedge.BEST for e in requests),
+    )
+
     assert misses < 0.05 * asked
+
     ids = {entry["request_id"] for entry in requests}
-    assert {entry["request_id"] for entry in found} - {None} == ids, "each line about a request has its id"
+
+    assert {entry["request_id"] for entry in found} - {None} == ids, (
+        "each line about a request has its id"
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -148,13 +186,22 @@ def test_nights_and_weekends_are_calmer() -> None:
 
 def test_the_two_logs_of_a_request_agree() -> None:
     seen = fairedge.happenings(1, DAY, 30)
-    processed = [e for e in (json.loads(text) for _, text in fairedge.api(DAY, seen)) if e["status_code"] is not None]
+    processed = [
+        e
+        for e in (json.loads(text) for _, text in fairedge.api(DAY, seen))
+        if e["status_code"] is not None
+    ]
     requests = [entry for entry in processed if entry["message"] == "Request processed"]
     access = [text.split() for _, text in fairedge.access(DAY, seen)]
-    assert [(words[0], int(words[8])) for words in access] == [(e["client_ip"], e["status_code"]) for e in requests]
+
+    assert [(words[0], int(words[8])) for words in access] == [
+        (e["client_ip"], e["status_code"]) for e in requests
+    ]
 
 
-def record(message: str, level: int = logging.INFO, name: str = "services.api", **extra: t.Any) -> logging.LogRecord:
+def record(
+    message: str, level: int = logging.INFO, name: str = "services.api", **extra: t.Any
+) -> logging.LogRecord:
     """Return what the running application would log at 09:15:02.481 on the day."""
     made = logging.LogRecord(name, level, __file__, 1, message, (), None)
     made.created = dt.datetime(2026, 3, 4, 9, 15, 2, 481000, dt.UTC).timestamp()
@@ -174,13 +221,29 @@ QUOTED = 'a "quoted" \\ line\nof two rows, größer'
 @pytest.mark.parametrize(
     ("formatter", "made", "given"),
     [
-        (logs.JsonFormatter, lines.json_request(DAY, REQUEST), record("Request processed", **EXTRA)),
-        (logs.ContextFormatter, lines.context_request(DAY, REQUEST), record("Request processed", **EXTRA)),
-        (logs.TextFormatter, lines.text_request(DAY, REQUEST), record("Request processed", **EXTRA)),
+        (
+            logs.JsonFormatter,
+            lines.json_request(DAY, REQUEST),
+            record("Request processed", **EXTRA),
+        ),
+        (
+            logs.ContextFormatter,
+            lines.context_request(DAY, REQUEST),
+            record("Request processed", **EXTRA),
+        ),
+        (
+            logs.TextFormatter,
+            lines.text_request(DAY, REQUEST),
+            record("Request processed", **EXTRA),
+        ),
         (
             logs.JsonFormatter,
             lines.json_request(DAY, REQUEST._replace(status=500, user="user_1")),
-            record("Request processed", logging.ERROR, **{**EXTRA, "status_code": 500, "user_id": "user_1"}),
+            record(
+                "Request processed",
+                logging.ERROR,
+                **{**EXTRA, "status_code": 500, "user_id": "user_1"},
+            ),
         ),
         (
             logs.JsonFormatter,

@@ -26,10 +26,16 @@ class System(t.NamedTuple):
 SYSTEMS = {
     "fairedge": System(110, {"opportunities": "created_at", "odds_history": "recorded_at"}),
     "hyperopt": System(
-        130, {"strategies": "created_at", "optimization_results": "created_at", "backtest_trades": '"timestamp"'}
+        130,
+        {
+            "strategies": "created_at",
+            "optimization_results": "created_at",
+            "backtest_trades": '"timestamp"',
+        },
     ),
     "student_success": System(
-        150, {"predictions": "created_at", "interventions": "started_at", "notifications": "created_at"}
+        150,
+        {"predictions": "created_at", "interventions": "started_at", "notifications": "created_at"},
     ),
     "trailblaze": System(90, {"scraper_runs": "started_at"}),
 }
@@ -40,8 +46,11 @@ def load(system: str, seed: int, days: int = 0) -> str:
     """Fill a new database as a host's first boot does; return its name."""
     made, days = server(), days or SYSTEMS[system].days
     text = "".join((SQL / f"{name}.sql").read_text() for name in ("common", system))
-    script = re.sub(r"(?<!:):(seed|days)\b", lambda found: str({"seed": seed, "days": days}[found[1]]), text)
+    script = re.sub(
+        r"(?<!:):(seed|days)\b", lambda found: str({"seed": seed, "days": days}[found[1]]), text
+    )
     image = (IMAGE / f"{system}.sql").read_text()
+
     return made.create_database("", image, f"SET demo.seed = '{seed}';\n{script}")
 
 
@@ -62,7 +71,9 @@ Find = t.Callable[[str, int], tuple[Server, str]]
 
 
 @pytest.mark.parametrize(("system", "table"), TABLES)
-def test_rows_reach_back_to_the_first_day_and_not_beyond_now(databases: Find, system: str, table: str) -> None:
+def test_rows_reach_back_to_the_first_day_and_not_beyond_now(
+    databases: Find, system: str, table: str
+) -> None:
     days, moment = SYSTEMS[system].days, SYSTEMS[system].moments[table]
     query = (
         f"SELECT extract(epoch FROM now() - min({moment})) / 86400, max({moment}) <= now(),"  # noqa: S608 - ours
@@ -93,6 +104,7 @@ def test_a_seed_gives_the_same_rows_and_another_seed_others(
     )
     place, database = databases(system, 1)
     first = place.query(database, query)
+
     assert first[0][0] > 5
     assert place.query(load(system, 1), query) == first
     assert place.query(databases(system, 2)[1], query) != first
@@ -117,6 +129,7 @@ def test_odds_follow_their_opportunity(databases: Find) -> None:
         " JOIN opportunities AS o ON o.id = h.opportunity_id WHERE o.id > 20000"
     )
     [(count, early)] = place.query(database, query)
+
     assert count > 1000 and early == 0
 
 
@@ -133,7 +146,9 @@ def test_no_candle_is_out_of_line_and_few_are_missing(databases: Find, seed: int
          GROUP BY symbol ORDER BY symbol
     """  # noqa: S608 - a number of ours
     found = place.query(database, query)
+
     assert [row[0] for row in found] == ["AAA", "BBB", "CCC", "DDD", "EEE"]
+
     for _, count, jump, spread, whole in found:
         assert 40 * 288 * 0.995 < count <= 40 * 288
         assert jump < 0.01 and spread < 10 and whole
@@ -141,7 +156,11 @@ def test_no_candle_is_out_of_line_and_few_are_missing(databases: Find, seed: int
 
 def test_the_market_of_another_seed_is_another(databases: Find) -> None:
     query = "SELECT close FROM market_data WHERE symbol = 'AAA' ORDER BY \"timestamp\" LIMIT 50"
-    one, other = (place.query(name, query) for place, name in (databases("hyperopt", 1), databases("hyperopt", 2)))
+    one, other = (
+        place.query(name, query)
+        for place, name in (databases("hyperopt", 1), databases("hyperopt", 2))
+    )
+
     assert one != other
 
 
@@ -150,14 +169,20 @@ def test_the_market_goes_on_where_the_history_ends(databases: Find) -> None:
     place, database = databases("hyperopt", 1)
     before = place.query(database, count)
     place.run(database, "DELETE FROM market_data WHERE \"timestamp\" > now() - interval '2 hours'")
+
     assert place.query(database, count) < before
+
     catch_up = "SET demo.seed = '1'; SELECT market_catch_up()"
     place.run(database, catch_up, catch_up)
+
     assert before <= place.query(database, count) <= [(before[0][0] + 10,)]
 
 
 def test_a_history_shorter_than_the_rows_of_the_image_adds_only_a_market() -> None:
     place = server()
-    for system, table, count in (("fairedge", "odds_history", 40_000), ("hyperopt", "strategies", 500)):
+    for system, table, count in (
+        ("fairedge", "odds_history", 40_000),
+        ("hyperopt", "strategies", 500),
+    ):
         database = load(system, 1, days=3)
         assert place.query(database, f"SELECT count(*) FROM {table}") == [(count,)]  # noqa: S608 - our own names

@@ -15,7 +15,8 @@ from demo.fleet import Image
 
 IMAGE = Image("localhost/try", "bookworm", {"bookworm": {}}, ("systemd", "openssh-server"))
 
-#: Keeps "images" as files named like them that hold their label; fails to build while the file `broken` is there.
+#: Keeps "images" as files named like them that hold their label; fails to build while the file
+#: `broken` is there.
 PODMAN = """\
 #!/bin/sh
 for last; do :; done
@@ -44,16 +45,21 @@ echo half >"$last"
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put stand-ins for podman and mmdebstrap first on PATH; return the folder that they keep things in."""
+    """Put stand-ins for podman and mmdebstrap first on PATH.
+
+    Return the folder that they keep things in.
+    """
     for name, script in (("podman", PODMAN), ("mmdebstrap", MMDEBSTRAP)):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(script)
         (tmp_path / "bin" / name).chmod(0o755)
+
     (tmp_path / "state").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path / "state"))
     monkeypatch.setattr(engine, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(wheels, "ensure", lambda *_: tmp_path)
+
     return tmp_path / "state"
 
 
@@ -69,9 +75,12 @@ def test_an_image_is_built_once(state: Path) -> None:
 
 def test_a_build_that_failed_is_told_and_done_again(state: Path) -> None:
     (state / "broken").touch()
+
     with pytest.raises(DemoError, match=r"podman build .*no space left on device"):
         images.ensure(IMAGE, "bookworm", print)
+
     (state / "broken").unlink()
+
     assert images.ensure(IMAGE, "bookworm", print)
     assert builds(state) == 2
 
@@ -85,9 +94,18 @@ def test_an_image_of_other_inputs_is_not_taken_for_finished(state: Path) -> None
 
 def test_an_archive_that_was_cut_short_is_made_anew(state: Path) -> None:
     (state / "unreachable").touch()
-    with pytest.raises(DemoError, match="could not make Debian bookworm:\n  E: cannot reach the mirror"):
+
+    with pytest.raises(
+        DemoError, match="could not make Debian bookworm:\n  E: cannot reach the mirror"
+    ):
         images.ensure(IMAGE, "bookworm", print)
+
     left = [path.name for path in engine.CACHE.iterdir() if path.suffix == ".tar"]
-    assert [name[:8] for name in left] == ["partial-"], "half an archive must not bear the name of a whole one"
+
+    assert [name[:8] for name in left] == ["partial-"], (
+        "half an archive must not bear the name of a whole one"
+    )
+
     (state / "unreachable").unlink()
+
     assert images.ensure(IMAGE, "bookworm", print)

@@ -13,7 +13,8 @@ import pytest
 
 from demo.fleet import PROJECT
 
-#: The real command line; its work are threads that wait until standard input ends, as for a command of podman.
+#: The real command line; its work are threads that wait until standard input ends, as for a command
+#: of podman.
 SCRIPT = """
 import os, signal, sys
 from demo import __main__ as cli, containers
@@ -38,19 +39,27 @@ sys.exit(cli.main())
 def test_an_interrupt_is_one_line_and_a_second_one_ends_it_at_once(again: bool) -> None:
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", SCRIPT]
-    with subprocess.Popen(command, cwd=PROJECT, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as demo:
+    with subprocess.Popen(
+        command, cwd=PROJECT, text=True, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as demo:
         watchdog = threading.Timer(60, demo.kill)
         watchdog.start()
+
         assert demo.stdin and demo.stdout and demo.stderr
         assert sorted(demo.stdout.readline() for _ in range(3)) == ["up\n", "up\n", "waits\n"]
+
         demo.send_signal(signal.SIGINT)
         told = demo.stderr.readline() + demo.stderr.readline()
+
         assert told == "\ndemo: interrupted; the same command goes on from what is there\n"
+
         if again:
             demo.send_signal(signal.SIGINT)
         else:
             demo.stdin.close()
+
         rest = demo.stderr.read()
         code = demo.wait()
         watchdog.cancel()
+
     assert (code, rest) == (-signal.SIGINT if again else 130, "")

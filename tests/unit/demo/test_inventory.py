@@ -23,16 +23,25 @@ def other(tmp_path: Path) -> fleet.Fleet:
 
 
 def read(path: Path) -> dict[str, t.Any]:
-    tool = shutil.which("ansible-inventory", path=str(Path(sys.executable).parent)) or "ansible-inventory"
+    tool = (
+        shutil.which("ansible-inventory", path=str(Path(sys.executable).parent))
+        or "ansible-inventory"
+    )
     done = subprocess.run(
-        [tool, "-i", str(path), "--list"], capture_output=True, text=True, check=True, cwd=path.parent
+        [tool, "-i", str(path), "--list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=path.parent,
     )
     return t.cast(dict[str, t.Any], json.loads(done.stdout))
 
 
 def test_the_committed_inventory_is_up_to_date() -> None:
     default = fleet.select(fleet.load(), fleet.DEFAULT, [], Path("unused"))
-    assert default.inventory.read_text() == inventory.render(default, inventory.fixed_ports(default))
+    assert default.inventory.read_text() == inventory.render(
+        default, inventory.fixed_ports(default)
+    )
 
 
 def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
@@ -41,34 +50,54 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
     inventory.link_profiles(other)
     other.inventory.write_text(inventory.render(other, ports))
     seen = read(other.inventory)
-    assert set(seen["systems"]["children"]) == {host.system for host in other.hosts if host.maintained}
+
+    assert set(seen["systems"]["children"]) == {
+        host.system for host in other.hosts if host.maintained
+    }
     assert set(seen["demo"]["hosts"]) == set(ports)
+
     for host in other.hosts:
         variables = seen["_meta"]["hostvars"][host.name]
+
         assert variables["ansible_port"] == ports[host.name]
         assert host.name in seen[host.system]["hosts"]
-        assert variables.get("system_name") == (host.system if host.maintained else None), "the profile applies"
+        assert variables.get("system_name") == (host.system if host.maintained else None), (
+            "the profile applies"
+        )
+
         in_components = all(host.name in seen[component]["hosts"] for component in host.components)
+
         assert in_components == host.maintained, "component groups are for systems only"
 
 
 def test_variables_of_a_release_win_over_the_profile(other: fleet.Fleet) -> None:
     inventory.link_profiles(other)
     unit = "postgresql@17-main.service"
-    other.inventory.write_text(inventory.render(other, inventory.fixed_ports(other), {"system_postgresql_unit": unit}))
-    assert read(other.inventory)["_meta"]["hostvars"]["hyperopt-db"]["system_postgresql_unit"] == unit
+    other.inventory.write_text(
+        inventory.render(other, inventory.fixed_ports(other), {"system_postgresql_unit": unit})
+    )
+
+    assert (
+        read(other.inventory)["_meta"]["hostvars"]["hyperopt-db"]["system_postgresql_unit"] == unit
+    )
 
 
 def test_a_host_belongs_to_one_system(other: fleet.Fleet) -> None:
-    groups = yaml.safe_load(inventory.render(other, inventory.fixed_ports(other)))["all"]["children"]
+    groups = yaml.safe_load(inventory.render(other, inventory.fixed_ports(other)))["all"][
+        "children"
+    ]
     members = [host for group in groups["systems"]["children"].values() for host in group["hosts"]]
+
     assert sorted(members) == sorted({host.name for host in other.hosts if host.maintained})
     assert set(groups["demo"]["hosts"]) - set(members) == set(groups["ops"]["hosts"]) == {"ops-1"}
 
 
 def test_host_keys_are_checked(other: fleet.Fleet) -> None:
-    groups = yaml.safe_load(inventory.render(other, inventory.fixed_ports(other)))["all"]["children"]
+    groups = yaml.safe_load(inventory.render(other, inventory.fixed_ports(other)))["all"][
+        "children"
+    ]
     variables = groups["demo"]["vars"]
+
     assert variables["ansible_host_key_checking"] is True
     assert "StrictHostKeyChecking=yes" in variables["ansible_ssh_common_args"]
     assert "known_hosts" in variables["ansible_ssh_common_args"]

@@ -29,6 +29,7 @@ def fill(copy: Path) -> None:
         path = copy / model["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(model["name"])
+
     facts = {"r2": 0.96, "training_date": "2026-01-31T12:00:00+00:00"}
     (copy / "data/models/model_metadata.json").write_text(json.dumps(facts))
 
@@ -42,10 +43,17 @@ def test_every_model_of_the_profiles_lies_under_its_home(system: str) -> None:
 def test_records_are_those_of_the_copy(tmp_path: Path) -> None:
     fill(tmp_path)
     records = manifests.record(manifests.profile("racing"), ROOT, tmp_path)
+
     assert set(records) == {"lightgbm_baseline", "post_race_predictor"}
+
     record = records["lightgbm_baseline"]
+
     assert record["sha256"] == hashlib.sha256(b"lightgbm_baseline").hexdigest()
-    assert (record["bytes"], record["metrics"], record["approved_by"]) == (17, {"r2": 0.96}, "the demo image")
+    assert (record["bytes"], record["metrics"], record["approved_by"]) == (
+        17,
+        {"r2": 0.96},
+        "the demo image",
+    )
 
 
 def test_a_model_that_the_image_lacks_is_named(tmp_path: Path) -> None:
@@ -60,15 +68,22 @@ def test_a_model_elsewhere_is_named(tmp_path: Path) -> None:
         manifests.record([{"name": "m", "path": "/etc/m"}], "/srv", tmp_path)
 
 
-def test_a_manifest_is_made_for_new_hosts_only(carriers: fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_is_made_for_new_hosts_only(
+    carriers: fleet.Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(manifests, "_copy", lambda image, host, home: fill(home))
+
     assert manifests.ensure(carriers, "image", ["racing-1", "fairedge-1"]) == ["racing"]
+
     path = manifests.path(carriers, "racing")
     made = path.read_text()
     path.write_text("lightgbm_baseline: {}\n")
+
     assert manifests.ensure(carriers, "image", []) == [], "what somebody approved since stays"
     assert path.read_text() == "lightgbm_baseline: {}\n"
+
     path.unlink()
+
     assert manifests.ensure(carriers, "image", []) == ["racing"]
     assert path.read_text() == made
     assert set(yaml.safe_load(made)) == {"lightgbm_baseline", "post_race_predictor"}

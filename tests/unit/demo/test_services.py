@@ -29,13 +29,18 @@ class Doubled:
 def predictor(tmp_path: Path):  # type: ignore[no-untyped-def]
     from importlib import util
 
-    spec = util.spec_from_file_location("predictor", HOME / "src/models/inference/simple_post_race_predictor.py")
+    spec = util.spec_from_file_location(
+        "predictor", HOME / "src/models/inference/simple_post_race_predictor.py"
+    )
+
     assert spec and spec.loader
+
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     model = tmp_path / "model.pkl"
     features = ["lap", "tyre_age", "fuel_kg", "track_temp", "compound"]
     model.write_bytes(pickle.dumps({"model": Doubled(), "features": features}))
+
     return module.SimplePostRacePredictor(model)
 
 
@@ -72,7 +77,9 @@ def test_months_go_over_the_end_of_the_year() -> None:
     assert coming[:3] == ["2026-11", "2026-12", "2027-01"]
 
 
-def test_an_entry_is_used_until_its_kind_is_too_old_or_a_refresh_is_asked_for(tmp_path: Path) -> None:
+def test_an_entry_is_used_until_its_kind_is_too_old_or_a_refresh_is_asked_for(
+    tmp_path: Path,
+) -> None:
     made: list[str] = []
 
     def make() -> str:
@@ -80,9 +87,12 @@ def test_an_entry_is_used_until_its_kind_is_too_old_or_a_refresh_is_asked_for(tm
         return f"text {len(made)}"
 
     cache = pages.Cache(tmp_path, refresh=False)
+
     assert [cache.get("a.json", "json", make) for _ in range(2)] == ["text 1", "text 1"]
+
     old = time.time() - pages.LIFE["json"] - 1
     os.utime(tmp_path / "a.json", (old, old))
+
     assert cache.get("a.json", "html", make) == "text 1", "a page lives longer"
     assert cache.get("a.json", "json", make) == "text 2"
     assert (cache.hits, cache.misses) == (2, 2)
@@ -96,6 +106,7 @@ def test_a_file_in_a_form_is_taken_like_a_plain_body() -> None:
         b'--b\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\nContent-Type: text/csv\r\n\r\n'
         b"lap,time\n1,90\n\r\n--b--\r\n"
     )
+
     assert forms.uploaded("multipart/form-data; boundary=b", body) == "lap,time\n1,90\n"
     assert forms.uploaded("text/csv", b"lap\n") == "lap\n"
     with pytest.raises(ValueError, match="no file"):

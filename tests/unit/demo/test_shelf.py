@@ -40,11 +40,15 @@ def refused(shelf: Shelf, name: str, *chunks: bytes, wanted: str = "") -> int:
 def test_a_file_is_kept_whole_and_given_back(shelf: Shelf) -> None:
     digest = hashlib.sha256(b"abcd").hexdigest()
     kept = put(shelf, "racing-1/daily/model_1.pkl", b"ab", b"cd", wanted=digest.upper())
+
     assert kept == Kept("racing-1/daily/model_1.pkl", 4, digest) == shelf.look(kept.name)
     assert shelf.path_of(kept.name).read_bytes() == b"abcd"
     assert shelf.names() == [{"name": kept.name, "bytes": 4}]
+
     shelf.remove(kept.name)
+
     assert shelf.names() == []
+
     for again in (shelf.look, shelf.remove):
         with pytest.raises(ShelfError, match="no file is kept as racing-1") as raised:
             again(kept.name)
@@ -53,27 +57,39 @@ def test_a_file_is_kept_whole_and_given_back(shelf: Shelf) -> None:
 
 def test_nothing_takes_the_place_of_a_kept_file(shelf: Shelf) -> None:
     put(shelf, "a/b", b"first")
+
     assert put(shelf, "a/b", b"first").bytes == 5, "whoever is not sure may send it again"
-    assert [refused(shelf, "a/b", b"other"), refused(shelf, "a", b"x"), refused(shelf, "a/b/c", b"x")] == [409] * 3
+    assert [
+        refused(shelf, "a/b", b"other"),
+        refused(shelf, "a", b"x"),
+        refused(shelf, "a/b/c", b"x"),
+    ] == [409] * 3
     assert shelf.path_of("a/b").read_bytes() == b"first"
     assert [path.name for path in shelf.folder.iterdir()] == ["a"], "no draft is left"
 
 
-def test_what_did_not_arrive_as_it_was_sent_is_not_kept(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_did_not_arrive_as_it_was_sent_is_not_kept(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert refused(shelf, "a", b"cut sho", wanted=hashlib.sha256(b"cut short").hexdigest()) == 422
+
     draft = Draft(shelf, "a")
     draft.add(b"the connection broke")
+
     assert shelf.names() == []
+
     draft.close()
     full = shutil.disk_usage("/")._replace(free=RESERVE + 3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+
     assert put(shelf, "b", b"abc").bytes == 3
     assert refused(shelf, "c", b"abcd") == 507
     assert [path.name for path in shelf.folder.iterdir()] == ["b"]
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/etc/passwd", "../x", "a/../b", "a//b", ".hidden", "a/.draft-x", "a b", "a\nb", "-x"]
+    "name",
+    ["", "/etc/passwd", "../x", "a/../b", "a//b", ".hidden", "a/.draft-x", "a b", "a\nb", "-x"],
 )
 def test_a_name_cannot_lead_away(shelf: Shelf, name: str) -> None:
     assert refused(shelf, name, b"x") == 400
@@ -87,4 +103,5 @@ def test_whatever_a_name_is_it_lies_below_the_shelf_or_is_refused(name: str) -> 
         path = shelf.path_of(name)
     except ShelfError:
         return
+
     assert path.resolve().is_relative_to("/shelf/") and path != shelf.folder

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Packages for the image are fetched once, by digest; what cannot be had is said and nothing half done stays."""
+"""Packages for the image are fetched once, by digest.
+
+What cannot be had is said and nothing half done stays.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ def fake_pip(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> list[list[str]]:
         return subprocess.CompletedProcess(command, code, "", "no way\nto the index")
 
     monkeypatch.setattr(wheels.subprocess, "run", run)
+
     return calls
 
 
@@ -39,9 +43,12 @@ def test_they_are_fetched_once_and_by_digest(
 ) -> None:
     calls = fake_pip(monkeypatch)
     folder = wheels.ensure(requirements, tmp_path / "cache")
+
     assert wheels.ensure(requirements, tmp_path / "cache") == folder
     assert [path.name for path in folder.iterdir()] == ["a.whl"]
+
     [command] = calls
+
     assert {"--require-hashes", "--no-deps", "--only-binary=:all:"} <= set(command)
 
 

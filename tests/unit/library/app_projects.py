@@ -14,7 +14,8 @@ from tests.unit.library.module_calls import Answer, Call
 
 #: Somebody who is not root, so that root's tests show that privileges are given up.
 USER: t.Final = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-#: Root's own Python may lie where nobody else may look; the system's has no pytest, so it gets a copy of ours.
+#: Root's own Python may lie where nobody else may look; the system's has no pytest, so it gets a
+#: copy of ours.
 PYTHON: t.Final = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
 
 
@@ -34,7 +35,9 @@ class Project(t.NamedTuple):
     def test(self, text: str, suite: dict[str, t.Any] | None = None, **arguments: t.Any) -> Answer:
         """Run one suite, ``unit``, that consists of one file with this text."""
         self.write("tests/test_it.py", text)
-        return self.run([{"name": "unit", "paths": ["tests"], "seconds": 30, **(suite or {})}], **arguments)
+        return self.run(
+            [{"name": "unit", "paths": ["tests"], "seconds": 30, **(suite or {})}], **arguments
+        )
 
     def run(self, suites: list[dict[str, t.Any]], **arguments: t.Any) -> Answer:
         """Call the module."""

@@ -28,6 +28,7 @@ def site() -> Iterator[list[str]]:
     if os.geteuid() != 0:
         yield []
         return
+
     with tempfile.TemporaryDirectory(prefix="upkeep-site-") as name:
         Path(name).chmod(0o755)
         for part in PARTS:
@@ -37,17 +38,25 @@ def site() -> Iterator[list[str]]:
                 shutil.copytree(source.parent, Path(name) / part)
             elif source:
                 shutil.copy(source, name)
+
         yield [name]
 
 
 @pytest.fixture
-def shop(site: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """Give an empty project that everybody may read; afterwards no scratch folder of its tests may be left."""
+def shop(
+    site: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """Give an empty project that everybody may read.
+
+    Afterwards no scratch folder of its tests may be left.
+    """
     with tempfile.TemporaryDirectory(prefix="upkeep-project-") as name:
         folder, scratch = Path(name) / "shop", Path(name) / "scratch"
         Path(name).chmod(0o755)
         for path in (folder, scratch):
             path.mkdir(mode=0o755)
+
         monkeypatch.setattr(tempfile, "tempdir", str(scratch))
         yield Project(folder, site, caller(app_tests, capsys))
+
         assert list(scratch.iterdir()) == [], "a run left its folder behind"

@@ -23,9 +23,11 @@ def caller(module: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> Call
     def run(**arguments: t.Any) -> Answer:
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
+
         answer: Answer = json.loads(capsys.readouterr().out)
         for found in answer.get("findings", []):
             validate_partial(found)
+
         return answer
 
     return run

@@ -15,19 +15,28 @@ from pathlib import Path
 ALL: t.Final = {"analyze": {}, "vacuum": {"min_free_mb": 0}, "wal": {"max_mb": 0.1}}
 
 
-def make(path: Path, *before: str, rows: int = 3000, delete: int = 0, after: tuple[str, ...] = ()) -> Path:
-    """Make a file with one table and an index; ``before`` and ``after`` are statements around its rows."""
+def make(
+    path: Path, *before: str, rows: int = 3000, delete: int = 0, after: tuple[str, ...] = ()
+) -> Path:
+    """Make a file with one table and an index.
+
+    ``before`` and ``after`` are statements around its rows.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in before:
             connection.execute(statement).fetchall()
+
         connection.execute("CREATE TABLE visits (id INTEGER PRIMARY KEY, name TEXT)")
         connection.execute("CREATE INDEX visits_name ON visits (name)")
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO visits (name) VALUES (?)", ((f"{i:0200d}",) for i in range(rows)))
+        connection.executemany(
+            "INSERT INTO visits (name) VALUES (?)", ((f"{i:0200d}",) for i in range(rows))
+        )
         connection.execute("COMMIT")
         connection.execute("DELETE FROM visits WHERE id <= ?", (delete,))
         for statement in after:
             connection.execute(statement).fetchall()
+
     return path
 
 
@@ -66,7 +75,12 @@ Start = Callable[[Path], Application]
 
 
 def entry(path: Path, **aspects: t.Any) -> dict[str, t.Any]:
-    return {"name": "app", "path": str(path), "requirements": ["R-student_success-71"], **(aspects or ALL)}
+    return {
+        "name": "app",
+        "path": str(path),
+        "requirements": ["R-student_success-71"],
+        **(aspects or ALL),
+    }
 
 
 def statuses(answer: dict[str, t.Any]) -> dict[str, str]:

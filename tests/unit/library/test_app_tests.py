@@ -28,7 +28,12 @@ def test_speed(record_property):
     record_property("figure:search_time", "12.5 ms")
     record_property("figure:rows", "1000")
 """
-FIGURE: t.Final = {"name": "search_time", "warning_percent": 20, "critical_percent": 100, "requirements": ["R-shop-02"]}
+FIGURE: t.Final = {
+    "name": "search_time",
+    "warning_percent": 20,
+    "critical_percent": 100,
+    "requirements": ["R-shop-02"],
+}
 RECORD: t.Final = {"value": 12.0, "unit": "ms", "approved_by": "A. Reviewer", "date": "2025-01-31"}
 
 
@@ -38,9 +43,16 @@ def test_a_suite_that_passes_is_fine(shop: Project, check_mode: bool) -> None:
     suite = {"requirements": ["R-shop-01"]}
     answer = shop.test(PASSING, suite, _ansible_check_mode=check_mode)
     found = by_check(answer)["tests:unit"]
-    assert (answer["changed"], found["status"], found["observed"]) == (False, "ok", "2 passed, 1 skipped")
+
+    assert (answer["changed"], found["status"], found["observed"]) == (
+        False,
+        "ok",
+        "2 passed, 1 skipped",
+    )
     assert found["requirements"] == ["R-shop-01"]
+
     facts = answer["suites"][0]
+
     assert (facts["tests"], facts["passed"], facts["skipped"], facts["exit_code"]) == (3, 2, 1, 0)
     assert facts["seconds"] > 0
 
@@ -49,8 +61,12 @@ def test_a_suite_that_passes_is_fine(shop: Project, check_mode: bool) -> None:
 def test_failed_tests_are_critical_and_named(shop: Project) -> None:
     text = "\n".join(f"def test_{i}(): assert {i} > 3" for i in range(5))
     found = by_check(shop.test(text))["tests:unit"]
+
     assert (found["status"], found["observed"]) == ("critical", "1 passed, 4 failed")
-    assert "tests.test_it::test_0, tests.test_it::test_1, tests.test_it::test_2 and 1 more" in found["message"]
+    assert (
+        "tests.test_it::test_0, tests.test_it::test_1, tests.test_it::test_2 and 1 more"
+        in found["message"]
+    )
 
 
 def test_a_file_that_cannot_be_imported_is_a_failure(shop: Project) -> None:
@@ -74,7 +90,10 @@ def test_nothing_tested_is_unknown(shop: Project, text: str, word: str) -> None:
 
 def test_a_suite_that_is_not_there_is_unknown_and_others_run(shop: Project) -> None:
     shop.write("tests/test_it.py", PASSING)
-    found = by_check(shop.run([{"name": "gone", "paths": ["gone"]}, {"name": "unit", "paths": ["tests"]}]))
+    found = by_check(
+        shop.run([{"name": "gone", "paths": ["gone"]}, {"name": "unit", "paths": ["tests"]}])
+    )
+
     assert (found["tests:gone"]["status"], found["tests:unit"]["status"]) == ("unknown", "ok")
     assert f"'{shop.folder}/gone' is not there" in found["tests:gone"]["message"]
 
@@ -82,10 +101,13 @@ def test_a_suite_that_is_not_there_is_unknown_and_others_run(shop: Project) -> N
 def test_a_python_without_pytest_is_unknown_and_says_so(shop: Project) -> None:
     shop.write("lib/pytest.py", "raise ModuleNotFoundError('No module named pytest')")
     found = by_check(shop.test(PASSING, python_path=[str(shop.folder / "lib")]))["tests:unit"]
+
     assert found["status"] == "unknown"
     assert "it wrote no report" in found["message"]
     assert "No module named pytest" in found["message"]
+
     gone = by_check(shop.test(PASSING, interpreter="/opt/nothing/python"))["tests:unit"]
+
     assert (gone["status"], "cannot be run" in gone["message"]) == ("unknown", True)
 
 
@@ -109,9 +131,16 @@ def test_user():
 def test_writes_vanish():
     open("left_behind", "w").close(); open(os.path.expanduser("~/left_behind"), "w").close()
 """
-    found = by_check(shop.test(text, {"environment": {"BASE_URL": "http://127.0.0.1"}}))["tests:unit"]
+    found = by_check(shop.test(text, {"environment": {"BASE_URL": "http://127.0.0.1"}}))[
+        "tests:unit"
+    ]
+
     assert found["status"] == "ok", found
-    assert [path for path in shop.folder.rglob("*") if "cache" in path.name or path.name == "left_behind"] == []
+    assert [
+        path
+        for path in shop.folder.rglob("*")
+        if "cache" in path.name or path.name == "left_behind"
+    ] == []
 
 
 def test_tests_may_work_in_a_folder_of_the_project(shop: Project) -> None:
@@ -129,7 +158,15 @@ def test_tests_may_work_in_a_folder_of_the_project(shop: Project) -> None:
         ({**RECORD, "value": 25.0}, "ok", "50 % better"),
         ({**RECORD, "value": 10.0}, "warning", "25 % worse"),
         ({**RECORD, "value": 6.0}, "critical", "108 % worse"),
-        ({**RECORD, "value": 6.0, "tolerance": {"warning_percent": 200, "critical_percent": 300}}, "ok", "108 % worse"),
+        (
+            {
+                **RECORD,
+                "value": 6.0,
+                "tolerance": {"warning_percent": 200, "critical_percent": 300},
+            },
+            "ok",
+            "108 % worse",
+        ),
         ({**RECORD, "unit": "s"}, "unknown", "measured in 'ms', but its baseline in 's'"),
         ({**RECORD, "value": 0}, "unknown", "damaged"),
         ({**RECORD, "value": "fast"}, "unknown", "damaged"),
@@ -144,7 +181,10 @@ def test_tests_may_work_in_a_folder_of_the_project(shop: Project) -> None:
 )
 def test_a_figure_is_held_against_its_baseline(record: t.Any, status: str, word: str) -> None:
     figure = Figure("search_time", "above", 20, 100, ("R-shop-02",))
-    found = baselines.figure_finding(figure, Measured(12.5, "ms"), {"search_time": record}, "", None)
+    found = baselines.figure_finding(
+        figure, Measured(12.5, "ms"), {"search_time": record}, "", None
+    )
+
     assert (found["status"], found["observed"], found["unit"]) == (status, 12.5, "ms")
     assert word in found["message"]
     assert found["requirements"] == ["R-shop-02"]
@@ -153,17 +193,30 @@ def test_a_figure_is_held_against_its_baseline(record: t.Any, status: str, word:
 def test_a_figure_of_which_less_is_worse(shop: Project) -> None:
     figure = {"name": "rows", "worse": "below", "warning_percent": 20}
     baseline = {"rows": {**RECORD, "value": 2000, "unit": ""}}
-    found = by_check(shop.test(FIGURES, {"figures": [figure]}, baseline=baseline))["performance:rows"]
+    found = by_check(shop.test(FIGURES, {"figures": [figure]}, baseline=baseline))[
+        "performance:rows"
+    ]
+
     assert (found["status"], found["expected"]) == ("warning", "at least 1600")
     assert "50 % worse" in found["message"]
 
 
-def test_a_figure_without_baseline_or_measurement_is_unknown_and_says_what_to_do(shop: Project) -> None:
+def test_a_figure_without_baseline_or_measurement_is_unknown_and_says_what_to_do(
+    shop: Project,
+) -> None:
     figures = [FIGURE, {**FIGURE, "name": "never_measured"}]
     found = by_check(shop.test(FIGURES, {"figures": figures}))
-    assert {item["status"] for check, item in found.items() if check.startswith("performance")} == {"unknown"}
-    assert "playbooks/renew_baseline.yml -e baseline_approved_by=NAME" in found["performance:search_time"]["message"]
+
+    assert {item["status"] for check, item in found.items() if check.startswith("performance")} == {
+        "unknown"
+    }
+    assert (
+        "playbooks/renew_baseline.yml -e baseline_approved_by=NAME"
+        in found["performance:search_time"]["message"]
+    )
+
     damaged = shop.test(FIGURES, {"figures": [FIGURE]}, baseline_problem="the file is damaged")
+
     assert "the file is damaged" in by_check(damaged)["performance:search_time"]["message"]
 
 
@@ -171,17 +224,30 @@ def test_a_figure_without_baseline_or_measurement_is_unknown_and_says_what_to_do
 def test_an_old_baseline_is_due_for_renewal(shop: Project) -> None:
     baseline = {"search_time": {**RECORD, "date": "2020-01-31"}}
     suite = {"figures": [FIGURE]}
-    found = by_check(shop.test(FIGURES, suite, baseline=baseline, baseline_max_age_days=100))["performance:search_time"]
+    found = by_check(shop.test(FIGURES, suite, baseline=baseline, baseline_max_age_days=100))[
+        "performance:search_time"
+    ]
+
     assert found["status"] == "info"
     assert "Renew the baseline" in found["message"]
 
 
-def test_figures_of_a_suite_that_fails_still_count_and_of_one_that_is_not_trusted_do_not(shop: Project) -> None:
+def test_figures_of_a_suite_that_fails_still_count_and_of_one_that_is_not_trusted_do_not(
+    shop: Project,
+) -> None:
     suite, baseline = {"figures": [FIGURE]}, {"search_time": RECORD}
-    failing = by_check(shop.test(f"{FIGURES}\ndef test_bad(): assert False", suite, baseline=baseline))
-    assert (failing["tests:unit"]["status"], failing["performance:search_time"]["status"]) == ("critical", "ok")
+    failing = by_check(
+        shop.test(f"{FIGURES}\ndef test_bad(): assert False", suite, baseline=baseline)
+    )
+
+    assert (failing["tests:unit"]["status"], failing["performance:search_time"]["status"]) == (
+        "critical",
+        "ok",
+    )
+
     leaving = "import atexit, os\natexit.register(os._exit, 9)"
     strange = by_check(shop.test(f"{leaving}\n{FIGURES}", suite, baseline=baseline))
+
     assert {item["status"] for item in strange.values()} == {"unknown"}
 
 
@@ -193,7 +259,9 @@ def test_a_figure_that_is_no_number_spoils_the_report(shop: Project) -> None:
 
 
 @pytest.mark.requirement("R-student_success-130")
-def test_recording_returns_the_new_baseline_and_keeps_what_was_approved_beside_it(shop: Project) -> None:
+def test_recording_returns_the_new_baseline_and_keeps_what_was_approved_beside_it(
+    shop: Project,
+) -> None:
     shop.write("other/test_other.py", "def test_it(): assert False")
     shop.write("tests/test_it.py", FIGURES)
     suites = [
@@ -206,11 +274,16 @@ def test_recording_returns_the_new_baseline_and_keeps_what_was_approved_beside_i
     }
     answer = shop.run(suites, state="recorded", approved_by=" B. Reviewer ", baseline=old)
     made = answer["record"]["search_time"]
+
     assert (made["value"], made["unit"], made["approved_by"]) == (12.5, "ms", "B. Reviewer")
     assert made["tolerance"] == {"warning_percent": 70}
     assert answer["record"]["by_somebody_else"] == RECORD
-    assert [item["check"] for item in answer["findings"]] == ["tests:unit"], "only suites with figures are run"
+    assert [item["check"] for item in answer["findings"]] == ["tests:unit"], (
+        "only suites with figures are run"
+    )
+
     again = by_check(shop.run(suites[:1], baseline=answer["record"]))
+
     assert again["performance:search_time"]["status"] == "ok"
 
 
@@ -218,7 +291,11 @@ def test_recording_returns_the_new_baseline_and_keeps_what_was_approved_beside_i
     ("text", "approved_by", "word"),
     [
         (FIGURES, "  ", "approved_by"),
-        (f"{FIGURES}\ndef test_bad(): assert False", "B. Reviewer", "nothing is recorded, tests:unit is critical"),
+        (
+            f"{FIGURES}\ndef test_bad(): assert False",
+            "B. Reviewer",
+            "nothing is recorded, tests:unit is critical",
+        ),
         ("def test_it(): pass", "B. Reviewer", "'search_time' was not measured"),
         (
             "def test_it(record_property): record_property('figure:search_time', '0 ms')",
@@ -227,7 +304,9 @@ def test_recording_returns_the_new_baseline_and_keeps_what_was_approved_beside_i
         ),
     ],
 )
-def test_what_must_not_become_a_baseline(shop: Project, text: str, approved_by: str, word: str) -> None:
+def test_what_must_not_become_a_baseline(
+    shop: Project, text: str, approved_by: str, word: str
+) -> None:
     answer = shop.test(text, {"figures": [FIGURE]}, state="recorded", approved_by=approved_by)
     assert answer["failed"]
     assert word in answer["msg"]
@@ -247,7 +326,11 @@ def test_what_must_not_become_a_baseline(shop: Project, text: str, approved_by: 
         ({"environment": {"A B": "1"}}, {}, "'A B'"),
         ({"coverage": {"source": ["shop"], "minimum": 101}}, {}, "101"),
         ({"coverage": {"source": ["--x"], "minimum": 50}}, {}, "--x"),
-        ({"figures": [{**FIGURE, "critical_percent": 5}]}, {}, "warning_percent <= critical_percent"),
+        (
+            {"figures": [{**FIGURE, "critical_percent": 5}]},
+            {},
+            "warning_percent <= critical_percent",
+        ),
         ({"figures": [FIGURE, FIGURE]}, {}, "two figures"),
         ({"database": True}, {}, "environment_file"),
         ({"nonsense": True}, {}, "nonsense"),
@@ -255,7 +338,11 @@ def test_what_must_not_become_a_baseline(shop: Project, text: str, approved_by: 
         ({}, {"user": "nobody-like-that"}, "nobody-like-that"),
         ({}, {"folder": "relative"}, "absolute"),
         ({}, {"space_mb": 0}, "space_mb"),
-        ({}, {"database": {"name": "shop"}, "production_databases": ["shop"]}, "'shop' is a production database"),
+        (
+            {},
+            {"database": {"name": "shop"}, "production_databases": ["shop"]},
+            "'shop' is a production database",
+        ),
     ],
 )
 def test_bad_input_is_refused_by_name(
@@ -267,12 +354,19 @@ def test_bad_input_is_refused_by_name(
 
 
 def test_two_suites_of_one_name_are_refused(shop: Project) -> None:
-    assert "two suites are named 'unit'" in shop.run([{"name": "unit", "paths": ["tests"]}] * 2)["msg"]
+    assert (
+        "two suites are named 'unit'" in shop.run([{"name": "unit", "paths": ["tests"]}] * 2)["msg"]
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-def test_the_report_is_read_even_from_a_home_that_only_the_service_user_may_read(shop: Project) -> None:
+def test_the_report_is_read_even_from_a_home_that_only_the_service_user_may_read(
+    shop: Project,
+) -> None:
     shop.write("tests/test_it.py", PASSING)
     os.chown(shop.folder, 65534, 65534)
     Path(shop.folder).chmod(0o700)
-    assert by_check(shop.run([{"name": "unit", "paths": ["tests"]}]))["tests:unit"]["status"] == "ok"
+
+    assert (
+        by_check(shop.run([{"name": "unit", "paths": ["tests"]}]))["tests:unit"]["status"] == "ok"
+    )

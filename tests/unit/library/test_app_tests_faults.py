@@ -37,7 +37,9 @@ def start():
 
 def left() -> list[str]:
     """Return the processes with the mark that run."""
-    found = subprocess.run(["pgrep", "--full", f"^sleep {MARK}$"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["pgrep", "--full", f"^sleep {MARK}$"], capture_output=True, text=True, check=False
+    )
     return found.stdout.split()
 
 
@@ -67,9 +69,15 @@ def status(answer: Answer) -> tuple[str, str]:
 def test_one_that_hangs_is_stopped_with_all_that_it_started(shop: Project, hang: str) -> None:
     begun = time.monotonic()
     answer = shop.test(hang, {"seconds": 3})
+
     assert time.monotonic() - begun < 3 + processes.GRACE
-    assert (answer["suites"][0]["ended"], answer["suites"][0]["exit_code"]) == ("time", -signal.SIGKILL)
+    assert (answer["suites"][0]["ended"], answer["suites"][0]["exit_code"]) == (
+        "time",
+        -signal.SIGKILL,
+    )
+
     said, message = status(answer)
+
     assert said == "unknown"
     assert "did not end within 3 s and was stopped" in message
 
@@ -85,6 +93,7 @@ def test_the_time_of_all_suites_is_bounded(shop: Project) -> None:
     shop.write("more/test_more.py", "def test_it(): pass")
     suites = [{"name": "slow", "paths": ["slow"]}, {"name": "more", "paths": ["more"]}]
     found = by_check(shop.run(suites, seconds=3))
+
     assert {item["status"] for item in found.values()} == {"unknown"}
     assert "did not end within" in found["tests:slow"]["message"]
     assert "the 3 s for all suites are used up" in found["tests:more"]["message"]
@@ -103,7 +112,9 @@ def test_the_time_of_all_suites_is_bounded(shop: Project) -> None:
         ),
     ],
 )
-def test_one_that_dies_is_unknown_whatever_its_exit_code(shop: Project, text: str, word: str) -> None:
+def test_one_that_dies_is_unknown_whatever_its_exit_code(
+    shop: Project, text: str, word: str
+) -> None:
     said, message = status(shop.test(text))
     assert said == "unknown"
     assert word in message
@@ -152,11 +163,16 @@ def test_a_damaged_report_is_unknown(shop: Project, spoil: str, word: str) -> No
     ],
     ids=["bytes", "files"],
 )
-def test_one_that_fills_its_folder_is_stopped(shop: Project, monkeypatch: pytest.MonkeyPatch, fill: str) -> None:
+def test_one_that_fills_its_folder_is_stopped(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, fill: str
+) -> None:
     monkeypatch.setattr(processes, "MOST_FILES", 5000)
     answer = shop.test(f"import time\ndef test_it():\n    {fill}\n    time.sleep(60)")
+
     assert answer["suites"][0]["ended"] == "space"
+
     said, message = status(answer)
+
     assert said == "unknown"
     assert "filled its scratch folder" in message
 
@@ -172,7 +188,9 @@ def test_nothing_is_started_without_space(shop: Project) -> None:
 
 
 def test_memory_is_bounded(shop: Project) -> None:
-    said, message = status(shop.test("def test_it(): assert len(bytearray(3 << 30))", memory_mb=1024))
+    said, message = status(
+        shop.test("def test_it(): assert len(bytearray(3 << 30))", memory_mb=1024)
+    )
     assert (said, "test_it" in message) == ("critical", True)
 
 
@@ -193,15 +211,22 @@ def program(shop: Project, script: str) -> str:
 @pytest.mark.parametrize(
     ("script", "shown"),
     [
-        ("yes 'a very long line' | head -c 100000000; echo; echo the end; exit 7", "It said: the end"),
+        (
+            "yes 'a very long line' | head -c 100000000; echo; echo the end; exit 7",
+            "It said: the end",
+        ),
         ("tr '\\000' x < /dev/zero | head -c 100000000; exit 7", "wrote no report."),
         ("exec >&- 2>&-; exit 7", "wrote no report"),
-        ("printf '\\033[2J\\000\\377 hostile\\r\\n'; exit 7", "[2J \N{REPLACEMENT CHARACTER} hostile"),
+        (
+            "printf '\\033[2J\\000\\377 hostile\\r\\n'; exit 7",
+            "[2J \N{REPLACEMENT CHARACTER} hostile",
+        ),
         ("echo '====='; exit 7", "wrote no report."),
     ],
 )
 def test_output_is_read_and_hurts_nobody(shop: Project, script: str, shown: str) -> None:
     said, message = status(shop.test("", {"seconds": 60}, interpreter=program(shop, script)))
+
     assert said == "unknown"
     assert "exit code 7" in message
     assert shown in message
@@ -220,15 +245,20 @@ def test_it(value): assert False, value
     failing = shop.test(text, {"environment": environment})
     script = 'echo "token: fourth-one and $API_TOKEN and $QUEUE"; exit 1'
     dying = shop.test("", {"environment": environment}, interpreter=program(shop, script))
+
     assert [status(answer)[0] for answer in (failing, dying)] == ["critical", "unknown"]
     assert "It said: token: *** and *** and amqp://shop:***@127.0.0.1/" in status(dying)[1]
+
     for word in (secret, password, "another-one", "third-one"):
         assert word not in str(failing)
         assert word not in str(dying)
+
     assert "***" in str(failing)
 
 
-def test_a_suite_that_kills_its_supervisor_s_children_cannot_reach_the_supervisor(shop: Project) -> None:
+def test_a_suite_that_kills_its_supervisor_s_children_cannot_reach_the_supervisor(
+    shop: Project,
+) -> None:
     attempt = "contextlib.suppress(PermissionError): os.kill(os.getppid(), signal.SIGKILL)"
     text = f"import contextlib, os, signal\ndef test_it():\n    with {attempt}"
     answer = shop.test(text)
@@ -253,6 +283,7 @@ def test_when_the_module_is_killed_suite_and_folder_go_too(tmp_path: Path) -> No
     scratch.mkdir()
     for folder in (scratch, *scratch.parents[:-2]):
         folder.chmod(0o755)
+
     program = [sys.executable, "-c", MODULE.format(mark=MARK), str(scratch), USER]
     module = subprocess.Popen(program, cwd=Path(__file__).parents[3])
     wait_for(lambda: len(left()) == 2 and any(scratch.glob(f"*/{command.WORK}/started")))

@@ -23,7 +23,12 @@ SERIES: t.Final[dict[str, t.Any]] = {
     "time": "at",
     "interval_seconds": 60,
 }
-TABLE: t.Final[dict[str, t.Any]] = {"name": "t", "kind": "table", "database": "shop", "table": "orders"}
+TABLE: t.Final[dict[str, t.Any]] = {
+    "name": "t",
+    "kind": "table",
+    "database": "shop",
+    "table": "orders",
+}
 CACHE: t.Final[dict[str, t.Any]] = {
     "name": "c",
     "kind": "cache",
@@ -45,26 +50,40 @@ def table(tmp_path: Path) -> dict[str, t.Any]:
     """Return a check of an SQLite table with one row."""
     with sqlite3.connect(tmp_path / "data.db") as connection:
         connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+
     connection.close()
-    return {"name": "orders", "kind": "table", "table": "orders", "sqlite": str(tmp_path / "data.db")}
+
+    return {
+        "name": "orders",
+        "kind": "table",
+        "table": "orders",
+        "sqlite": str(tmp_path / "data.db"),
+    }
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_it_looks_and_changes_nothing(call: Call, table: dict[str, t.Any], check_mode: bool, journal: str) -> None:
+def test_it_looks_and_changes_nothing(
+    call: Call, table: dict[str, t.Any], check_mode: bool, journal: str
+) -> None:
     with sqlite3.connect(table["sqlite"]) as connection:
         connection.execute(f"PRAGMA journal_mode = {journal}")
+
     connection.close()
     before = Path(table["sqlite"]).read_bytes()
+
     for _ in range(2):
         answer = call(checks=[table], _ansible_check_mode=check_mode)
         assert answer["changed"] is False
         assert by_check(answer)["table:orders.rows"]["status"] == "ok"
+
     assert Path(table["sqlite"]).read_bytes() == before
     assert [path.name for path in Path(table["sqlite"]).parent.iterdir()] == ["data.db"]
 
 
-def test_rows_that_stand_in_the_log_of_an_open_file_count(call: Call, table: dict[str, t.Any]) -> None:
+def test_rows_that_stand_in_the_log_of_an_open_file_count(
+    call: Call, table: dict[str, t.Any]
+) -> None:
     writer = sqlite3.connect(table["sqlite"], isolation_level=None)
     writer.execute("PRAGMA journal_mode = wal")
     writer.execute("INSERT INTO orders VALUES (2)")
@@ -73,7 +92,9 @@ def test_rows_that_stand_in_the_log_of_an_open_file_count(call: Call, table: dic
 
 
 def test_nothing_to_look_at_is_said(call: Call) -> None:
-    assert [(item["check"], item["status"]) for item in call(checks=[])["findings"]] == [("data:none", "info")]
+    assert [(item["check"], item["status"]) for item in call(checks=[])["findings"]] == [
+        ("data:none", "info")
+    ]
 
 
 def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
@@ -86,6 +107,7 @@ def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
         cadence: [item["check"] for item in call(checks=checks, cadence=cadence)["findings"]]
         for cadence in ("daily", "weekly", "")
     }
+
     assert chosen == {
         "daily": ["table:daily.rows", "table:always.rows"],
         "weekly": ["table:weekly.rows", "table:always.rows"],
@@ -103,7 +125,10 @@ def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
         ({**TABLE, "sqlite": "data.db", "database": None}, "must begin with /"),
         ({**TABLE, "table": ""}, "needs 'table'"),
         ({**TABLE, "query": "SELECT 1"}, "'query' is nothing that kind table knows"),
-        ({**TABLE, "aspects": {"size": {"warning": 1}}}, "aspects knows age, rows here, not 'size'"),
+        (
+            {**TABLE, "aspects": {"size": {"warning": 1}}},
+            "aspects knows age, rows here, not 'size'",
+        ),
         ({**TABLE, "aspects": {"rows": {"alarm": 1}}}, "give warning, critical or requirements"),
         ({**TABLE, "aspects": {"rows": {"warning": "few"}}}, "must hold numbers"),
         ({**TABLE, "timeout": 0}, "timeout is 0"),
@@ -117,10 +142,15 @@ def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
         ({**CACHE, "entries": "a/*.json"}, "one '*'"),
         ({**CACHE, "row_pattern": "("}, "no regular expression"),
         ({**CACHE, "fields": {"name": "string"}}, "known are text"),
-        ({"name": "i", "kind": "integrity", "sqlite": "/x", "amcheck": True}, "amcheck is for PostgreSQL"),
+        (
+            {"name": "i", "kind": "integrity", "sqlite": "/x", "amcheck": True},
+            "amcheck is for PostgreSQL",
+        ),
     ],
 )
-def test_input_that_cannot_be_worked_with_is_named(call: Call, check: dict[str, t.Any], words: str) -> None:
+def test_input_that_cannot_be_worked_with_is_named(
+    call: Call, check: dict[str, t.Any], words: str
+) -> None:
     answer = call(checks=[check])
     assert answer.get("failed", False) is bool(words)
     assert words in answer.get("msg", "")

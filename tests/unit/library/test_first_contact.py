@@ -40,4 +40,5 @@ def test_only_hosts_with_a_hint_are_asked() -> None:
         {"inventory_hostname": "b", "unreachable_hint": "start it"},
         {"inventory_hostname": "c"},
     ]
+
     assert contact.addresses(hosts) == [("127.0.0.1", 2201), ("b", 22)]

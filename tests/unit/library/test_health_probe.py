@@ -34,9 +34,12 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     def run(**args: t.Any) -> dict[str, t.Any]:
         if "inject_invocation" in PASS_VARS:  # core 2.19 always does it
             args["_ansible_inject_invocation"] = True  # what a person sees with -vvv
+
         with patch_module_args(args), pytest.raises(SystemExit):
             health_probe.main()
+
         answer: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+
         return answer
 
     return run
@@ -56,19 +59,27 @@ def test_findings_are_partial_findings(call: Call, closed_port: int, check_mode:
         {"name": "p", "kind": "tcp", "port": closed_port},
     ]
     answer = call(checks=checks, _ansible_check_mode=check_mode)
+
     assert not answer["changed"]
     assert answer["elapsed_ms"] > 0
     assert [finding["check"] for finding in answer["findings"]] == ["memory:m", "tcp:p"]
+
     for finding in answer["findings"]:
         validate_partial(finding)
+
     assert answer["findings"][0]["requirements"] == ["R-demo-01"]
-    assert answer["findings"][1]["status"] == "critical", "a dead service is a finding, not a failure"
+    assert answer["findings"][1]["status"] == "critical", (
+        "a dead service is a finding, not a failure"
+    )
 
 
 def test_a_host_without_checks_says_so(call: Call) -> None:
     checks = [{"name": "m", "kind": "memory", "component": "app"}]
     answer = call(checks=checks, components=["web"])
-    assert [(finding["check"], finding["status"]) for finding in answer["findings"]] == [("health:checks", "info")]
+
+    assert [(finding["check"], finding["status"]) for finding in answer["findings"]] == [
+        ("health:checks", "info")
+    ]
     assert call(checks=[])["findings"] == answer["findings"]
     assert call(checks=checks, components=["app"])["findings"][0]["check"] == "memory:m"
 
@@ -79,10 +90,13 @@ def test_secrets_are_in_no_answer(call: Call, closed_port: int) -> None:
         {"name": "c", "kind": "celery", "broker": f"redis://:p-two@127.0.0.1:{closed_port}/0"},
     ]
     answer = call(checks=checks)
+
     assert [finding["status"] for finding in answer["findings"]] == ["critical", "critical"]
     assert "p-one" not in json.dumps(answer)
     assert "p-two" not in json.dumps(answer)
-    assert "127.0.0.1" in answer["findings"][1]["message"], "words that are not secret are not blotted out"
+    assert "127.0.0.1" in answer["findings"][1]["message"], (
+        "words that are not secret are not blotted out"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +120,9 @@ def test_secrets_are_in_no_answer(call: Call, closed_port: int) -> None:
         ({}, "missing required arguments: checks"),
     ],
 )
-def test_bad_input_fails_with_the_name_of_the_check(call: Call, args: dict[str, t.Any], words: str) -> None:
+def test_bad_input_fails_with_the_name_of_the_check(
+    call: Call, args: dict[str, t.Any], words: str
+) -> None:
     answer = call(**args)
     assert answer["failed"]
     assert words in answer["msg"]
@@ -118,15 +134,22 @@ def test_limits_of_latency_can_be_scaled() -> None:
     limited = {"warning_ms": 200, "samples": 5}
     checks = plan([{"name": "a", **raw, "latency": limited}, {"name": "b", **raw}])
     scaled = [check.options["latency"] for check in scale_limits(checks, 5)]
-    assert (scaled[0]["warning_ms"], scaled[0]["critical_ms"], scaled[0]["samples"]) == (1000, None, 5)
+
+    assert (scaled[0]["warning_ms"], scaled[0]["critical_ms"], scaled[0]["samples"]) == (
+        1000,
+        None,
+        5,
+    )
     assert scaled[1] is None
     assert checks[0].options["latency"]["warning_ms"] == 200
 
 
 def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
     page = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["checks"]["suboptions"]
+
     assert set(page) == set(COMMON) | {key for kind in KINDS.values() for key in kind.options}
     assert page["kind"]["choices"] == sorted(KINDS)
+
     for kind in KINDS.values():
         for key, spec in kind.options.items():
             inner = set(spec.get("options", {}))
@@ -134,9 +157,15 @@ def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
 
 
 def test_what_is_known_of_kinds_before_they_are_read_is_true() -> None:
-    """A kind that Ansible does not find imported would be missing on hosts; a secret unknown would be shown."""
+    """A kind that Ansible does not find imported would be missing on hosts.
+
+    A secret unknown would be shown.
+    """
     tree = ast.parse(Path(kinds.__file__).read_text())
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is None]
+    imports = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is None
+    ]
+
     assert [name.name for node in imports for name in node.names] == list(KINDS)
     assert set(SECRETS) == {option for kind in KINDS.values() for option in kind.secrets}
 

@@ -32,7 +32,11 @@ def probe(**options: t.Any) -> dict[str, t.Any]:
 
 def source(**options: t.Any) -> dict[str, t.Any]:
     review = {"name": "lines", **options.pop("review", {})}
-    return {"sources": [{"name": "x", "reviews": [review], **options}], "state": "/dev/null/none", "timeout": 5}
+    return {
+        "sources": [{"name": "x", "reviews": [review], **options}],
+        "state": "/dev/null/none",
+        "timeout": 5,
+    }
 
 
 def unit(name: str) -> dict[str, t.Any]:
@@ -73,16 +77,24 @@ PLACES: t.Final[dict[str, tuple[types.ModuleType, Make]]] = {
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("name", NAMES, ids=["semicolon", "substitution", "quote", "newline", "dots"])
+@pytest.mark.parametrize(
+    "name", NAMES, ids=["semicolon", "substitution", "quote", "newline", "dots"]
+)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_name_is_never_more_than_a_name(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, name: str
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    name: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     module, make = PLACES[place]
     answer = caller(module, capsys)(**make(name.format(there=tmp_path / "there")))
+
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - names only
+
     if answer.get("failed"):
         assert "Traceback" not in answer["msg"]
         assert not any(word in answer["msg"] for word in ("missing required", "Unsupported")), (

@@ -24,10 +24,15 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, **args: Any) -> dic
     return answer
 
 
-def test_take_and_give_back_never_report_a_change(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_take_and_give_back_never_report_a_change(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     taken = call(capsys, tmp_path)
+
     assert (taken["lock_state"], taken["changed"]) == ("taken", False)
+
     held = call(capsys, tmp_path, run_id="r2")
+
     assert (held["lock_state"], held["holder"]["run_id"]) == ("held", "r1")
     assert held["findings"][0]["status"] == "critical"
     assert call(capsys, tmp_path, state="released")["lock_state"] == "released"
@@ -55,7 +60,9 @@ def test_bad_input_is_named(
     assert named in answer["msg"]
 
 
-def test_a_damaged_lease_fails_with_its_path(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_damaged_lease_fails_with_its_path(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "alpha.json").write_text("{")
     assert "alpha.json" in call(capsys, tmp_path)["msg"]

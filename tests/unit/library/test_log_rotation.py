@@ -15,11 +15,18 @@ from ansible.module_utils.testing import patch_module_args
 from library import log_rotation
 
 
-def call(capsys: pytest.CaptureFixture[str], check_mode: bool = False, **arguments: t.Any) -> dict[str, t.Any]:
+def call(
+    capsys: pytest.CaptureFixture[str], check_mode: bool = False, **arguments: t.Any
+) -> dict[str, t.Any]:
     """Return what the module prints."""
-    with patch_module_args({**arguments, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
+    with (
+        patch_module_args({**arguments, "_ansible_check_mode": check_mode}),
+        pytest.raises(SystemExit),
+    ):
         log_rotation.main()
+
     result: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+
     return result
 
 
@@ -27,7 +34,14 @@ def call(capsys: pytest.CaptureFixture[str], check_mode: bool = False, **argumen
 def arguments(tmp_path: Path) -> dict[str, t.Any]:
     (tmp_path / "a.log").write_bytes(b"x" * 2000)
     user = getpass.getuser()
-    log = {"name": "a", "paths": [f"{tmp_path}/a.log"], "cadence": "daily", "keep_days": 30, "max_size": "1k"}
+    log = {
+        "name": "a",
+        "paths": [f"{tmp_path}/a.log"],
+        "cadence": "daily",
+        "keep_days": 30,
+        "max_size": "1k",
+    }
+
     return {
         "logs": [{**log, "owner": user, "group": user}],
         "config_path": str(tmp_path / "upkeep-demo"),
@@ -35,16 +49,27 @@ def arguments(tmp_path: Path) -> dict[str, t.Any]:
     }
 
 
-def test_predict_then_do_then_nothing(capsys: pytest.CaptureFixture[str], arguments: dict[str, t.Any]) -> None:
+def test_predict_then_do_then_nothing(
+    capsys: pytest.CaptureFixture[str], arguments: dict[str, t.Any]
+) -> None:
     predicted = call(capsys, check_mode=True, **arguments)
+
     assert not Path(arguments["config_path"]).exists()
+
     done = call(capsys, **arguments)
     for key in ("changed", "rotated", "started", "removed", "diff"):
         assert predicted[key] == done[key]
+
     assert done["changed"]
+
     again = call(capsys, **arguments)
+
     assert not again["changed"]
-    assert {finding["check"] for finding in again["findings"]} >= {"log:a", "log:a.retention", "logrotate:timer"}
+    assert {finding["check"] for finding in again["findings"]} >= {
+        "log:a",
+        "log:a.retention",
+        "logrotate:timer",
+    }
 
 
 def test_a_wish_that_does_not_fit_fails_with_its_name(
@@ -56,7 +81,9 @@ def test_a_wish_that_does_not_fit_fails_with_its_name(
     assert "quoted" in result["msg"]
 
 
-def test_a_misspelled_key_fails(capsys: pytest.CaptureFixture[str], arguments: dict[str, t.Any]) -> None:
+def test_a_misspelled_key_fails(
+    capsys: pytest.CaptureFixture[str], arguments: dict[str, t.Any]
+) -> None:
     arguments["logs"][0]["keep_dais"] = 3
     result = call(capsys, **arguments)
     assert result["failed"]

@@ -40,17 +40,22 @@ def model(tmp_path: Path) -> dict[str, t.Any]:
 
 
 def record_of(call: Call, *models: dict[str, t.Any]) -> dict[str, t.Any]:
-    made: dict[str, t.Any] = call(models=list(models), state="recorded", approved_by="A. Reviewer")["record"]
+    made: dict[str, t.Any] = call(models=list(models), state="recorded", approved_by="A. Reviewer")[
+        "record"
+    ]
     return made
 
 
 @pytest.mark.requirement("R-racing-15", "R-racing-29", "R-racing-30")
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_an_approved_file_is_fine_and_nothing_changes(call: Call, model: dict[str, t.Any], check_mode: bool) -> None:
+def test_an_approved_file_is_fine_and_nothing_changes(
+    call: Call, model: dict[str, t.Any], check_mode: bool
+) -> None:
     manifest = record_of(call, model)
     before = Path(model["path"]).stat()
     answer = call(models=[model], manifest=manifest, _ansible_check_mode=check_mode)
     found = by_check(answer)["model:risk"]
+
     assert (answer["changed"], answer["record"], found["status"]) == (False, {}, "ok")
     assert found["observed"] == found["expected"] == f"sha256 {manifest['risk']['sha256']}"
     assert found["requirements"] == ["R-racing-29", "R-racing-30"]
@@ -74,13 +79,16 @@ def test_a_swapped_file_is_critical_and_says_by_what(
     manifest = record_of(call, model)
     manifest["risk"].update(record)
     found = by_check(call(models=[model], manifest=manifest))["model:risk"]
+
     assert found["status"] == "critical"
     assert f"({differing} differ)" in found["message"]
     assert found["observed"] != found["expected"]
 
 
 @pytest.mark.requirement("R-racing-30")
-def test_nothing_to_compare_with_is_unknown_and_says_how_to_record(call: Call, model: dict[str, t.Any]) -> None:
+def test_nothing_to_compare_with_is_unknown_and_says_how_to_record(
+    call: Call, model: dict[str, t.Any]
+) -> None:
     found = by_check(call(models=[model], manifest={"other": RECORD}))["model:risk"]
     assert found["status"] == "unknown"
     assert "playbooks/record_models.yml" in found["message"]
@@ -135,11 +143,19 @@ def test_a_host_that_refuses_md5_is_judged_by_sha256(
 
     monkeypatch.setattr(verify, "read", no_md5)
     found = by_check(call(models=[model], manifest=manifest))
+
     assert (found["model:risk"]["status"], found["model:risk.md5"]["status"]) == ("ok", "info")
+
     only_md5 = {"risk": {"md5": manifest["risk"]["md5"]}}
     found = by_check(call(models=[model], manifest=only_md5))
-    assert (found["model:risk"]["status"], found["model:risk.md5"]["status"]) == ("unknown", "unknown")
+
+    assert (found["model:risk"]["status"], found["model:risk.md5"]["status"]) == (
+        "unknown",
+        "unknown",
+    )
+
     swapped = {"risk": {**manifest["risk"], "sha256": "0" * 64}}
+
     assert by_check(call(models=[model], manifest=swapped))["model:risk"]["status"] == "critical"
 
 
@@ -159,8 +175,11 @@ def test_a_host_without_md5_in_its_libraries_is_judged_by_sha256(
     monkeypatch.setattr(hashlib, "md5", lambda *args, **named: refuse("md5"))
     answer = call(models=[model], manifest=manifest)
     statuses = {check: found["status"] for check, found in by_check(answer).items()}
+
     assert statuses == {"model:risk": "ok", "model:risk.md5": "info"}
+
     recorded = call(models=[model], state="recorded", approved_by="A. Reviewer")["record"]["risk"]
+
     assert set(recorded) == {"sha256", "bytes", "approved_by"}
 
 
@@ -172,7 +191,11 @@ def test_a_file_may_be_called_anything(call: Call, tmp_path: Path, name: str) ->
     hostile = {"name": "risk", "path": name, "root": str(tmp_path)}
     manifest = record_of(call, hostile)
     folders = [{"path": str(tmp_path)}]
-    statuses = [item["status"] for item in call(models=[hostile], manifest=manifest, folders=folders)["findings"]]
+    statuses = [
+        item["status"]
+        for item in call(models=[hostile], manifest=manifest, folders=folders)["findings"]
+    ]
+
     assert statuses == ["ok", "ok"]
 
 
@@ -190,6 +213,7 @@ def test_a_file_exchanged_while_it_is_read_is_unknown(
 
     monkeypatch.setattr(reading.os, "read", exchange)
     found = by_check(call(models=[model], manifest=manifest))["model:risk"]
+
     assert (found["status"], "changed while it was read" in found["message"]) == ("unknown", True)
 
 
@@ -197,10 +221,17 @@ def test_a_manifest_that_cannot_be_trusted_makes_nothing_ok_and_records_nothing(
     call: Call, model: dict[str, t.Any]
 ) -> None:
     manifest = record_of(call, model)
-    arguments = {"models": [model], "manifest": manifest, "manifest_problem": "its signature is void"}
+    arguments = {
+        "models": [model],
+        "manifest": manifest,
+        "manifest_problem": "its signature is void",
+    }
     found = by_check(call(**arguments))["model:risk"]
+
     assert (found["status"], "its signature is void" in found["message"]) == ("unknown", True)
+
     refused = call(**arguments, state="recorded", approved_by="A. Reviewer")
+
     assert refused["failed"]
     assert "its signature is void" in refused["msg"]
 
@@ -209,10 +240,12 @@ def test_many_models_are_judged_in_order_by_one_call(call: Call, tmp_path: Path)
     models = [{"name": f"m{i}", "path": f"m{i}.pkl", "root": str(tmp_path)} for i in range(20)]
     for i in range(20):
         (tmp_path / f"m{i}.pkl").write_bytes(bytes([i]) * 1000)
+
     manifest = record_of(call, *models)
     (tmp_path / "m7.pkl").write_bytes(b"swapped")
     answer = call(models=models, manifest=manifest, workers=4)
     statuses = {check: found["status"] for check, found in by_check(answer).items()}
+
     assert list(statuses) == [f"model:m{i}" for i in range(20)]
     assert {check for check, status in statuses.items() if status != "ok"} == {"model:m7"}
 
@@ -220,10 +253,14 @@ def test_many_models_are_judged_in_order_by_one_call(call: Call, tmp_path: Path)
 def test_as_many_models_are_read_at_a_time_as_there_are_workers(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of four waits until the other three are being read, too; one after the other they would wait for ever."""
+    """Each of four waits until the other three are being read, too.
+
+    One after the other they would wait for ever.
+    """
     models = [{"name": f"m{i}", "path": f"m{i}.pkl", "root": str(tmp_path)} for i in range(8)]
     for model in models:
         (tmp_path / model["path"]).write_bytes(CONTENT)
+
     together = threading.Barrier(4)
 
     def waiting(path: Path, root: Path, algorithms: t.Iterable[str]) -> reading.Reading:
@@ -233,6 +270,7 @@ def test_as_many_models_are_read_at_a_time_as_there_are_workers(
     manifest = record_of(call, *models)
     monkeypatch.setattr(verify, "read", waiting)
     answer = call(models=models, manifest=manifest, workers=4)
+
     assert [found["status"] for found in answer["findings"]] == ["ok"] * 8
 
 
@@ -242,31 +280,58 @@ class TestRecording:
     @pytest.mark.requirement("R-racing-30")
     def test_a_first_record_and_then_none(self, call: Call, model: dict[str, t.Any]) -> None:
         first = call(models=[model], state="recorded", approved_by="A. Reviewer")
+
         assert first["changed"] is False
         assert set(first["record"]["risk"]) == {"md5", "sha256", "bytes", "approved_by"}
         assert by_check(first)["model:risk"]["status"] == "info"
-        again = call(models=[model], state="recorded", approved_by="B. Other", manifest=first["record"])
+
+        again = call(
+            models=[model], state="recorded", approved_by="B. Other", manifest=first["record"]
+        )
+
         assert (again["record"], by_check(again)["model:risk"]["status"]) == ({}, "ok")
 
     def test_a_record_is_replaced_only_by_name(self, call: Call, model: dict[str, t.Any]) -> None:
         manifest = record_of(call, model)
         Path(model["path"]).write_bytes(b"another")
-        arguments = {"models": [model], "manifest": manifest, "state": "recorded", "approved_by": "A. Reviewer"}
+        arguments = {
+            "models": [model],
+            "manifest": manifest,
+            "state": "recorded",
+            "approved_by": "A. Reviewer",
+        }
         kept = call(**arguments)
+
         assert (kept["record"], by_check(kept)["model:risk"]["status"]) == ({}, "critical")
+
         replaced = call(**arguments, replace=["risk"])["record"]
+
         assert replaced["risk"]["sha256"] != manifest["risk"]["sha256"]
         assert call(**{**arguments, "manifest": replaced}, replace=["risk"])["record"] == {}
 
-    def test_a_damaged_record_is_not_overwritten_unasked(self, call: Call, model: dict[str, t.Any]) -> None:
-        arguments = {"models": [model], "manifest": {"risk": "?"}, "state": "recorded", "approved_by": "A. Reviewer"}
+    def test_a_damaged_record_is_not_overwritten_unasked(
+        self, call: Call, model: dict[str, t.Any]
+    ) -> None:
+        arguments = {
+            "models": [model],
+            "manifest": {"risk": "?"},
+            "state": "recorded",
+            "approved_by": "A. Reviewer",
+        }
+
         assert call(**arguments)["record"] == {}
         assert "sha256" in call(**arguments, replace=["risk"])["record"]["risk"]
 
-    def test_figures_of_the_training_are_recorded(self, call: Call, model: dict[str, t.Any], tmp_path: Path) -> None:
+    def test_figures_of_the_training_are_recorded(
+        self, call: Call, model: dict[str, t.Any], tmp_path: Path
+    ) -> None:
         (tmp_path / "meta.json").write_text('{"r2": 0.955, "trained_at": "2026-01-31", "note": 1}')
         made = record_of(call, {**model, "metadata": {"path": "meta.json"}})
-        assert (made["risk"]["metrics"], made["risk"]["trained_at"]) == ({"r2": 0.955}, "2026-01-31")
+
+        assert (made["risk"]["metrics"], made["risk"]["trained_at"]) == (
+            {"r2": 0.955},
+            "2026-01-31",
+        )
 
     def test_a_missing_file_gets_no_record(self, call: Call, model: dict[str, t.Any]) -> None:
         Path(model["path"]).unlink()
@@ -292,9 +357,38 @@ class TestRecording:
         ({"models": [{"name": "a", "path": "/m", "limits": {"r2": 94}}]}, "limits.r2 is 94"),
         ({"models": [{"name": "a", "path": "/m", "limits": {"max_age_days": 0}}]}, "max_age_days"),
         ({"models": [{"name": "a", "path": "/m", "limits": {"r3": 1}}]}, "r3"),
-        ({"models": [{"name": "a", "path": "/m", "metadata": {"path": "x", "keys": {"auc": "b"}}}]}, "auc"),
-        ({"models": [{"name": "a", "path": "/m", "in_use": {"log": "/l", "pattern": "(", "expected": "x"}}]}, "'('"),
-        ({"models": [{"name": "a", "path": "/m", "in_use": {"log": "/l", "pattern": "x", "expected": ""}}]}, "empty"),
+        (
+            {
+                "models": [
+                    {"name": "a", "path": "/m", "metadata": {"path": "x", "keys": {"auc": "b"}}}
+                ]
+            },
+            "auc",
+        ),
+        (
+            {
+                "models": [
+                    {
+                        "name": "a",
+                        "path": "/m",
+                        "in_use": {"log": "/l", "pattern": "(", "expected": "x"},
+                    }
+                ]
+            },
+            "'('",
+        ),
+        (
+            {
+                "models": [
+                    {
+                        "name": "a",
+                        "path": "/m",
+                        "in_use": {"log": "/l", "pattern": "x", "expected": ""},
+                    }
+                ]
+            },
+            "empty",
+        ),
         ({"models": [], "folders": [{"path": "rel"}]}, "'rel'"),
         ({"models": [], "algorithms": ["sha1"]}, "sha1"),
         ({"models": [], "algorithms": []}, "algorithms"),
@@ -317,7 +411,9 @@ def test_no_model_is_said(call: Call) -> None:
 
 def test_the_role_takes_the_same_keys() -> None:
     project = Path(__file__).resolve().parents[3]
-    spec = yaml.safe_load((project / "roles/model_verification/meta/argument_specs.yml").read_text())
+    spec = yaml.safe_load(
+        (project / "roles/model_verification/meta/argument_specs.yml").read_text()
+    )
     role = spec["argument_specs"]["main"]["options"]
     module = yaml.safe_load(model_verify.DOCUMENTATION)["options"]
 

@@ -90,7 +90,12 @@ def drifted(call: Call, model: dict[str, t.Any]) -> dict[str, t.Any]:
 @pytest.mark.requirement("R-racing-67", "R-racing-94")
 def test_a_model_that_still_fits_is_fine(call: Call, root: Path) -> None:
     found = drifted(call, entry(root))
-    assert (found["status"], found["observed"], found["expected"]) == ("ok", 1.0, "R2 at least 0.94"), found
+
+    assert (found["status"], found["observed"], found["expected"]) == (
+        "ok",
+        1.0,
+        "R2 at least 0.94",
+    ), found
     assert found["requirements"] == ["R-racing-67"]
 
 
@@ -112,7 +117,9 @@ def test_only_the_approved_file_is_loaded(call: Call, root: Path, content: bytes
         manifest = {}
     else:
         (root / "m.pkl").write_bytes(content)
+
     found = by_check(call(models=[model], manifest=manifest))["model:m.drift"]
+
     assert (found["status"], (root / "loaded").exists()) == ("unknown", False)
     assert "only the approved file" in found["message"]
 
@@ -132,9 +139,21 @@ def test_recording_loads_nothing(call: Call, root: Path) -> None:
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "unknown", "signal 11"),
         ("x = bytearray(8 << 30)", "critical", "MemoryError"),
         (PREDICTOR.replace("self.slope * x", "float('nan')"), "critical", "no number"),
-        (PREDICTOR.replace("for x in rows", "for x in rows[1:]"), "critical", f"{ROWS - 1} predictions"),
-        (PREDICTOR.replace("self.slope * x for x in rows", "10 ** 300 for _ in range(10 ** 5)"), "critical", "100000"),
-        ("import sys; sys.stdout.write('x' * 10 ** 6); raise ValueError('loud')", "critical", "loud"),
+        (
+            PREDICTOR.replace("for x in rows", "for x in rows[1:]"),
+            "critical",
+            f"{ROWS - 1} predictions",
+        ),
+        (
+            PREDICTOR.replace("self.slope * x for x in rows", "10 ** 300 for _ in range(10 ** 5)"),
+            "critical",
+            "100000",
+        ),
+        (
+            "import sys; sys.stdout.write('x' * 10 ** 6); raise ValueError('loud')",
+            "critical",
+            "loud",
+        ),
     ],
 )
 def test_a_model_that_cannot_predict_is_told_from_a_look_that_failed(
@@ -145,12 +164,21 @@ def test_a_model_that_cannot_predict_is_told_from_a_look_that_failed(
     assert (found["status"], word in found["message"]) == (status, True), found
 
 
-def test_a_prediction_that_hangs_is_stopped_with_all_that_it_started(call: Call, root: Path) -> None:
+def test_a_prediction_that_hangs_is_stopped_with_all_that_it_started(
+    call: Call, root: Path
+) -> None:
     child = "import subprocess, signal\nsubprocess.Popen(['sleep', '4711'])\nsignal.pause()"
     (root / "predictor.py").write_text(child)
     found = drifted(call, entry(root, timeout=1))
+
     assert (found["status"], "within 1 s" in found["message"]) == ("unknown", True)
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
+
+    commands = [
+        path.read_bytes()
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if os.access(path, os.R_OK)
+    ]
+
     assert b"sleep\0004711\0" not in commands
 
 
@@ -163,7 +191,9 @@ def test_the_model_is_loaded_as_its_user_and_never_as_root(call: Call, root: Pat
     assert (refused["status"], "service user" in refused["message"]) == ("unknown", True)
 
 
-def test_who_cannot_become_the_user_does_not_load(call: Call, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_become_the_user_does_not_load(
+    call: Call, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(drift.os, "geteuid", lambda: 12345)
     found = drifted(call, entry(root))
     assert (found["status"], "become root" in found["message"]) == ("unknown", True)
@@ -182,7 +212,9 @@ def test_who_cannot_become_the_user_does_not_load(call: Call, root: Path, monkey
         ({"interpreter": "/no/python"}, "/no/python"),
     ],
 )
-def test_what_is_missing_for_the_look_is_named(call: Call, root: Path, more: dict[str, t.Any], word: str) -> None:
+def test_what_is_missing_for_the_look_is_named(
+    call: Call, root: Path, more: dict[str, t.Any], word: str
+) -> None:
     found = drifted(call, entry(root, **more))
     assert found["status"] in ("unknown", "critical")
     assert word in found["message"], found
@@ -221,7 +253,9 @@ def test_a_reference_set_that_tells_nothing_is_unknown(call: Call, root: Path, t
         ({"predictor": None}, "predictor"),
     ],
 )
-def test_bad_input_fails_and_is_named(call: Call, root: Path, more: dict[str, t.Any], word: str) -> None:
+def test_bad_input_fails_and_is_named(
+    call: Call, root: Path, more: dict[str, t.Any], word: str
+) -> None:
     answer = call(models=[entry(root, **more)])
     assert answer["failed"]
     assert word in answer["msg"]

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module itself: arguments, check mode, answer. Its logic is tested under module_utils/postgresql."""
+"""The module itself: arguments, check mode, answer.
+
+Its logic is tested under module_utils/postgresql.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,12 @@ def module() -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(
         "postgresql_maintenance", PROJECT / "library" / "postgresql_maintenance.py"
     )
+
     assert spec and spec.loader
+
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
+
     return loaded
 
 
@@ -66,6 +72,7 @@ def test_check_run_and_second_run(call: Call, pg: Server) -> None:
     foretold = call(_ansible_check_mode=True, _ansible_diff=True, **arguments)
     done = call(_ansible_diff=True, **arguments)
     again = call(**arguments)
+
     assert [answer["changed"] for answer in (foretold, done, again)] == [True, True, False]
     assert foretold["diff"] == done["diff"]
     assert done["diff"]["after"] == f"{name}: public.t: vacuum_analyze\n"
@@ -102,7 +109,11 @@ def test_bad_input_fails_and_is_named(call: Call, arguments: dict[str, t.Any], w
 
 
 def test_the_password_is_not_shown(call: Call, tmp_path: Path) -> None:
-    answer = call(databases=[{"name": "app"}], login_host=str(tmp_path), login_password="hidden-word")  # noqa: S106
+    answer = call(
+        databases=[{"name": "app"}],
+        login_host=str(tmp_path),
+        login_password="hidden-word",  # noqa: S106
+    )
     assert "hidden-word" not in json.dumps(answer)
 
 
@@ -117,4 +128,5 @@ def test_the_role_takes_the_same_keys() -> None:
         }
 
     ours, theirs = ARGUMENTS["databases"]["options"], role["db_maintenance_databases"]["options"]
+
     assert shape(ours) == shape(theirs)

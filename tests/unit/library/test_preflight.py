@@ -16,11 +16,18 @@ from action_plugins.preflight import ActionModule
 from library import preflight
 
 
-def call(capsys: pytest.CaptureFixture[str], check_mode: bool = False, **arguments: t.Any) -> dict[str, t.Any]:
+def call(
+    capsys: pytest.CaptureFixture[str], check_mode: bool = False, **arguments: t.Any
+) -> dict[str, t.Any]:
     """Return what the module prints."""
-    with patch_module_args({"host": "app1", **arguments, "_ansible_check_mode": check_mode}), pytest.raises(SystemExit):
+    with (
+        patch_module_args({"host": "app1", **arguments, "_ansible_check_mode": check_mode}),
+        pytest.raises(SystemExit),
+    ):
         preflight.main()
+
     result: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+
     return result
 
 
@@ -31,20 +38,36 @@ def checks(result: dict[str, t.Any]) -> list[str]:
 def test_looking_changes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     marker = tmp_path / "accepted.json"
     result = call(
-        capsys, marker=str(marker), disk=[{"path": "/", "min_free_percent": 1}], units=[{"name": "x.service"}]
+        capsys,
+        marker=str(marker),
+        disk=[{"path": "/", "min_free_percent": 1}],
+        units=[{"name": "x.service"}],
     )
+
     assert not result["changed"]
-    assert checks(result) == ["host:rights", "host:python", "disk:/", "unit:x.service", "legacy:scan", "host:accepted"]
+    assert checks(result) == [
+        "host:rights",
+        "host:python",
+        "disk:/",
+        "unit:x.service",
+        "legacy:scan",
+        "host:accepted",
+    ]
     assert not marker.exists()
 
 
-def test_entries_of_other_components_are_left_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_entries_of_other_components_are_left_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     modules = [
         {"module": "json", "package": "p"},
         {"module": "redis", "package": "python3-redis", "component": "redis"},
         {"module": "celery", "package": "python3-celery", "component": "celery"},
     ]
-    result = call(capsys, marker=str(tmp_path / "m"), python_modules=modules, components=["app", "redis"])
+    result = call(
+        capsys, marker=str(tmp_path / "m"), python_modules=modules, components=["app", "redis"]
+    )
+
     assert [check for check in checks(result) if check.startswith("python_module")] == [
         "python_module:json",
         "python_module:redis",
@@ -56,10 +79,13 @@ def test_acceptance_is_predicted_written_once_and_then_left_alone(
 ) -> None:
     marker = tmp_path / "upkeep" / "accepted.json"
     arguments = {"marker": str(marker), "accept_by": "ada", "run_id": "r1"}
+
     assert call(capsys, check_mode=True, **arguments)["changed"]
     assert not marker.exists()
     assert call(capsys, **arguments)["changed"]
+
     again = call(capsys, **{**arguments, "accept_by": "eve"})
+
     assert not again["changed"]
     assert json.loads(marker.read_text())["by"] == "ada"
 
@@ -75,15 +101,23 @@ class Answering(ActionModule):
 
     def __init__(self, skew: float) -> None:
         self.skew = skew
-        self._task = type("Task", (), {"args": {"host": "app1"}, "async_val": 0, "check_mode": False, "diff": False})()
+        self._task = type(
+            "Task",
+            (),
+            {"args": {"host": "app1"}, "async_val": 0, "check_mode": False, "diff": False},
+        )()
 
     def _execute_module(self, *_args: t.Any, **_more: t.Any) -> dict[str, t.Any]:
         now = time.time() + self.skew
         return {"changed": False, "findings": [], "clock": {"started": now, "finished": now}}
 
 
-@pytest.mark.parametrize(("skew", "status"), [(0, "ok"), (-5, "warning"), (5, "warning"), (3600, "critical")])
-def test_the_clock_is_judged_on_the_controller(skew: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("skew", "status"), [(0, "ok"), (-5, "warning"), (5, "warning"), (3600, "critical")]
+)
+def test_the_clock_is_judged_on_the_controller(
+    skew: float, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *_: {})
     [finding] = Answering(skew).run(task_vars={})["findings"]
     assert (finding["check"], finding["status"]) == ("host:clock", status)

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module as Ansible calls it; what it does is tested with the files of a whole host in test_legacy.py."""
+"""The module as Ansible calls it.
+
+What it does is tested with the files of a whole host in test_legacy.py.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,13 @@ def call(capsys: pytest.CaptureFixture[str], **arguments: t.Any) -> dict[str, t.
     return result
 
 
-def test_a_host_without_old_jobs_stays_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    result = call(capsys, patterns=["/no/such/old/job"], state="removed", archive=str(tmp_path / "archive"))
+def test_a_host_without_old_jobs_stays_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    result = call(
+        capsys, patterns=["/no/such/old/job"], state="removed", archive=str(tmp_path / "archive")
+    )
+
     assert not result["changed"]
     assert (result["actions"], result["left"]) == ([], [])
     assert not (tmp_path / "archive").exists()

@@ -24,13 +24,17 @@ from library import self_heal
 
 Call = Callable[..., dict[str, t.Any]]
 API = {"name": "api", "unit": "shop-api.service", "stable_seconds": 0.1, "settle_seconds": 2}
-DEFAULTS: t.Final = {name: spec["default"] for name, spec in self_heal.UNIT.items() if "default" in spec}
+DEFAULTS: t.Final = {
+    name: spec["default"] for name, spec in self_heal.UNIT.items() if "default" in spec
+}
 UP = State("loaded", "active", "running", "success", "a")
 DEAD = State("loaded", "inactive", "dead", "success", "")
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Call:
     """Return a function that runs the module on a host whose units are down until they are restarted."""
     down = {"shop-api.service"}
     monkeypatch.setattr(systemd, "state", lambda unit: DEAD if unit in down else UP)
@@ -40,9 +44,15 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     def run(**args: t.Any) -> dict[str, t.Any]:
         if "inject_invocation" in PASS_VARS:  # core 2.19 always does it
             args["_ansible_inject_invocation"] = True
-        with patch_module_args({"state_file": str(tmp_path / "heal.json"), **args}), pytest.raises(SystemExit):
+
+        with (
+            patch_module_args({"state_file": str(tmp_path / "heal.json"), **args}),
+            pytest.raises(SystemExit),
+        ):
             self_heal.main()
+
         answer: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+
         return answer
 
     return run
@@ -50,28 +60,46 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
 
 def test_first_it_changes_then_it_has_nothing_to_do(call: Call) -> None:
     would = call(units=[API], _ansible_check_mode=True)
+
     assert (would["changed"], would["restarted"]) == (True, ["api"])
+
     first = call(units=[API])
+
     assert (first["changed"], first["restarted"]) == (True, ["api"])
     assert first["diff"] == would["diff"] == {"before": "api: down\n", "after": "api: up\n"}
     assert [finding["check"] for finding in first["findings"]] == ["heal:api.was_down", "heal:api"]
+
     for finding in (*would["findings"], *first["findings"]):
         validate_partial(finding)
+
     again = call(units=[API])
-    assert (again["changed"], again["restarted"], again["diff"]) == (False, [], {"before": "", "after": ""})
+
+    assert (again["changed"], again["restarted"], again["diff"]) == (
+        False,
+        [],
+        {"before": "", "after": ""},
+    )
     assert [finding["status"] for finding in again["findings"]] == ["ok"]
 
 
 def test_units_of_other_components_are_left_out(call: Call) -> None:
     answer = call(units=[{**API, "component": "app"}], components=["web"])
-    assert [(finding["check"], finding["status"]) for finding in answer["findings"]] == [("heal:units", "info")]
+    assert [(finding["check"], finding["status"]) for finding in answer["findings"]] == [
+        ("heal:units", "info")
+    ]
     assert not answer["changed"]
 
 
 def test_what_failed_elsewhere_holds_back(call: Call) -> None:
     checks = [{"name": "shop", "kind": "tcp", "port": 1, "component": "postgresql"}]
     unit = {**API, "needs": ["tcp:shop"]}
-    answer = call(units=[unit], checks=checks, components=["app"], failed_elsewhere={"tcp:shop": "(critical on db)"})
+    answer = call(
+        units=[unit],
+        checks=checks,
+        components=["app"],
+        failed_elsewhere={"tcp:shop": "(critical on db)"},
+    )
+
     assert (answer["changed"], answer["findings"][0]["status"]) == (False, "warning")
     assert "tcp:shop (critical on db)" in answer["findings"][0]["message"]
 
@@ -82,11 +110,15 @@ def test_a_new_host_is_only_looked_at_until_somebody_accepts_it(call: Call, tmp_
     for damage in ("", "{", "{}"):  # the first: no mark at all
         if damage:
             mark.write_text(damage)
+
         held = call(**ask)
+
         assert (held["changed"], held["restarted"]) == (False, [])
         assert held["findings"][0]["status"] == "warning"
         assert "not restarted: nobody has accepted this host yet" in held["findings"][0]["message"]
+
     acceptance.write(mark, "on-call", "run-1")
+
     assert call(**ask)["restarted"] == ["api"]
 
 
@@ -107,7 +139,9 @@ def test_a_new_host_is_only_looked_at_until_somebody_accepts_it(call: Call, tmp_
         ),
     ],
 )
-def test_bad_input_fails_with_the_name_of_the_unit(call: Call, args: dict[str, t.Any], words: str) -> None:
+def test_bad_input_fails_with_the_name_of_the_unit(
+    call: Call, args: dict[str, t.Any], words: str
+) -> None:
     answer = call(**args)
     assert answer["failed"]
     assert words in answer["msg"]
@@ -119,14 +153,26 @@ def test_what_failed_on_other_hosts_is_handed_over() -> None:
         return {"check": check, "status": status, "area": area}
 
     findings = {
-        "db1": [seen("redis:server", "critical"), seen("unit:redis", "ok"), seen("lock:system", "critical", "lock")],
+        "db1": [
+            seen("redis:server", "critical"),
+            seen("unit:redis", "ok"),
+            seen("lock:system", "critical", "lock"),
+        ],
         "db2": [seen("redis:server", "unknown"), seen("postgresql:shop", "unknown")],
     }
-    assert failed(findings) == {"redis:server": "(critical on db1)", "postgresql:shop": "(unknown on db2)"}
+
+    assert failed(findings) == {
+        "redis:server": "(critical on db1)",
+        "postgresql:shop": "(unknown on db2)",
+    }
 
 
 def test_the_examples_are_understood() -> None:
     for task in yaml.safe_load(self_heal.EXAMPLES):
         assert self_heal.chosen(
-            [{**dict.fromkeys(self_heal.UNIT), **DEFAULTS, **unit} for unit in task["self_heal"]["units"]], None
+            [
+                {**dict.fromkeys(self_heal.UNIT), **DEFAULTS, **unit}
+                for unit in task["self_heal"]["units"]
+            ],
+            None,
         )

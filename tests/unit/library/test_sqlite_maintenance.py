@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module sqlite_maintenance on real files: due and not due, locked, damaged, missing; check mode; second run."""
+"""The module sqlite_maintenance on real files: due and not due, locked, damaged, missing.
+
+Check mode; second run.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,21 @@ def neglected(tmp_path: Path) -> Path:
 def test_check_run_and_second_run(call: Call, neglected: Path) -> None:
     before = neglected.read_bytes()
     foretold = call(databases=[entry(neglected)], _ansible_check_mode=True)
+
     assert neglected.read_bytes() == before
     assert [path.name for path in neglected.parent.iterdir()] == ["app.db"]
+
     done = call(databases=[entry(neglected)])
     again = call(databases=[entry(neglected)])
+
     assert [answer["changed"] for answer in (foretold, done, again)] == [True, True, False]
     assert verbs(foretold) == [("vacuum", "planned"), ("analyze", "planned")]
     assert verbs(done) == [("vacuum", "done"), ("analyze", "done")]
-    assert foretold["diff"] == done["diff"] == {"before": "app: vacuum\napp: analyze visits\n", "after": ""}
+    assert (
+        foretold["diff"]
+        == done["diff"]
+        == {"before": "app: vacuum\napp: analyze visits\n", "after": ""}
+    )
     assert set(statuses(foretold).values()) == {"ok", "info"}
     assert (
         statuses(done)
@@ -65,12 +75,17 @@ def test_aspects_that_are_left_out_are_left_alone(call: Call, neglected: Path) -
 
 def test_statistics_are_due_when_the_number_of_rows_has_changed(call: Call, tmp_path: Path) -> None:
     path = make(tmp_path / "app.db", after=("ANALYZE", "DELETE FROM visits WHERE id <= 300"))
+
     assert verbs(call(databases=[entry(path, analyze={"changed_percent": 10})])) == []
+
     answer = call(databases=[entry(path, analyze={"changed_percent": 9})])
+
     assert answer["actions"][0]["reason"] == "3000 rows when analysed, 2700 now"
     assert ask(path, "SELECT stat FROM sqlite_stat1").startswith("2700 ")
+
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM visits")
+
     assert verbs(call(databases=[entry(path, analyze={})])) == [("analyze", "done")]
     assert verbs(call(databases=[entry(path, analyze={})])) == []
 
@@ -94,6 +109,7 @@ def test_odd_tables_settle_too(call: Call, tmp_path: Path) -> None:
     )
     path = make(tmp_path / "app.db", after=(*odd, *filled, *extra))
     done = call(databases=[entry(path)])
+
     assert {status for _, status in verbs(done)} == {"done"}
     assert set(names) < {action["object"] for action in done["actions"]}
     assert call(databases=[entry(path)])["actions"] == []
@@ -107,13 +123,18 @@ def test_pages_are_given_back_in_steps_where_the_file_allows_it(call: Call, tmp_
     assert verbs(call(databases=[entry(path, vacuum={})])) == []
 
 
-def test_without_room_nothing_is_vacuumed(call: Call, neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_room_nothing_is_vacuumed(
+    call: Call, neglected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(maintenance, "free_space", lambda path: neglected.stat().st_size)
     before = neglected.read_bytes()
     for check_mode in (True, False):
-        answer = call(databases=[entry(neglected, vacuum={"min_free_mb": 0})], _ansible_check_mode=check_mode)
+        answer = call(
+            databases=[entry(neglected, vacuum={"min_free_mb": 0})], _ansible_check_mode=check_mode
+        )
         assert (answer["changed"], statuses(answer)["app.vacuum"]) == (False, "warning")
         assert "free" in answer["findings"][2]["message"]
+
     assert neglected.read_bytes() == before
 
 
@@ -123,19 +144,24 @@ def broken(path: Path) -> None:
     noise = random.Random(7)  # noqa: S311
     for offset in range(8192, len(content) - 4096, 4096):
         content[offset : offset + 64] = noise.randbytes(64)
+
     path.write_bytes(content)
 
 
 @pytest.mark.parametrize("kind", ["pages", "no database", "cut"])
-def test_a_damaged_file_is_critical_and_stays_as_it_is(call: Call, neglected: Path, kind: str) -> None:
+def test_a_damaged_file_is_critical_and_stays_as_it_is(
+    call: Call, neglected: Path, kind: str
+) -> None:
     if kind == "pages":
         broken(neglected)
     elif kind == "cut":
         os.truncate(neglected, 6000)
     else:
         neglected.write_bytes(b"this is no database at all" * 100)
+
     before = neglected.read_bytes()
     answer = call(databases=[entry(neglected)])
+
     assert (answer["changed"], statuses(answer)) == (False, {"app": "critical"})
     assert neglected.read_bytes() == before
 
@@ -144,8 +170,14 @@ def test_files_that_are_none(call: Call, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty").write_bytes(b"")
-    for name, status in (("none", "critical"), ("fifo", "critical"), ("folder", "critical"), ("empty", "warning")):
+    for name, status in (
+        ("none", "critical"),
+        ("fifo", "critical"),
+        ("folder", "critical"),
+        ("empty", "warning"),
+    ):
         assert statuses(call(databases=[entry(tmp_path / name)]))["app"] == status, name
+
     assert not (tmp_path / "none").exists()
 
 
@@ -156,14 +188,20 @@ def test_references_that_lead_nowhere_are_a_warning(call: Call, tmp_path: Path) 
     )
     answer = call(databases=[entry(make(tmp_path / "app.db", after=extra))])
     found = next(item for item in answer["findings"] if item["check"] == "sqlite:app.foreign_keys")
+
     assert (found["status"], found["observed"]) == ("warning", 2)
     assert "'notes': 2" in found["message"]
 
 
 def test_the_time_of_a_run_is_kept(neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "STEPS", 10)
-    (database,) = parse_databases([{"name": "app", "path": str(neglected), "analyze": {"changed_percent": 20}}])
-    (found,) = maintenance.maintain(database, Limits(busy_ms=1000, end=0.0, check_mode=False))["findings"]
+    (database,) = parse_databases(
+        [{"name": "app", "path": str(neglected), "analyze": {"changed_percent": 20}}]
+    )
+    (found,) = maintenance.maintain(database, Limits(busy_ms=1000, end=0.0, check_mode=False))[
+        "findings"
+    ]
+
     assert found["status"] == "unknown"
     assert "max_seconds" in found["message"]
 
@@ -174,7 +212,9 @@ def test_no_action_is_begun_when_the_time_is_up(neglected: Path) -> None:
     assert verbs(t.cast(dict[str, t.Any], answer)) == [("vacuum", "not_started")]
 
 
-def test_a_disk_that_cannot_be_asked_is_unknown(call: Call, neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_be_asked_is_unknown(
+    call: Call, neglected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> int:
         raise PermissionError(13, "Permission denied")
 
@@ -189,20 +229,25 @@ def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None
     for parent in tmp_path.parents:
         if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
             parent.chmod(0o755)
+
     folder = tmp_path / "data"
     folder.mkdir()
     path = make(folder / "app.db", "PRAGMA journal_mode = WAL", delete=2500)
     os.chown(folder, nobody, nobody)
     os.chown(path, nobody, nobody)
+
     with closing(sqlite3.connect(path)) as keeps_the_log:
         keeps_the_log.execute("SELECT 1 FROM visits").fetchone()
         for beside in folder.iterdir():
             os.chown(beside, nobody, nobody)
+
         assert verbs(call(databases=[entry(path)])) == [("vacuum", "done"), ("analyze", "done")]
         assert {item.stat().st_uid for item in folder.iterdir()} == {nobody}
+
     foreign = tmp_path / "link.db"
     foreign.symlink_to(make(tmp_path / "root.db"))
     os.lchown(foreign, nobody, nobody)
+
     assert statuses(call(databases=[entry(foreign)])) == {"app": "critical"}
 
 
@@ -213,7 +258,10 @@ def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None
         ({"databases": [{"name": "app", "path": "/app\n.db"}]}, "\\n"),
         ({"databases": [{"name": "app/../x", "path": "/app.db"}]}, "app/../x"),
         ({"databases": [{"name": "app", "path": "/a"}, {"name": "app", "path": "/b"}]}, "twice"),
-        ({"databases": [{"name": "app", "path": "/a", "vacuum": {"free_percent": 0}}]}, "free_percent"),
+        (
+            {"databases": [{"name": "app", "path": "/a", "vacuum": {"free_percent": 0}}]},
+            "free_percent",
+        ),
         ({"databases": [{"name": "app", "path": "/a", "analyse": {}}]}, "analyse"),
         ({"databases": [{"name": "app"}]}, "path"),
         ({"databases": [], "busy_timeout": 0}, "busy_timeout"),

@@ -48,20 +48,31 @@ def logging_app(tmp_path: Path, application: Start) -> Application:
     running.execute("PRAGMA wal_autocheckpoint = 0")
     for i in range(60):
         running.execute(f"UPDATE visits SET name = '{i:0900d}'")  # noqa: S608
+
     return running
 
 
 class TestWriteAheadLog:
     """A file in WAL mode, with its application running."""
 
-    def test_a_long_log_is_written_back(self, call: Call, tmp_path: Path, logging_app: Application) -> None:
+    def test_a_long_log_is_written_back(
+        self, call: Call, tmp_path: Path, logging_app: Application
+    ) -> None:
         path, log = tmp_path / "app.db", tmp_path / "app.db-wal"
         size = log.stat().st_size
+
         assert size > 200_000
+
         foretold = call(databases=[entry(path)], _ansible_check_mode=True)
+
         assert log.stat().st_size == size
+
         done = call(databases=[entry(path)])
-        assert (verbs(foretold), verbs(done)) == ([("checkpoint", "planned")], [("checkpoint", "done")])
+
+        assert (verbs(foretold), verbs(done)) == (
+            [("checkpoint", "planned")],
+            [("checkpoint", "done")],
+        )
         assert log.stat().st_size == 0
         assert call(databases=[entry(path)])["changed"] is False
         assert logging_app.execute("SELECT count(*) FROM visits") == "(10,)"
@@ -74,10 +85,13 @@ class TestWriteAheadLog:
         reader.execute("SELECT count(*) FROM visits")
         logging_app.execute("UPDATE visits SET name = 'x'")
         answer = call(databases=[entry(tmp_path / "app.db", wal={"max_mb": 0.1})], busy_timeout=50)
+
         assert (answer["changed"], verbs(answer)) == (False, [("checkpoint", "skipped")])
         assert statuses(answer)["app.wal"] == "warning"
 
-    def test_a_vacuum_leaves_no_long_log(self, call: Call, tmp_path: Path, application: Start) -> None:
+    def test_a_vacuum_leaves_no_long_log(
+        self, call: Call, tmp_path: Path, application: Start
+    ) -> None:
         path = make(tmp_path / "app.db", "PRAGMA journal_mode = WAL", delete=2500)
         application(path).execute("SELECT count(*) FROM visits")
         assert verbs(call(databases=[entry(path)])) == [("vacuum", "done"), ("analyze", "done")]
@@ -92,6 +106,7 @@ class TestWriteAheadLog:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM visits")
         answer = call(databases=[entry(path)], busy_timeout=50)
+
         assert ("vacuum", "done") in verbs(answer)
         assert statuses(answer)["app.wal"] == "warning"
 
@@ -104,13 +119,17 @@ class TestWriteAheadLog:
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_locked_file_is_a_warning(call: Call, neglected: Path, application: Start, check_mode: bool) -> None:
+def test_a_locked_file_is_a_warning(
+    call: Call, neglected: Path, application: Start, check_mode: bool
+) -> None:
     application(neglected).execute("BEGIN EXCLUSIVE")
     answer = call(databases=[entry(neglected)], busy_timeout=50, _ansible_check_mode=check_mode)
     assert (answer["changed"], statuses(answer)) == (False, {"app": "warning"})
 
 
-def test_a_writer_in_the_way_only_puts_off_what_writes(call: Call, neglected: Path, application: Start) -> None:
+def test_a_writer_in_the_way_only_puts_off_what_writes(
+    call: Call, neglected: Path, application: Start
+) -> None:
     application(neglected).execute("BEGIN IMMEDIATE")
     answer = call(databases=[entry(neglected)], busy_timeout=50)
     assert answer["changed"] is False
@@ -118,13 +137,16 @@ def test_a_writer_in_the_way_only_puts_off_what_writes(call: Call, neglected: Pa
     assert statuses(answer)["app"] == "ok"
 
 
-def test_a_lock_that_is_soon_given_back_is_waited_for(call: Call, neglected: Path, application: Start) -> None:
+def test_a_lock_that_is_soon_given_back_is_waited_for(
+    call: Call, neglected: Path, application: Start
+) -> None:
     running = application(neglected)
     running.execute("BEGIN EXCLUSIVE")
     giving_back = threading.Timer(0.3, running.execute, ["COMMIT"])
     giving_back.start()
     answer = call(databases=[entry(neglected)], busy_timeout=20_000)
     giving_back.join()
+
     assert verbs(answer) == [("vacuum", "done"), ("analyze", "done")]
 
 
@@ -134,12 +156,18 @@ def test_a_crashed_writer_is_undone_by_a_run_and_left_by_check_mode(
     crashing = application(neglected)
     for statement in ("PRAGMA cache_size = 1", "BEGIN", "UPDATE visits SET name = 'half'"):
         crashing.execute(statement)
+
     crashing.end()
     journal = neglected.with_name("app.db-journal")
+
     assert journal.stat().st_size
+
     foretold = call(databases=[entry(neglected)], _ansible_check_mode=True)
+
     assert statuses(foretold) == {"app": "unknown"}
     assert journal.stat().st_size
+
     call(databases=[entry(neglected)])
+
     assert not journal.exists()
     assert ask(neglected, "SELECT count(*) FROM visits WHERE name = 'half'") == 0

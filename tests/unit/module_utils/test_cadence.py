@@ -14,7 +14,8 @@ DAILY = {"name": "daily", "cadences": ["daily", "weekly"]}
 
 
 @pytest.mark.parametrize(
-    ("cadence", "names"), [("daily", ["always", "daily"]), ("hourly", ["always"]), ("", ["always", "daily"])]
+    ("cadence", "names"),
+    [("daily", ["always", "daily"]), ("hourly", ["always"]), ("", ["always", "daily"])],
 )
 def test_entries_of_a_cadence(cadence: str, names: list[str]) -> None:
     assert [entry["name"] for entry in wanted([ALWAYS, DAILY], cadence)] == names

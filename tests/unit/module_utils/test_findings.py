@@ -6,11 +6,20 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.upkeep import findings
-from ansible.module_utils.upkeep.findings import FindingError, complete, finding, fingerprint, judge, worst
+from ansible.module_utils.upkeep.findings import (
+    FindingError,
+    complete,
+    finding,
+    fingerprint,
+    judge,
+    worst,
+)
 
 
 def test_a_finding_has_all_partial_fields_and_sorted_requirements() -> None:
-    part = finding("unit:a", "ok", "fine", requirements=["R-fairedge-05", "R-fairedge-04", "R-fairedge-04"])
+    part = finding(
+        "unit:a", "ok", "fine", requirements=["R-fairedge-05", "R-fairedge-04", "R-fairedge-04"]
+    )
     assert tuple(part) == findings.PARTIAL_FIELDS
     assert part["requirements"] == ["R-fairedge-04", "R-fairedge-05"]
 
@@ -41,7 +50,10 @@ def test_fingerprint_keeps_neighbours_apart() -> None:
         ({"check": "a:b", "status": "ok"}, "message"),
         ({"check": "a:b", "status": "ok", "message": " "}, "message"),
         ({"check": "a:b", "status": "ok", "message": "m", "unit": 3}, "unit"),
-        ({"check": "a:b", "status": "ok", "message": "m", "requirements": "R-x-01"}, "requirements"),
+        (
+            {"check": "a:b", "status": "ok", "message": "m", "requirements": "R-x-01"},
+            "requirements",
+        ),
         ({"check": "a:b", "status": "ok", "message": "m", "requirements": ["R-X-1"]}, "R-X-1"),
     ],
 )

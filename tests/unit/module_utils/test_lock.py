@@ -15,7 +15,9 @@ NOW = 1_000_000.0
 
 
 def lease(run_id: str, until: float = NOW + 60) -> Lease:
-    return Lease(run_id=run_id, owner="me", controller="c", process="1:2", taken_at=NOW, expires_at=until)
+    return Lease(
+        run_id=run_id, owner="me", controller="c", process="1:2", taken_at=NOW, expires_at=until
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 
 from tools import PROJECT
 
-#: The real command line, whose first phase holds a pipe open until it is ended; says when it knows that phase.
+#: The real command line, whose first phase holds a pipe open until it is ended; says when it knows
+#: that phase.
 SCRIPT = """
 import signal, sys, threading, time
 from pathlib import Path
@@ -32,16 +33,26 @@ sys.exit(demo.main([]))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_phase_and_is_told_in_one_line(tmp_path: Path, how: signal.Signals) -> None:
+def test_an_interrupt_ends_the_phase_and_is_told_in_one_line(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     os.mkfifo(tmp_path / "alive")
     demo = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
     with (tmp_path / "alive").open("rb") as alive:
         assert demo.stdout
         assert demo.stdout.readline().endswith(b"up\n")
+
         demo.send_signal(how)
+
         assert alive.read() == b"", "the phase's processes are gone: nobody holds the pipe any more"
+
     _, told = demo.communicate(timeout=60)
+
     assert demo.returncode == 130
     assert told.decode().strip() == "demo: interrupted; call it again to go on from what is there"

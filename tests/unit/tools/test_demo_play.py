@@ -19,7 +19,10 @@ Changes = t.Sequence[int]
 
 
 class Stage:
-    """Keeps what was started; weekly runs leave a record that says how many tasks changed something."""
+    """Keeps what was started.
+
+    Weekly runs leave a record that says how many tasks changed something.
+    """
 
     def __init__(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.store, self.started = store, t.cast(list[list[str]], [])
@@ -28,7 +31,9 @@ class Stage:
         monkeypatch.setattr(demo, "STORE", store)
         monkeypatch.setattr(demo, "run_logged", self.run)
 
-    def run(self, name: str, argv: list[str], *, timeout: float, env: t.Mapping[str, str]) -> Outcome:
+    def run(
+        self, name: str, argv: list[str], *, timeout: float, env: t.Mapping[str, str]
+    ) -> Outcome:
         self.started.append([Path(argv[0]).name, *argv[1:]])
         output = self.store.parent / f"{name}.log"
         output.write_text(f"words of {name}\n")
@@ -37,16 +42,27 @@ class Stage:
             assert env["UPKEEP_STORE"] == str(self.store)
             code = self.code
             self.leave_record()
+
         return Outcome(code, 1.5, output)
 
     def leave_record(self) -> None:
         number = sum(argv[-1] == demo.PLAYBOOK for argv in self.started)
         changed = self.changes[number - 1]
-        seen = [log.task("fairedge-1", "fairedge", "x", f"T{n}", "changed" if n < changed else "ok") for n in range(3)]
+        seen = [
+            log.task("fairedge-1", "fairedge", "x", f"T{n}", "changed" if n < changed else "ok")
+            for n in range(3)
+        ]
         run_id = f"2026030{number}T040000Z-weekly-1f3a9c"
         began = {"time": clean.stamp(log.START.replace(day=number))}
-        events = [log.run_started(run_id=run_id) | began, *seen, log.seen("http:api"), log.verdict(self.outcome)]
-        archive.publish(log.write(self.store / "runs" / run_id, [*events, log.run_finished()]), str(self.store))
+        events = [
+            log.run_started(run_id=run_id) | began,
+            *seen,
+            log.seen("http:api"),
+            log.verdict(self.outcome),
+        ]
+        archive.publish(
+            log.write(self.store / "runs" / run_id, [*events, log.run_finished()]), str(self.store)
+        )
 
 
 @pytest.fixture
@@ -60,19 +76,32 @@ def _no_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "show", lambda: None)
 
 
-def test_it_builds_starts_runs_twice_and_shows_the_table(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_builds_starts_runs_twice_and_shows_the_table(
+    stage: Stage, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert demo.main([]) == 0
+
     said = capfd.readouterr().out.splitlines()
     phases = [line for line in said if re.search(r" \d+\.\d s  ok$", line)]
-    assert [line[:20].rstrip() for line in phases] == ["image", "fleet", "first weekly run", "second weekly run"]
+
+    assert [line[:20].rstrip() for line in phases] == [
+        "image",
+        "fleet",
+        "first weekly run",
+        "second weekly run",
+    ]
     assert [argv[-1] for argv in stage.started] == ["image", "up", demo.PLAYBOOK, demo.PLAYBOOK]
     assert [line.strip() for line in said if "changed" in line][:2] == [
         "outcome ok, changed 1",
         "outcome ok, changed 0",
     ]
+
     table = "\n".join(said)
+
     assert "health_check" in table and "fairedge" in table
+
     page = Path(said[-1].removeprefix("report: "))
+
     assert page == stage.store / "runs" / "20260302T040000Z-weekly-1f3a9c" / "report.html"
     assert page.is_file()
 
@@ -80,12 +109,25 @@ def test_it_builds_starts_runs_twice_and_shows_the_table(stage: Stage, capfd: py
 @pytest.mark.usefixtures("_no_table")
 @pytest.mark.parametrize(
     ("given", "planted"),
-    [("none", ["none"]), ("all", ["all"]), ("a,b", ["a", "b"]), (" a, b ,", ["a", "b"]), ("", []), (",", [])],
+    [
+        ("none", ["none"]),
+        ("all", ["all"]),
+        ("a,b", ["a", "b"]),
+        (" a, b ,", ["a", "b"]),
+        ("", []),
+        (",", []),
+    ],
 )
-def test_faults_are_planted_between_start_and_runs(stage: Stage, given: str, planted: list[str]) -> None:
+def test_faults_are_planted_between_start_and_runs(
+    stage: Stage, given: str, planted: list[str]
+) -> None:
     assert demo.main(["--defects", given]) == 0
+
     third = stage.started[2]
-    assert third[-len(planted) - 1 :] == ["plant", *planted] if planted else third[-1] == demo.PLAYBOOK
+
+    assert (
+        third[-len(planted) - 1 :] == ["plant", *planted] if planted else third[-1] == demo.PLAYBOOK
+    )
     assert len(stage.started) == 4 + bool(planted)
 
 
@@ -99,7 +141,10 @@ def test_findings_are_no_failure_of_the_demonstration(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        ({"changes": [1, 2]}, "the second weekly run must change nothing, but changed (host: tasks) {'fairedge-1': 2}"),
+        (
+            {"changes": [1, 2]},
+            "the second weekly run must change nothing, but changed (host: tasks) {'fairedge-1': 2}",
+        ),
         ({"code": 4}, "first weekly run: exit code 4 with outcome 'ok'"),
         ({"silent": "up"}, "fleet ended with exit code 3"),
     ],

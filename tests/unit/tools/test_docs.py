@@ -51,16 +51,22 @@ def project(tmp_path: Path) -> Path:
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
+
     return tmp_path
 
 
 def test_readme_shows_prose_and_every_option(project: Path) -> None:
     page = role_readme.render(project, "rotate")
+
     assert page.startswith("# rotate\n")
     assert "[why](../../docs/architecture.md) and [web](https://example.org/x)" in page
-    assert "| `rotate_logs` | list of dict | **required** | What to rotate. Names \\| paths. |" in page
+    assert (
+        "| `rotate_logs` | list of dict | **required** | What to rotate. Names \\| paths. |" in page
+    )
     assert "| `rotate_logs[].keep_days` | int | `30` | Days. |" in page
-    assert "| `rotate_state` | str | `present` | Here `or` not. One of `present`, `absent`. |" in page
+    assert (
+        "| `rotate_state` | str | `present` | Here `or` not. One of `present`, `absent`. |" in page
+    )
 
 
 def test_a_role_without_prose_is_named(project: Path) -> None:
@@ -72,14 +78,21 @@ def test_a_role_without_prose_is_named(project: Path) -> None:
 
 def test_playbook_page_looks_into_imports_and_blocks(project: Path) -> None:
     page = playbook_page.render(project)
+
     assert "## [weekly](../playbooks/weekly.yml)\n\nOnce a week.\n" in page
-    assert page.index("| Gate | `systems` | [gate](../roles/gate/README.md) | `always` |") < page.index("| Rotate |")
+    assert page.index(
+        "| Gate | `systems` | [gate](../roles/gate/README.md) | `always` |"
+    ) < page.index("| Rotate |")
     assert "stages/gate.yml" not in page
 
 
 def test_stale_pages_are_found_and_written_once(project: Path) -> None:
     pages, _ = docs.pages(project)
-    assert sorted(path.name for path in bring_up_to_date(pages, write=False)) == ["README.md", "playbooks.md"]
+
+    assert sorted(path.name for path in bring_up_to_date(pages, write=False)) == [
+        "README.md",
+        "playbooks.md",
+    ]
     assert len(bring_up_to_date(pages, write=True)) == 2
     assert bring_up_to_date(pages, write=False) == []
 

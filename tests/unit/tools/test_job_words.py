@@ -18,18 +18,26 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("system", "name", "entries"), LISTS, ids=[f"{system}-{name}" for system, name, _ in LISTS])
-def test_no_entry_is_shown_as_program_text(system: str, name: str, entries: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("system", "name", "entries"), LISTS, ids=[f"{system}-{name}" for system, name, _ in LISTS]
+)
+def test_no_entry_is_shown_as_program_text(
+    system: str, name: str, entries: list[dict[str, Any]]
+) -> None:
     section = job_words.SECTIONS[name.removeprefix("system_")]
     rows = list(section.rows(entries))
+
     assert len(rows) >= len(entries)
+
     for cells, _ in rows:
         assert len(cells) == len(section.head)
         assert not any("{'" in cell or cell == "" for cell in cells), cells
 
 
 def review(**options: Any) -> list[str]:
-    [(cells, _)] = job_words.log_reviews([{"name": "app", "paths": ["/var/log/a.log"], "reviews": [options]}])
+    [(cells, _)] = job_words.log_reviews(
+        [{"name": "app", "paths": ["/var/log/a.log"], "reviews": [options]}]
+    )
     return cells[1:]
 
 
@@ -73,8 +81,25 @@ def test_reviews_of_logs(options: dict[str, Any], asked: str, limits: list[str])
 
 
 def test_figures_that_may_not_fall_are_bad_below() -> None:
-    figure = {"name": "ok", "kind": "figure", "component": "postgresql", "database": "shop", "query": "SELECT 1"}
-    checks = [{**figure, "worse": "below", "unit": "%", "aspects": {"value": {"warning": 90}}}, figure]
+    figure = {
+        "name": "ok",
+        "kind": "figure",
+        "component": "postgresql",
+        "database": "shop",
+        "query": "SELECT 1",
+    }
+    checks = [
+        {**figure, "worse": "below", "unit": "%", "aspects": {"value": {"warning": 90}}},
+        figure,
+    ]
     (limited, _), (told, _) = job_words.data_quality(checks)
-    assert limited == ["`figure:ok`", "`SELECT 1` in `shop`", "postgresql", "always", "below 90 %", "-"]
+
+    assert limited == [
+        "`figure:ok`",
+        "`SELECT 1` in `shop`",
+        "postgresql",
+        "always",
+        "below 90 %",
+        "-",
+    ]
     assert told[4:] == ["-", "-"]

@@ -42,7 +42,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[list[subprocess.Popen
 
 
 def test_outcome_and_output(logs: Path) -> None:
-    outcome = process.run_logged("words", [sys.executable, "-c", "print('hello'); raise SystemExit(3)"], timeout=60)
+    outcome = process.run_logged(
+        "words", [sys.executable, "-c", "print('hello'); raise SystemExit(3)"], timeout=60
+    )
     assert (outcome.code, outcome.log) == (3, logs / "words.log")
     assert outcome.log.read_text(encoding="utf-8") == "hello\n"
 
@@ -53,13 +55,18 @@ def test_what_overruns_is_ended_and_said_so() -> None:
     assert "ended after 0 s without a result" in outcome.log.read_text(encoding="utf-8")
 
 
-def test_an_interrupt_during_the_start_leaves_no_command_behind(started: list[subprocess.Popen[bytes]]) -> None:
+def test_an_interrupt_during_the_start_leaves_no_command_behind(
+    started: list[subprocess.Popen[bytes]],
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         process.run_logged("interrupted", FOREVER, timeout=60)
+
     (command,) = started
+
     assert command.returncode == -signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(command.pid, 0)
+
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -30,7 +30,8 @@ def test_the_second_environment_is_for_the_oldest_core_only(
     assert [environment.path.name for environment in wanted] == names
 
 
-#: Makes "environments" that hold itself as their Python, and "installs" whatever does not say `broken`.
+#: Makes "environments" that hold itself as their Python, and "installs" whatever does not say
+#: `broken`.
 INTERPRETER = """\
 #!/bin/sh
 case "$2" in
@@ -47,10 +48,13 @@ def environment(tmp_path: Path) -> setup.Environment:
     python.write_text(INTERPRETER)
     python.chmod(0o755)
     (tmp_path / "requirements.txt").write_text("")
+
     return setup.Environment(tmp_path / ".venv", str(python), "3.12", ("-r", "requirements.txt"))
 
 
-def test_an_interrupted_environment_is_made_again(tmp_path: Path, environment: setup.Environment) -> None:
+def test_an_interrupted_environment_is_made_again(
+    tmp_path: Path, environment: setup.Environment
+) -> None:
     (tmp_path / ".venv" / "bin").mkdir(parents=True)  # what a kill in the middle leaves
     assert setup.make(environment, tmp_path)
     assert not setup.make(environment, tmp_path)
@@ -68,14 +72,25 @@ def test_a_failing_pip_leaves_no_stamp(tmp_path: Path, environment: setup.Enviro
 def test_packages_that_are_half_installed_are_missing() -> None:
     listing = "ii podman\nrc runc\nii  uidmap\n"
     assert packages.parse_installed(listing) == {"podman", "uidmap"}
-    assert packages.missing(["podman", "runc", "runc", "uidmap"], packages.parse_installed(listing)) == ["runc"]
+    assert packages.missing(
+        ["podman", "runc", "runc", "uidmap"], packages.parse_installed(listing)
+    ) == ["runc"]
 
 
 def test_without_root_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(packages.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "dpkg-query" else None)
-    monkeypatch.setattr(packages.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "ii podman\n"))
-    with pytest.raises(packages.PackageError, match=r"sudo apt-get install --no-install-recommends runc$"):
+    monkeypatch.setattr(
+        packages.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "dpkg-query" else None
+    )
+    monkeypatch.setattr(
+        packages.subprocess,
+        "run",
+        lambda *_, **__: subprocess.CompletedProcess([], 0, "ii podman\n"),
+    )
+
+    with pytest.raises(
+        packages.PackageError, match=r"sudo apt-get install --no-install-recommends runc$"
+    ):
         packages.ensure(["podman", "runc"])
 
 
@@ -89,8 +104,12 @@ def test_what_is_missing_is_named_before_it_is_installed(
         ran.append(argv)
         if "install" in argv:
             assert "installing the package runc" in capsys.readouterr().out
+
         listing = "ii podman\n" if argv[0] == "dpkg-query" else ""
-        return subprocess.CompletedProcess(argv, int(fails and "install" in argv), listing, "E: no such package\n")
+
+        return subprocess.CompletedProcess(
+            argv, int(fails and "install" in argv), listing, "E: no such package\n"
+        )
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(packages.shutil, "which", lambda name: f"/usr/bin/{name}")
@@ -101,7 +120,9 @@ def test_what_is_missing_is_named_before_it_is_installed(
     else:
         assert packages.ensure(["podman", "runc"]) == ["runc"]
         assert packages.ensure(["podman"]) == [], "what is there is left alone"
+
     apt = [argv[argv.index("-qq") + 1 :] for argv in ran if "apt-get" in argv]
+
     assert apt == [["update"], ["install", "--yes", "--no-install-recommends", "runc"]]
 
 
@@ -113,23 +134,36 @@ def test_find_python_passes_over_a_broken_shim(tmp_path: Path) -> None:
         path.parent.mkdir()
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
+
     env = {"PATH": f"{shim.parent}:{real.parent}", "HOME": str(tmp_path)}
     found = subprocess.run(
-        [str(PROJECT / "tools" / "find-python"), "3.99", version], env=env, check=True, capture_output=True, text=True
+        [str(PROJECT / "tools" / "find-python"), "3.99", version],
+        env=env,
+        check=True,
+        capture_output=True,
+        text=True,
     )
+
     assert found.stdout.strip() == sys.executable
 
 
 def test_find_python_says_what_to_install(tmp_path: Path) -> None:
     env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     found = subprocess.run(
-        ["/bin/sh", str(PROJECT / "tools" / "find-python")], env=env, check=False, capture_output=True, text=True
+        ["/bin/sh", str(PROJECT / "tools" / "find-python")],
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
     )
+
     assert found.returncode == 1
     assert "install one" in found.stderr
 
 
-def test_without_ensurepip_and_root_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ensurepip_and_root_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refuse(wanted: list[str]) -> list[str]:
         raise packages.PackageError(f"please run: sudo apt-get install {' '.join(wanted[-1:])}")
 
@@ -137,11 +171,17 @@ def test_without_ensurepip_and_root_one_line_says_what_to_install(monkeypatch: p
     monkeypatch.setattr(setup, "find_python", lambda *_: None)
     monkeypatch.setattr(setup, "venv_packages", lambda each: [f"python{each.version}-venv"])
     monkeypatch.setattr(setup, "make", lambda *_: pytest.fail("nothing can be made"))
-    with pytest.raises(setup.SetupError, match=r"^no virtual environment .*-venv; please run: sudo apt-get .*-venv$"):
+
+    with pytest.raises(
+        setup.SetupError,
+        match=r"^no virtual environment .*-venv; please run: sudo apt-get .*-venv$",
+    ):
         setup.set_up()
 
 
-def test_a_failing_index_is_told_with_the_variables_that_help(tmp_path: Path, environment: setup.Environment) -> None:
+def test_a_failing_index_is_told_with_the_variables_that_help(
+    tmp_path: Path, environment: setup.Environment
+) -> None:
     (tmp_path / "requirements.txt").write_text("broken\n")
     with pytest.raises(setup.SetupError, match="PIP_INDEX_URL"):
         setup.make(environment, tmp_path)

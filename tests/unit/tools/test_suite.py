@@ -24,12 +24,17 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(process, "GRACE", 1.0)
     monkeypatch.setattr(process, "_stopped", threading.Event())
     monkeypatch.setattr(suite, "LOGS", tmp_path / "logs")
+
     return tmp_path / "logs"
 
 
 @pytest.mark.parametrize(
     ("numbers", "count"),
-    [((5, 1, 1, 1), suite.Count(2, 2, 1)), ((3, 0, 0, 0), suite.Count(3)), ((0, 0, 0, 0), suite.Count(failed=1))],
+    [
+        ((5, 1, 1, 1), suite.Count(2, 2, 1)),
+        ((3, 0, 0, 0), suite.Count(3)),
+        ((0, 0, 0, 0), suite.Count(failed=1)),
+    ],
 )
 def test_counts_of_a_report(tmp_path: Path, numbers: tuple[int, ...], count: suite.Count) -> None:
     (tmp_path / "report.xml").write_text(JUNIT.format(*numbers))
@@ -41,7 +46,9 @@ def test_no_report_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_summary_ends_with_the_closing_line() -> None:
-    lines = suite.summary({"lint": (suite.Count(5), 2.0), "unit": (suite.Count(7, 1, 2), 61.5)}).splitlines()
+    lines = suite.summary(
+        {"lint": (suite.Count(5), 2.0), "unit": (suite.Count(7, 1, 2), 61.5)}
+    ).splitlines()
     assert lines[-1] == "12 passed, 1 failed"
     assert lines[-2].split() == ["unit", "61.5", "s", "7", "passed", "1", "failed", "2", "skipped"]
 
@@ -49,33 +56,47 @@ def test_summary_ends_with_the_closing_line() -> None:
 def test_a_failure_is_counted_told_and_sets_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = {"bad": [sys.executable, "-c", "print('why it broke'); raise SystemExit(3)"], "good": ["/bin/true"]}
+    broken = {
+        "bad": [sys.executable, "-c", "print('why it broke'); raise SystemExit(3)"],
+        "good": ["/bin/true"],
+    }
     monkeypatch.setattr(suite, "LINTERS", broken)
     monkeypatch.setattr(suite, "tool", lambda name: name)
+
     assert suite.main(["lint"]) == 1
+
     printed = capsys.readouterr().out
+
     assert "why it broke" in printed
     assert printed.splitlines()[-1] == "1 passed, 1 failed"
 
 
 def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    pipe = tmp_path / "alive"  # readers see its end when the last process that holds it open is gone
+    pipe = (
+        tmp_path / "alive"
+    )  # readers see its end when the last process that holds it open is gone
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     script = f"exec 9>{pipe}; trap '' TERM; sleep 600 & sleep 600"
     outcome = process.run_logged("hang", ["/bin/sh", "-c", script], timeout=2)
+
     assert outcome.code == 124
+
     os.set_blocking(reader, True)
+
     assert os.read(reader, 1) == b""
 
 
-def test_scenarios_run_apart_and_each_outcome_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_scenarios_run_apart_and_each_outcome_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     tool = tmp_path / "molecule"
     tool.write_text('#!/bin/sh\n[ -z "$ANSIBLE_CONFIG" ] && [ "$3" = good ]\n')
     tool.chmod(0o755)
     monkeypatch.setattr(molecule, "tool", lambda _: str(tool))
     monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": "/bin/true"}))
     outcomes = molecule.run_all(["good", "bad"])
+
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"good": 0, "bad": 1}
 
 
@@ -87,30 +108,45 @@ def test_scenarios_run_with_the_programs_of_the_environment_that_is_asked_for(
     tool.chmod(0o755)
     monkeypatch.setattr(molecule, "OLDEST", tmp_path)
     monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": "/bin/true"}))
-    assert {name: outcome.code for name, outcome in molecule.run_all(["gate"], 1, molecule.oldest()).items()} == {
-        "gate": 0
-    }
+
+    assert {
+        name: outcome.code
+        for name, outcome in molecule.run_all(["gate"], 1, molecule.oldest()).items()
+    } == {"gate": 0}
+
     tool.unlink()
+
     assert molecule.oldest() is None
 
 
-@pytest.mark.parametrize(("scenario", "down", "code"), [("good", 0, 0), ("bad", 0, 1), ("bad", 3, 1), ("good", 3, 3)])
+@pytest.mark.parametrize(
+    ("scenario", "down", "code"), [("good", 0, 0), ("bad", 0, 1), ("bad", 3, 1), ("good", 3, 3)]
+)
 def test_hosts_are_taken_away_however_their_scenario_ends(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scenario: str, down: int, code: int
 ) -> None:
     calls = tmp_path / "calls"
-    for name, exit_code in (("molecule", '$([ "$3" = bad ]; echo $((1 - $?)))'), ("python", str(down))):
+    for name, exit_code in (
+        ("molecule", '$([ "$3" = bad ]; echo $((1 - $?)))'),
+        ("python", str(down)),
+    ):
         script = tmp_path / name
         script.write_text(f'#!/bin/sh\necho "{name} $*" >> {calls}\nexit {exit_code}\n')
         script.chmod(0o755)
+
     (tmp_path / ".demo" / f"mol-{scenario}").mkdir(parents=True)
     monkeypatch.setattr(molecule, "PROJECT", tmp_path)
     monkeypatch.setattr(molecule, "tool", lambda name: str(tmp_path / name))
     monkeypatch.setattr(molecule, "sys", type("Fake", (), {"executable": str(tmp_path / "python")}))
+
     assert molecule.run_one(scenario).code == code
+
     gone = f"python -m demo down --fleet mol-{scenario}"
     played = f"molecule test --scenario-name {scenario} --destroy never"
-    assert calls.read_text().splitlines() == [gone, played, gone], "what an interrupted run left goes first"
+
+    assert calls.read_text().splitlines() == [gone, played, gone], (
+        "what an interrupted run left goes first"
+    )
 
 
 def test_unknown_names_are_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,8 +159,14 @@ def test_unknown_names_are_refused_with_the_known_ones(capsys: pytest.CaptureFix
 
 def record(outcome: str, **failed: str) -> dict[str, Any]:
     """Return the parts of a run's record that the demo looks at."""
-    tasks = [{"role": role, "task": "T", "host": "h", "message": why} for role, why in failed.items()]
-    return {"outcome": outcome, "failed_tasks": tasks, "hosts": {"a": {"changed": 0}, "b": {"changed": 2}}}
+    tasks = [
+        {"role": role, "task": "T", "host": "h", "message": why} for role, why in failed.items()
+    ]
+    return {
+        "outcome": outcome,
+        "failed_tasks": tasks,
+        "hosts": {"a": {"changed": 0}, "b": {"changed": 2}},
+    }
 
 
 @pytest.mark.parametrize(
@@ -138,7 +180,9 @@ def record(outcome: str, **failed: str) -> dict[str, Any]:
         (1, record("findings"), False),
     ],
 )
-def test_the_demo_accepts_findings_but_no_failure(code: int, seen: dict[str, Any], good: bool) -> None:
+def test_the_demo_accepts_findings_but_no_failure(
+    code: int, seen: dict[str, Any], good: bool
+) -> None:
     assert (demo.ended_well(code, seen) == "") is good
 
 
@@ -160,15 +204,23 @@ def test_images_are_built_beside_the_first_parts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(molecule, "build_images", build)
     monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(passed=int(building.wait(10))))
     monkeypatch.setitem(suite.PARTS, "fleet", lambda: built.set() or suite.Count(passed=1))
+
     assert suite.main(["unit", "fleet"]) == 0
+
     building.clear()
     monkeypatch.setitem(suite.PARTS, "unit", lambda: suite.Count(passed=1))
+
     assert suite.main(["unit"]) == 0
     assert not building.is_set(), "no host, no image"
 
 
 def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "_one", lambda name, argv: suite.Count(failed=1) if "mypy" in name else suite.Count(1))
+    monkeypatch.setattr(
+        suite,
+        "_one",
+        lambda name, argv: suite.Count(failed=1) if "mypy" in name else suite.Count(1),
+    )
+
     assert suite.lint() == suite.Count(4, 1)
 
 
@@ -184,17 +236,24 @@ def test_every_linter_is_run_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
     ],
 )
-def test_parts_run_beside_those_that_leave_a_core_idle(wanted: list[str], expected: list[list[str]]) -> None:
+def test_parts_run_beside_those_that_leave_a_core_idle(
+    wanted: list[str], expected: list[list[str]]
+) -> None:
     assert suite.batches(wanted) == expected
 
 
-def test_after_an_interrupt_nothing_is_started_but_what_clears_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interrupt_nothing_is_started_but_what_clears_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def interrupted() -> suite.Count:
         raise KeyboardInterrupt
 
     monkeypatch.setitem(suite.PARTS, "unit", interrupted)
+
     with pytest.raises(KeyboardInterrupt):
         suite.main(["unit", "meta"])
+
     with pytest.raises(process.StoppedError, match="next is not started"):
         process.run_logged("next", ["/bin/true"], timeout=5)
+
     assert process.run_logged("clearing", ["/bin/true"], timeout=5, clears_up=True).code == 0

@@ -42,12 +42,15 @@ def project(tmp_path: Path) -> Path:
     """Return a project of one system."""
     files = {f"playbooks/{cadence}.yml": LOOK for cadence in system_page.CADENCES}
     files |= {f"playbooks/{cadence}.yml": LOOK + CHANGE for cadence in ("weekly", "monthly")}
-    files |= {f"inventory/group_vars/shop/{stem}.yml": "---\n" for stem in ("health", "logs", "database")}
+    files |= {
+        f"inventory/group_vars/shop/{stem}.yml": "---\n" for stem in ("health", "logs", "database")
+    }
     files["inventory/group_vars/shop/main.yml"] = MAIN
     files["inventory/group_vars/shop/logs.yml"] = "---\n# Lines are never lost.\n"
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
+
     return tmp_path
 
 
@@ -73,7 +76,11 @@ def test_playbooks_show_jobs_and_the_time_of_the_guide(project: Path) -> None:
 
 def test_figures_are_shown_with_limits_and_ids(project: Path) -> None:
     page = system_page.render(project, "shop", {"system_limits"})
-    assert "| `http:web` | `http://127.0.0.1:8000/` answers 200 | all | - | otherwise | R-shop-01, -07 |" in page
+
+    assert (
+        "| `http:web` | `http://127.0.0.1:8000/` answers 200 | all | - | otherwise | R-shop-01, -07 |"
+        in page
+    )
     assert "Lines are never lost." in section(page, "Logs")
     assert "| api | `/var/log/a.log` | weekly | at once | 30 days | - |" in page
     assert "| `shop` | connections | warning above 70 % | R-shop-02 |" in page
@@ -99,6 +106,7 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
     page.parent.mkdir(parents=True)
     page.write_text("# Gone\n")
     rendered, problems = docs.pages(project)
+
     assert project / "docs/systems/shop.md" in rendered
     assert problems == ["docs/systems/gone.md describes no system: remove it"]
 
@@ -106,59 +114,127 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
 @pytest.mark.parametrize(
     ("check", "row"),
     [
-        ({"kind": "tcp", "port": 22, "attempts": 2}, ("127.0.0.1:22 accepts connections (2 tries, 1 s apart)", "-")),
-        ({"kind": "unit", "unit": "a.service", "expect": ["active", "reloading"]}, ("`a.service` is active or", "-")),
-        ({"kind": "unit", "unit": "a.service", "max_restarts": 3}, ("restarts by systemd", "above 3")),
+        (
+            {"kind": "tcp", "port": 22, "attempts": 2},
+            ("127.0.0.1:22 accepts connections (2 tries, 1 s apart)", "-"),
+        ),
+        (
+            {"kind": "unit", "unit": "a.service", "expect": ["active", "reloading"]},
+            ("`a.service` is active or", "-"),
+        ),
+        (
+            {"kind": "unit", "unit": "a.service", "max_restarts": 3},
+            ("restarts by systemd", "above 3"),
+        ),
         ({"kind": "load"}, ("runnable processes per core", "above 1.5")),
         (
             {"kind": "filesystem", "paths": ["all"], "exclude": ["/mnt"]},
             ("every local file system without `/mnt`", "80"),
         ),
-        ({"kind": "filesystem", "paths": ["/"], "inodes": {"warning": 70}}, ("inodes in use of `/`", "above 70 %")),
-        ({"kind": "redis", "info": [{"field": "lag", "warning": 1, "worse": "below"}]}, ("`lag` of INFO", "below 1")),
-        ({"kind": "redis", "info": [{"field": "role", "equals": "master"}]}, ("`role` of INFO is `master`", "-")),
+        (
+            {"kind": "filesystem", "paths": ["/"], "inodes": {"warning": 70}},
+            ("inodes in use of `/`", "above 70 %"),
+        ),
+        (
+            {"kind": "redis", "info": [{"field": "lag", "warning": 1, "worse": "below"}]},
+            ("`lag` of INFO", "below 1"),
+        ),
+        (
+            {"kind": "redis", "info": [{"field": "role", "equals": "master"}]},
+            ("`role` of INFO is `master`", "-"),
+        ),
         (
             {"kind": "redis", "info": [{"field": "hit_ratio", "warning": 9, "worse": "below"}]},
             ("found their", "below 9"),
         ),
-        ({"kind": "metrics", "url": "http://a/m", "errors": {"warning": 5}}, ("share of requests", "above 5 %")),
-        ({"kind": "metrics", "url": "http://a/m", "response_time": {"warning_ms": 9}}, ("95th perc", "above 9 ms")),
-        ({"kind": "metrics", "url": "http://a/m", "rate": {"critical": 9}}, ("requests/min since", "-")),
-        ({"kind": "replication", "database": "d", "warning": 9}, ("replicas are behind", "above 9 s, a slot that")),
+        (
+            {"kind": "metrics", "url": "http://a/m", "errors": {"warning": 5}},
+            ("share of requests", "above 5 %"),
+        ),
+        (
+            {"kind": "metrics", "url": "http://a/m", "response_time": {"warning_ms": 9}},
+            ("95th perc", "above 9 ms"),
+        ),
+        (
+            {"kind": "metrics", "url": "http://a/m", "rate": {"critical": 9}},
+            ("requests/min since", "-"),
+        ),
+        (
+            {"kind": "replication", "database": "d", "warning": 9},
+            ("replicas are behind", "above 9 s, a slot that"),
+        ),
         ({"kind": "http", "url": "http://a/", "tls_expiry": {}}, None),
         (
             {"kind": "http", "url": "https://a/", "tls_expiry": {"warning_days": 9}},
             ("days that the cert", "below 9 days"),
         ),
         (
-            {"kind": "http", "url": "http://a/", "json": [{"path": "n", "at_most": 5, "severity": "warning"}]},
+            {
+                "kind": "http",
+                "url": "http://a/",
+                "json": [{"path": "n", "at_most": 5, "severity": "warning"}],
+            },
             ("`http://a/` answers 200", "unless `n` is at most 5"),
         ),
         (
-            {"kind": "postgresql", "database": "d", "expect": {"at_least": 2, "severity": "warning"}},
+            {
+                "kind": "postgresql",
+                "database": "d",
+                "expect": {"at_least": 2, "severity": "warning"},
+            },
             ("`SELECT 1` on database `d`: the answer is at least 2", "otherwise"),
         ),
         (
-            {"kind": "celery", "broker": "redis://:secret@192.0.2.1/0", "queues": [{"name": "q", "warning": 9}]},
+            {
+                "kind": "celery",
+                "broker": "redis://:secret@192.0.2.1/0",
+                "queues": [{"name": "q", "warning": 9}],
+            },
             ("tasks that wait in queue `q`", "above 9"),
         ),
-        ({"kind": "listener", "port": 80, "unit": "web.service"}, ("`web.service` listens on port 80", "-")),
-        ({"kind": "process", "unit": "web.service", "at_most": 2}, ("`web.service`: at least 1, at most 2", "-")),
-        ({"kind": "unit_memory", "unit": "web.service", "warning": 500}, ("memory of the proc", "above 500 MB")),
-        ({"kind": "cpu", "warning": 70, "fall": 3}, ("since the look before (3 failures in a row)", "above 70 %")),
+        (
+            {"kind": "listener", "port": 80, "unit": "web.service"},
+            ("`web.service` listens on port 80", "-"),
+        ),
+        (
+            {"kind": "process", "unit": "web.service", "at_most": 2},
+            ("`web.service`: at least 1, at most 2", "-"),
+        ),
+        (
+            {"kind": "unit_memory", "unit": "web.service", "warning": 500},
+            ("memory of the proc", "above 500 MB"),
+        ),
+        (
+            {"kind": "cpu", "warning": 70, "fall": 3},
+            ("since the look before (3 failures in a row)", "above 70 %"),
+        ),
         ({"kind": "disk_io", "cadences": ["weekly"]}, ("since the look before (weekly)", "-")),
         ({"kind": "network", "warning": 5}, ("traffic in both directions", "above 5 MB/s")),
         ({"kind": "top", "count": 3}, ("the 3 processes that use most of memory", "-")),
-        ({"kind": "file", "path": "/b/*.gz", "age_hours": {"warning": 26}}, ("hours since `/b/*.gz`", "above 26 h")),
+        (
+            {"kind": "file", "path": "/b/*.gz", "age_hours": {"warning": 26}},
+            ("hours since `/b/*.gz`", "above 26 h"),
+        ),
         (
             {"kind": "log_line", "path": "/l", "pattern": "x y"},
             ("newest line of `/l` that fits `x y`", "when there is"),
         ),
-        ({"kind": "unix_socket", "path": "/s", "severity": "warning"}, ("`/s` accepts connections", "otherwise")),
-        ({"kind": "dns", "host": "a.example.org"}, ("`a.example.org` resolves", "-")),
-        ({"kind": "unit", "unit": "web.service", "max_new_restarts": 0}, ("since the run before", "above 0")),
         (
-            {"kind": "http", "url": "http://a/", "method": "POST", "upload": {"content": "a", "rows": 3}},
+            {"kind": "unix_socket", "path": "/s", "severity": "warning"},
+            ("`/s` accepts connections", "otherwise"),
+        ),
+        ({"kind": "dns", "host": "a.example.org"}, ("`a.example.org` resolves", "-")),
+        (
+            {"kind": "unit", "unit": "web.service", "max_new_restarts": 0},
+            ("since the run before", "above 0"),
+        ),
+        (
+            {
+                "kind": "http",
+                "url": "http://a/",
+                "method": "POST",
+                "upload": {"content": "a", "rows": 3},
+            },
             ("time for each row", "-"),
         ),
     ],
@@ -168,7 +244,9 @@ def test_every_kind_of_check_has_words(check: dict[str, Any], row: tuple[str, st
         with pytest.raises(ValueError, match="tls_expiry is empty"):
             check_words.rows([{"name": "x", **check}])
         return
+
     judged = check_words.rows([{"name": "x", **check}])[-1]
+
     assert row[0] in judged.asked
     assert row[1] in judged.warning
     assert "secret" not in str(judged)

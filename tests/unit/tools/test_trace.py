@@ -37,8 +37,16 @@ def project(tmp_path: Path) -> Path:
         "system_keep:\n  days: 7\n  requirements: [R-alpha-03]\n",
     )
     write(tmp_path, "inventory/group_vars/all/inputs.yml", "logs_entries: '{{ system_checks }}'\n")
-    write(tmp_path, "roles/logs/tasks/main.yml", "- name: Do\n  logs: {entries: '{{ logs_entries }}'}\n")
-    write(tmp_path, "roles/logs/defaults/main.yml", "logs_entries: []\nrequirements: '{{ passed_on }}'\n")
+    write(
+        tmp_path,
+        "roles/logs/tasks/main.yml",
+        "- name: Do\n  logs: {entries: '{{ logs_entries }}'}\n",
+    )
+    write(
+        tmp_path,
+        "roles/logs/defaults/main.yml",
+        "logs_entries: []\nrequirements: '{{ passed_on }}'\n",
+    )
     write(tmp_path, "roles/logs/meta/argument_specs.yml", "requirements: [R-none-01]\n")
     write(
         tmp_path,
@@ -46,14 +54,20 @@ def project(tmp_path: Path) -> Path:
         'import pytest\n\nclass TestApi:\n    @pytest.mark.requirement("R-alpha-01", "R-alpha-02")\n'
         "    def test_lives(self): ...\n\nTEXT = '@pytest.mark.requirement(\"R-none-01\")'\n",
     )
+
     return tmp_path
 
 
 def test_places_are_named_after_entry_and_test(project: Path) -> None:
     data = from_data(project)
+
     assert data.delivered == {"R-alpha-01": [Place("inventory/group_vars/alpha/health.yml", "api")]}
-    assert data.planned == {"R-alpha-03": [Place("inventory/group_vars/alpha/health.yml", "system_keep")]}
-    assert from_tests(project)["R-alpha-02"] == [Place("tests/unit/test_a.py", "TestApi.test_lives")]
+    assert data.planned == {
+        "R-alpha-03": [Place("inventory/group_vars/alpha/health.yml", "system_keep")]
+    }
+    assert from_tests(project)["R-alpha-02"] == [
+        Place("tests/unit/test_a.py", "TestApi.test_lives")
+    ]
 
 
 def test_a_test_without_delivery_does_not_count(project: Path) -> None:
@@ -65,29 +79,56 @@ def test_a_test_without_delivery_does_not_count(project: Path) -> None:
 def test_a_figure_that_nothing_reads_delivers_nothing(project: Path) -> None:
     (project / "inventory/group_vars/all/inputs.yml").write_text("logs_entries: []\n")
     found = trace.collect(project)
+
     assert trace.count(found, found.rows).delivered == 0
-    assert "| open, planned in [alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |" in trace.render(
-        found
+    assert (
+        "| open, planned in [alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |"
+        in trace.render(found)
     )
 
 
 def test_page_links_what_delivers_and_marks_what_is_open(project: Path) -> None:
     page = trace.render(trace.collect(project))
-    assert "| Ask \\| whether it lives. | [alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |" in page
-    assert "| Rotate the logs. | open | [unit/test_a.py](../tests/unit/test_a.py): `TestApi.test_lives` |" in page
+
+    assert (
+        "| Ask \\| whether it lives. | [alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |"
+        in page
+    )
+    assert (
+        "| Rotate the logs. | open | [unit/test_a.py](../tests/unit/test_a.py): `TestApi.test_lives` |"
+        in page
+    )
     assert "| all | 2 | 1 | 1 | 1 | 1 |" in page
 
 
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
-        ("inventory/group_vars/alpha/x.yml", "x: {requirements: [R-alpha-99]}", r"alpha/x\.yml: R-alpha-99 is not in"),
-        ("molecule/logs/tests/test_x.py", 'mark.requirement("R-beta-77")', r"test_x\.py: R-beta-77 is not in"),
-        ("playbooks/weekly.yml", "- requirements: R-alpha-01", r"weekly\.yml: `requirements` must be a list"),
-        ("tests/unit/test_x.py", "pytest.mark.requirement(ID)", r"test_x\.py:1: write the ids .* as plain strings"),
+        (
+            "inventory/group_vars/alpha/x.yml",
+            "x: {requirements: [R-alpha-99]}",
+            r"alpha/x\.yml: R-alpha-99 is not in",
+        ),
+        (
+            "molecule/logs/tests/test_x.py",
+            'mark.requirement("R-beta-77")',
+            r"test_x\.py: R-beta-77 is not in",
+        ),
+        (
+            "playbooks/weekly.yml",
+            "- requirements: R-alpha-01",
+            r"weekly\.yml: `requirements` must be a list",
+        ),
+        (
+            "tests/unit/test_x.py",
+            "pytest.mark.requirement(ID)",
+            r"test_x\.py:1: write the ids .* as plain strings",
+        ),
     ],
 )
-def test_what_cannot_be_traced_is_an_error(project: Path, path: str, text: str, message: str) -> None:
+def test_what_cannot_be_traced_is_an_error(
+    project: Path, path: str, text: str, message: str
+) -> None:
     write(project, path, text)
     with pytest.raises(EvidenceError, match=message):
         trace.collect(project)

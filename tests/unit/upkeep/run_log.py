@@ -19,7 +19,9 @@ Event = dict[str, t.Any]
 
 def event(kind: str, after: float = 0.0, **fields: t.Any) -> Event:
     """Return one event, ``after`` seconds from the start of the run."""
-    when = (START + timedelta(seconds=after)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    when = (
+        (START + timedelta(seconds=after)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
     return {"v": 1, "event": kind, "time": when, **fields}
 
 
@@ -39,10 +41,25 @@ def run_started(**fields: t.Any) -> Event:
 
 
 def task(
-    host: str, system: str, role: str, name: str, status: str = "ok", after: float = 1.0, **fields: t.Any
+    host: str,
+    system: str,
+    role: str,
+    name: str,
+    status: str = "ok",
+    after: float = 1.0,
+    **fields: t.Any,
 ) -> Event:
     facts = {"action": "command", "seconds": 0.5, "remote": 1, "play": "Look"}
-    return event("task", after, host=host, system=system, role=role, task=name, status=status, **{**facts, **fields})
+    return event(
+        "task",
+        after,
+        host=host,
+        system=system,
+        role=role,
+        task=name,
+        status=status,
+        **{**facts, **fields},
+    )
 
 
 def seen(
@@ -63,7 +80,13 @@ def seen(
 
 
 def verdict(outcome: str = "ok", **fields: t.Any) -> Event:
-    facts = {"fail_on": ["critical"], "failing": [], "acknowledged": {}, "missing_hosts": [], "messages": []}
+    facts = {
+        "fail_on": ["critical"],
+        "failing": [],
+        "acknowledged": {},
+        "missing_hosts": [],
+        "messages": [],
+    }
     return event("verdict", 58.0, outcome=outcome, **{**facts, **fields})
 
 
@@ -71,7 +94,9 @@ def run_finished(**stats: dict[str, int]) -> Event:
     return event("run_finished", 60.0, stats=stats)
 
 
-def counts(ok: int = 0, changed: int = 0, failures: int = 0, unreachable: int = 0) -> dict[str, int]:
+def counts(
+    ok: int = 0, changed: int = 0, failures: int = 0, unreachable: int = 0
+) -> dict[str, int]:
     """Return the counts of one host as Ansible sums them up."""
     facts = {"ok": ok, "changed": changed, "failures": failures, "unreachable": unreachable}
     return {**facts, "skipped": 0, "ignored": 0, "rescued": 0}
@@ -90,15 +115,25 @@ def weekly() -> list[Event]:
         unit="days",
     )
     known = {
-        late["finding"]["fingerprint"]: {"owner": "on-call", "reason": "bigger disk is ordered", "until": "2026-12-31"}
+        late["finding"]["fingerprint"]: {
+            "owner": "on-call",
+            "reason": "bigger disk is ordered",
+            "until": "2026-12-31",
+        }
     }
+
     return [
         run_started(),
         event("play_started", 0.5, play="Look", hosts=["fairedge", "hyperopt-db"]),
         task("fairedge", "fairedge", "health_check", "Probe", seconds=2.5),
         task("hyperopt-db", "hyperopt", "health_check", "Probe", seconds=1.25),
         seen(
-            "http:api", "critical", "The API answered 502.", observed=502, expected=200, requirements=["R-fairedge-01"]
+            "http:api",
+            "critical",
+            "The API answered 502.",
+            observed=502,
+            expected=200,
+            requirements=["R-fairedge-01"],
         ),
         seen("filesystem:/", observed=41.5, expected="at most 80", unit="%"),
         late,
@@ -114,7 +149,14 @@ def weekly() -> list[Event]:
             play="Change",
         ),
         event("play_started", 30, play="Look again", hosts=["fairedge", "hyperopt-db"]),
-        seen("http:api", after=32, play="Look again", observed=200, expected=200, requirements=["R-fairedge-01"]),
+        seen(
+            "http:api",
+            after=32,
+            play="Look again",
+            observed=200,
+            expected=200,
+            requirements=["R-fairedge-01"],
+        ),
         verdict(acknowledged=known),
         run_finished(**{"fairedge": counts(ok=2, changed=1), "hyperopt-db": counts(ok=1)}),
     ]

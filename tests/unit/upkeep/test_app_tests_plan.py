@@ -32,7 +32,9 @@ KNOWN: t.Final = ("unit", "performance", "api", "smoke")
         (["smoke"], "", []),
     ],
 )
-def test_suites_are_chosen_by_cadence_or_by_name(only: list[str], cadence: str, names: list[str]) -> None:
+def test_suites_are_chosen_by_cadence_or_by_name(
+    only: list[str], cadence: str, names: list[str]
+) -> None:
     chosen = app_tests.chosen(SUITES, only, KNOWN, cadence)
     assert [entry["name"] for entry in chosen] == names
     assert all(set(entry) == {"name", "paths"} for entry in chosen), "only what the module knows"
@@ -88,8 +90,11 @@ def test_no_file_is_no_baseline(tmp_path: Path) -> None:
 
 def test_dates_are_text_however_they_are_written(tmp_path: Path) -> None:
     file = tmp_path / "baseline.yml"
-    file.write_text("shop-1:\n  a: {value: 1, date: 2025-01-31}\n  b: {value: 1, date: '2025-01-31'}\n  c: damaged\n")
+    file.write_text(
+        "shop-1:\n  a: {value: 1, date: 2025-01-31}\n  b: {value: 1, date: '2025-01-31'}\n  c: damaged\n"
+    )
     found = app_tests.baseline(file)["shop-1"]
+
     assert found["a"] == found["b"] == {"value": 1, "date": "2025-01-31"}
     assert found["c"] == "damaged", "each record is judged by itself"
 
@@ -106,7 +111,9 @@ def test_dates_are_text_however_they_are_written(tmp_path: Path) -> None:
         (b" " * 100, "larger than 99 bytes"),
     ],
 )
-def test_a_damaged_baseline_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, word: str) -> None:
+def test_a_damaged_baseline_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, word: str
+) -> None:
     monkeypatch.setattr(approved, "LARGEST", 99)
     file = tmp_path / "baseline.yml"
     file.write_bytes(content)

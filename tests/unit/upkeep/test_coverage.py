@@ -13,12 +13,16 @@ def test_missing_hosts_are_those_without_findings() -> None:
         {"event": "play_started", "hosts": ["localhost"]},
         {"event": "finding", "finding": {"host": "h1"}},
     ]
+
     assert coverage.missing_hosts(events) == ["h2"]
 
 
 def test_components_without_host() -> None:
     groups = {"s": ["h1"], "app": ["h1", "other"], "redis": ["other"]}
-    assert coverage.empty_components({"s": ["app", "redis", "web"]}, groups) == [("s", "redis"), ("s", "web")]
+    assert coverage.empty_components({"s": ["app", "redis", "web"]}, groups) == [
+        ("s", "redis"),
+        ("s", "web"),
+    ]
 
 
 def test_findings_are_critical() -> None:
@@ -27,4 +31,5 @@ def test_findings_are_critical() -> None:
         *coverage.component_findings([("s", "redis")]),
         coverage.nothing_finding(),
     ]
+
     assert {f["status"] for f in found} == {"critical"}

@@ -46,8 +46,10 @@ def test_counts_are_kept_and_no_value_leaves_what_was_seen(points: list[Point]):
             seen = [
                 item.mean
                 for item in points
-                if (item.host, item.kpi) == (mean.host, mean.kpi) and start_of(item.start, mean.level) == mean.start
+                if (item.host, item.kpi) == (mean.host, mean.kpi)
+                and start_of(item.start, mean.level) == mean.start
             ]
+
             assert (mean.low, mean.high) == (min(seen), max(seen))
             assert mean.low <= mean.mean <= mean.high
             assert mean.samples == len(seen)
@@ -64,6 +66,7 @@ def test_a_mean_of_means_is_the_mean_of_all(points: list[Point]):
         exact = float(sum(map(Fraction, seen)) / len(seen))
         # Below the smallest normal number nothing can be divided exactly.
         smallest = max(1e-6 * max(map(abs, seen)), sys.float_info.min)
+
         assert math.isclose(day.mean, exact, rel_tol=1e-6, abs_tol=smallest)
 
 
@@ -84,8 +87,16 @@ def test_the_order_of_points_does_not_matter(points: list[Point], step: int):
 
 def test_an_hour_begins_on_the_hour_and_a_day_at_midnight():
     [hour] = merge([point(61, 1), point(119, 3)])
-    assert (hour.level, hour.start, hour.mean, hour.run_id) == ("hour", "2026-03-01T01:00:00.000Z", 2, "")
+
+    assert (hour.level, hour.start, hour.mean, hour.run_id) == (
+        "hour",
+        "2026-03-01T01:00:00.000Z",
+        2,
+        "",
+    )
+
     [day] = merge([hour])
+
     assert (day.level, day.start) == ("day", "2026-03-01T00:00:00.000Z")
 
 

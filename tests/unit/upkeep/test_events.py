@@ -15,7 +15,9 @@ from upkeep.run import events
 
 def test_what_is_appended_can_be_read(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    written = [events.append(log, "task", host="h", text="line\nbreak \u2028 \x00") for _ in range(2)]
+    written = [
+        events.append(log, "task", host="h", text="line\nbreak \u2028 \x00") for _ in range(2)
+    ]
     assert events.read(log) == written
 
 
@@ -26,13 +28,19 @@ def test_a_log_cut_anywhere_keeps_its_whole_lines(tmp_path: Path, cut: int) -> N
     log.unlink(missing_ok=True)
     for number in range(3):
         events.append(log, "task", number=number)
+
     data = log.read_bytes()
     log.write_bytes(data[:cut])
+
     assert len(events.read(log)) in (data[:cut].count(b"\n"), data[:cut].count(b"\n") + 1)
 
 
 def test_run_ids_sort_by_time_and_differ() -> None:
-    early, late = (events.new_run_id("playbooks/weekly.yml", datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2))
+    early, late = (
+        events.new_run_id("playbooks/weekly.yml", datetime(2026, 1, day, tzinfo=UTC))
+        for day in (1, 2)
+    )
+
     assert early < late
     assert early.startswith("20260101T000000Z-weekly-")
     assert len({events.new_run_id("x.yml") for _ in range(50)}) == 50

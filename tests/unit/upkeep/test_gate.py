@@ -14,7 +14,9 @@ from ansible.module_utils.upkeep.preflight.acceptance import judge_acceptance, w
 from upkeep import PROJECT
 from upkeep.judge.gate import decide
 
-HOLDING = yaml.safe_load((PROJECT / "roles/gate/defaults/main.yml").read_text())["gate_holding_checks"]
+HOLDING = yaml.safe_load((PROJECT / "roles/gate/defaults/main.yml").read_text())[
+    "gate_holding_checks"
+]
 
 
 def seen(host: str, check: str = "unit:app", status: str = "ok") -> Finding:
@@ -31,7 +33,9 @@ def ask(**changes: object) -> list[str]:
         **changes,
     }
     decision = decide(**given)  # type: ignore[arg-type]
+
     assert decision.cleared is (decision.reasons == [])
+
     return decision.reasons
 
 
@@ -56,10 +60,19 @@ def test_a_full_disk_does_not_hold_the_rotation_that_frees_it() -> None:
 
 def test_a_host_that_nobody_accepted_is_only_looked_at(tmp_path: Path) -> None:
     mark = tmp_path / "accepted.json"
-    new = complete(judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight")
-    assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), new]}) == ["h2 has host:accepted (critical)"]
+    new = complete(
+        judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight"
+    )
+
+    assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), new]}) == [
+        "h2 has host:accepted (critical)"
+    ]
+
     write(mark, "on-call", "run-1")
-    known = complete(judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight")
+    known = complete(
+        judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight"
+    )
+
     assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), known]}) == []
 
 

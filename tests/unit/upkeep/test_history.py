@@ -51,15 +51,26 @@ def opened(address: str) -> t.Iterator[History]:
     kept.close()
 
 
-def sample(value: float = 100.0, kpi: str = "uptime", host: str = "racing-1", **fields: t.Any) -> dict[str, t.Any]:
-    words = {"title": kpi.title(), "unit": "%", "target": "at least 99.9", "alert": "at least 95", "met": value > 99}
+def sample(
+    value: float = 100.0, kpi: str = "uptime", host: str = "racing-1", **fields: t.Any
+) -> dict[str, t.Any]:
+    words = {
+        "title": kpi.title(),
+        "unit": "%",
+        "target": "at least 99.9",
+        "alert": "at least 95",
+        "met": value > 99,
+    }
     return {"system": "racing", "host": host, "kpi": kpi, **words, "value": value, **fields}
 
 
-def events(run_id: str, days_ago: float, samples: list[dict[str, t.Any]], **fields: t.Any) -> list[log.Event]:
+def events(
+    run_id: str, days_ago: float, samples: list[dict[str, t.Any]], **fields: t.Any
+) -> list[log.Event]:
     begun = {"time": clean.stamp(NOW - timedelta(days=days_ago))}
     said = log.event("kpis", samples=samples)
     found = log.seen("http:dashboard", system="racing", host="racing-1")
+
     return [
         log.run_started(run_id=run_id, **fields) | begun,
         found | begun,
@@ -77,7 +88,9 @@ def test_a_run_is_kept_once_however_often_it_is_handed_in(opened: History):
     assert opened.keep(run("a", 1, sample(0.0), sample(41.5, "memory")), NOW) is True
     assert opened.keep(run("a", 1, sample(0.0)), NOW) is False
     assert opened.keep(run("b", 1), NOW) is True
-    assert [(day.kpi, day.samples, day.mean, day.low, day.high) for day in opened.days(now=NOW)] == [
+    assert [
+        (day.kpi, day.samples, day.mean, day.low, day.high) for day in opened.days(now=NOW)
+    ] == [
         ("memory", 1, 41.5, 41.5, 41.5),
         ("uptime", 2, 50.0, 0.0, 100.0),
     ]
@@ -94,9 +107,12 @@ def test_check_mode_and_runs_without_samples_are_passed_over(opened: History):
 def test_old_points_become_fewer_and_their_mean_stays(opened: History):
     for hour in range(48):
         opened.keep(run(f"r{hour}", 400 - hour / 24, sample(float(hour))), NOW)
+
     assert [day.samples for day in opened.days()] == [12, 24, 12]
+
     opened.keep(run("new", 0), NOW)
     days = opened.days(now=NOW)
+
     assert [(day.samples, day.low, day.high) for day in days] == [
         (12, 0, 11),
         (24, 12, 35),
@@ -104,7 +120,9 @@ def test_old_points_become_fewer_and_their_mean_stays(opened: History):
         (1, 100, 100),
     ]
     assert [day.mean for day in days[:3]] == pytest.approx([5.5, 23.5, 41.5])
+
     levels = {(point["level"], point["samples"]) for point in points(opened)}
+
     assert levels == {("day", 12), ("day", 24), ("run", 1)}
 
 
@@ -116,7 +134,9 @@ def points(opened: History) -> list[t.Any]:
 def test_a_late_run_joins_the_mean_of_its_hour(opened: History):
     opened.keep(run("a", 200, sample(10.0)), NOW)
     opened.keep(run("b", 200, sample(20.0)), NOW)
-    assert [(point["level"], point["samples"], point["mean"]) for point in points(opened)] == [("hour", 2, 15.0)]
+    assert [(point["level"], point["samples"], point["mean"]) for point in points(opened)] == [
+        ("hour", 2, 15.0)
+    ]
 
 
 def test_what_is_older_than_all_limits_is_forgotten(address: str):
@@ -137,13 +157,18 @@ def test_runs_that_end_together_are_all_kept(address: str):
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(keep, range(16)))
+
     kept = History(address)
     [day] = kept.days()
+
     assert (day.samples, day.mean, day.low, day.high) == (16, pytest.approx(7.5), 0, 15)
+
     kept.close()
 
 
-def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(opened: History, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(
+    opened: History, monkeypatch: pytest.MonkeyPatch
+):
     def killed(*_: t.Any) -> None:
         raise KeyboardInterrupt
 
@@ -151,6 +176,7 @@ def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(opened: History, m
         patch.setattr(History, "_make_fewer", killed)
         with pytest.raises(KeyboardInterrupt):
             opened.keep(run("a", 1), NOW)
+
     assert opened.days() == []
     assert opened.keep(run("a", 1), NOW) is True
 
@@ -208,9 +234,13 @@ def test_a_run_is_published_whatever_becomes_of_its_figures(tmp_path: Path, brok
     place = folder(tmp_path)
     if broken:
         (tmp_path / "kpis.sqlite").mkdir()
+
     rows, trouble = archive.keep_figures(place, sqlite(tmp_path), Keep())
+
     assert bool(trouble) is broken
+
     page = archive.publish(place, str(tmp_path), rows).read_text()
+
     assert "Key figures" in page
     assert "target missed" in page
     assert "<h3>Key figures" not in report.page(record.fold(log.weekly()))
@@ -220,13 +250,20 @@ def test_the_page_shows_a_curve_once_there_are_days(tmp_path: Path):
     kept = History(sqlite(tmp_path))
     for days in range(3):
         kept.keep(run(f"r{days}", days, sample(float(days))), NOW)
+
     days = kept.days(now=NOW)
     kept.close()
     folded = run("x")
     [trend] = trends.of_run(folded["kpis"], days)["racing"]
+
     assert trend.curve == "0.0,2.0 60.0,10.0 120.0,18.0"
     assert trend.mean == 1
-    page = report.page(folded, {"racing": [trend._replace(value=11030.2, unit="ms", target="at most 2000", alert="")]})
+
+    page = report.page(
+        folded,
+        {"racing": [trend._replace(value=11030.2, unit="ms", target="at most 2000", alert="")]},
+    )
+
     assert f'<polyline points="{trend.curve}"/>' in page
     assert ">11,030 ms<" in " ".join(page.split()).replace(" <", "<")
     assert 'data-label="Target">at most 2000 ms' in "".join(page.splitlines())
@@ -256,12 +293,21 @@ def test_the_tracking_sheet_has_a_line_a_day_with_targets_beside(
         name = f"2026060{number}T110000Z-daily-aaaaaa"
         log.write(
             tmp_path / "runs" / name,
-            events(name, 3 - number, [sample(value), sample(0.3, "time", title="=cmd()", target="at most 1")]),
+            events(
+                name,
+                3 - number,
+                [sample(value), sample(0.3, "time", title="=cmd()", target="at most 1")],
+            ),
         )
+
     assert main(["kpis", "--store", str(tmp_path), "--rebuild", "--system", "racing"]) == 0
+
     out, err = capsys.readouterr()
+
     assert err == "2 runs taken in\n"
+
     rows = list(csv.DictReader(io.StringIO(out)))
+
     assert [row["Date"] for row in rows] == ["2026-05-30", "2026-05-31"]
     assert rows[0] == {
         "Date": "2026-05-30",

@@ -35,7 +35,9 @@ def limits(system: str) -> dict[str, tuple[str, str]]:
 def sources(system: str) -> set[tuple[str, str]]:
     """Return (area, check) of everything that the profile asks for."""
     profile = figures(system)
-    health = {("health_check", row.finding) for row in check_words.rows(profile["system_health_checks"])}
+    health = {
+        ("health_check", row.finding) for row in check_words.rows(profile["system_health_checks"])
+    }
     logs = {
         ("log_review", f"log:{source['name']}.{review['name']}")
         for source in profile["system_log_reviews"]
@@ -46,6 +48,7 @@ def sources(system: str) -> set[tuple[str, str]]:
         ("data_quality", f"{prefixes.get(check['kind'], check['kind'])}:{check['name']}")
         for check in profile.get("system_data_quality", [])
     }
+
     return health | logs | data
 
 
@@ -55,7 +58,9 @@ def test_every_figure_has_a_source(system: str):
     for kpi in figures(system)["system_kpis"]:
         area, check = kpi.get("area", "health_check"), kpi["check"]
         whole = re.sub(r"\[.*\]|\.(rows|age)$", "", re.sub(r"\.(rows|age)$", "", check))
-        assert check in FROM_THE_HOST or {(area, check), (area, whole)} & known, f"{kpi['name']}: nothing gives {check}"
+        assert check in FROM_THE_HOST or {(area, check), (area, whole)} & known, (
+            f"{kpi['name']}: nothing gives {check}"
+        )
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -66,8 +71,12 @@ def test_a_target_lies_on_the_good_side_of_its_alarm(system: str):
             assert all(kpis.within(kpi["alert"], value) for value in kpi["target"].values())
 
 
-@pytest.mark.requirement("R-fairedge-134", "R-fairedge-135", "R-fairedge-136", "R-fairedge-137", "R-hyperopt-60")
-@pytest.mark.requirement("R-hyperopt-62", "R-trailblaze-10", "R-trailblaze-14", "R-trailblaze-15", "R-trailblaze-16")
+@pytest.mark.requirement(
+    "R-fairedge-134", "R-fairedge-135", "R-fairedge-136", "R-fairedge-137", "R-hyperopt-60"
+)
+@pytest.mark.requirement(
+    "R-hyperopt-62", "R-trailblaze-10", "R-trailblaze-14", "R-trailblaze-15", "R-trailblaze-16"
+)
 @pytest.mark.parametrize(
     ("system", "names"),
     [
@@ -76,26 +85,42 @@ def test_a_target_lies_on_the_good_side_of_its_alarm(system: str):
         ("trailblaze", {"response-time", "cpu", "memory", "disk"}),
     ],
 )
-def test_what_the_guides_want_over_time_is_kept_day_by_day(tmp_path: Path, system: str, names: set[str]):
+def test_what_the_guides_want_over_time_is_kept_day_by_day(
+    tmp_path: Path, system: str, names: set[str]
+):
     kept = history.History(history.address_of(str(tmp_path)))
     wanted = {system: figures(system)["system_kpis"]}
     for number, day in enumerate(("2026-03-01", "2026-03-02"), start=1):
         found = [
-            log.seen(kpi["check"], area=kpi.get("area", "health_check"), system=system, host="h", observed=number)
+            log.seen(
+                kpi["check"],
+                area=kpi.get("area", "health_check"),
+                system=system,
+                host="h",
+                observed=number,
+            )
             for kpi in wanted[system]
             if kpi["name"] in names
         ]
-        said = log.event("kpis", samples=kpis.samples(wanted, [one["finding"] for one in found], {}))
+        said = log.event(
+            "kpis", samples=kpis.samples(wanted, [one["finding"] for one in found], {})
+        )
         events = [log.run_started(run_id=day), *found, said, log.verdict(), log.run_finished()]
         kept.keep(record.fold([{**event, "time": f"{day}T04:00:00.000Z"} for event in events]))
+
     days = kept.days(system)
     kept.close()
+
     assert {(row.kpi, row.day, row.mean) for row in days} == {
-        (name, day, number) for name in names for number, day in enumerate(("2026-03-01", "2026-03-02"), start=1)
+        (name, day, number)
+        for name in names
+        for number, day in enumerate(("2026-03-01", "2026-03-02"), start=1)
     }
 
 
-@pytest.mark.requirement("R-racing-50", "R-racing-51", "R-racing-52", "R-racing-53", "R-racing-54", "R-racing-55")
+@pytest.mark.requirement(
+    "R-racing-50", "R-racing-51", "R-racing-52", "R-racing-53", "R-racing-54", "R-racing-55"
+)
 def test_racing_has_the_table_of_its_guide():
     assert limits("racing") == {
         "uptime": ("at least 99.9", "at least 95"),
@@ -122,10 +147,13 @@ def test_student_success_has_the_table_of_its_guide():
     }
 
 
-@pytest.mark.requirement("R-fairedge-09", "R-fairedge-10", "R-fairedge-13", "R-fairedge-14", "R-fairedge-15")
+@pytest.mark.requirement(
+    "R-fairedge-09", "R-fairedge-10", "R-fairedge-13", "R-fairedge-14", "R-fairedge-15"
+)
 @pytest.mark.requirement("R-fairedge-17", "R-fairedge-18")
 def test_fairedge_has_the_metrics_of_its_guide():
     targets = {name: target for name, (target, _) in limits("fairedge").items() if target}
+
     assert targets == {
         "response-time": "at most 2000",
         "server-errors": "at most 0.1",

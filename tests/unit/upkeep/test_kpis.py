@@ -22,15 +22,24 @@ UPTIME: t.Final = {
     "target": {"at_least": 99.9},
     "alert": {"at_least": 95},
 }
-MEMORY: t.Final = {"name": "memory", "check": "memory:memory", "unit": "%", "target": {"at_most": 80}}
+MEMORY: t.Final = {
+    "name": "memory",
+    "check": "memory:memory",
+    "unit": "%",
+    "target": {"at_most": 80},
+}
 
 
 def seen(check: str, status: str = "ok", **fields: t.Any) -> dict[str, t.Any]:
-    found: dict[str, t.Any] = log.seen(check, status, system="racing", host=fields.pop("host", "racing-1"), **fields)
+    found: dict[str, t.Any] = log.seen(
+        check, status, system="racing", host=fields.pop("host", "racing-1"), **fields
+    )
     return dict(found["finding"])
 
 
-def values(*findings: dict[str, t.Any], wanted: t.Sequence[dict[str, t.Any]] = (UPTIME, MEMORY)) -> list[t.Any]:
+def values(
+    *findings: dict[str, t.Any], wanted: t.Sequence[dict[str, t.Any]] = (UPTIME, MEMORY)
+) -> list[t.Any]:
     first = kpis.first_states(findings)
     latest = {found["fingerprint"]: found for found in findings}
     made = kpis.samples({"racing": wanted}, latest.values(), first)
@@ -48,7 +57,9 @@ def values(*findings: dict[str, t.Any], wanted: t.Sequence[dict[str, t.Any]] = (
         ("unknown", []),
     ],
 )
-def test_uptime_is_made_of_whether_a_check_was_fine_and_unseen_is_no_sample(status: str, made: list[t.Any]):
+def test_uptime_is_made_of_whether_a_check_was_fine_and_unseen_is_no_sample(
+    status: str, made: list[t.Any]
+):
     assert values(seen("http:dashboard", status)) == made
 
 
@@ -59,7 +70,9 @@ def test_what_a_run_had_to_mend_was_down():
 
 @pytest.mark.requirement("R-racing-54", "R-racing-55")
 def test_an_observed_figure_is_taken_as_it_is_for_every_host():
-    found = [seen("memory:memory", observed=value, host=host) for host, value in (("a", 41.5), ("b", 81))]
+    found = [
+        seen("memory:memory", observed=value, host=host) for host, value in (("a", 41.5), ("b", 81))
+    ]
     assert values(*found) == [("memory", "a", 41.5, True), ("memory", "b", 81.0, False)]
 
 
@@ -76,7 +89,8 @@ def test_a_sample_can_be_read_on_its_own():
 
 
 @pytest.mark.parametrize(
-    ("observed", "number"), [(3, 3.0), ("41.5 MB", 41.5), ("-2e3", -2000.0), (True, None), ("none", None), (None, None)]
+    ("observed", "number"),
+    [(3, 3.0), ("41.5 MB", 41.5), ("-2e3", -2000.0), (True, None), ("none", None), (None, None)],
 )
 def test_a_number_may_stand_before_its_unit(observed: t.Any, number: float | None):
     assert kpis.number(observed) == number

@@ -23,8 +23,10 @@ def store(tmp_path: Path) -> Path:
     root = tmp_path / "store"
     DirectoryStore(root).save(log.write(root / "runs" / log.RUN_ID, log.weekly()))
     log.write(
-        root / "runs/killed", [log.run_started(run_id="killed", check=True) | {"time": "2026-02-01T00:00:00.000Z"}]
+        root / "runs/killed",
+        [log.run_started(run_id="killed", check=True) | {"time": "2026-02-01T00:00:00.000Z"}],
     )
+
     return root
 
 
@@ -32,7 +34,12 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
     """Run the command as people do."""
     command = [sys.executable, "-m", "upkeep", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=PROJECT, env={**os.environ, **environment}, text=True, capture_output=True, check=False
+        command,
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        text=True,
+        capture_output=True,
+        check=False,
     )
 
 
@@ -40,14 +47,26 @@ def test_list_shows_each_run_on_a_line(store: Path, capsys: pytest.CaptureFixtur
     assert main(["list", "--store", str(store)]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         [log.RUN_ID, "2026-03-01", "04:00:00", "1", "min", "0", "s", "ok", "playbooks/weekly.yml"],
-        ["killed", "2026-02-01", "00:00:00", "0.0", "s", "interrupted", "playbooks/weekly.yml", "(check", "mode)"],
+        [
+            "killed",
+            "2026-02-01",
+            "00:00:00",
+            "0.0",
+            "s",
+            "interrupted",
+            "playbooks/weekly.yml",
+            "(check",
+            "mode)",
+        ],
     ]
     assert main(["list", "--store", str(store), "--limit", "1"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 @pytest.mark.parametrize("which", [[], ["latest"], [log.RUN_ID]])
-def test_show_prints_the_table_and_succeeds(store: Path, capsys: pytest.CaptureFixture[str], which: list[str]):
+def test_show_prints_the_table_and_succeeds(
+    store: Path, capsys: pytest.CaptureFixture[str], which: list[str]
+):
     assert main(["show", *which, "--store", str(store)]) == 0
     assert "Outcome: ok." in capsys.readouterr().out
 
@@ -57,25 +76,33 @@ def test_show_of_a_bad_run_succeeds_too(store: Path, capsys: pytest.CaptureFixtu
     assert "Outcome: interrupted." in capsys.readouterr().out
 
 
-def test_report_renders_again_and_prints_the_path(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_report_renders_again_and_prints_the_path(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     assert main(["report", "killed", "--store", str(store)]) == 0
     assert "interrupted" in Path(capsys.readouterr().out.strip()).read_text()
     assert main(["report", "--store", str(store), "--output", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "out/report.html")
 
 
-def test_prune_is_explicit_and_says_what_it_removed(store: Path, capsys: pytest.CaptureFixture[str]):
+def test_prune_is_explicit_and_says_what_it_removed(
+    store: Path, capsys: pytest.CaptureFixture[str]
+):
     with pytest.raises(SystemExit):
         main(["prune", "--store", str(store)])
+
     limits = ["prune", "--store", str(store), "--keep-days", "1", "--keep-min", "1"]
     for arguments, left in (([*limits, "--dry-run"], True), (limits, False)):
         capsys.readouterr()
+
         assert main(arguments) == 0
         assert capsys.readouterr().out == "killed\n"
         assert (store / "runs/killed").exists() is left
 
 
-@pytest.mark.parametrize("arguments", [["show", "nothing"], ["show", "../x"], ["report", "nothing"]])
+@pytest.mark.parametrize(
+    "arguments", [["show", "nothing"], ["show", "../x"], ["report", "nothing"]]
+)
 def test_what_cannot_be_done_is_one_line_and_code_2(
     store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ):
@@ -93,8 +120,11 @@ def test_the_store_is_taken_from_the_environment(store: Path):
 
 def test_a_pipe_is_never_coloured_and_any_locale_will_do(store: Path):
     events = [log.run_started(), log.seen("unit:x", "warning", "na\u00efve \u2713")]
-    log.write(store / "runs/newest", [event | {"time": "2026-04-01T00:00:00.000Z"} for event in events])
+    log.write(
+        store / "runs/newest", [event | {"time": "2026-04-01T00:00:00.000Z"} for event in events]
+    )
     done = run("show", "--store", store, PYTHONIOENCODING="ascii", TERM="xterm")
+
     assert done.returncode == 0, done.stderr
     assert "na?ve ?" in done.stdout
     assert "\x1b" not in done.stdout
@@ -105,9 +135,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(store: Path):
     os.close(read)
     command = [sys.executable, "-m", "upkeep", "show", "--store", str(store)]
     try:
-        done = subprocess.run(command, cwd=PROJECT, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=PROJECT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        )
     finally:
         os.close(write)
+
     assert (done.returncode, done.stderr) == (0, "")
 
 

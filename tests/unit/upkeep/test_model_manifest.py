@@ -24,7 +24,9 @@ NAME = "models@example.org"
 
 def key(folder: Path, name: str) -> Path:
     path = folder / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True
+    )
     return path
 
 
@@ -98,7 +100,9 @@ def test_whatever_lies_there_is_records_or_a_named_problem(content: bytes) -> No
         assert all(isinstance(name, str) for name in records)
 
 
-def test_what_is_no_file_or_too_large_is_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_file_or_too_large_is_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "cannot be read" in problem(tmp_path)
     monkeypatch.setattr(approved, "LARGEST", 3)
     (tmp_path / "m.yml").write_text(TEXT)
@@ -133,7 +137,11 @@ def damage(manifest: Path, approver: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [change, by_another, for_something_else, damage])
 def test_any_other_signature_is_refused_and_says_how_to_sign(
-    manifest: Path, approver: Path, signers: Signers, tmp_path: Path, spoil: t.Callable[[Path, Path, Path], None]
+    manifest: Path,
+    approver: Path,
+    signers: Signers,
+    tmp_path: Path,
+    spoil: t.Callable[[Path, Path, Path], None],
 ) -> None:
     spoil(manifest, approver, tmp_path)
     said = problem(manifest, signers)
@@ -141,7 +149,9 @@ def test_any_other_signature_is_refused_and_says_how_to_sign(
     assert "ssh-keygen -Y sign -n upkeep-models -f KEY" in said
 
 
-def test_signers_that_are_missing_trust_nobody(manifest: Path, approver: Path, tmp_path: Path) -> None:
+def test_signers_that_are_missing_trust_nobody(
+    manifest: Path, approver: Path, tmp_path: Path
+) -> None:
     sign(approver, manifest)
     assert "none' is missing" in problem(manifest, Signers(tmp_path / "none", NAME))
 
@@ -158,14 +168,18 @@ def test_what_is_returned_is_what_was_checked(
         return real(*args, **named)
 
     monkeypatch.setattr(model_manifest.subprocess, "run", exchange)
+
     assert load(manifest, signers) == yaml.safe_load(TEXT)
 
 
-def test_a_check_that_hangs_is_a_problem(manifest: Path, signers: Signers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_hangs_is_a_problem(
+    manifest: Path, signers: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest.with_name("shop.yml.sig").write_text("")
 
     def hang(*args: t.Any, **named: t.Any) -> t.Any:
         raise subprocess.TimeoutExpired("ssh-keygen", 20)
 
     monkeypatch.setattr(model_manifest.subprocess, "run", hang)
+
     assert "cannot be checked" in problem(manifest, signers)

@@ -22,9 +22,12 @@ def test_this_process_lives() -> None:
 def test_a_process_that_ended_is_dead() -> None:
     child = subprocess.Popen(["sleep", "60"])
     started = process.start_time(child.pid)
+
     assert started
+
     child.kill()
     child.wait()
+
     assert process.is_dead(holder(child.pid, started))
 
 

@@ -43,14 +43,20 @@ def changed(path: list[Any], value: Any) -> list[str]:
     place: Any = figures
     for part in path[:-1]:
         place = place[part]
+
     place[path[-1]] = value
+
     return profile.problems(figures)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        (["system_api_prot"], 1, "'system_api_prot' is not a known name; did you mean 'system_api_port'?"),
+        (
+            ["system_api_prot"],
+            1,
+            "'system_api_prot' is not a known name; did you mean 'system_api_port'?",
+        ),
         (["system_api_port"], "7", "system_api_port: '7' is text, but must be a whole number"),
         (["system_jobs", "weekly"], ["db_maintenence"], "did you mean 'db_maintenance'?"),
         (
@@ -59,13 +65,37 @@ def changed(path: list[Any], value: Any) -> list[str]:
             "system_health_checks[0]: 'knid' is not a known name; did you mean",
         ),
         (["system_components"], [], "system_components"),
-        (["system_jobs", "hourly"], ["db_maintenance"], "'db_maintenance' is not known; choose one of"),
-        (["system_health_checks", 0, "expect"], "up", "expect: 'up' is text, but must be a list or a mapping"),
+        (
+            ["system_jobs", "hourly"],
+            ["db_maintenance"],
+            "'db_maintenance' is not known; choose one of",
+        ),
+        (
+            ["system_health_checks", 0, "expect"],
+            "up",
+            "expect: 'up' is text, but must be a list or a mapping",
+        ),
         (["system_health_checks", 0, "name"], "-x", "system_health_checks[0].name"),
-        (["system_databases", 0, "reindex", "bloat_percent"], 29, "reindex.bloat_percent: 29 is less than"),
-        (["system_databases", 0, "reindex", "min_size_mb"], 0, "reindex.min_size_mb: 0 is less than"),
-        (["system_databases", 0, "analyze", "due_after_days"], 0, "analyze.due_after_days: 0 is less than"),
-        (["system_databases", 0, "vacuum", "due_after_days"], -1, "system_databases[0].vacuum.due_after_days"),
+        (
+            ["system_databases", 0, "reindex", "bloat_percent"],
+            29,
+            "reindex.bloat_percent: 29 is less than",
+        ),
+        (
+            ["system_databases", 0, "reindex", "min_size_mb"],
+            0,
+            "reindex.min_size_mb: 0 is less than",
+        ),
+        (
+            ["system_databases", 0, "analyze", "due_after_days"],
+            0,
+            "analyze.due_after_days: 0 is less than",
+        ),
+        (
+            ["system_databases", 0, "vacuum", "due_after_days"],
+            -1,
+            "system_databases[0].vacuum.due_after_days",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(path: list[Any], value: Any, sentence: str) -> None:
@@ -93,8 +123,11 @@ def validated(options: dict[str, Any], entries: list[dict[str, Any]]) -> list[di
     """Return entries as the module with this argument spec gets them."""
     spec = {"entries": {"type": "list", "elements": "dict", "options": options}}
     result = ArgumentSpecValidator(spec).validate({"entries": entries})
+
     assert result.error_messages == []
+
     parameters: list[dict[str, Any]] = result.validated_parameters["entries"]
+
     return parameters
 
 
@@ -111,9 +144,12 @@ def properties(definition: str) -> set[str]:
 
 
 def test_schema_knows_the_keys_that_the_modules_know() -> None:
-    assert properties("health_check") == set(COMMON).union(*(kind.options for kind in KINDS.values()))
+    assert properties("health_check") == set(COMMON).union(
+        *(kind.options for kind in KINDS.values())
+    )
     assert properties("log_file") == set(LOG_OPTIONS)
     assert properties("database") == set(POSTGRESQL["databases"]["options"])
+
     for aspect, option in POSTGRESQL["databases"]["options"].items():
         inner = profile.schema()["$defs"]["database"]["properties"][aspect]
         assert set(inner.get("properties", {})) == set(option.get("options", {}))

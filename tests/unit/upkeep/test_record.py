@@ -18,7 +18,9 @@ from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT
 from upkeep.run import record
 
-VALIDATOR = jsonschema.Draft202012Validator(json.loads((PROJECT / "upkeep/run/record.schema.json").read_text()))
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads((PROJECT / "upkeep/run/record.schema.json").read_text())
+)
 
 
 def fold(events: list[log.Event], **known: t.Any) -> dict[str, t.Any]:
@@ -34,8 +36,12 @@ def by_check(folded: dict[str, t.Any], check: str) -> dict[str, t.Any]:
 
 def test_a_whole_run_says_when_what_and_how_it_ended():
     folded = fold(log.weekly())
+
     assert (folded["run_id"], folded["playbook"]) == (log.RUN_ID, "playbooks/weekly.yml")
-    assert (folded["started"], folded["finished"]) == ("2026-03-01T04:00:00.000Z", "2026-03-01T04:01:00.000Z")
+    assert (folded["started"], folded["finished"]) == (
+        "2026-03-01T04:00:00.000Z",
+        "2026-03-01T04:01:00.000Z",
+    )
     assert (folded["seconds"], folded["outcome"], folded["check_mode"]) == (60.0, "ok", False)
     assert folded["log"] == {"events": 13, "unknown": 0, "unreadable": 0}
 
@@ -47,7 +53,11 @@ def test_the_second_look_wins_and_remembers_the_first():
 
 
 def test_a_third_look_still_remembers_the_first_and_forgets_it_once_it_is_back():
-    worse = [log.seen("unit:x", status, "Look.", observed=status) for status in ("warning", "critical", "ok")]
+    worse = [
+        log.seen("unit:x", status, "Look.", observed=status)
+        for status in ("warning", "critical", "ok")
+    ]
+
     assert by_check(fold(worse), "unit:x")["first_status"] == "warning"
     assert by_check(fold([*worse, worse[0]]), "unit:x")["first_status"] is None
 
@@ -55,7 +65,12 @@ def test_a_third_look_still_remembers_the_first_and_forgets_it_once_it_is_back()
 def test_a_changed_value_alone_is_no_change_of_status():
     looks = [log.seen("http:api.latency", observed=value) for value in (12, 14)]
     latency = by_check(fold(looks), "http:api.latency")
-    assert (latency["observed"], latency["first_status"], latency["first_observed"]) == (14, None, None)
+
+    assert (latency["observed"], latency["first_status"], latency["first_observed"]) == (
+        14,
+        None,
+        None,
+    )
 
 
 def test_an_acknowledged_finding_is_shown_but_weighs_only_as_information():
@@ -68,6 +83,7 @@ def test_an_acknowledged_finding_is_shown_but_weighs_only_as_information():
 
 def test_changes_roles_hosts_and_plays_are_counted():
     folded = fold(log.weekly())
+
     assert folded["changes"] == [
         {
             "host": "fairedge",
@@ -134,21 +150,32 @@ def test_the_verdicts_own_failure_does_not_make_the_controller_a_failed_host():
 
 def test_the_controller_is_listed_only_when_there_is_something_to_tell():
     task = log.task("localhost", "", "", "Make the inventory")
+
     assert fold([log.run_started(), task])["systems"] == {}
+
     changed = fold([log.run_started(), {**task, "status": "changed"}])["systems"]
+
     assert (list(changed), changed[""]["status"]) == ([""], "info")
+
     failed = fold([log.run_started(), {**task, "status": "failed"}])["systems"]
+
     assert failed[""]["status"] == "critical"
 
 
 def test_failed_unreachable_and_ignored_tasks_are_listed_with_their_message():
     statuses = ("failed", "unreachable", "ignored")
-    tasks = [log.task("fairedge", "fairedge", "lock", f"T {s}", s, message=f"because {s}") for s in statuses]
+    tasks = [
+        log.task("fairedge", "fairedge", "lock", f"T {s}", s, message=f"because {s}")
+        for s in statuses
+    ]
     folded = fold([log.run_started(), *tasks])
+
     assert [(task["status"], task["message"]) for task in folded["failed_tasks"]] == [
         (status, f"because {status}") for status in statuses
     ]
+
     host = folded["hosts"]["fairedge"]
+
     assert (host["failed"], host["unreachable"], host["ok"]) == (1, 1, 1)
     assert folded["systems"]["fairedge"]["status"] == "critical"
 
@@ -157,6 +184,7 @@ def test_a_host_that_nobody_saw_makes_its_system_unknown():
     events = log.weekly()
     events[-2]["missing_hosts"] = ["hyperopt-db", "hyperopt-api2"]
     folded = fold(events)
+
     assert folded["hosts"]["hyperopt-db"]["missing"] is True
     assert folded["hosts"]["hyperopt-api2"]["missing"] is True
     assert folded["systems"]["hyperopt"]["status"] == "unknown"
@@ -169,18 +197,42 @@ def test_without_a_verdict_the_expected_hosts_tell_who_is_missing():
 
 
 def test_a_play_without_hosts_is_marked_once():
-    empty = [log.event("play_started", play="Change", hosts=[]), log.event("no_hosts", play="Change")]
-    assert fold(empty)["plays"] == [{"name": "Change", "hosts": [], "seconds": 0.0, "no_hosts": True}]
+    empty = [
+        log.event("play_started", play="Change", hosts=[]),
+        log.event("no_hosts", play="Change"),
+    ]
+
+    assert fold(empty)["plays"] == [
+        {"name": "Change", "hosts": [], "seconds": 0.0, "no_hosts": True}
+    ]
 
 
 def test_a_finding_about_the_inventory_is_no_host():
-    folded = fold([log.seen("inventory:hosts", "critical", "No host.", system="unknown", host="inventory", area="run")])
+    folded = fold(
+        [
+            log.seen(
+                "inventory:hosts",
+                "critical",
+                "No host.",
+                system="unknown",
+                host="inventory",
+                area="run",
+            )
+        ]
+    )
+
     assert (folded["hosts"], folded["systems"]["unknown"]["status"]) == ({}, "critical")
 
 
 def test_what_a_newer_version_writes_is_counted_not_understood():
-    newer = [{**log.seen("unit:x"), "v": 2}, log.event("mood"), log.task("a", "", "", "T", "dreamt"), {"v": 1}]
+    newer = [
+        {**log.seen("unit:x"), "v": 2},
+        log.event("mood"),
+        log.task("a", "", "", "T", "dreamt"),
+        {"v": 1},
+    ]
     folded = fold([log.run_started(), *newer], unreadable=3)
+
     assert folded["log"] == {"events": 1, "unknown": 4, "unreadable": 3}
 
 
@@ -196,6 +248,7 @@ def test_hostile_text_is_shortened_and_made_printable():
     event["finding"]["observed"] = float("nan")
     event["finding"]["expected"] = {"nested": ["value"]}
     finding = fold([event])["findings"][0]
+
     assert len(finding["message"]) < 4_100
     assert finding["message"].startswith("\ufffd[2J\ufffd\ufffdgnp\ufffdmmm")
     assert finding["message"].endswith("(996010 more characters)")
@@ -205,8 +258,14 @@ def test_hostile_text_is_shortened_and_made_printable():
 def test_reading_a_log_skips_and_counts_what_is_no_event(tmp_path: Path):
     path = tmp_path / "events.jsonl"
     deep = b"[" * 100_000
-    path.write_bytes(log.lines([log.run_started()]) + b'\n\xff\xfe\n[1]\n"text"\n' + deep + b'\n{"v": 1, "event": "ta')
+    path.write_bytes(
+        log.lines([log.run_started()])
+        + b'\n\xff\xfe\n[1]\n"text"\n'
+        + deep
+        + b'\n{"v": 1, "event": "ta'
+    )
     events, unreadable = record.read_log(path)
+
     assert ([event["event"] for event in events], unreadable) == (["run_started"], 5)
 
 
@@ -222,18 +281,23 @@ WEEKLY = log.lines(log.weekly())
 
 @settings(deadline=None, max_examples=100)
 @given(cut=st.integers(0, len(WEEKLY)))
-def test_a_log_cut_at_any_byte_still_yields_a_record(tmp_path_factory: pytest.TempPathFactory, cut: int):
+def test_a_log_cut_at_any_byte_still_yields_a_record(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+):
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     path.write_bytes(WEEKLY[:cut])
     events, unreadable = record.read_log(path)
     folded = fold(events, run_id="cut", unreadable=unreadable)
+
     # Only the closing line (its last byte is the line feed) makes a run whole.
     assert (folded["outcome"] == "interrupted") == (cut < len(WEEKLY) - 1)
 
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 FIELDS = sorted({field for event in log.weekly() for field in event} | {"expected", "message"})
@@ -248,11 +312,23 @@ def test_any_field_may_hold_anything(position: int, field: str, value: t.Any):
 
 
 @settings(deadline=None, max_examples=100)
-@given(field=st.sampled_from(["system", "host", "area", "check", *record.rt.Finding.__annotations__]), value=ANYTHING)
+@given(
+    field=st.sampled_from(["system", "host", "area", "check", *record.rt.Finding.__annotations__]),
+    value=ANYTHING,
+)
 def test_any_field_of_a_finding_may_hold_anything(field: str, value: t.Any):
     event = log.seen("http:api", "critical", "x")
     event["finding"][field] = value
-    fold([event, log.verdict(acknowledged={event["finding"]["fingerprint"] if field != "fingerprint" else "": value})])
+    fold(
+        [
+            event,
+            log.verdict(
+                acknowledged={
+                    event["finding"]["fingerprint"] if field != "fingerprint" else "": value
+                }
+            ),
+        ]
+    )
 
 
 def test_the_schema_is_closed_and_names_every_key_of_the_types():
@@ -266,4 +342,6 @@ def test_the_schema_is_closed_and_names_every_key_of_the_types():
 
     assert all(closed(VALIDATOR.schema))
     assert set(VALIDATOR.schema["properties"]) == set(record.rt.Record.__annotations__)
-    assert set(VALIDATOR.schema["$defs"]["finding"]["properties"]) == set(record.rt.Finding.__annotations__)
+    assert set(VALIDATOR.schema["$defs"]["finding"]["properties"]) == set(
+        record.rt.Finding.__annotations__
+    )

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Programs that read records can rely on them: within a version no key vanishes and none changes its kind.
 
-``record_keys_<version>.txt`` is what readers were promised, one ``path kind`` a line. New keys may be added to it; what
-stands in it may only change together with the version.
+``record_keys_<version>.txt`` is what readers were promised, one ``path kind`` a line. New keys may
+be added to it; what stands in it may only change together with the version.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ def kind(part: dict[str, t.Any]) -> str:
     """Return the type of a part of the schema as one word."""
     if "const" in part:
         return type(part["const"]).__name__
+
     alternatives = [kind(resolved(each)) for each in part.get("anyOf", part.get("oneOf", []))]
     named = part.get("type", alternatives or "string")
+
     return named if isinstance(named, str) else "|".join(sorted(named))
 
 
@@ -37,13 +39,18 @@ def resolved(part: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def keys(part: dict[str, t.Any], path: str = "") -> t.Iterator[str]:
-    """Yield ``path kind`` for each key at and below a part of the schema; ``*`` stands for any name or position."""
+    """Yield ``path kind`` for each key at and below a part of the schema.
+
+    ``*`` stands for any name or position.
+    """
     part = resolved(part)
     for each in part.get("anyOf", part.get("oneOf", [])):
         yield from keys(each, path)
+
     for name, inner in part.get("properties", {}).items():
         yield f"{path}{name} {kind(resolved(inner))}"
         yield from keys(inner, f"{path}{name}.")
+
     for inner in (part.get("items"), part.get("additionalProperties")):
         if isinstance(inner, dict):
             yield from keys(inner, f"{path}*.")

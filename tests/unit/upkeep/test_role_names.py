@@ -12,7 +12,9 @@ import yaml
 from upkeep import PROJECT
 from upkeep.profile.role_names import misspelled, options
 
-ROLES = [path.name for path in (PROJECT / "roles").iterdir() if (path / "defaults" / "main.yml").exists()]
+ROLES = [
+    path.name for path in (PROJECT / "roles").iterdir() if (path / "defaults" / "main.yml").exists()
+]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,9 @@ ROLES = [path.name for path in (PROJECT / "roles").iterdir() if (path / "default
     ],
 )
 def test_a_slip_is_told_with_what_was_meant(slip: str, meant: str) -> None:
-    assert misspelled([slip, "ansible_host"]) == [f"'{slip}' is no variable of a role; did you mean '{meant}'?"]
+    assert misspelled([slip, "ansible_host"]) == [
+        f"'{slip}' is no variable of a role; did you mean '{meant}'?"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,9 @@ def test_names_of_others_are_left_alone(name: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_default_of_every_role_is_known(role: str) -> None:
-    defaults = yaml.safe_load((PROJECT / "roles" / role / "defaults" / "main.yml").read_text()) or {}
+    defaults = (
+        yaml.safe_load((PROJECT / "roles" / role / "defaults" / "main.yml").read_text()) or {}
+    )
     assert set(defaults) <= options()
 
 

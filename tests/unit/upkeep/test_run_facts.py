@@ -28,7 +28,9 @@ def test_only_this_runs_findings_are_kept() -> None:
 
 
 def test_the_latest_state_of_a_finding_wins() -> None:
-    merged = run_facts.merge_findings({"now": [seen("critical"), seen("ok", "unit:b")]}, [seen("ok")])
+    merged = run_facts.merge_findings(
+        {"now": [seen("critical"), seen("ok", "unit:b")]}, [seen("ok")]
+    )
     assert merged == {"now": [seen("ok"), seen("ok", "unit:b")]}
 
 

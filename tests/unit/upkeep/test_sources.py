@@ -25,6 +25,7 @@ def inventory(tmp_path: Path) -> Path:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+
     return tmp_path
 
 
@@ -33,6 +34,7 @@ def load(path: str) -> Any:
     text = Path(path).read_text()
     if text.startswith("$ANSIBLE_VAULT"):
         raise ValueError("no vault secrets")
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -41,15 +43,26 @@ def load(path: str) -> Any:
 
 @pytest.mark.parametrize("given", ["hosts.yml", "."])
 def test_only_files_that_ansible_would_read_count(inventory: Path, given: str) -> None:
-    found = [path.relative_to(inventory).as_posix() for path in variable_files([str(inventory / given)])]
-    assert found == ["group_vars/all/main.yml", "group_vars/production/vault.yml", "host_vars/web-1"]
+    found = [
+        path.relative_to(inventory).as_posix() for path in variable_files([str(inventory / given)])
+    ]
+
+    assert found == [
+        "group_vars/all/main.yml",
+        "group_vars/production/vault.yml",
+        "host_vars/web-1",
+    ]
 
 
 def test_each_unreadable_file_is_one_line_with_what_to_do(inventory: Path) -> None:
     vault, plain = unreadable([str(inventory / "hosts.yml")], load)
+
     assert vault.startswith(f"'{inventory}/group_vars/production/vault.yml' is encrypted")
     assert "--ask-vault-pass" in vault
-    assert plain == f"'{inventory}/host_vars/web-1' cannot be read: YAML parsing failed: no (line 1, column 5)"
+    assert (
+        plain
+        == f"'{inventory}/host_vars/web-1' cannot be read: YAML parsing failed: no (line 1, column 5)"
+    )
 
 
 def test_an_inventory_without_variables_has_nothing_to_tell() -> None:

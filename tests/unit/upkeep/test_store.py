@@ -44,7 +44,10 @@ def run(folder: Path, name: str, days_ago: float = 0.0, end: bool = True) -> Pat
     begun = clean.stamp(datetime.now(UTC) - timedelta(days=days_ago))
     start = log.run_started(run_id=name) | {"time": begun}
     closing = [log.verdict() | {"time": begun}, log.run_finished() | {"time": begun}]
-    return report.render(log.write(folder / "runs" / name, [start, *(closing if end else [])])).parent
+
+    return report.render(
+        log.write(folder / "runs" / name, [start, *(closing if end else [])])
+    ).parent
 
 
 def ids(store: Store) -> list[str]:
@@ -61,10 +64,13 @@ def test_a_saved_run_comes_back_as_it_was(store: Store, tmp_path: Path):
 def test_saving_twice_keeps_one_run_and_the_newer_record(store: Store, tmp_path: Path):
     folder = run(tmp_path / "local", "a", end=False)
     store.save(folder)
-    (folder / "events.jsonl").write_bytes(log.lines([log.run_started(run_id="a"), log.verdict(), log.run_finished()]))
+    (folder / "events.jsonl").write_bytes(
+        log.lines([log.run_started(run_id="a"), log.verdict(), log.run_finished()])
+    )
     report.render(folder)
     store.save(folder)
     store.save(folder)
+
     assert [(item["run_id"], item["outcome"]) for item in store.runs()] == [("a", "ok")]
 
 
@@ -81,6 +87,7 @@ def test_prune_removes_by_the_date_in_the_record_and_keeps_the_newest(store: Sto
         folder = run(tmp_path / "local", name, days)
         os.utime(folder, (0, 0))
         store.save(folder)
+
     assert store.prune(30, 2, dry_run=True) == ["c", "d"]
     assert len(ids(store)) == 4
     assert store.prune(30, 2) == ["c", "d"]
@@ -89,7 +96,9 @@ def test_prune_removes_by_the_date_in_the_record_and_keeps_the_newest(store: Sto
 
 
 @pytest.mark.parametrize(("keep_days", "keep_min"), [(0, 5), (-1, 5), (30, 0)])
-def test_prune_refuses_limits_that_could_take_a_run_of_today(store: Store, keep_days: int, keep_min: int):
+def test_prune_refuses_limits_that_could_take_a_run_of_today(
+    store: Store, keep_days: int, keep_min: int
+):
     with pytest.raises(StoreError, match="keep at least 1 day and 1 run"):
         store.prune(keep_days, keep_min)
 
@@ -124,8 +133,10 @@ def test_a_log_with_zero_bytes_and_other_damage_is_kept(store: Store, tmp_path: 
     folder = log.write(tmp_path / "local/runs/odd", log.weekly())
     with (folder / "events.jsonl").open("ab") as file:
         file.write(b'\x00\xff{"v": 1, "ev')
+
     report.render(folder)
     store.save(folder)
+
     assert store.load("odd")["log"]["unreadable"] == 1
     assert store.write_report("odd", tmp_path / "out").exists()
 
@@ -137,9 +148,16 @@ def test_latest_is_one_relative_link_to_the_newest_run(tmp_path: Path):
     store = DirectoryStore(tmp_path)
     for name, days in (("first", 3), ("second", 2), ("older", 9)):
         store.save(run(tmp_path, name, days))
+
     link = tmp_path / "runs/latest"
+
     assert link.readlink() == Path("second")
-    assert sorted(entry.name for entry in (tmp_path / "runs").iterdir()) == ["first", "latest", "older", "second"]
+    assert sorted(entry.name for entry in (tmp_path / "runs").iterdir()) == [
+        "first",
+        "latest",
+        "older",
+        "second",
+    ]
 
 
 def test_a_killed_run_is_folded_from_its_log(tmp_path: Path):
@@ -150,7 +168,9 @@ def test_a_killed_run_is_folded_from_its_log(tmp_path: Path):
     assert not (folder / "record.json").exists()
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 1}'])
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 1}']
+)
 def test_a_damaged_record_is_folded_again(tmp_path: Path, damage: str):
     folder = run(tmp_path, "a")
     (folder / "record.json").write_text(damage)
@@ -164,6 +184,7 @@ def test_what_is_no_run_is_neither_listed_nor_removed(tmp_path: Path):
     (tmp_path / "runs/empty").mkdir()
     (tmp_path / "runs/linked").symlink_to(elsewhere)
     store = DirectoryStore(tmp_path)
+
     assert ids(store) == ["b", "a"]
     assert store.prune(30, 1) == ["a"]
     assert (elsewhere / "events.jsonl").exists()
@@ -209,7 +230,9 @@ def test_an_address_that_cannot_be_read_is_not_repeated(dsn: str):
     assert error.value.__suppress_context__
 
 
-@pytest.mark.parametrize("address", ["upkeep:geheim@127.0.0.1:1/runs", "upkeep@127.0.0.1:1/runs?password=geheim"])
+@pytest.mark.parametrize(
+    "address", ["upkeep:geheim@127.0.0.1:1/runs", "upkeep@127.0.0.1:1/runs?password=geheim"]
+)
 def test_a_server_that_refuses_is_reported_without_the_password(address: str):
     with pytest.raises(StoreError, match="refused") as error:
         open_store(f"postgresql+psycopg2://{address}")
@@ -223,11 +246,14 @@ def test_a_server_that_never_answers_is_left_in_time(monkeypatch: pytest.MonkeyP
         begun = time.monotonic()
         with pytest.raises(StoreError, match="timeout expired"):
             open_store(f"postgresql+psycopg2://upkeep@127.0.0.1:{silent.getsockname()[1]}/runs")
+
     assert time.monotonic() - begun < 8
 
 
 def test_a_store_does_not_show_its_password(tmp_path: Path):
-    store = open_store(f"{database(tmp_path)}?password=geheim&uri=true".replace("sqlite:///", "sqlite:///file:"))
+    store = open_store(
+        f"{database(tmp_path)}?password=geheim&uri=true".replace("sqlite:///", "sqlite:///file:")
+    )
     assert "geheim" not in repr(store)
 
 
@@ -237,6 +263,7 @@ def test_two_runs_that_end_at_the_same_moment_are_both_kept(tmp_path: Path):
     folders = [run(tmp_path / "local", name) for name in names]
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda folder: open_store(dsn).save(folder), folders))
+
     assert sorted(ids(open_store(dsn))) == names
 
 
@@ -246,6 +273,7 @@ def test_a_row_of_a_newer_version_is_refused(tmp_path: Path):
     store.save(run(tmp_path / "local", "a"))
     with sa.create_engine(dsn).begin() as connection:
         connection.execute(sa.text("UPDATE upkeep_runs SET schema_version = 2"))
+
     with pytest.raises(StoreError, match="schema version 2; this Upkeep reads 1"):
         store.load("a")
 

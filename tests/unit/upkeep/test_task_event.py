@@ -19,7 +19,9 @@ from upkeep.run.task_event import failure_message, remote_runs, short_diff
         ("command", None, {"results": [1, 2]}, 1),
     ],
 )
-def test_remote_runs(action: str, delegate: str | None, outcome: dict[str, object], runs: int) -> None:
+def test_remote_runs(
+    action: str, delegate: str | None, outcome: dict[str, object], runs: int
+) -> None:
     assert remote_runs(action, delegate, outcome) == runs
 
 
@@ -33,7 +35,11 @@ def test_messages_prefer_the_modules_words_and_stay_short() -> None:
 def test_diffs_of_all_shapes() -> None:
     assert short_diff(None) == ""
     assert short_diff({"prepared": "+ a"}) == "+ a"
-    text = short_diff([{"before": "a\n", "after": "b\n", "before_header": "old"}, {"prepared": "c"}])
+
+    text = short_diff(
+        [{"before": "a\n", "after": "b\n", "before_header": "old"}, {"prepared": "c"}]
+    )
+
     assert "--- old" in text
     assert "-a" in text
     assert text.endswith("c")
@@ -42,12 +48,18 @@ def test_diffs_of_all_shapes() -> None:
 @pytest.mark.parametrize(
     ("said", "todo"),
     [
-        ("The module interpreter '/usr/bin/python3' was not found. Consider overriding", "install python3 on the host"),
+        (
+            "The module interpreter '/usr/bin/python3' was not found. Consider overriding",
+            "install python3 on the host",
+        ),
         ("ssh: connect to host 192.0.2.1 port 22: Connection refused", "ansible_port"),
         ("ssh: connect to host 192.0.2.1 port 22: Connection timed out", "firewall"),
         ("ssh: Could not resolve hostname nowhere: Name or service not known", "ansible_host"),
         ("upkeep@192.0.2.1: Permission denied (publickey).", "ansible_ssh_private_key_file"),
-        ("@@@ REMOTE HOST IDENTIFICATION HAS CHANGED! @@@ Host key verification failed.", "known_hosts"),
+        (
+            "@@@ REMOTE HOST IDENTIFICATION HAS CHANGED! @@@ Host key verification failed.",
+            "known_hosts",
+        ),
         ("Task failed: Missing sudo password", "--ask-become-pass"),
         ("sudo: a password is required", "--ask-become-pass"),
     ],

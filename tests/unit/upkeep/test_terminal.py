@@ -24,9 +24,16 @@ class Terminal(io.StringIO):
 def troubled() -> record.rt.Record:
     """Return a run with everything that can go wrong in it."""
     events = log.weekly()
-    worst = log.seen("unit:x", "critical", "Down: see the journal.", observed="failed", expected="active")
-    failed = log.task("fairedge", "fairedge", "lock", "Take the lock", "failed", message="held by\nsomebody else")
-    said = log.verdict("findings", failing=[worst["finding"]["fingerprint"]], missing_hosts=["hyperopt-api1"])
+    worst = log.seen(
+        "unit:x", "critical", "Down: see the journal.", observed="failed", expected="active"
+    )
+    failed = log.task(
+        "fairedge", "fairedge", "lock", "Take the lock", "failed", message="held by\nsomebody else"
+    )
+    said = log.verdict(
+        "findings", failing=[worst["finding"]["fingerprint"]], missing_hosts=["hyperopt-api1"]
+    )
+
     return record.fold([*events[:-2], worst, failed, said, log.run_finished()])
 
 
@@ -64,9 +71,13 @@ def test_the_report_has_a_title_a_date_and_an_end_mark():
         "\n"
         f"End of the report on {log.RUN_ID}.\n"
     )
+
     text = terminal.report(troubled())
+
     assert (
-        text.index("CRITICAL  fairedge/fairedge  unit:x") < text.index("MISSING  hyperopt-api1") < text.index("End of")
+        text.index("CRITICAL  fairedge/fairedge  unit:x")
+        < text.index("MISSING  hyperopt-api1")
+        < text.index("End of")
     )
     assert terminal.report(record.fold([])).startswith("Upkeep report of an unknown time\n")
 
@@ -80,6 +91,7 @@ def test_trouble_is_listed_worst_first_and_the_outcome_closes():
         "MISSING  hyperopt-api1",
         "Outcome: ",
     )
+
     assert sorted(parts, key=text.index) == list(parts)
     assert "Take the lock: held by somebody else" in text
     assert text.splitlines()[-1].startswith("Outcome: findings. 1 finding needs action")
@@ -98,7 +110,10 @@ def test_many_areas_become_one_line_each_when_the_table_would_be_too_wide():
 
 
 def test_colour_changes_nothing_but_colour():
-    plain, coloured = (terminal.table(troubled(), colour=colour, width=90) for colour in (False, True))
+    plain, coloured = (
+        terminal.table(troubled(), colour=colour, width=90) for colour in (False, True)
+    )
+
     assert ESCAPE.search(plain) is None
     assert ESCAPE.sub("", coloured) == plain
     assert len(ESCAPE.findall(coloured)) > 6
@@ -123,7 +138,14 @@ def test_colour_is_for_terminals_that_want_it(environment: dict[str, str], wante
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 0 s"),
+        (125, "2 min 5 s"),
+        (3780, "1 h 3 min"),
+    ],
 )
 def test_durations_read_as_people_say_them(seconds: float, text: str):
     assert terminal.duration(seconds) == text
@@ -131,7 +153,14 @@ def test_durations_read_as_people_say_them(seconds: float, text: str):
 
 @pytest.mark.parametrize(
     ("observed", "unit", "text"),
-    [(None, "%", ""), (True, "", "yes"), (False, "", "no"), (41.5, "%", "41.5 %"), (0, "", "0"), ("", "", "")],
+    [
+        (None, "%", ""),
+        (True, "", "yes"),
+        (False, "", "no"),
+        (41.5, "%", "41.5 %"),
+        (0, "", "0"),
+        ("", "", ""),
+    ],
 )
 def test_values_carry_their_unit(observed: record.rt.Scalar, unit: str, text: str):
     assert terminal.value(observed, unit) == text
@@ -143,10 +172,22 @@ def test_values_carry_their_unit(observed: record.rt.Scalar, unit: str, text: st
         ([], "This run was cut off before its end"),
         ([log.run_finished()], "This run ended without a verdict"),
         ([log.verdict(), log.run_finished()], "Everything is in order"),
-        ([log.seen("a", "warning", "m"), log.verdict(), log.run_finished()], "Passed, 1 finding to look at"),
-        ([log.verdict("findings", failing=["a", "b"]), log.run_finished()], "2 findings need action"),
-        ([log.task("a", "s", "", "T", "failed"), log.verdict("failed"), log.run_finished()], "1 task failed"),
-        ([log.verdict("unreachable", missing_hosts=["a", "b"]), log.run_finished()], "2 hosts did not answer"),
+        (
+            [log.seen("a", "warning", "m"), log.verdict(), log.run_finished()],
+            "Passed, 1 finding to look at",
+        ),
+        (
+            [log.verdict("findings", failing=["a", "b"]), log.run_finished()],
+            "2 findings need action",
+        ),
+        (
+            [log.task("a", "s", "", "T", "failed"), log.verdict("failed"), log.run_finished()],
+            "1 task failed",
+        ),
+        (
+            [log.verdict("unreachable", missing_hosts=["a", "b"]), log.run_finished()],
+            "2 hosts did not answer",
+        ),
     ],
 )
 def test_the_headline_says_the_outcome_in_words(tail: list[log.Event], words: str):
@@ -154,6 +195,8 @@ def test_the_headline_says_the_outcome_in_words(tail: list[log.Event], words: st
 
 
 def test_check_mode_is_said_twice():
-    text = terminal.table(record.fold([log.run_started(check=True), *log.weekly()[1:]]), colour=False, width=120)
+    text = terminal.table(
+        record.fold([log.run_started(check=True), *log.weekly()[1:]]), colour=False, width=120
+    )
     assert "CHECK MODE: nothing was changed" in text.splitlines()
     assert "1 task would change" in text

@@ -38,7 +38,9 @@ def test_critical_fails_and_is_named() -> None:
 
 
 def test_what_the_second_look_saw_counts() -> None:
-    verdict = judge_run(log(seen("h1", "critical"), seen("h1", "ok")), {}, fail_on=["critical"], today=TODAY)
+    verdict = judge_run(
+        log(seen("h1", "critical"), seen("h1", "ok")), {}, fail_on=["critical"], today=TODAY
+    )
     assert verdict.outcome == "ok"
 
 
@@ -57,16 +59,27 @@ def test_a_recorded_finding_that_is_not_in_the_log_fails() -> None:
 
 
 def test_a_host_without_findings_is_missing() -> None:
-    verdict = judge_run(log(seen("h1", "ok"), hosts=("h1", "h2")), {}, fail_on=["critical"], today=TODAY)
+    verdict = judge_run(
+        log(seen("h1", "ok"), hosts=("h1", "h2")), {}, fail_on=["critical"], today=TODAY
+    )
     assert verdict.missing_hosts == ["h2"]
 
 
 @pytest.mark.parametrize(
     ("status", "until", "outcome"),
-    [("critical", "2026-01-31", "ok"), ("critical", "2026-01-30", "findings"), ("warning", "2026-12-31", "findings")],
+    [
+        ("critical", "2026-01-31", "ok"),
+        ("critical", "2026-01-30", "findings"),
+        ("warning", "2026-12-31", "findings"),
+    ],
 )
-def test_acknowledgement_counts_until_its_day_and_up_to_its_status(status: str, until: str, outcome: str) -> None:
+def test_acknowledgement_counts_until_its_day_and_up_to_its_status(
+    status: str, until: str, outcome: str
+) -> None:
     found = seen("h1", "critical")
-    entry = Acknowledgement(fingerprint=found["fingerprint"], status=status, owner="o", reason="r", until=until)
+    entry = Acknowledgement(
+        fingerprint=found["fingerprint"], status=status, owner="o", reason="r", until=until
+    )
     verdict = judge_run(log(found), {}, fail_on=["critical"], entries=[entry], today=TODAY)
+
     assert verdict.outcome == outcome

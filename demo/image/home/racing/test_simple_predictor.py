@@ -26,6 +26,7 @@ def predictor() -> t.Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
     return module.SimplePostRacePredictor(MODEL)
 
 
@@ -41,7 +42,9 @@ def test_the_order_of_columns_does_not_matter(predictor: t.Any) -> None:
     assert predictor.read(turned) == predictor.read(SAMPLE)
 
 
-@pytest.mark.parametrize("text", ["", "lap\n1\n", SAMPLE.splitlines()[0], SAMPLE.replace(",0\n", ",soft\n", 1)])
+@pytest.mark.parametrize(
+    "text", ["", "lap\n1\n", SAMPLE.splitlines()[0], SAMPLE.replace(",0\n", ",soft\n", 1)]
+)
 def test_what_is_no_session_is_refused(predictor: t.Any, text: str) -> None:
     with pytest.raises(ValueError):
         predictor.read(text)

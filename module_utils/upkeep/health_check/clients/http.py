@@ -36,7 +36,9 @@ class Request(t.NamedTuple):
 
 
 class Answer(t.NamedTuple):
-    """What came back. ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate.
+    """What came back.
+
+    ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate.
 
     ``ms`` is the whole time, ``phases`` what of it went where, by PHASES, redirects added up.
     """
@@ -93,6 +95,7 @@ class _Response(http.client.HTTPResponse):
         finally:
             if self.fp is lines:
                 self.fp = stream
+
         if lines.last not in (b"\r\n", b"\n") or self.headers.defects:
             raise ProbeError("critical", f"answered {self.status}, but with broken headers")
 
@@ -106,12 +109,20 @@ def fetch(request: Request, deadline: Deadline) -> Answer:
         location = answer.headers.get("Location")
         if not (request.follow_redirects and 300 <= answer.status < 400 and location):
             return answer
+
         target = urljoin(url, location)
         if urlsplit(target).scheme not in ("http", "https"):
-            raise ProbeError("critical", f"redirects to something that is not HTTP: {shown(target)}")
+            raise ProbeError(
+                "critical", f"redirects to something that is not HTTP: {shown(target)}"
+            )
+
         if _origin(urlsplit(target)) != _origin(urlsplit(url)):
-            headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
+            headers = {
+                name: value for name, value in headers.items() if name.lower() not in _PRIVATE
+            }
+
         url = target
+
     raise ProbeError("critical", f"redirects more than {MAX_REDIRECTS} times, last to {shown(url)}")
 
 
@@ -124,18 +135,30 @@ def shown(url: str) -> str:
 def secret_headers(headers: t.Any) -> set[str]:
     """Return the values of headers that let somebody in, by what the headers are called."""
     named = headers.items() if isinstance(headers, Mapping) else ()
-    return {str(value) for name, value in named if value and any(w in str(name).lower() for w in _SECRET_WORDS)}
+    return {
+        str(value)
+        for name, value in named
+        if value and any(w in str(name).lower() for w in _SECRET_WORDS)
+    }
 
 
 def _exchange(
-    request: Request, url: str, headers: dict[str, str], deadline: Deadline, started: float, clock: _Clock
+    request: Request,
+    url: str,
+    headers: dict[str, str],
+    deadline: Deadline,
+    started: float,
+    clock: _Clock,
 ) -> Answer:
     parts = urlsplit(url)
     sock = _connect(parts, request.context, deadline, clock)
     connection = _connection(parts)
     connection.response_class = _Response
     connection.sock = sock
-    not_after = _not_after(sock)  # now, since an answer that was read to its end takes the socket with it
+    not_after = _not_after(
+        sock
+    )  # now, since an answer that was read to its end takes the socket with it
+
     try:
         sock.settimeout(deadline.remaining())
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -145,21 +168,35 @@ def _exchange(
         body, truncated = _read(response, sock, request.max_body, deadline)
         clock.mark("body")
         phases = dict(clock.phases)
-        return Answer(url, response.status, response.headers, body, truncated, milliseconds(started), not_after, phases)
+        return Answer(
+            url,
+            response.status,
+            response.headers,
+            body,
+            truncated,
+            milliseconds(started),
+            not_after,
+            phases,
+        )
     except http.client.RemoteDisconnected:
         raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
-        raise ProbeError("critical", f"{shown(url)} does not speak proper HTTP: {type(error).__name__}") from error
+        raise ProbeError(
+            "critical", f"{shown(url)} does not speak proper HTTP: {type(error).__name__}"
+        ) from error
     finally:
         connection.close()
 
 
-def _connect(parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadline, clock: _Clock) -> socket.socket:
+def _connect(
+    parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadline, clock: _Clock
+) -> socket.socket:
     """Return a connection to the first address that takes one, with TLS for https."""
     host = parts.hostname or ""
     found = socket.getaddrinfo(host, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
     clock.mark("resolve")
     refused: OSError | None = None
+
     for family, kind, protocol, _name, address in found:
         sock = socket.socket(family, kind, protocol)
         try:
@@ -169,6 +206,7 @@ def _connect(parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadl
             clock.mark("connect")
             if parts.scheme != "https" or context is None:
                 return sock
+
             sock.settimeout(deadline.remaining())
             wrapped = context.wrap_socket(sock, server_hostname=host)
             clock.mark("tls")
@@ -179,11 +217,15 @@ def _connect(parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadl
         except OSError as error:
             sock.close()
             refused = error
+
     raise refused or OSError(f"{host} has no address")
 
 
 def _not_after(sock: socket.socket) -> str | None:
-    """Return when the other side's certificate ends; None without TLS, and when it was not verified."""
+    """Return when the other side's certificate ends.
+
+    None without TLS, and when it was not verified.
+    """
     certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
     return str(certificate["notAfter"]) if certificate else None
 
@@ -197,25 +239,31 @@ def _connection(parts: SplitResult) -> http.client.HTTPConnection:
 def _read(
     response: http.client.HTTPResponse, sock: socket.socket, limit: int, deadline: Deadline
 ) -> tuple[bytes, bool]:
-    """Return at most ``limit`` bytes and whether there was more; a slow body cannot outlive the deadline."""
+    """Return at most ``limit`` bytes and whether there was more.
+
+    A slow body cannot outlive the deadline.
+    """
     received = bytearray()
-    # Python 3.13 closes the answer, and with it the socket, as soon as the announced length was read.
+    # Python 3.13 closes the answer, and with it the socket, as soon as the announced length was
+    # read.
     while len(received) <= limit and not response.isclosed():
         try:
             sock.settimeout(deadline.remaining())
             chunk = response.read1(limit + 1 - len(received))
         except TimeoutError as error:
-            stalled = (
-                f"answered {response.status}, but its body was not complete in time ({len(received)} bytes so far)"
-            )
+            stalled = f"answered {response.status}, but its body was not complete in time ({len(received)} bytes so far)"
             raise ProbeError("critical", stalled) from error
+
         if not chunk:
             if response.length:  # read1() takes a connection that broke off for the end of the body
                 raise ProbeError(
-                    "critical", f"answered {response.status}, but broke off {response.length} bytes too early"
+                    "critical",
+                    f"answered {response.status}, but broke off {response.length} bytes too early",
                 )
             break
+
         received += chunk
+
     return bytes(received[:limit]), len(received) > limit
 
 

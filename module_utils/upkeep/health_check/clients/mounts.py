@@ -35,17 +35,24 @@ def parse(text: str) -> list[Mount]:
         left, right = before.split(" "), after.split(" ")
         if not separator or len(left) < 6 or len(right) < 2:
             continue
-        mounts.append(Mount(_unescape(left[4]), _unescape(left[3]), left[2], right[0], _unescape(right[1])))
+
+        mounts.append(
+            Mount(_unescape(left[4]), _unescape(left[3]), left[2], right[0], _unescape(right[1]))
+        )
+
     return mounts
 
 
 def local(mounts: Iterable[Mount]) -> list[Mount]:
     """Return the file systems that hold this host's data, each once, sorted by mount point."""
-    visible = {mount.point: mount for mount in mounts}  # a later mount hides an earlier one at the same place
+    visible = {
+        mount.point: mount for mount in mounts
+    }  # a later mount hides an earlier one at the same place
     chosen: dict[str, Mount] = {}
     for mount in sorted(visible.values(), key=lambda m: (m.root != "/", len(m.point), m.point)):
         if _holds_data(mount):
             chosen.setdefault(mount.device, mount)
+
     return sorted(chosen.values(), key=lambda m: m.point)
 
 
@@ -53,8 +60,12 @@ def _holds_data(mount: Mount) -> bool:
     if mount.kind in _ALWAYS_FULL:
         return False
     if mount.kind == "overlay":
-        return mount.point == "/"  # the root of a container; below that it is a container engine's view of our own disk
-    # Major number 0 belongs to file systems without a device: proc, tmpfs, nfs, cifs, fuse and their like.
+        return (
+            mount.point == "/"
+        )  # the root of a container; below that it is a container engine's view of our own disk
+
+    # Major number 0 belongs to file systems without a device: proc, tmpfs, nfs, cifs, fuse and
+    # their like.
     return not mount.device.startswith("0:") or mount.kind in _WITHOUT_DEVICE
 
 

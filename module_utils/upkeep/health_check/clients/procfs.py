@@ -17,7 +17,10 @@ _PAGE: t.Final = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Process:
-    """One line of /proc/PID/stat, as far as it matters here. ``ticks``: processor time used, ``rss``: bytes."""
+    """One line of /proc/PID/stat, as far as it matters here.
+
+    ``ticks``: processor time used, ``rss``: bytes.
+    """
 
     pid: int
     name: str
@@ -27,11 +30,16 @@ class Process:
 
 
 def parse_stat(text: str) -> Process:
-    """Return the process of a stat line; the name may hold blanks and brackets. Raises ValueError, IndexError."""
+    """Return the process of a stat line; the name may hold blanks and brackets.
+
+    Raises ValueError, IndexError.
+    """
     before, _, after = text.rpartition(")")
     pid, _, name = before.partition("(")
     fields = after.split()
-    # Counted from the state, which is field 3 of proc_pid_stat(5): session 6, utime 14, stime 15, rss 24.
+
+    # Counted from the state, which is field 3 of proc_pid_stat(5): session 6, utime 14, stime 15,
+    # rss 24.
     return Process(
         pid=int(pid),
         name=name,
@@ -76,7 +84,9 @@ def executable(pid: int) -> str | None:
 
 def units_in(text: str) -> frozenset[str]:
     """Return every part of the paths in a /proc/PID/cgroup: those of a unit name the unit."""
-    return frozenset(part for line in text.splitlines() for part in line.split(":", 2)[-1].split("/") if part)
+    return frozenset(
+        part for line in text.splitlines() for part in line.split(":", 2)[-1].split("/") if part
+    )
 
 
 def unit_of(pid: int) -> str:
@@ -87,6 +97,7 @@ def unit_of(pid: int) -> str:
         units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
         if units and (number == "0" or controllers == "name=systemd"):
             return units[-1]
+
     return ""
 
 

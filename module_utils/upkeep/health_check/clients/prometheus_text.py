@@ -12,13 +12,18 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
-_SAMPLE: t.Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?", re.ASCII)
+_SAMPLE: t.Final = re.compile(
+    r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?", re.ASCII
+)
 _LABEL: t.Final = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"', re.ASCII)
 _TYPE: t.Final = re.compile(r"#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)")
 
 
 class Sample(t.NamedTuple):
-    """One line: a name, its labels, a finite number. Infinite and undefined ones count nothing and are left out."""
+    """One line: a name, its labels, a finite number.
+
+    Infinite and undefined ones count nothing and are left out.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -48,17 +53,26 @@ class Histogram(t.NamedTuple):
         return self.buckets.get(math.inf, 0.0)
 
     def percentile(self, share: float) -> float | None:
-        """Return the time in s below which a share of all lies, within its bucket by proportion; None without any.
+        """Return the time in s below which a share of all lies, within its bucket by proportion.
 
-        What lies beyond the last bound is said to be as long as that: how much longer is not known, see ``beyond``.
+        None without any.
+
+        What lies beyond the last bound is said to be as long as that: how much longer is not known,
+        see ``beyond``.
         """
         rank, below, lower = share * self.number, 0.0, 0.0
+
         for bound, count in sorted(self.buckets.items()):
             if count >= rank and count > 0:
                 if math.isinf(bound):
                     return lower
-                return lower + (bound - lower) * (rank - below) / (count - below) if count > below else bound
+                return (
+                    lower + (bound - lower) * (rank - below) / (count - below)
+                    if count > below
+                    else bound
+                )
             below, lower = count, bound
+
         return None
 
     def beyond(self, share: float) -> bool:
@@ -73,9 +87,12 @@ def parse(text: str) -> Exposition:
     for line in text.splitlines():
         if announced := _TYPE.fullmatch(line.strip()):
             types[announced[1]] = announced[2]
-        elif (found := _SAMPLE.fullmatch(line.strip())) and (value := _number(found[3])) is not None:
+        elif (found := _SAMPLE.fullmatch(line.strip())) and (
+            value := _number(found[3])
+        ) is not None:
             labels = {name: _plain(raw) for name, raw in _LABEL.findall(found[2] or "")}
             samples.append(Sample(found[1], labels, value))
+
     return Exposition(samples, types)
 
 
@@ -89,6 +106,7 @@ def histogram(said: Exposition, name: str) -> Histogram:
             continue
         if not math.isnan(bound):
             buckets[bound] = buckets.get(bound, 0.0) + sample.value
+
     return Histogram(buckets, sum(sample.value for sample in said.of(f"{name}_sum")))
 
 

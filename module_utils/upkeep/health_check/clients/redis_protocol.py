@@ -26,7 +26,10 @@ class RedisRefusal(Exception):  # noqa: N818 - the server's word for it is an er
 
 
 class Redis(AbstractContextManager["Redis"]):
-    """A connection; raises OSError, TimeoutError, RedisRefusal, or ProbeError when the other side is no Redis."""
+    """A connection.
+
+    Raises OSError, TimeoutError, RedisRefusal, or ProbeError when the other side is no Redis.
+    """
 
     def __init__(self, host: str, port: int, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -46,9 +49,12 @@ class Redis(AbstractContextManager["Redis"]):
     def ask(self, *words: str) -> t.Any:
         """Send one command and return its reply: str, int or None."""
         parts = [word.encode() for word in words]
-        message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+        message = b"*%d\r\n" % len(parts) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(part), part) for part in parts
+        )
         self._socket.settimeout(self._deadline.remaining())
         self._socket.sendall(message)
+
         return self._reply()
 
     def _reply(self) -> t.Any:
@@ -58,14 +64,17 @@ class Redis(AbstractContextManager["Redis"]):
             return rest
         if kind == b"-":
             raise RedisRefusal(rest)
+
         try:
             number = int(rest) if kind in (b":", b"$") else None
         except ValueError:
             number = None
+
         if number is None or (kind == b"$" and number > MAX_ANSWER):
             raise ProbeError("critical", "something answers there, but it is not Redis")
         if kind == b":":
             return number
+
         return None if number < 0 else self._exactly(number + 2)[:-2].decode("utf-8", "replace")
 
     def _line(self) -> bytes:
@@ -83,10 +92,12 @@ class Redis(AbstractContextManager["Redis"]):
     def _receive(self) -> None:
         if len(self._buffer) > MAX_ANSWER:
             raise ProbeError("critical", "something answers there without end, it is not Redis")
+
         self._socket.settimeout(self._deadline.remaining())
         chunk = self._socket.recv(65536)
         if not chunk:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
         self._buffer += chunk
 
 
@@ -101,13 +112,18 @@ def session(
     db: int = 0,
     role: str = "",
 ) -> Iterator[Redis]:
-    """Give a connection that is logged in; error replies become a ProbeError that begins with ``role``."""
+    """Give a connection that is logged in.
+
+    Error replies become a ProbeError that begins with ``role``.
+    """
     try:
         with Redis(host, port, deadline) as redis:
             redis.login(username, password, db)
             yield redis
     except RedisRefusal as refusal:
-        raise ProbeError("critical", f"{role}{explain(refusal)}", observed=refusal.code) from refusal
+        raise ProbeError(
+            "critical", f"{role}{explain(refusal)}", observed=refusal.code
+        ) from refusal
 
 
 def explain(refusal: RedisRefusal) -> str:

@@ -38,17 +38,30 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
     except OSError as error:
-        raise ProbeError("unknown", f"the file to upload, {path}, cannot be read: {error.strerror}") from error
+        raise ProbeError(
+            "unknown", f"the file to upload, {path}, cannot be read: {error.strerror}"
+        ) from error
+
     if len(data) > _LARGEST:
-        raise ProbeError("unknown", f"the file to upload, {path}, is larger than {_LARGEST >> 20} MiB")
+        raise ProbeError(
+            "unknown", f"the file to upload, {path}, is larger than {_LARGEST >> 20} MiB"
+        )
+
     return data
 
 
 def first_rows(table: bytes, rows: int) -> bytes:
-    """Return the heading of a CSV and its first rows; raises ProbeError when there are fewer. One row is one line."""
+    """Return the heading of a CSV and its first rows; raises ProbeError when there are fewer.
+
+    One row is one line.
+    """
     lines = [line for line in table.splitlines() if line.strip()]
     if len(lines) < rows + 1:
-        raise ProbeError("unknown", f"the file to upload has {max(0, len(lines) - 1)} rows, {rows} were asked for")
+        raise ProbeError(
+            "unknown",
+            f"the file to upload has {max(0, len(lines) - 1)} rows, {rows} were asked for",
+        )
+
     return b"\n".join(lines[: rows + 1]) + b"\n"
 
 
@@ -63,7 +76,11 @@ def encode(options: Mapping[str, t.Any]) -> tuple[bytes, str]:
     ]
     head = f'Content-Disposition: form-data; name="{options["field"]}"; filename="{name}"'
     parts.append((f"{head}\r\nContent-Type: {options['content_type']}", data))
-    body = b"".join(f"--{boundary}\r\n{header}\r\n\r\n".encode() + content + b"\r\n" for header, content in parts)
+    body = b"".join(
+        f"--{boundary}\r\n{header}\r\n\r\n".encode() + content + b"\r\n"
+        for header, content in parts
+    )
+
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
@@ -73,12 +90,19 @@ def judge_row(check: Check, ms: float) -> Finding:
     per_row = round(ms / options["rows"], 2)
     limits = {"warning": options["row_warning_ms"], "critical": options["row_critical_ms"]}
     message = f"{per_row:g} ms for each of {options['rows']} rows"
-    return check.measured(per_row, limits, message, "see the load of the host", aspect="per_row", unit="ms")
+
+    return check.measured(
+        per_row, limits, message, "see the load of the host", aspect="per_row", unit="ms"
+    )
 
 
 def names(check: Check) -> tuple[str, ...]:
     """Return the finding that rows ask for."""
-    return (f"{check.id}.per_row",) if check.options["upload"] and check.options["upload"]["rows"] else ()
+    return (
+        (f"{check.id}.per_row",)
+        if check.options["upload"] and check.options["upload"]["rows"]
+        else ()
+    )
 
 
 def validate(check: Check) -> None:
@@ -94,6 +118,12 @@ def validate(check: Check) -> None:
         raise CheckError("upload.rows must be at least 1")
     if options["rows"] is None and (options["row_warning_ms"] or options["row_critical_ms"]):
         raise CheckError("upload.row_warning_ms and row_critical_ms need rows")
-    texts = [options["field"], options["filename"] or "", options["content_type"], *options["fields"]]
+
+    texts = [
+        options["field"],
+        options["filename"] or "",
+        options["content_type"],
+        *options["fields"],
+    ]
     if any(sign in str(text) for text in texts for sign in '"\r\n'):
         raise CheckError("names in upload must not hold quotes or line ends")

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """All kinds of checks by name. A new kind is a file of its own and a line here.
 
-A kind's file is read when somebody asks for the kind: Python compiles each file anew in every run on a host, which for
-all of them takes longer than most checks.
+A kind's file is read when somebody asks for the kind: Python compiles each file anew in every run
+on a host, which for all of them takes longer than most checks.
 """
 
 from __future__ import annotations

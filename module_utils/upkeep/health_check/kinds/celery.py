@@ -16,11 +16,13 @@ from ..clients.redis_protocol import session
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the queue lengths, then the number of workers that answer a ping.
 
-    The broker is asked first and without Celery: when it is down there is no point in waiting for workers.
+    The broker is asked first and without Celery: when it is down there is no point in waiting for
+    workers.
     """
     yield from _queues(check, deadline)
     wanted = check.options["min_workers"]
-    # Workers are waited for until shortly before the deadline, so that their silence can still be told from ours.
+    # Workers are waited for until shortly before the deadline, so that their silence can still be
+    # told from ours.
     answered = _ping(check.options["broker"], wanted, max(0.1, deadline.remaining() - 0.5))
     status = "ok" if answered >= wanted else "critical"
     message = f"{answered} of at least {wanted} Celery workers answer"
@@ -66,8 +68,12 @@ def _ping(broker: str, wanted: int, seconds: float) -> int:
     try:
         import celery
     except ImportError as error:
-        raise ProbeError("unknown", "the driver is missing: install the package python3-celery") from error
+        raise ProbeError(
+            "unknown", "the driver is missing: install the package python3-celery"
+        ) from error
+
     app = celery.Celery(broker=broker, set_as_current=False)
+
     try:
         return len(app.control.ping(timeout=seconds, limit=wanted))
     finally:
@@ -75,7 +81,10 @@ def _ping(broker: str, wanted: int, seconds: float) -> int:
 
 
 def database(broker: SplitResult) -> int:
-    """Return the number of the Redis database in a broker url; raises CheckError when it is no number."""
+    """Return the number of the Redis database in a broker url.
+
+    Raises CheckError when it is no number.
+    """
     path = broker.path.strip("/")
     if path and not path.isdecimal():
         raise CheckError("the broker url must end in the number of a Redis database")
@@ -102,8 +111,10 @@ def _validate(check: Check) -> None:
         fits = broker.scheme == "redis" and broker.port != 0
     except ValueError:
         fits = False
+
     if not fits:
         raise CheckError("broker must be a url redis://[[user]:password@]host[:port][/database]")
+
     database(broker)
     if check.options["min_workers"] < 1:
         raise CheckError("min_workers must be at least 1")

@@ -16,7 +16,10 @@ from ..check import Check, CheckError, Deadline, Kind, always, milliseconds
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield what the name resolves to, asked as every program of this host asks (hosts file, resolver, cache)."""
-    name, wanted = check.options["host"], {str(ipaddress.ip_address(a)) for a in check.options["addresses"]}
+    name, wanted = (
+        check.options["host"],
+        {str(ipaddress.ip_address(a)) for a in check.options["addresses"]},
+    )
     started = time.monotonic()
     answers = socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)
     took = milliseconds(started)
@@ -25,7 +28,8 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     shown = ", ".join(sorted(found))
     yield check.finding(
         "critical" if missing else "ok",
-        f"{name} resolves to {shown}" + (f", not to {', '.join(sorted(missing))}" if missing else ""),
+        f"{name} resolves to {shown}"
+        + (f", not to {', '.join(sorted(missing))}" if missing else ""),
         observed=shown,
         expected=", ".join(sorted(wanted)) or None,
     )
@@ -40,7 +44,10 @@ def _place(check: Check) -> str:
 def _validate(check: Check) -> None:
     latency.validate(check)
     if check.options["latency"] and check.options["latency"]["samples"] != 1:
-        raise CheckError("latency.samples: a second answer would come from a cache, so one is taken")
+        raise CheckError(
+            "latency.samples: a second answer would come from a cache, so one is taken"
+        )
+
     for address in check.options["addresses"]:
         try:
             ipaddress.ip_address(address)

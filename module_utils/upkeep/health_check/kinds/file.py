@@ -32,19 +32,30 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         hours = round((time.time() - facts.st_mtime) / 3600, 2)
         message = f"{path} was last written {hours:g} hours ago"
         yield check.measured(
-            hours, options["age_hours"], message, "see why it is not written any more", aspect="age", unit="h"
+            hours,
+            options["age_hours"],
+            message,
+            "see why it is not written any more",
+            aspect="age",
+            unit="h",
         )
 
 
 def newest(pattern: Path) -> tuple[Path, os.stat_result]:
-    """Return the file, or the newest whose name fits the pattern; raises ProbeError when there is none."""
+    """Return the file, or the newest whose name fits the pattern.
+
+    Raises ProbeError when there is none.
+    """
     folder = pattern.parent
     names = [pattern] if not is_pattern(pattern.name) else list(folder.glob(pattern.name))
-    found = [(path, facts) for path in names if (facts := _facts(path)) and stat.S_ISREG(facts.st_mode)]
+    found = [
+        (path, facts) for path in names if (facts := _facts(path)) and stat.S_ISREG(facts.st_mode)
+    ]
     if not found:
         if not folder.exists():
             raise ProbeError("critical", f"the folder {folder} does not exist")
         raise ProbeError("critical", f"there is no file {pattern}", observed="missing")
+
     return max(found, key=lambda item: item[1].st_mtime)
 
 
@@ -65,7 +76,9 @@ def _validate(check: Check) -> None:
     path = Path(options["path"])
     if not path.is_absolute() or is_pattern(str(path.parent)):
         raise CheckError("path must start with '/', and only its last part may be a pattern")
-    if options["min_bytes"] < 0 or (options["max_bytes"] is not None and options["max_bytes"] < options["min_bytes"]):
+    if options["min_bytes"] < 0 or (
+        options["max_bytes"] is not None and options["max_bytes"] < options["min_bytes"]
+    ):
         raise CheckError("min_bytes must not be negative, and max_bytes not below it")
 
 

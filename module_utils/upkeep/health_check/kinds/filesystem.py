@@ -33,8 +33,12 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     paths = check.options["paths"]
     if paths == ALL:
         paths = _all_mounts(check.options["exclude"])
+
     if not paths:
-        raise ProbeError("unknown", "this host shows no local file system; name the paths instead of 'all'")
+        raise ProbeError(
+            "unknown", "this host shows no local file system; name the paths instead of 'all'"
+        )
+
     for path in paths:
         deadline.remaining()
         yield from _judge_path(check, path)
@@ -44,18 +48,29 @@ def _judge_path(check: Check, path: str) -> Iterator[Finding]:
     try:
         counts = os.statvfs(path)
     except OSError as error:
-        yield check.named(f"filesystem:{path}", "unknown", f"{path} cannot be looked at: {error.strerror}")
+        yield check.named(
+            f"filesystem:{path}", "unknown", f"{path} cannot be looked at: {error.strerror}"
+        )
         return
+
     free = f"{counts.f_bavail * counts.f_frsize / 2**30:.1f} GiB free"
     what = f"of the space of {path} is used, {free}"
     yield _share(check, f"filesystem:{path}", space_percent(counts), what, check.options)
     inodes = inodes_percent(counts)
     if inodes is not None:
         what = f"of the inodes of {path} are used"
-        yield _share(check, f"filesystem:{path}.inodes", inodes, what, check.options["inodes"] or check.options)
+        yield _share(
+            check,
+            f"filesystem:{path}.inodes",
+            inodes,
+            what,
+            check.options["inodes"] or check.options,
+        )
 
 
-def _share(check: Check, name: str, percent: float, what: str, limits: Mapping[str, t.Any]) -> Finding:
+def _share(
+    check: Check, name: str, percent: float, what: str, limits: Mapping[str, t.Any]
+) -> Finding:
     status = judge(percent, limits["warning"], limits["critical"])
     return check.named(
         name,
@@ -70,7 +85,11 @@ def _share(check: Check, name: str, percent: float, what: str, limits: Mapping[s
 def _all_mounts(exclude: list[str]) -> list[str]:
     found = mounts.local(mounts.parse(MOUNTINFO.read_text(encoding="utf-8", errors="replace")))
     # Containers mount single files of their host; those are not this host's file systems.
-    return [mount.point for mount in found if mount.point not in exclude and not Path(mount.point).is_file()]
+    return [
+        mount.point
+        for mount in found
+        if mount.point not in exclude and not Path(mount.point).is_file()
+    ]
 
 
 def _percent(part: int, whole: int) -> float:
@@ -98,7 +117,10 @@ KIND = Kind(
         "exclude": {"type": "list", "elements": "str", "default": []},
         "warning": {"type": "float", "default": 80.0},
         "critical": {"type": "float", "default": 90.0},
-        "inodes": {"type": "dict", "options": {"warning": {"type": "float"}, "critical": {"type": "float"}}},
+        "inodes": {
+            "type": "dict",
+            "options": {"warning": {"type": "float"}, "critical": {"type": "float"}},
+        },
     },
     probe=probe,
     names=_names,

@@ -32,18 +32,24 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     found = next((list_ for list_ in per_answer if list_), [])
     if timed_out and not found:
         found = [_silence(check, len(answers), timed_out)]
+
     yield _verdict(check, answers[-1], found)
     if not any(per_answer):
         yield from _times(check, answers, timed_out)
+
     if check.options["tls_expiry"]:
         yield _expiry(check, answers[-1].not_after, time.time())
 
 
 def _ask(check: Check, deadline: Deadline) -> tuple[list[Answer], int]:
-    """Return the answers and how many samples timed out; raises what fetch() does when there is no answer at all."""
+    """Return the answers and how many samples timed out.
+
+    Raises what fetch() does when there is no answer at all.
+    """
     request, limits = _request(check), check.options["latency"]
     answers: list[Answer] = []
     timed_out = 0
+
     for _ in range(limits["samples"] if limits else 1):
         own = limits["timeout_ms"] / 1000 if limits and limits["timeout_ms"] else check.timeout
         try:
@@ -52,8 +58,10 @@ def _ask(check: Check, deadline: Deadline) -> tuple[list[Answer], int]:
             timed_out += 1
             if deadline.is_over():
                 break
+
     if not answers:
         raise TimeoutError
+
     return answers, timed_out
 
 
@@ -67,7 +75,10 @@ def _times(check: Check, answers: list[Answer], timed_out: int) -> Iterator[Find
     if limits:
         # A request that got no answer took at least as long as it was given.
         lost = [limits["timeout_ms"] or check.timeout * 1000] * timed_out
-        yield latency.judge_latency(check, [answer.ms for answer in answers] + lost, timed_out, _where(answers))
+        yield latency.judge_latency(
+            check, [answer.ms for answer in answers] + lost, timed_out, _where(answers)
+        )
+
     if upload.names(check):
         yield upload.judge_row(check, latency.percentile([answer.ms for answer in answers], 50))
 
@@ -83,18 +94,26 @@ def _verdict(check: Check, answer: Answer, found: list[Problem]) -> Finding:
     where = shown(check.options["url"])
     if not found:
         expected = " or ".join(map(str, check.options["expect_status"]))
-        return check.finding("ok", f"{where} answers as it should", observed=answer.status, expected=expected)
+        return check.finding(
+            "ok", f"{where} answers as it should", observed=answer.status, expected=expected
+        )
+
     status = worst(problem.status for problem in found)
     first = next(problem for problem in found if problem.status == status)
     message = f"{where}: {'; '.join(problem.message for problem in found)}"
+
     return check.finding(status, message, observed=first.observed, expected=first.expected)
 
 
 def _expiry(check: Check, not_after: str | None, now: float) -> Finding:
     if not_after is None:
-        return check.finding("unknown", "the answer came without TLS, no certificate was seen", aspect="tls_expiry")
+        return check.finding(
+            "unknown", "the answer came without TLS, no certificate was seen", aspect="tls_expiry"
+        )
+
     limits = check.options["tls_expiry"]
     days = round((ssl.cert_time_to_seconds(not_after) - now) / 86400, 1)
+
     return check.measured(
         days,
         {"warning": limits["warning_days"], "critical": limits["critical_days"]},
@@ -112,6 +131,7 @@ def _request(check: Check) -> Request:
     body = None
     if options["upload"]:
         body, headers["Content-Type"] = upload.encode(options["upload"])
+
     return Request(
         url=options["url"],
         method=options["method"],
@@ -119,7 +139,9 @@ def _request(check: Check) -> Request:
         body=body,
         max_body=options["max_body"],
         follow_redirects=options["follow_redirects"],
-        context=_context(options["verify_tls"], options["ca_file"]) if _may_need_tls(options) else None,
+        context=_context(options["verify_tls"], options["ca_file"])
+        if _may_need_tls(options)
+        else None,
     )
 
 
@@ -133,9 +155,11 @@ def _context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ProbeError("unknown", f"ca_file {ca_file} cannot be used: {error}") from error
+
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+
     return context
 
 
@@ -167,6 +191,7 @@ def _validate(check: Check) -> None:
         raise CheckError("max_body must be between 1 byte and 64 MiB")
     if parts.port == 0:  # looking at the port raises ValueError when it is no number
         raise CheckError("url must not name port 0")
+
     latency.validate(check)
     upload.validate(check)
     conditions.validate_pattern(options["body_regex"])
@@ -192,7 +217,10 @@ KIND = Kind(
         "verify_tls": {"type": "bool", "default": True},
         "ca_file": {"type": "path"},
         "max_body": {"type": "int", "default": _SMALL},
-        "latency": {"type": "dict", "options": {**latency.OPTIONS, "timeout_ms": {"type": "float"}}},
+        "latency": {
+            "type": "dict",
+            "options": {**latency.OPTIONS, "timeout_ms": {"type": "float"}},
+        },
         "upload": {"type": "dict", "options": upload.OPTIONS},
         "tls_expiry": {
             "type": "dict",

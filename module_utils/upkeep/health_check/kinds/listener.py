@@ -27,16 +27,21 @@ class Listener:
 
 
 def parse(text: str, port: int) -> list[Listener]:
-    """Return the sockets of a /proc/net/tcp or tcp6 that listen on a port; other lines are left out."""
+    """Return the sockets of a /proc/net/tcp or tcp6 that listen on a port.
+
+    Other lines are left out.
+    """
     found = []
     for line in text.splitlines():
         fields = line.split()
         if len(fields) < 10 or fields[3] != _LISTEN:
             continue
+
         _address, _, number = fields[1].rpartition(":")
         with contextlib.suppress(ValueError):
             if int(number, 16) == port:
                 found.append(Listener(int(fields[9]), int(fields[7])))
+
     return found
 
 
@@ -48,23 +53,38 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     listeners = _listening(port)
     if not listeners:
         yield check.finding(
-            "critical", f"nothing listens on port {port}: is the service running?", observed="nobody", expected=expected
+            "critical",
+            f"nothing listens on port {port}: is the service running?",
+            observed="nobody",
+            expected=expected,
         )
         return
+
     if options["unit"]:
-        owners = {processes.unit_of(pid) or f"process {pid}" for one in listeners for pid in _holders(one)}
+        owners = {
+            processes.unit_of(pid) or f"process {pid}" for one in listeners for pid in _holders(one)
+        }
     else:
         owners = {processes.user_name(one.uid) for one in listeners}
+
     yield _verdict(check, port, sorted(owners), expected)
 
 
 def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -> Finding:
     named = ", ".join(owners)
     if not owners:
-        return check.finding("unknown", f"whose port {port} is may not be seen: run this as root", expected=expected)
+        return check.finding(
+            "unknown", f"whose port {port} is may not be seen: run this as root", expected=expected
+        )
     if expected is None or owners == [expected]:
-        return check.finding("ok", f"{named} listens on port {port}", observed=named, expected=expected)
-    message = f"port {port} belongs to {named} instead of {expected}: end that, then start {expected}"
+        return check.finding(
+            "ok", f"{named} listens on port {port}", observed=named, expected=expected
+        )
+
+    message = (
+        f"port {port} belongs to {named} instead of {expected}: end that, then start {expected}"
+    )
+
     return check.finding("critical", message, observed=named, expected=expected)
 
 
@@ -81,13 +101,19 @@ def _holders(listener: Listener) -> list[int]:
     found = _scan(listener.inode)
     if found or os.geteuid() != 0:
         return found
+
     own_group = os.getegid()
+
     with contextlib.suppress(KeyError):  # a user without an entry keeps its secret
-        os.setegid(pwd.getpwuid(listener.uid).pw_gid)  # the kernel compares both, and only of one who could do it
+        os.setegid(
+            pwd.getpwuid(listener.uid).pw_gid
+        )  # the kernel compares both, and only of one who could do it
         os.seteuid(listener.uid)
         found = _scan(listener.inode)
+
     os.seteuid(0)
     os.setegid(own_group)
+
     return found
 
 
@@ -99,6 +125,7 @@ def _scan(inode: int) -> list[int]:
         with contextlib.suppress(OSError):  # the process ended, or is none of our business
             if any(_target(entry) == wanted for entry in os.scandir(folder)):
                 found.append(pid)
+
     return found
 
 
@@ -115,7 +142,11 @@ def _validate(check: Check) -> None:
 
 
 KIND = Kind(
-    options={"port": {"type": "int", "required": True}, "unit": {"type": "str"}, "user": {"type": "str"}},
+    options={
+        "port": {"type": "int", "required": True},
+        "unit": {"type": "str"},
+        "user": {"type": "str"},
+    },
     probe=probe,
     validate=_validate,
 )

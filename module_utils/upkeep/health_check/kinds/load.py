@@ -21,6 +21,7 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         told = f"{message}, of all containers of this machine"
         yield check.finding("info", told, observed=per_core, unit="per core")
         return
+
     yield check.measured(
         per_core,
         check.options,
@@ -31,6 +32,9 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
 
 
 KIND = Kind(
-    options={"warning": {"type": "float", "default": 1.5}, "critical": {"type": "float", "default": 4.0}},
+    options={
+        "warning": {"type": "float", "default": 1.5},
+        "critical": {"type": "float", "default": 4.0},
+    },
     probe=probe,
 )

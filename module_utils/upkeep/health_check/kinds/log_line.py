@@ -27,6 +27,7 @@ def lines_backwards(stream: t.BinaryIO, most: int) -> Iterator[bytes]:
         first, *others = (stream.read(size) + rest).split(b"\n")
         yield from reversed(others)
         rest = first
+
     if position == 0 and end:
         yield rest
 
@@ -38,11 +39,17 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     try:
         found = _newest(path, pattern, options["max_bytes"], deadline)
     except FileNotFoundError as error:
-        raise ProbeError("unknown", f"there is no log {path}: does the service write elsewhere?") from error
+        raise ProbeError(
+            "unknown", f"there is no log {path}: does the service write elsewhere?"
+        ) from error
+
     if found is None:
         message = f"no line of {path} fits {options['pattern']} (looked at {options['max_bytes'] >> 20} MiB at most)"
-        yield check.finding(options["missing"], message, observed="missing", expected=options["pattern"])
+        yield check.finding(
+            options["missing"], message, observed="missing", expected=options["pattern"]
+        )
         return
+
     text = found.group(1) if pattern.groups else found.group(0)
     wanted = options["equals"]
     fits = wanted is None or text == wanted
@@ -55,13 +62,16 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     )
 
 
-def _newest(path: Path, pattern: re.Pattern[str], most: int, deadline: Deadline) -> re.Match[str] | None:
+def _newest(
+    path: Path, pattern: re.Pattern[str], most: int, deadline: Deadline
+) -> re.Match[str] | None:
     with path.open("rb") as stream:
         for line in lines_backwards(stream, most):
             deadline.remaining()
             found = pattern.search(line.decode("utf-8", "replace"))
             if found:
                 return found
+
     return None
 
 
@@ -76,7 +86,11 @@ KIND = Kind(
         "path": {"type": "path", "required": True},
         "pattern": {"type": "str", "required": True},
         "equals": {"type": "str"},
-        "missing": {"type": "str", "choices": ["info", "warning", "critical", "unknown"], "default": "warning"},
+        "missing": {
+            "type": "str",
+            "choices": ["info", "warning", "critical", "unknown"],
+            "default": "warning",
+        },
         "max_bytes": {"type": "int", "default": 64 << 20},
     },
     probe=probe,

@@ -21,6 +21,7 @@ def parse(text: str) -> dict[str, int]:
         figure = rest.split()[:1]
         if figure and figure[0].isdigit():
             fields[name] = int(figure[0])
+
     return fields
 
 
@@ -32,6 +33,7 @@ def used_percent(fields: dict[str, int], include_swap: bool) -> float:
     total, free = fields["MemTotal"], fields["MemAvailable"]
     if include_swap:
         total, free = total + fields["SwapTotal"], free + fields["SwapFree"]
+
     return round(100 * (total - free) / total, 1)
 
 
@@ -42,8 +44,11 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         used = used_percent(fields, check.options["include_swap"])
     except (KeyError, ZeroDivisionError) as error:
         raise ProbeError("unknown", f"{MEMINFO} does not tell {error}") from error
+
     what = "memory and swap" if check.options["include_swap"] else "memory"
-    message = f"{used:g} % of {what} is in use, {fields['MemAvailable'] // 1024} MiB can still be had"
+    message = (
+        f"{used:g} % of {what} is in use, {fields['MemAvailable'] // 1024} MiB can still be had"
+    )
     yield check.measured(used, check.options, message, "see which process grew", unit="%")
 
 

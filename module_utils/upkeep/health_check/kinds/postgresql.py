@@ -38,11 +38,14 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
         started = time.monotonic()
         with asking(check, deadline) as ask:
             rows = ask(check.options["query"])
+
         if len(rows) != 1:
             several = "no row" if not rows else "several rows"
             raise ProbeError("critical", f"the query gave {several}, one was expected")
+
         values.append(plain(rows[0][0]))
         times.append(milliseconds(started))
+
     yield _verdict(check, values)
     if limits:
         yield latency.judge_latency(check, times)
@@ -50,17 +53,26 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 
 @contextlib.contextmanager
 def asking(check: Check, deadline: Deadline) -> Iterator[Ask]:
-    """Connect for queries that cannot write and end with the deadline; raises ProbeError for what the server says."""
+    """Connect for queries that cannot write and end with the deadline.
+
+    Raises ProbeError for what the server says.
+    """
     try:
         import psycopg2
     except ImportError as error:
-        raise ProbeError("unknown", "the driver is missing: install the package python3-psycopg2") from error
+        raise ProbeError(
+            "unknown", "the driver is missing: install the package python3-psycopg2"
+        ) from error
+
     options = check.options
     given = {key: options[key] for key in ("host", "user", "password", "passfile", "port")}
+
     try:
         connection = psycopg2.connect(
             dbname=options["database"],
-            connect_timeout=max(2, int(deadline.remaining())),  # libpq takes whole seconds, and 1 for 2
+            connect_timeout=max(
+                2, int(deadline.remaining())
+            ),  # libpq takes whole seconds, and 1 for 2
             application_name="upkeep",
             **{key: value for key, value in given.items() if value is not None},
         )
@@ -69,9 +81,13 @@ def asking(check: Check, deadline: Deadline) -> Iterator[Ask]:
             with connection.cursor() as cursor:
 
                 def ask(query: str) -> list[tuple[t.Any, ...]]:
-                    cursor.execute("SET LOCAL statement_timeout = %s", (max(1, int(deadline.remaining() * 1000)),))
+                    cursor.execute(
+                        "SET LOCAL statement_timeout = %s",
+                        (max(1, int(deadline.remaining() * 1000)),),
+                    )
                     cursor.execute(query)
                     rows: list[tuple[t.Any, ...]] = cursor.fetchmany(_ROWS)
+
                     return rows
 
                 yield ask
@@ -85,12 +101,16 @@ def asking(check: Check, deadline: Deadline) -> Iterator[Ask]:
 def _verdict(check: Check, values: list[t.Any]) -> Finding:
     database, condition = check.options["database"], check.options["expect"]
     if condition is None:
-        return check.finding("ok", f"database {database} answers", observed=conditions.shown(values[-1]))
+        return check.finding(
+            "ok", f"database {database} answers", observed=conditions.shown(values[-1])
+        )
+
     wrong = [value for value in values if not conditions.holds(condition, value)]
     value = wrong[0] if wrong else values[-1]
     expected = conditions.expected_text(condition)
     status = condition["severity"] if wrong else "ok"
     message = f"database {database} answers {conditions.shown(value)}, expected {expected}"
+
     return check.finding(status, message, observed=conditions.shown(value), expected=expected)
 
 
@@ -125,7 +145,10 @@ KIND = Kind(
         "query": {"type": "str", "default": "SELECT 1"},
         "expect": {
             "type": "dict",
-            "options": {key: conditions.OPTIONS[key] for key in ("equals", "at_least", "at_most", "severity")},
+            "options": {
+                key: conditions.OPTIONS[key]
+                for key in ("equals", "at_least", "at_most", "severity")
+            },
         },
         "latency": {"type": "dict", "options": latency.OPTIONS},
     },

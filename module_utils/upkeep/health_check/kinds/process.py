@@ -34,27 +34,38 @@ def _found(unit: str | None, executable: str | None, pid_file: str | None) -> li
         return processes.in_unit(unit)
     if pid_file:
         return _from_file(Path(pid_file), executable)
+
     seen = {pid: processes.executable(pid) for pid in processes.pids()}
     found = sorted(pid for pid, path in seen.items() if path == executable)
     if not found and "" in seen.values():
-        raise ProbeError("unknown", "not all processes may be looked at: run this as root, or name the unit")
+        raise ProbeError(
+            "unknown", "not all processes may be looked at: run this as root, or name the unit"
+        )
+
     return found
 
 
 def _from_file(path: Path, executable: str | None) -> list[int]:
-    """Return the process that a PID file names; a number that another program got meanwhile does not count."""
+    """Return the process that a PID file names.
+
+    A number that another program got meanwhile does not count.
+    """
     try:
         text = path.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         return []
+
     if not text.isdecimal() or len(text) > 9:
         raise ProbeError("unknown", f"{path} holds no process id", observed=text[:40])
+
     pid = int(text)
     if processes.process(pid) is None:
         return []
+
     running = processes.executable(pid)
     if executable and running == "":
         raise ProbeError("unknown", f"what process {pid} runs may not be seen: run this as root")
+
     return [pid] if executable in (None, running) else []
 
 
@@ -64,7 +75,9 @@ def _validate(check: Check) -> None:
         raise CheckError("name either a unit, or an executable and/or pid_file")
     if not (options["unit"] or options["executable"] or options["pid_file"]):
         raise CheckError("name a unit, an executable or a pid_file")
-    if options["at_least"] < 0 or (options["at_most"] is not None and options["at_most"] < options["at_least"]):
+    if options["at_least"] < 0 or (
+        options["at_most"] is not None and options["at_most"] < options["at_least"]
+    ):
         raise CheckError("at_least must not be negative, and at_most not below it")
 
 

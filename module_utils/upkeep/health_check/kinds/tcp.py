@@ -18,12 +18,18 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     started = time.monotonic()
     socket.create_connection(address, timeout=deadline.remaining()).close()
     yield check.finding(
-        "ok", f"{address[0]}:{address[1]} accepts connections", observed=milliseconds(started), unit="ms"
+        "ok",
+        f"{address[0]}:{address[1]} accepts connections",
+        observed=milliseconds(started),
+        unit="ms",
     )
 
 
 KIND = Kind(
-    options={"host": {"type": "str", "default": "127.0.0.1"}, "port": {"type": "int", "required": True}},
+    options={
+        "host": {"type": "str", "default": "127.0.0.1"},
+        "port": {"type": "int", "required": True},
+    },
     probe=probe,
     network=True,
     place=host_and_port,

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``top``: which processes use most of the processor and of the memory. Tells, never judges."""
+"""Kind ``top``: which processes use most of the processor and of the memory.
+
+Tells, never judges.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _TICKS: t.Final = os.sysconf("SC_CLK_TCK")
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield the biggest users of the processor over some seconds, and of memory; those of this run do not count."""
+    """Yield the biggest users of the processor over some seconds, and of memory.
+
+    Those of this run do not count.
+    """
     own = os.getsid(0)
     before = {one.pid: one.ticks for one in processes.processes()}
     started = time.monotonic()
@@ -29,8 +35,13 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     yield _told(check, "memory", {one: round(one.rss / 1e6, 1) for one in seen if one.rss}, "MB")
 
 
-def cpu_shares(seen: Iterable[Process], before: Mapping[int, int], seconds: float) -> dict[Process, float]:
-    """Return the percent of one processor that each process used; one that is new used all its time since."""
+def cpu_shares(
+    seen: Iterable[Process], before: Mapping[int, int], seconds: float
+) -> dict[Process, float]:
+    """Return the percent of one processor that each process used.
+
+    One that is new used all its time since.
+    """
     return {
         one: round(100 * max(0, one.ticks - before.get(one.pid, 0)) / _TICKS / seconds, 1)
         for one in seen
@@ -39,10 +50,15 @@ def cpu_shares(seen: Iterable[Process], before: Mapping[int, int], seconds: floa
 
 
 def _told(check: Check, aspect: str, figures: Mapping[Process, float], unit: str) -> Finding:
-    biggest = sorted(figures.items(), key=lambda item: (-item[1], item[0].pid))[: check.options["count"]]
+    biggest = sorted(figures.items(), key=lambda item: (-item[1], item[0].pid))[
+        : check.options["count"]
+    ]
     lines = [f"{one.name} (pid {one.pid}{_unit(one)}) {figure:g} {unit}" for one, figure in biggest]
     observed = biggest[0][1] if biggest else 0
-    return check.finding("ok", "; ".join(lines) or "no process used any", aspect=aspect, observed=observed, unit=unit)
+
+    return check.finding(
+        "ok", "; ".join(lines) or "no process used any", aspect=aspect, observed=observed, unit=unit
+    )
 
 
 def _unit(one: Process) -> str:

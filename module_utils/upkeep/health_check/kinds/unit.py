@@ -17,7 +17,11 @@ PROPERTIES: t.Final = ("LoadState", "ActiveState", "SubState", "Result", "NResta
 
 def parse(text: str) -> dict[str, str]:
     """Return the properties that ``systemctl show`` printed as ``Name=value`` lines."""
-    return {name: value for name, separator, value in (line.partition("=") for line in text.splitlines()) if separator}
+    return {
+        name: value
+        for name, separator, value in (line.partition("=") for line in text.splitlines())
+        if separator
+    }
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -26,9 +30,11 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     yield judge_state(check, state)
     if state["LoadState"] != "loaded":
         return  # systemd counts no restarts of what it does not know, and that is not the same as none
+
     restarts = int(state.get("NRestarts") or 0)
     if check.options["max_restarts"] is not None:
         yield judge_restarts(check, restarts)
+
     if check.options["max_new_restarts"] is not None:
         yield from judge_new_restarts(check, restarts)
 
@@ -37,6 +43,7 @@ def judge_restarts(check: Check, restarts: int) -> Finding:
     """Return the finding for the restarts since a person or a program last started the unit."""
     limit = check.options["max_restarts"]
     status = judge(restarts, warning=limit)
+
     return check.finding(
         status,
         f"systemd restarted {check.options['unit']} {restarts} times since it was last started by hand"
@@ -57,6 +64,7 @@ def judge_new_restarts(check: Check, restarts: int) -> Iterator[Finding]:
         message = f"restarts of {unit} cannot be told yet: there was no run before, or the unit was started anew"
         yield check.finding("info", message, aspect="new_restarts")
         return
+
     new = passed.counts["restarts"]
     yield check.measured(
         new,
@@ -73,6 +81,7 @@ def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
     load, active = state.get("LoadState", ""), state.get("ActiveState", "")
     if not load or not active:
         raise ProbeError("unknown", f"systemd did not tell the state of {unit}")
+
     described = f"{active} ({state.get('SubState', '')})"
     if load == "not-found":
         status, observed, message = (
@@ -81,13 +90,22 @@ def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
             f"{unit} does not exist: is the package installed, the name right?",
         )
     elif load == "masked":
-        status, observed, message = "critical", load, f"{unit} is masked: it cannot start until it is unmasked"
+        status, observed, message = (
+            "critical",
+            load,
+            f"{unit} is masked: it cannot start until it is unmasked",
+        )
     elif active in expected:
         status, observed, message = "ok", described, f"{unit} is {described}"
     else:
-        reason = f", last result: {state['Result']}" if state.get("Result", "success") != "success" else ""
+        reason = (
+            f", last result: {state['Result']}"
+            if state.get("Result", "success") != "success"
+            else ""
+        )
         status, observed = "critical", described
         message = f"{unit} is {described}{reason}: see journalctl -u {unit}"
+
     return check.finding(status, message, observed=observed, expected=" or ".join(expected))
 
 
@@ -96,21 +114,30 @@ def show(unit: str, properties: Sequence[str], deadline: Deadline) -> dict[str, 
     argv = ["systemctl", "show", f"--property={','.join(properties)}", "--", unit]
     try:
         done = subprocess.run(  # noqa: S603 - an argv list; the unit name cannot become an option
-            argv, capture_output=True, text=True, timeout=deadline.remaining(), stdin=subprocess.DEVNULL, check=False
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=deadline.remaining(),
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except FileNotFoundError as error:
         raise ProbeError("unknown", "this host has no systemctl") from error
     except subprocess.TimeoutExpired as error:
         raise TimeoutError from error
+
     if done.returncode != 0:
         reason = " ".join(done.stderr.split()) or "no reason given"
         raise ProbeError("unknown", f"systemctl cannot tell the state of {unit}: {reason}")
+
     return parse(done.stdout)
 
 
 def _names(check: Check) -> tuple[str, ...]:
     aspects = {"max_restarts": "restarts", "max_new_restarts": "new_restarts"}
-    return tuple(f"{check.id}.{aspect}" for key, aspect in aspects.items() if check.options[key] is not None)
+    return tuple(
+        f"{check.id}.{aspect}" for key, aspect in aspects.items() if check.options[key] is not None
+    )
 
 
 def _validate(check: Check) -> None:

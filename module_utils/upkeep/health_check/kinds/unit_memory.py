@@ -30,6 +30,7 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     group = show(unit, ("ControlGroup",), deadline).get("ControlGroup", "")
     if not group:
         raise ProbeError("unknown", f"{unit} does not run, so its memory cannot be judged")
+
     used = round(resident(unit, group) / 1e6, 1)
     yield check.measured(
         used,

@@ -23,14 +23,25 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
         try:
             connection.connect(path)
         except FileNotFoundError as error:
-            raise ProbeError("critical", f"the socket {path} does not exist: is the service running?") from error
+            raise ProbeError(
+                "critical", f"the socket {path} does not exist: is the service running?"
+            ) from error
         except BlockingIOError as error:  # its queue of waiting connections is full
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from error
-    yield check.finding("ok", f"{path} accepts connections", observed=milliseconds(started), unit="ms")
+
+    yield check.finding(
+        "ok", f"{path} accepts connections", observed=milliseconds(started), unit="ms"
+    )
 
 
 def _place(check: Check) -> str:
     return str(check.options["path"])
 
 
-KIND = Kind(options={"path": {"type": "path", "required": True}}, probe=probe, network=True, place=_place, waits=always)
+KIND = Kind(
+    options={"path": {"type": "path", "required": True}},
+    probe=probe,
+    network=True,
+    place=_place,
+    waits=always,
+)

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""May tests use a database? Addresses in every form, what a unit really has, and every doubt that must be a refusal."""
+"""May tests use a database?
+
+Addresses in every form, what a unit really has, and every doubt that must be a refusal.
+"""
 
 from __future__ import annotations
 
@@ -39,19 +42,31 @@ def known(host: str) -> frozenset[str] | None:
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("postgresql://shop:pw@db.example.org:5433/shop", ("postgresql", "db.example.org", 5433, "shop")),
+        (
+            "postgresql://shop:pw@db.example.org:5433/shop",
+            ("postgresql", "db.example.org", 5433, "shop"),
+        ),
         ("postgres://db.example.org/shop", ("postgresql", "db.example.org", 0, "shop")),
         (
             "postgresql+psycopg2://shop:p%40w@db.example.org/shop?sslmode=require",
             ("postgresql", "db.example.org", 0, "shop"),
         ),
         ("postgresql:///shop", ("postgresql", "", 0, "shop")),
-        ("postgresql:///shop?host=/var/run/postgresql&port=5433", ("postgresql", "/var/run/postgresql", 5433, "shop")),
-        ("postgresql://%2Fvar%2Frun%2Fpostgresql/shop", ("postgresql", "/var/run/postgresql", 0, "shop")),
+        (
+            "postgresql:///shop?host=/var/run/postgresql&port=5433",
+            ("postgresql", "/var/run/postgresql", 5433, "shop"),
+        ),
+        (
+            "postgresql://%2Fvar%2Frun%2Fpostgresql/shop",
+            ("postgresql", "/var/run/postgresql", 0, "shop"),
+        ),
         ("postgresql://db.example.org?dbname=shop", ("postgresql", "db.example.org", 0, "shop")),
         ("postgresql://u@[2001:db8::1]:5432/shop", ("postgresql", "2001:db8::1", 5432, "shop")),
         ("POSTGRESQL://db.example.org/shop", ("postgresql", "db.example.org", 0, "shop")),
-        ("host=db.example.org port=5433 dbname=shop password='a b'", ("postgresql", "db.example.org", 5433, "shop")),
+        (
+            "host=db.example.org port=5433 dbname=shop password='a b'",
+            ("postgresql", "db.example.org", 5433, "shop"),
+        ),
         ("dbname = 'shop' hostaddr=192.0.2.20 host=x", ("postgresql", "192.0.2.20", 0, "shop")),
         ("mysql+pymysql://u:p@db.example.org/shop", ("mysql", "db.example.org", 0, "shop")),
         ("redis://:pw@127.0.0.1:6379/1", ("redis", "127.0.0.1", 6379, "1")),
@@ -68,7 +83,9 @@ def known(host: str) -> frozenset[str] | None:
         ("", None),
     ],
 )
-def test_an_address_is_recognised_in_every_form(text: str, address: tuple[t.Any, ...] | None) -> None:
+def test_an_address_is_recognised_in_every_form(
+    text: str, address: tuple[t.Any, ...] | None
+) -> None:
     assert addresses.from_text(text) == (Address(*address) if address else None)
 
 
@@ -87,7 +104,9 @@ def test_an_address_is_shown_without_its_login() -> None:
 
 def test_libpq_s_own_variables_are_an_address() -> None:
     environment = {"PGDATABASE": "shop", "PGHOST": "db.example.org", "PGPORT": "5433", "OTHER": "x"}
-    assert addresses.addresses(environment) == [Address("postgresql", "db.example.org", 5433, "shop")]
+    assert addresses.addresses(environment) == [
+        Address("postgresql", "db.example.org", 5433, "shop")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +121,11 @@ def test_libpq_s_own_variables_are_an_address() -> None:
         (PRODUCTION, PRODUCTION._replace(host="other.example.org"), False),
         (PRODUCTION, PRODUCTION._replace(name="shop_test"), False),
         (PRODUCTION, PRODUCTION._replace(kind="mysql"), False),
-        (Address("postgresql", "", 0, "shop"), Address("postgresql", "127.0.0.1", 5432, "shop"), True),
+        (
+            Address("postgresql", "", 0, "shop"),
+            Address("postgresql", "127.0.0.1", 5432, "shop"),
+            True,
+        ),
         (Address("redis", "", 6379, "1"), Address("redis", "localhost", 0, "1"), True),
         (Address("redis", "", 6379, "1"), Address("redis", "localhost", 6380, "1"), False),
         (Address("redis", "", 6379, "1"), Address("redis", "localhost", 6379, "2"), False),
@@ -114,23 +137,33 @@ def test_when_two_addresses_are_one_database(one: Address, other: Address, same:
 
 
 def test_one_file_under_two_names_is_one_database(tmp_path: Path) -> None:
-    file, link, hard, absent = (tmp_path / name for name in ("shop.db", "link.db", "hard.db", "absent.db"))
+    file, link, hard, absent = (
+        tmp_path / name for name in ("shop.db", "link.db", "hard.db", "absent.db")
+    )
     file.write_bytes(b"")
     link.symlink_to(file)
     os.link(file, hard)
     others = [Address("sqlite", "", 0, str(path)) for path in (file, link, hard, absent)]
+
     assert [addresses.same(others[0], other) for other in others] == [True, True, True, False]
     assert addresses.same(others[3], others[3])
 
 
 def test_this_host_is_known_by_all_its_names() -> None:
-    assert addresses.resolve("") == addresses.resolve("127.0.0.9") == addresses.resolve("/run/postgresql") == {LOCAL}
+    assert (
+        addresses.resolve("")
+        == addresses.resolve("127.0.0.9")
+        == addresses.resolve("/run/postgresql")
+        == {LOCAL}
+    )
     assert addresses.resolve("name.invalid") is None
     assert addresses.resolve("a" * 300) is None
     assert not addresses.is_own("192.0.2.77")
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.77", 9))
         own = probe.getsockname()[0]
+
     assert addresses.is_own(own)
 
 
@@ -140,7 +173,11 @@ def test_this_host_is_known_by_all_its_names() -> None:
         (["postgresql://db.example.org/shop"], [PRODUCTION], "which production uses"),
         (["postgresql://192.0.2.20:6432/shop"], [PRODUCTION], "which production uses"),
         (["postgresql://gone.example.org/shop"], [PRODUCTION], "which production uses"),
-        (["postgresql://other.example.org/warehouse"], [PRODUCTION], "the profile names 'warehouse' as production"),
+        (
+            ["postgresql://other.example.org/warehouse"],
+            [PRODUCTION],
+            "the profile names 'warehouse' as production",
+        ),
         (
             ["postgresql://db.example.org/shop_test", "redis://localhost/1"],
             [PRODUCTION, Address("redis", "", 0, "1")],
@@ -151,7 +188,11 @@ def test_this_host_is_known_by_all_its_names() -> None:
             [PRODUCTION],
             "also leads to more on this host",
         ),
-        (["postgresql://other.example.org/shop_test"], [PRODUCTION], "but the profile names shop_test"),
+        (
+            ["postgresql://other.example.org/shop_test"],
+            [PRODUCTION],
+            "but the profile names shop_test",
+        ),
         (["https://example.org"], [PRODUCTION], "no database that can be recognised"),
         ([], [PRODUCTION], "no database that can be recognised"),
     ],
@@ -177,6 +218,7 @@ def test_environment_files_are_read_as_systemd_does(tmp_path: Path) -> None:
         "# a comment\n; another\nA=1\n export B='two words'\nC=\"x#y\"\nD = spaced \nE=a\\\nb\n"
         "broken line\nF='never closed\nG=https://example.org/?a=b\n=nothing\n"
     )
+
     assert environments.read(file) == {
         "A": "1",
         "B": "two words",
@@ -193,7 +235,9 @@ def test_any_text_is_an_environment(text: str) -> None:
     assert all(name and isinstance(value, str) for name, value in environments.parse(text).items())
 
 
-def test_a_file_that_cannot_be_read_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "large").write_bytes(bytes(100))
@@ -221,9 +265,12 @@ def test_a_unit_has_what_its_process_has_and_what_its_file_says_now(
     )
     own = next(iter(os.environ))
     pairs = environments.of_unit("shop.service")
+
     assert (own, os.environ[own]) in pairs
     assert ("DATABASE_URL", "postgresql:///new") in pairs
+
     names = {address.name for address in databases.production_addresses(["shop.service"])}
+
     assert names >= {"new", "from the unit"}
 
 
@@ -239,12 +286,20 @@ def test_a_host_without_systemd_is_a_refusal(monkeypatch: pytest.MonkeyPatch) ->
         raise FileNotFoundError("systemctl")
 
     monkeypatch.setattr(environments.subprocess, "run", fail)
+
     with pytest.raises(RefusedError, match="systemd does not say"):
         environments.of_unit("shop.service")
 
 
-def test_a_unit_that_is_stopped_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_that_is_stopped_is_known_by_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / ".env"
     file.write_text("PGDATABASE=shop\nPGHOST=db.example.org\n")
-    systemctl(monkeypatch, f"LoadState=loaded\nMainPID=0\nEnvironmentFiles={file} (ignore_errors=no)\n")
-    assert databases.production_addresses(["shop.service"])[-1] == Address("postgresql", "db.example.org", 0, "shop")
+    systemctl(
+        monkeypatch, f"LoadState=loaded\nMainPID=0\nEnvironmentFiles={file} (ignore_errors=no)\n"
+    )
+
+    assert databases.production_addresses(["shop.service"])[-1] == Address(
+        "postgresql", "db.example.org", 0, "shop"
+    )

@@ -22,7 +22,9 @@ OUTCOMES: t.Final = {
     "skipped": "<skipped message='a'/>",
 }
 #: XML has no control characters, and attributes lose white space.
-NAMES: t.Final = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=300)
+NAMES: t.Final = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=300
+)
 
 
 def report(*tests: str) -> bytes:
@@ -39,11 +41,14 @@ def case(name: str, outcome: str) -> str:
 def test_every_test_is_counted_once(cases: list[tuple[str, str]]) -> None:
     found = junit.parse(report(*(case(name, outcome) for name, outcome in cases)))
     outcomes = [outcome for _, outcome in cases]
+
     assert (found.tests, found.passed, found.failed, found.broken, found.skipped) == (
         len(cases),
         *(outcomes.count(outcome) for outcome in ("passed", "failure", "error", "skipped")),
     )
+
     bad = [name for name, outcome in cases if outcome in ("failure", "error")]
+
     assert found.names == [f"shop::{name}"[: junit.LONGEST_NAME] for name in bad[: junit.KEPT]]
 
 
@@ -70,14 +75,22 @@ def test_a_test_that_fails_and_breaks_counts_once_and_a_skip_does_not_hide_it() 
 
 def test_figures_are_read_from_tests_and_not_from_elsewhere() -> None:
     given_value = '<properties><property name="figure:speed" value="{}"/></properties>'
-    text = given_value.format("9 s") + f"<testcase name='a'>{given_value.format('1.5e1 ms')}</testcase>"
+    text = (
+        given_value.format("9 s")
+        + f"<testcase name='a'>{given_value.format('1.5e1 ms')}</testcase>"
+    )
+
     assert junit.parse(report(text)).figures == {"speed": junit.Measured(15.0, "ms")}
+
     twice = f"<testcase name='a'>{given_value.format(1)}{given_value.format(2)}</testcase>"
+
     with pytest.raises(ReportError, match="recorded twice"):
         junit.parse(report(twice))
 
 
-@pytest.mark.parametrize("value", ["fast", "nan", "1e999 ms", "12 ms and more", "", "0x10", "1_000"])
+@pytest.mark.parametrize(
+    "value", ["fast", "nan", "1e999 ms", "12 ms and more", "", "0x10", "1_000"]
+)
 def test_a_figure_that_is_no_number_spoils_the_report(value: str) -> None:
     properties = f'<properties><property name="figure:speed" value="{value}"/></properties>'
     with pytest.raises(ReportError, match="not a number and its unit"):
@@ -134,11 +147,18 @@ def test_secrets_are_known_by_name_and_place() -> None:
         "PASSWORD": "x",
         "PLAIN": "nothing",
     }
+
     assert secrets_of(environment) == {"p%40ssword", "p@ssword", "0123456789"}
 
 
-@given(st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=12, max_size=40), st.text(), st.text())
-def test_a_secret_is_never_shown_whatever_stands_around_it(secret: str, before: str, after: str) -> None:
+@given(
+    st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=12, max_size=40),
+    st.text(),
+    st.text(),
+)
+def test_a_secret_is_never_shown_whatever_stands_around_it(
+    secret: str, before: str, after: str
+) -> None:
     text = shown(f"{before} {secret} {after}", {secret}, 10_000)
     assert secret not in text
     assert MASK in text
@@ -151,6 +171,8 @@ def test_what_is_shown_is_one_short_line(text: str, limit: int) -> None:
     assert line.isprintable()
 
 
-@pytest.mark.parametrize("text", ["tests.test_tokens::test_login", "12 passed in 3 s", "shop.secrets::test_it[a-b]"])
+@pytest.mark.parametrize(
+    "text", ["tests.test_tokens::test_login", "12 passed in 3 s", "shop.secrets::test_it[a-b]"]
+)
 def test_names_of_tests_stay_readable(text: str) -> None:
     assert shown(text, (), 100) == text

@@ -22,7 +22,9 @@ PROJECT: t.Final = Path(__file__).resolve().parents[4]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
-def work(*values: t.Any, then: t.Callable[[], t.Any] = lambda: None) -> t.Callable[[], Iterator[t.Any]]:
+def work(
+    *values: t.Any, then: t.Callable[[], t.Any] = lambda: None
+) -> t.Callable[[], Iterator[t.Any]]:
     def yielding() -> Iterator[t.Any]:
         yield from values
         then()
@@ -41,11 +43,16 @@ def forever() -> Iterator[t.Any]:
 
 
 @pytest.mark.parametrize(
-    ("endless", "least"), [(work("known", then=threading.Event().wait), 1), (forever, 2)], ids=["hangs", "talks"]
+    ("endless", "least"),
+    [(work("known", then=threading.Event().wait), 1), (forever, 2)],
+    ids=["hangs", "talks"],
 )
-def test_what_does_not_end_is_ended_and_what_it_said_is_kept(endless: isolated.Work, least: int) -> None:
+def test_what_does_not_end_is_ended_and_what_it_said_is_kept(
+    endless: isolated.Work, least: int
+) -> None:
     began = time.monotonic()
     values, problem = isolated.run(endless, 0.2, grace=0.1)
+
     assert problem == "it took more than 0.2 s and was ended"
     assert len(values) >= least
     assert time.monotonic() - began < 5
@@ -58,7 +65,10 @@ def test_a_process_that_says_no_more_and_does_not_end_is_ended() -> None:
         os.closerange(3, 100)
         threading.Event().wait()
 
-    assert isolated.run(closing, 0.1, grace=0.1) == ([1], f"its process ended with {-signal.SIGKILL}")
+    assert isolated.run(closing, 0.1, grace=0.1) == (
+        [1],
+        f"its process ended with {-signal.SIGKILL}",
+    )
     assert nothing_is_left()
 
 
@@ -71,7 +81,10 @@ def test_an_error_is_said_on_one_line() -> None:
 
     assert isolated.run(work(1, then=fail), 10) == ([1], "not there")
     assert isolated.run(work(1, then=crash), 10) == ([1], "ValueError: surprise")
-    assert isolated.run(work({1}), 10) == ([], "TypeError: Object of type set is not JSON serializable")
+    assert isolated.run(work({1}), 10) == (
+        [],
+        "TypeError: Object of type set is not JSON serializable",
+    )
 
 
 def test_a_process_that_dies_is_no_answer() -> None:
@@ -82,9 +95,14 @@ def test_a_process_that_dies_is_no_answer() -> None:
 
 
 def test_it_holds_no_stream_of_ours(capfd: pytest.CaptureFixture[str]) -> None:
-    (places,), _ = isolated.run(lambda: [[str(Path(f"/proc/self/fd/{i}").readlink()) for i in range(3)]], 10)
+    (places,), _ = isolated.run(
+        lambda: [[str(Path(f"/proc/self/fd/{i}").readlink()) for i in range(3)]], 10
+    )
+
     assert places == [os.devnull] * 3
+
     isolated.run(work(then=lambda: os.write(1, b"noise")), 10)
+
     assert capfd.readouterr().out == ""
 
 
@@ -104,11 +122,20 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.parametrize("user", ["", pytest.param("nobody", marks=as_root)])
 def test_it_ends_with_the_process_that_started_it(user: str) -> None:
-    """As when the connection breaks; also after a change of rights, with which the kernel forgets about it."""
+    """As when the connection breaks.
+
+    Also after a change of rights, with which the kernel forgets about it.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", PARENT, user], cwd=PROJECT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PARENT, user],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
     assert done.returncode == -signal.SIGKILL, done.stderr
+
     exe, give_up = Path(f"/proc/{done.stdout.strip()}/exe"), time.monotonic() + 10
     while runs(exe):
         assert time.monotonic() < give_up, "it outlives the module"
@@ -116,11 +143,15 @@ def test_it_ends_with_the_process_that_started_it(user: str) -> None:
 
 
 def runs(exe: Path) -> bool:
-    """Return whether a process still runs; one that ended but was not waited for has no program any more."""
+    """Return whether a process still runs.
+
+    One that ended but was not waited for has no program any more.
+    """
     try:
         exe.readlink()
     except OSError:
         return False
+
     return True
 
 
@@ -130,6 +161,7 @@ def nothing_is_left() -> bool:
         os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
         return True
+
     return False
 
 
@@ -162,11 +194,21 @@ def test_rights_are_given_up_for_good(whom: isolated.Whom) -> None:
 
     uid, gid = isolated.account_of(whom)[2:4] if isinstance(whom, str) else t.cast(Owner, whom)
     (ids, answer), problem = isolated.run(rights, 10, whom)
+
     assert (ids[:2], answer, problem) == ([[uid] * 3, [gid] * 3], "no way back", "")
-    assert ids[2] == (os.getgrouplist(whom, gid) if isinstance(whom, str) else []), "no group of ours is kept"
+    assert ids[2] == (os.getgrouplist(whom, gid) if isinstance(whom, str) else []), (
+        "no group of ours is kept"
+    )
 
 
 def test_a_user_that_is_not_there_or_that_we_cannot_be_is_named() -> None:
-    assert isolated.run(work(1), 10, "nobody-at-all") == ([], "there is no user 'nobody-at-all' on this host")
+    assert isolated.run(work(1), 10, "nobody-at-all") == (
+        [],
+        "there is no user 'nobody-at-all' on this host",
+    )
+
     if os.geteuid() != 0:
-        assert isolated.run(work(1), 10, "root") == ([], "cannot act as the user root: Operation not permitted")
+        assert isolated.run(work(1), 10, "root") == (
+            [],
+            "cannot act as the user root: Operation not permitted",
+        )

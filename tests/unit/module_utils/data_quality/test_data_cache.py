@@ -28,13 +28,18 @@ CHECK: t.Final[dict[str, t.Any]] = {
     "structure_pattern": r"<tr><td>[^<]*</td><td>[^<]*</td></tr>",
     "fields": FIELDS,
     "life": [{"files": "rides_*.html", "hours": 24}],
-    "aspects": {"rows": {"requirements": ["R-trailblaze-110"]}, "fields": {"requirements": ["R-trailblaze-111"]}},
+    "aspects": {
+        "rows": {"requirements": ["R-trailblaze-110"]},
+        "fields": {"requirements": ["R-trailblaze-111"]},
+    },
 }
 ROW: t.Final = "<tr><td>Ride</td><td>2026-03-01</td></tr>"
 EVENT: t.Final = {"name": "Ride", "date": "2026-03-01", "miles": "25"}
 
 
-def fill(folder: Path, month: str = "2026-03", rows: int = 3, events: t.Any = 3, row: str = ROW) -> None:
+def fill(
+    folder: Path, month: str = "2026-03", rows: int = 3, events: t.Any = 3, row: str = ROW
+) -> None:
     """Put a page and its entry into the folder; ``events`` is their number or the list itself."""
     (folder / f"rides_{month}.html").write_text("<table>" + row * rows + "</table>")
     made = [EVENT] * events if isinstance(events, int) else events
@@ -46,16 +51,24 @@ def look(review: Review, folder: Path, **options: t.Any) -> dict[str, dict[str, 
 
 
 def statuses(found: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, str]:
-    return {check.partition(".")[2]: item["status"] for check, item in found.items() if ".html]" not in check}
+    return {
+        check.partition(".")[2]: item["status"]
+        for check, item in found.items()
+        if ".html]" not in check
+    }
 
 
-@pytest.mark.requirement("R-trailblaze-109", "R-trailblaze-110", "R-trailblaze-111", "R-trailblaze-123")
+@pytest.mark.requirement(
+    "R-trailblaze-109", "R-trailblaze-110", "R-trailblaze-111", "R-trailblaze-123"
+)
 def test_pages_and_entries_that_agree(review: Review, tmp_path: Path) -> None:
     for month in ("2026-03", "2026-04"):
         fill(tmp_path, month)
+
     (tmp_path / "comparison_rides_2026-03.json").write_text("{}")
     (tmp_path / ".rides_2026-05.json.draft").write_text("half of it")
     found = look(review, tmp_path)
+
     assert statuses(found) == {"rows": "ok", "fields": "ok", "structure": "ok"}
     assert found["cache:rides.fields"]["observed"] == 100
     assert found["cache:rides.rows"]["requirements"] == ["R-trailblaze-110"]
@@ -64,7 +77,9 @@ def test_pages_and_entries_that_agree(review: Review, tmp_path: Path) -> None:
 
 @pytest.mark.requirement("R-trailblaze-110")
 @pytest.mark.parametrize(("rows", "events"), [(3, 2), (3, 4), (0, 1), (3, 0)])
-def test_rows_and_events_that_differ(review: Review, tmp_path: Path, rows: int, events: int) -> None:
+def test_rows_and_events_that_differ(
+    review: Review, tmp_path: Path, rows: int, events: int
+) -> None:
     fill(tmp_path)
     fill(tmp_path, "2026-04", rows, events)
     found = look(review, tmp_path)["cache:rides.rows"]
@@ -84,27 +99,45 @@ def test_rows_and_events_that_differ(review: Review, tmp_path: Path, rows: int, 
         ("Ride", "it is no object"),
     ],
 )
-def test_an_entry_that_does_not_hold_what_it_must(review: Review, tmp_path: Path, event: t.Any, word: str) -> None:
+def test_an_entry_that_does_not_hold_what_it_must(
+    review: Review, tmp_path: Path, event: t.Any, word: str
+) -> None:
     fill(tmp_path)
     fill(tmp_path, "2026-04", 2, [EVENT, event])
     found = look(review, tmp_path)["cache:rides.fields"]
-    assert (found["status"], found["observed"], found["unit"]) == ("warning", 50, "% of entries fit")
+
+    assert (found["status"], found["observed"], found["unit"]) == (
+        "warning",
+        50,
+        "% of entries fit",
+    )
     assert f"rides_2026-04.json (item 1: {word})" in found["message"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"events": {}}', '{"events"', "[" * 100_000, "\ufeff{}"])
-def test_an_entry_that_is_no_json_object_with_its_list(review: Review, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"events": {}}', '{"events"', "[" * 100_000, "\ufeff{}"]
+)
+def test_an_entry_that_is_no_json_object_with_its_list(
+    review: Review, tmp_path: Path, text: str
+) -> None:
     fill(tmp_path)
     (tmp_path / "rides_2026-03.json").write_text(text)
-    assert statuses(look(review, tmp_path)) == {"rows": "unknown", "fields": "warning", "structure": "ok"}
+
+    assert statuses(look(review, tmp_path)) == {
+        "rows": "unknown",
+        "fields": "warning",
+        "structure": "ok",
+    }
 
 
 def test_what_has_no_other_half_is_told(review: Review, tmp_path: Path) -> None:
     for month in ("2026-03", "2026-04", "2026-05"):
         fill(tmp_path, month)
+
     (tmp_path / "rides_2026-04.html").unlink()
     (tmp_path / "rides_2026-05.json").unlink()
     found = look(review, tmp_path)["cache:rides.rows"]
+
     assert found["status"] == "ok"
     assert "1 entries without a page, 1 pages without an entry" in found["message"]
 
@@ -126,12 +159,19 @@ def test_files_beyond_their_life_are_counted(review: Review, tmp_path: Path) -> 
     page = tmp_path / "rides_2026-04.html"
     os.utime(page, (page.stat().st_mtime - 25 * 3600,) * 2)
     found = look(review, tmp_path)["cache:rides[rides_*.html].life"]
+
     assert (found["status"], found["observed"]) == ("info", 1)
 
 
 def test_an_empty_folder_is_unknown_and_so_is_none(review: Review, tmp_path: Path) -> None:
-    assert statuses(look(review, tmp_path)) == {"rows": "unknown", "fields": "unknown", "structure": "unknown"}
+    assert statuses(look(review, tmp_path)) == {
+        "rows": "unknown",
+        "fields": "unknown",
+        "structure": "unknown",
+    }
+
     found = look(review, tmp_path / "gone")
+
     assert {check: item["status"] for check, item in found.items()} == {"cache:rides": "unknown"}
 
 
@@ -151,8 +191,10 @@ def test_what_is_no_sane_file_is_never_read(
         odd.symlink_to(tmp_path / "secret")
     else:
         odd.write_bytes(b"\xff\xfe" if kind == "binary" else b" " * 5000)
+
     monkeypatch.setattr(cache, "MOST_BYTES", 4000)
     found = look(review, folder)
+
     assert "secret" not in json.dumps(found)
     assert found["cache:rides.rows"]["status"] == "ok"
     assert ("cache:rides.readable" in found) == (kind in ("binary", "huge"))
@@ -178,7 +220,9 @@ JSON: t.Final = st.recursive(
 @given(JSON, st.dictionaries(st.text(min_size=1), st.sampled_from(TYPES)))
 def test_no_item_can_break_the_reader(item: t.Any, fields: dict[str, str]) -> None:
     faults = cache.faults_of(item, fields)
-    lacking = fields if not isinstance(item, dict) else {name for name in fields if name not in item}
+    lacking = (
+        fields if not isinstance(item, dict) else {name for name in fields if name not in item}
+    )
     assert bool(faults) >= bool(lacking)
 
 

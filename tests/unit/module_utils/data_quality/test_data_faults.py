@@ -42,7 +42,9 @@ def test_a_database_that_is_not_there_is_unknown(review: Review) -> None:
     assert '"gone" does not exist' in message
 
 
-def test_a_server_at_its_connection_limit_is_unknown_and_says_where_to_look(pg: Server, review: Review) -> None:
+def test_a_server_at_its_connection_limit_is_unknown_and_says_where_to_look(
+    pg: Server, review: Review
+) -> None:
     name = pg.create_database("", *ROWS, "CREATE ROLE visitor LOGIN")
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(psycopg2.OperationalError):
@@ -50,7 +52,9 @@ def test_a_server_at_its_connection_limit_is_unknown_and_says_where_to_look(pg: 
                 login = {**pg.login, "user": "visitor"}
                 stack.callback(psycopg2.connect(dbname=name, **login).close)
         status, message = only(review(table(name), login_user="visitor", run_as=""))
+
     pg.run("postgres", f"DROP DATABASE {name} WITH (FORCE)", "DROP ROLE visitor")
+
     assert status == "unknown"
     assert "pg_stat_activity" in message
 
@@ -59,6 +63,7 @@ def test_a_question_that_takes_too_long_is_ended_by_the_server(pg: Server, revie
     name = pg.create_database("", *ROWS, "CREATE VIEW slow AS SELECT pg_sleep(60)::text")
     began = time.monotonic()
     found = review(table(name, table="slow", timeout=0.5), {**table(name), "name": "other"})
+
     assert time.monotonic() - began < 10
     assert found["table:rows"]["status"] == "unknown"
     assert "took too long" in found["table:rows"]["message"]
@@ -70,10 +75,12 @@ def test_a_locked_table_is_unknown_and_keeps_nobody_waiting(pg: Server, review: 
     other = pg.connect(name)
     other.autocommit = False
     other.cursor().execute("LOCK TABLE rows IN ACCESS EXCLUSIVE MODE")
+
     try:
         status, message = only(review(table(name)))
     finally:
         other.close()
+
     assert status == "unknown"
     assert "stayed locked" in message
 
@@ -83,6 +90,7 @@ def test_a_server_that_never_answers_is_left_in_time(review: Review) -> None:
         host, port = silent.getsockname()
         began = time.monotonic()
         status, message = only(review(table("shop", timeout=1), login_host=host, login_port=port))
+
     assert time.monotonic() - began < 8
     assert status == "unknown"
     assert "took more than 1 s" in message
@@ -98,22 +106,35 @@ def test_rows_hidden_by_a_policy_are_unknown_not_miscounted(pg: Server, review: 
 def test_a_superuser_reads_with_fewer_rights(pg: Server, review: Review) -> None:
     name = pg.create_database("", *ROWS)
     found = review(
-        {"name": "me", "kind": "figure", "database": name, "labelled": True, "query": "SELECT current_user, 1"}
+        {
+            "name": "me",
+            "kind": "figure",
+            "database": name,
+            "labelled": True,
+            "query": "SELECT current_user, 1",
+        }
     )
+
     assert list(found) == ["figure:me[pg_read_all_data]"]
+
     reading = {
         "name": "file",
         "kind": "figure",
         "database": name,
         "query": "SELECT length(pg_read_file('/etc/passwd'))",
     }
+
     assert only(review(reading))[0] == "unknown"
 
 
 def test_two_statements_in_a_query_cannot_write(pg: Server, review: Review) -> None:
     name = pg.create_database("", *ROWS)
     query = "SELECT 1; COMMIT; SET default_transaction_read_only = off; DELETE FROM rows"
-    assert only(review({"name": "bad", "kind": "figure", "database": name, "query": query}))[0] == "unknown"
+
+    assert (
+        only(review({"name": "bad", "kind": "figure", "database": name, "query": query}))[0]
+        == "unknown"
+    )
     assert pg.query(name, "SELECT count(*) FROM rows") == [(1,)]
 
 
@@ -125,11 +146,16 @@ def test_constraints_that_are_not_in_force_are_named(pg: Server, review: Review)
         "ALTER TABLE children DISABLE TRIGGER ALL",
     )
     name = pg.create_database("", *ROWS, keys, *off)
-    found = review({"name": "shop", "kind": "integrity", "database": name})["integrity:shop.constraints"]
+    found = review({"name": "shop", "kind": "integrity", "database": name})[
+        "integrity:shop.constraints"
+    ]
+
     assert (found["status"], found["expected"]) == ("warning", 0)
     assert "positive on public.rows is not validated" in found["message"]
     assert "children" in found["message"]
+
     fine = pg.create_database("", *ROWS)
+
     assert only(review({"name": "shop", "kind": "integrity", "database": fine}))[0] == "ok"
 
 
@@ -140,16 +166,24 @@ def amcheck(database: str) -> dict[str, t.Any]:
 def test_storage_is_read_by_the_tool_of_the_server(pg: Server, review: Review) -> None:
     name = pg.create_database('odd "name" *.%', *ROWS)
     found = review(amcheck(name))["integrity:shop.amcheck"]
+
     assert found["status"] == "unknown"
     assert "CREATE EXTENSION amcheck" in found["message"]
+
     pg.run(name, "CREATE EXTENSION amcheck")
+
     assert review(amcheck(name))["integrity:shop.amcheck"]["status"] == "ok"
 
 
 def test_damaged_storage_is_critical(pg: Server, review: Review) -> None:
     grown = "INSERT INTO rows SELECT i FROM generate_series(1, 5000) i"
     name = pg.create_database(
-        "", *ROWS, grown, "CREATE EXTENSION amcheck", "CREATE INDEX by_id ON rows (id)", "CHECKPOINT"
+        "",
+        *ROWS,
+        grown,
+        "CREATE EXTENSION amcheck",
+        "CREATE INDEX by_id ON rows (id)",
+        "CHECKPOINT",
     )
     [(path,)] = pg.query(name, "SELECT pg_relation_filepath('by_id')")
     file = Path(pg.login["host"]) / "data" / path
@@ -159,7 +193,10 @@ def test_damaged_storage_is_critical(pg: Server, review: Review) -> None:
     content[8192 + 24 : 8192 + 200] = bytes(reversed(content[8192 + 24 : 8192 + 200]))
     pg.run("postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     file.write_bytes(content)
-    pg.run(name, "CREATE TABLE pusher AS SELECT i, repeat('x', 400) FROM generate_series(1, 100000) i")
+    pg.run(
+        name, "CREATE TABLE pusher AS SELECT i, repeat('x', 400) FROM generate_series(1, 100000) i"
+    )
+
     assert review(amcheck(name))["integrity:shop.amcheck"]["status"] == "critical"
 
 
@@ -178,14 +215,20 @@ def test_a_place_that_ends_its_process_is_unknown(
     monkeypatch.setattr(reviewing, "_look", die)
     (tmp_path / "data.db").touch()
     status, message = only(
-        review({"name": "rows", "kind": "table", "table": "rows", "sqlite": str(tmp_path / "data.db")})
+        review(
+            {"name": "rows", "kind": "table", "table": "rows", "sqlite": str(tmp_path / "data.db")}
+        )
     )
+
     assert status == "unknown"
     assert "ended with 1" in message
 
 
 def test_time_that_is_up_is_unknown_for_what_is_left(pg: Server, review: Review) -> None:
     name = pg.create_database("", *ROWS, "CREATE VIEW slow AS SELECT pg_sleep(60)::text")
-    found = review(table(name, table="slow", timeout=30), {**table("other"), "name": "later"}, max_seconds=1)
+    found = review(
+        table(name, table="slow", timeout=30), {**table("other"), "name": "later"}, max_seconds=1
+    )
+
     assert {item["status"] for item in found.values()} == {"unknown"}
     assert "time for this review was up" in found["table:later"]["message"]

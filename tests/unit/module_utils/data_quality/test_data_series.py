@@ -15,8 +15,8 @@ from tests.unit.module_utils.data_quality.conftest import Review
 from tests.unit.module_utils.postgresql.server import Server
 
 HOSTILE: t.Final = """a"b'; DROP TABLE market; --\n%s {x} %(y)s"""
-#: A day of points a minute, and one more at each end, since the minute may change under a test. Prices move by at most
-#: a thousandth, volumes by a seventh.
+#: A day of points a minute, and one more at each end, since the minute may change under a test.
+#: Prices move by at most a thousandth, volumes by a seventh.
 MARKET: t.Final = (
     "CREATE TABLE pairs (symbol text, active boolean)",
     "INSERT INTO pairs VALUES ('AAA', true), ('BBB', true), ('OLD', false)",
@@ -52,15 +52,24 @@ def market(pg: Server, *statements: str) -> dict[str, t.Any]:
 
 
 def bad(found: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, tuple[str, t.Any]]:
-    return {check: (item["status"], item["observed"]) for check, item in found.items() if item["status"] != "ok"}
+    return {
+        check: (item["status"], item["observed"])
+        for check, item in found.items()
+        if item["status"] != "ok"
+    }
 
 
 @pytest.mark.requirement("R-hyperopt-07", "R-hyperopt-08", "R-hyperopt-09")
 def test_a_good_day_is_fine_for_every_active_pair(pg: Server, review: Review) -> None:
     found = review(market(pg))
+
     assert bad(found) == {}
+
     aspects = ("points", "missing", "gaps", "prices", "volumes", "age")
-    assert list(found) == [f"series:market[{pair}].{aspect}" for pair in ("AAA", "BBB") for aspect in aspects]
+
+    assert list(found) == [
+        f"series:market[{pair}].{aspect}" for pair in ("AAA", "BBB") for aspect in aspects
+    ]
     assert found["series:market[AAA].points"]["observed"] == 1440
     assert found["series:market[AAA].missing"]["requirements"] == ["R-hyperopt-10", "R-hyperopt-14"]
     assert found["series:market[AAA].gaps"]["requirements"] == ["R-hyperopt-07"]
@@ -74,6 +83,7 @@ def test_a_gap_is_measured_to_the_point(pg: Server, review: Review) -> None:
     )
     found = review(market(pg, hole))
     gone = 1440 - found["series:market[AAA].points"]["observed"]
+
     assert 200 <= gone <= 202
     assert bad(found) == {
         "series:market[AAA].missing": ("warning", gone),
@@ -90,6 +100,7 @@ def test_a_hundred_missing_points_are_borne_and_one_more_is_not(pg: Server, revi
     )
     found = review(market(pg, every.format("AAA", 14), every.format("BBB", 13)))
     counts = {pair: found[f"series:market[{pair}].missing"] for pair in ("AAA", "BBB")}
+
     assert (counts["AAA"]["observed"] <= 100, counts["AAA"]["status"]) == (True, "ok")
     assert (counts["BBB"]["observed"] > 100, counts["BBB"]["status"]) == (True, "warning")
 
@@ -101,11 +112,14 @@ def test_gaps_at_both_ends_of_the_window_count(pg: Server, review: Review) -> No
         "DELETE FROM market WHERE symbol = 'BBB' AND at < now() - interval '23 h'",
     )
     found = review(market(pg, *ends))
+
     for pair in ("AAA", "BBB"):
         gap = found[f"series:market[{pair}].gaps"]
+
         assert gap["status"] == "warning"
         assert 58 * 60 <= gap["observed"] <= 62 * 60
         assert "1 gap of" in gap["message"]
+
     assert found["series:market[AAA].age"]["status"] == "warning"
     assert found["series:market[BBB].age"]["status"] == "ok"
 
@@ -118,6 +132,7 @@ def test_what_is_out_of_line_is_counted_and_the_rest_is_not(pg: Server, review: 
         "UPDATE market SET volume = 900 WHERE symbol = 'BBB' AND at > now() - interval '5 min'",
     )
     found = bad(review(market(pg, *odd)))
+
     # A price that leaps up and falls back makes two steps; a volume counts each time.
     assert found["series:market[AAA].prices"] == ("warning", 2)
     assert found["series:market[BBB].volumes"][0] == "warning"
@@ -126,13 +141,16 @@ def test_what_is_out_of_line_is_counted_and_the_rest_is_not(pg: Server, review: 
 
 @pytest.mark.requirement("R-hyperopt-12", "R-hyperopt-13")
 @pytest.mark.parametrize("price", ["0", "-1", "'NaN'", "'Infinity'", "NULL"])
-def test_no_price_and_no_volume_at_all_always_counts(pg: Server, review: Review, price: str) -> None:
+def test_no_price_and_no_volume_at_all_always_counts(
+    pg: Server, review: Review, price: str
+) -> None:
     volume = "-1" if price == "0" else price
     odd = (
         "UPDATE market SET price = {}, volume = {}"
         " WHERE symbol = 'AAA' AND at = date_trunc('hour', now()) - interval '1 h'"
     )
     found = bad(review(market(pg, odd.format(price, volume))))
+
     assert found["series:market[AAA].prices"] == ("warning", 1)
     assert found["series:market[AAA].volumes"] == ("warning", 1)
 
@@ -156,7 +174,9 @@ def test_a_pair_that_stopped_is_critical_and_others_are_judged(pg: Server, revie
     assert found["series:market[AAA].points"]["status"] == "ok"
 
 
-def test_one_question_tells_everything_of_a_table(pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_question_tells_everything_of_a_table(
+    pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two pairs, six figures each, and which of them are active: asked once, so that all figures are of one moment."""
     real = sources.PostgresqlSource.rows
     asked = mmap.mmap(-1, 1)  # shared, since a database is asked by a process of its own
@@ -173,13 +193,16 @@ def test_one_question_tells_everything_of_a_table(pg: Server, review: Review, mo
          "status": "symbol", "good": "AAA", "time": "at", "rows": "volume"},
     ]  # fmt: skip
     found = review(check, *({**other, "database": check["database"]} for other in others))
+
     assert len(found) == 12 + 2 + 4, found
     assert asked[0] == 3
 
 
 def test_no_active_pair_is_unknown_and_never_ok(pg: Server, review: Review) -> None:
     found = review(market(pg, "UPDATE pairs SET active = false"))
-    assert {check: item["status"] for check, item in found.items()} == {"series:market.points": "unknown"}
+    assert {check: item["status"] for check, item in found.items()} == {
+        "series:market.points": "unknown"
+    }
 
 
 def test_points_of_the_future_do_not_make_data_fresh(pg: Server, review: Review) -> None:
@@ -196,6 +219,7 @@ def test_times_without_a_zone_are_utc_and_doubles_fill_one_slot(pg: Server, revi
     check = market(pg, naive, "INSERT INTO market SELECT * FROM market WHERE symbol = 'AAA'")
     pg.run(check["database"], zone.format(check["database"]))
     found = review(check)
+
     assert bad(found) == {}
     assert found["series:market[AAA].points"]["observed"] == 2880
 
@@ -213,15 +237,21 @@ def test_hostile_names_are_only_names(pg: Server, review: Review) -> None:
     )
     keys = {"table": "pairs", "column": "symbol", "where": {HOSTILE: True}}
     found = review({**check, "table": HOSTILE, "price": HOSTILE, "keys_from": keys})
+
     assert bad(found) == {}
     assert found[f"series:market[{HOSTILE}].points"]["observed"] == 1440
+
     listed = {**check, "table": HOSTILE, "price": HOSTILE, "keys_from": None, "keys": [HOSTILE]}
+
     assert review(listed)[f"series:market[{HOSTILE}].missing"]["status"] == "ok"
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_missing_is_counted_as_by_hand(pg: Server, review: Review, seed: int) -> None:
-    """A day in slots of 20 minutes, from which some are taken at random; counted once more without a database."""
+    """A day in slots of 20 minutes, from which some are taken at random.
+
+    Counted once more without a database.
+    """
     chosen = random.Random(seed)  # noqa: S311 - a test's choice
     now = int(pg.query("postgres", "SELECT extract(epoch FROM now())")[0][0]) // 1200
     kept = [slot for slot in range(now - 72, now) if chosen.random() < (seed + 1) / 7]
@@ -233,9 +263,13 @@ def test_whatever_is_missing_is_counted_as_by_hand(pg: Server, review: Review, s
     found = review(check)
     if int(pg.query("postgres", "SELECT extract(epoch FROM now())")[0][0]) // 1200 != now:
         pytest.skip("the slot changed while this test looked")
+
     gaps = [
-        len(run) for run in "".join("x" if slot in kept else "." for slot in range(now - 72, now)).split("x") if run
+        len(run)
+        for run in "".join("x" if slot in kept else "." for slot in range(now - 72, now)).split("x")
+        if run
     ]
+
     assert found["series:market[A].points"]["observed"] == len(kept)
     assert found["series:market[A].missing"]["observed"] == 72 - len(kept)
     assert found["series:market[A].gaps"]["observed"] == 1200 * max(gaps, default=0)

@@ -45,11 +45,14 @@ def make(request: pytest.FixtureRequest, pg: Server, tmp_path: Path) -> Make:
         filled = [statement.format(now=now, old=old) for statement in statements]
         if request.param == "postgresql":
             return {"database": pg.create_database("", *filled)}
+
         path = tmp_path / "data.db"
         with sqlite3.connect(path) as connection:
             for statement in filled:
                 connection.execute(statement)
+
         connection.close()
+
         return {"sqlite": str(path)}
 
     return database
@@ -66,10 +69,16 @@ def test_rows_that_count_and_their_age(make: Make, review: Review) -> None:
     found = review(
         {**table, "name": "tennis", "where": {"sport": "tennis"}, "aspects": limits},
         {**table, "name": "hockey", "where": {"sport": "hockey"}, "aspects": limits},
-        {**table, "name": "none", "where": {"sport": "'; DROP TABLE offers; --"}, "aspects": limits},
+        {
+            **table,
+            "name": "none",
+            "where": {"sport": "'; DROP TABLE offers; --"},
+            "aspects": limits,
+        },
         {**table, "name": "all"},
     )
     seen = brief(found)
+
     assert (seen["table:tennis.rows"], seen["table:tennis.age"][0]) == (("ok", 2), "ok")
     assert (seen["table:hockey.rows"], seen["table:hockey.age"][0]) == (("warning", 1), "critical")
     assert abs(seen["table:hockey.age"][1] - 3 * 3600) < 60
@@ -81,11 +90,18 @@ def test_rows_that_count_and_their_age(make: Make, review: Review) -> None:
 @pytest.mark.requirement("R-trailblaze-04")
 def test_each_scraper_tells_success_age_and_rows(make: Make, review: Review) -> None:
     check = {
-        **{"name": "runs", "kind": "scrapers", "table": "runs", "key": "name", "keys": ["news", "rides", "sad", "new"]},
+        **{
+            "name": "runs",
+            "kind": "scrapers",
+            "table": "runs",
+            "key": "name",
+            "keys": ["news", "rides", "sad", "new"],
+        },
         **{"status": "status", "good": "ok", "time": "finished", "rows": "found"},
         "aspects": {"age": {"warning": 7200}, "rows": {"warning": 5}},
     }
     seen = brief(review({**check, **make(*RUNS)}))
+
     assert seen["scraper:runs[news].age"][0] == "warning"
     assert seen["scraper:runs[news].rows"] == ("ok", 40)
     assert seen["scraper:runs[news].last"] == ("warning", "failed")
@@ -105,8 +121,16 @@ def test_figures_come_from_the_queries_of_the_profile(make: Make, review: Review
         "offers": {"query": f"{count} WHERE sport LIKE '%e%'", "unit": "rows"},
         "few": {"query": count, "worse": "below", "aspects": {"value": {"warning": 5}}},
         "sports": {"query": by_sport, "labelled": True, "aspects": {"value": {"warning": 1}}},
-        "traffic": {"query": f"SELECT ({count}), 10", "baseline": True, "aspects": {"baseline": {"warning": 50}}},
-        "usual": {"query": f"SELECT ({count}), 3.1", "baseline": True, "aspects": {"baseline": {"warning": 50}}},
+        "traffic": {
+            "query": f"SELECT ({count}), 10",
+            "baseline": True,
+            "aspects": {"baseline": {"warning": 50}},
+        },
+        "usual": {
+            "query": f"SELECT ({count}), 3.1",
+            "baseline": True,
+            "aspects": {"baseline": {"warning": 50}},
+        },
         "new": {"query": f"SELECT ({count}), NULL", "baseline": True},
         "nothing": {"query": "SELECT max(id) FROM offers WHERE id > 99"},
         "many": {"query": "SELECT id FROM offers"},
@@ -115,6 +139,7 @@ def test_figures_come_from_the_queries_of_the_profile(make: Make, review: Review
     }
     checks = [{"name": name, "kind": "figure", **query, **place} for name, query in queries.items()]
     found = review(*checks, {"name": "revenue", "kind": "figure"})
+
     assert brief(found) == {
         "figure:offers": ("ok", 3),
         "figure:few": ("warning", 3),
@@ -139,8 +164,11 @@ def test_orphans_are_counted_for_each_reference(make: Make, review: Review) -> N
         {"table": "children", "column": "parent_id", "parent": "parents"},
         {"table": "children", "column": "teacher_id", "parent": "parents", "parent_column": "id"},
     ]
-    found = review({"name": "family", "kind": "integrity", "references": references, **make(*FAMILIES)})
+    found = review(
+        {"name": "family", "kind": "integrity", "references": references, **make(*FAMILIES)}
+    )
     seen = {check: value for check, value in brief(found).items() if "orphans" in check}
+
     assert seen == {
         "integrity:family[children.parent_id].orphans": ("warning", 2),
         "integrity:family[children.teacher_id].orphans": ("ok", 0),
@@ -148,7 +176,9 @@ def test_orphans_are_counted_for_each_reference(make: Make, review: Review) -> N
 
 
 @pytest.mark.parametrize("word", ["table", "column", "file"])
-def test_what_is_not_there_is_unknown_and_others_are_judged(make: Make, review: Review, word: str) -> None:
+def test_what_is_not_there_is_unknown_and_others_are_judged(
+    make: Make, review: Review, word: str
+) -> None:
     place = make(*OFFERS)
     wrong: dict[str, t.Any] = {
         "table": {"table": "gone", **place},
@@ -159,6 +189,7 @@ def test_what_is_not_there_is_unknown_and_others_are_judged(make: Make, review: 
         {"name": "wrong", "kind": "table", **wrong},
         {"name": "right", "kind": "table", "table": "offers", **place},
     )
+
     assert found["table:wrong"]["status"] == "unknown"
     assert found["table:right.rows"]["status"] == "ok"
 
@@ -168,9 +199,14 @@ def test_nothing_is_ever_written(make: Make, review: Review, pg: Server) -> None
     writing = "DELETE FROM offers" if "sqlite" in place else "SELECT nextval('seq')"
     if "database" in place:
         pg.run(place["database"], "CREATE SEQUENCE seq")
+
     found = review({"name": "bad", "kind": "figure", "query": writing, **place})
+
     assert found["figure:bad"]["status"] == "unknown"
+
     again = review({"name": "offers", "kind": "table", "table": "offers", **place})
+
     assert again["table:offers.rows"]["observed"] == 3
+
     if "database" in place:
         assert pg.query(place["database"], "SELECT is_called FROM seq") == [(False,)]

@@ -38,7 +38,10 @@ def listen() -> Iterator[Listen]:
     def start(handler: Handler, context: ssl.SSLContext | None = None) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
-        threading.Thread(target=_accept, args=(listener, handler, over, context), daemon=True).start()
+        threading.Thread(
+            target=_accept, args=(listener, handler, over, context), daemon=True
+        ).start()
+
         return int(listener.getsockname()[1])
 
     yield start
@@ -47,14 +50,23 @@ def listen() -> Iterator[Listen]:
         listener.close()
 
 
-def _accept(listener: socket.socket, handler: Handler, over: threading.Event, context: ssl.SSLContext | None) -> None:
+def _accept(
+    listener: socket.socket, handler: Handler, over: threading.Event, context: ssl.SSLContext | None
+) -> None:
     with contextlib.suppress(OSError):
         while True:
             connection, _address = listener.accept()
-            threading.Thread(target=_serve, args=(connection, handler, over, context), daemon=True).start()
+            threading.Thread(
+                target=_serve, args=(connection, handler, over, context), daemon=True
+            ).start()
 
 
-def _serve(connection: socket.socket, handler: Handler, over: threading.Event, context: ssl.SSLContext | None) -> None:
+def _serve(
+    connection: socket.socket,
+    handler: Handler,
+    over: threading.Event,
+    context: ssl.SSLContext | None,
+) -> None:
     with contextlib.suppress(OSError), connection:
         served = context.wrap_socket(connection, server_side=True) if context else connection
         handler(served, over)
@@ -100,9 +112,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         certificate = _certificate(name, key, ca, ca_key, days)
         chain = folder / f"{name}{days}.pem"
         pem, raw = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        chain.write_bytes(key.private_bytes(pem, raw, serialization.NoEncryption()) + certificate.public_bytes(pem))
+        chain.write_bytes(
+            key.private_bytes(pem, raw, serialization.NoEncryption())
+            + certificate.public_bytes(pem)
+        )
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.load_cert_chain(chain)
+
         return made
 
     return Authority(folder / "ca.pem", context)
@@ -127,11 +143,15 @@ def _certificate(
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if issuer is None:
         builder = builder.add_extension(
             x509.KeyUsage(True, False, False, False, False, True, True, False, False), critical=True
         )
+
     return builder.sign(issuer_key, hashes.SHA256())

@@ -18,13 +18,18 @@ def request_head(connection: socket.socket) -> bytes:
         chunk = connection.recv(65536)
         if not chunk:
             break
+
         received += chunk
+
     return received
 
 
 def answering(body: bytes, status: str = "200 OK", *headers: str) -> Handler:
     """Return a handler that answers every request like this."""
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]).encode() + b"\r\n\r\n"
+    head = (
+        "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]).encode()
+        + b"\r\n\r\n"
+    )
 
     def handler(connection: socket.socket, _over: threading.Event) -> None:
         request_head(connection)

@@ -16,14 +16,22 @@ from hypothesis import strategies as st
 SCALARS = st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(
     st.none() | SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(min_size=1), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(min_size=1), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 def leaves(value: t.Any, path: tuple[str, ...] = ()) -> t.Iterator[tuple[tuple[str, ...], t.Any]]:
     yield path, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         yield from leaves(inner, (*path, str(key)))
 
@@ -81,7 +89,9 @@ def test_what_is_shown_is_short_and_plain(value: t.Any) -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100))
-def test_a_percentile_is_a_sample_and_enough_samples_lie_below(samples: list[float], percent: float) -> None:
+def test_a_percentile_is_a_sample_and_enough_samples_lie_below(
+    samples: list[float], percent: float
+) -> None:
     found = latency.percentile(samples, percent)
     assert found in samples
     assert sum(sample <= found for sample in samples) >= percent / 100 * len(samples)

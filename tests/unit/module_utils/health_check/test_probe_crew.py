@@ -42,11 +42,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[isolated.Child]:
         return children[-1]
 
     monkeypatch.setattr(isolated, "start", starting)
+
     return children
 
 
 def pages(port: int, count: int, **options: t.Any) -> list[dict[str, t.Any]]:
-    return [{"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/{i}", **options} for i in range(count)]
+    return [
+        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/{i}", **options}
+        for i in range(count)
+    ]
 
 
 def test_what_only_waits_shares_one_process(listen: Listen, started: list[isolated.Child]) -> None:
@@ -56,6 +60,7 @@ def test_what_only_waits_shares_one_process(listen: Listen, started: list[isolat
         {"name": "t", "kind": "tcp", "port": port},
         {"name": "d", "kind": "dns", "host": "localhost"},
     ]
+
     assert {found["status"] for found in judged(raw, workers=5).values()} == {"ok"}
     assert len(started) == 1
 
@@ -78,6 +83,7 @@ def test_a_pattern_that_never_ends_keeps_nobody_from_an_answer(listen: Listen) -
     raw += pages(listen(answering(b"")), 5, timeout=0.8)
     began = time.monotonic()
     found = judged(raw)
+
     assert time.monotonic() - began < 5
     assert [finding["status"] for finding in found.values()] == ["critical"] + ["ok"] * 5
 
@@ -96,13 +102,21 @@ def test_a_resolver_that_hangs_costs_its_own_check_only(
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
     name = "stuck.example.org"
     raw = [
-        {"name": "page", "kind": "http", "url": f"http://{name}/", "timeout": 0.3, "attempts": 2, "interval": 0},
+        {
+            "name": "page",
+            "kind": "http",
+            "url": f"http://{name}/",
+            "timeout": 0.3,
+            "attempts": 2,
+            "interval": 0,
+        },
         {"name": "port", "kind": "tcp", "host": name, "port": 80, "timeout": 0.3},
         {"name": "name", "kind": "dns", "host": name, "timeout": 0.3},
         *pages(listen(answering(b"")), 3, depends_on=[]),
     ]
     began = time.monotonic()
     found = judged(raw, workers=2)
+
     assert time.monotonic() - began < 5
     assert [finding["status"] for finding in found.values()] == ["critical"] * 3 + ["ok"] * 3
     assert "no complete answer within 0.3 s" in found["http:page"]["message"]
@@ -131,16 +145,25 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
 def test_when_the_process_ends_nobody_knows(behave: Behave, listen: Listen) -> None:
     behave(lambda: os.kill(os.getpid(), signal.SIGKILL))
     port = listen(hung)
-    raw = [*pages(port, 2), {"name": "x", "kind": "load"}, {"name": "m", "kind": "memory", "warning": 100}]
+    raw = [
+        *pages(port, 2),
+        {"name": "x", "kind": "load"},
+        {"name": "m", "kind": "memory", "warning": 100},
+    ]
     found = judged(raw)
-    assert {finding["status"] for name, finding in found.items() if name != "memory:m"} == {"unknown"}
+
+    assert {finding["status"] for name, finding in found.items() if name != "memory:m"} == {
+        "unknown"
+    }
     assert {finding["message"] for name, finding in found.items() if name != "memory:m"} == {
         "the probe ended with signal 9"
     }
     assert found["memory:m"]["status"] == "ok"
 
 
-def test_the_next_attempt_gets_another_process(behave: Behave, tmp_path: Path, started: list[isolated.Child]) -> None:
+def test_the_next_attempt_gets_another_process(
+    behave: Behave, tmp_path: Path, started: list[isolated.Child]
+) -> None:
     def once() -> None:
         try:
             (tmp_path / "tried").touch(exist_ok=False)
@@ -150,11 +173,14 @@ def test_the_next_attempt_gets_another_process(behave: Behave, tmp_path: Path, s
 
     behave(once)
     found = judged([{"name": "x", "kind": "load", "attempts": 2, "interval": 0}])["load:x"]
+
     assert (found["status"], found["message"]) == ("ok", "there (attempt 2 of 2)")
     assert len(started) == 2
 
 
-def test_an_order_to_a_process_that_has_ended_is_told(behave: Behave, started: list[isolated.Child]) -> None:
+def test_an_order_to_a_process_that_has_ended_is_told(
+    behave: Behave, started: list[isolated.Child]
+) -> None:
     behave(lambda: None)
     (check,) = plan([{"name": "x", "kind": "load"}])
     under_way = attempts.Attempts([check])
@@ -165,8 +191,12 @@ def test_an_order_to_a_process_that_has_ended_is_told(behave: Behave, started: l
     events = list(under_way.listen(10))
     while events[-1].said is not None:
         events += under_way.listen(10)
-    assert {event.ticket for event in events if event.trouble == "the probe ended with signal 9"} >= {second}
+
+    assert {
+        event.ticket for event in events if event.trouble == "the probe ended with signal 9"
+    } >= {second}
     assert {event.ticket for event in events if event.said is None} == {first, second}
+
     under_way.close()
 
 
@@ -181,4 +211,8 @@ def test_without_threads_nobody_knows(behave: Behave, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     found = judged([{"name": "x", "kind": "load"}])["load:x"]
-    assert (found["status"], found["message"]) == ("unknown", "the probe was not started: can't start new thread")
+
+    assert (found["status"], found["message"]) == (
+        "unknown",
+        "the probe was not started: can't start new thread",
+    )

@@ -23,9 +23,16 @@ Observed = Callable[..., dict[str, Finding]]
 
 @pytest.mark.parametrize(
     ("size", "options", "status"),
-    [(5, {}, "ok"), (0, {}, "critical"), (5, {"min_bytes": 6}, "critical"), (5, {"max_bytes": 4}, "critical")],
+    [
+        (5, {}, "ok"),
+        (0, {}, "critical"),
+        (5, {"min_bytes": 6}, "critical"),
+        (5, {"max_bytes": 4}, "critical"),
+    ],
 )
-def test_size_of_a_file(observed: Observed, tmp_path: Path, size: int, options: dict[str, t.Any], status: str) -> None:
+def test_size_of_a_file(
+    observed: Observed, tmp_path: Path, size: int, options: dict[str, t.Any], status: str
+) -> None:
     (tmp_path / "f").write_bytes(b"x" * size)
     found = observed("file", path=str(tmp_path / "f"), **options)["file:x"]
     assert (found["status"], found["observed"]) == (status, size)
@@ -35,11 +42,15 @@ def test_the_newest_of_several_counts(observed: Observed, tmp_path: Path) -> Non
     for name, hours in (("a.gz", 30), ("b.gz", 3), ("c.txt", 0)):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (time.time() - hours * 3600,) * 2)
+
     (tmp_path / "d.gz").mkdir()
     limits = {"warning": 2, "critical": 26}
     found = observed("file", path=str(tmp_path / "*.gz"), age_hours=limits)
+
     assert (found["file:x.age"]["status"], found["file:x.age"]["observed"]) == ("warning", 3.0)
+
     found = observed("file", path=str(tmp_path / "a.gz"), age_hours=limits)
+
     assert found["file:x.age"]["status"] == "critical"
 
 
@@ -58,6 +69,7 @@ def test_lines_come_back_in_reverse(lines: list[bytes], block: int) -> None:
         found = list(log_line.lines_backwards(io.BytesIO(data), 1 << 20))
     finally:
         log_line._BLOCK = before
+
     assert found == (data.split(b"\n")[::-1] if data else [])
 
 
@@ -67,7 +79,11 @@ def test_lines_come_back_in_reverse(lines: list[bytes], block: int) -> None:
     [
         ({"pattern": "Using .*Predictor"}, "ok", "Using NewPredictor"),
         ({"pattern": r"Using (\w+Predictor)", "equals": "NewPredictor"}, "ok", "NewPredictor"),
-        ({"pattern": r"Using (\w+Predictor)", "equals": "OldPredictor"}, "critical", "NewPredictor"),
+        (
+            {"pattern": r"Using (\w+Predictor)", "equals": "OldPredictor"},
+            "critical",
+            "NewPredictor",
+        ),
         ({"pattern": "Using no"}, "warning", "missing"),
         ({"pattern": "OldPredictor", "max_bytes": 100, "missing": "info"}, "info", "missing"),
     ],
@@ -75,9 +91,15 @@ def test_lines_come_back_in_reverse(lines: list[bytes], block: int) -> None:
 def test_the_newest_line_counts(
     observed: Observed, tmp_path: Path, options: dict[str, t.Any], status: str, value: str
 ) -> None:
-    lines = ["12:00 Using OldPredictor with a", *["noise " * 50] * 2000, "12:01 Using NewPredictor with b", "bad \xff"]
+    lines = [
+        "12:00 Using OldPredictor with a",
+        *["noise " * 50] * 2000,
+        "12:01 Using NewPredictor with b",
+        "bad \xff",
+    ]
     (tmp_path / "log").write_bytes("\n".join(lines).encode("latin-1") + b"\n")
     found = observed("log_line", path=str(tmp_path / "log"), **options)["log_line:x"]
+
     assert (found["status"], found["observed"]) == (status, value)
 
 
@@ -91,11 +113,19 @@ def test_unix_sockets(observed: Observed, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         found = observed("unix_socket", path=path)["unix_socket:x"]
-        assert (found["status"], "refused" in found["message"]) == ("critical", True), "bound, but nobody listens"
+
+        assert (found["status"], "refused" in found["message"]) == ("critical", True), (
+            "bound, but nobody listens"
+        )
+
         server.listen(0)
+
         assert observed("unix_socket", path=path)["unix_socket:x"]["status"] == "ok"
+
     assert "is refused" in observed("unix_socket", path=path)["unix_socket:x"]["message"]
+
     Path(path).unlink()
+
     assert "does not exist" in observed("unix_socket", path=path)["unix_socket:x"]["message"]
 
 
@@ -106,15 +136,28 @@ def test_a_hung_unix_socket_is_critical_in_time(observed: Observed, tmp_path: Pa
         server.listen(0)
         waiting.connect(path)
         found = observed("unix_socket", path=path, timeout=0.3)["unix_socket:x"]
-    assert (found["status"], "no complete answer within 0.3 s" in found["message"]) == ("critical", True)
+
+    assert (found["status"], "no complete answer within 0.3 s" in found["message"]) == (
+        "critical",
+        True,
+    )
 
 
 def test_names_are_resolved(observed: Observed) -> None:
     found = observed("dns", host="localhost", latency={"warning_ms": 2000})
-    assert {name: one["status"] for name, one in found.items()} == {"dns:x": "ok", "dns:x.latency": "ok"}
+
+    assert {name: one["status"] for name, one in found.items()} == {
+        "dns:x": "ok",
+        "dns:x.latency": "ok",
+    }
     assert observed("dns", host="127.0.0.1", addresses=["127.0.0.1"])["dns:x"]["status"] == "ok"
+
     found = observed("dns", host="127.0.0.1", addresses=["192.0.2.7"])
-    assert (found["dns:x"]["status"], "not to 192.0.2.7" in found["dns:x"]["message"]) == ("critical", True)
+
+    assert (found["dns:x"]["status"], "not to 192.0.2.7" in found["dns:x"]["message"]) == (
+        "critical",
+        True,
+    )
 
 
 def test_a_name_that_does_not_resolve(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,4 +166,5 @@ def test_a_name_that_does_not_resolve(observed: Observed, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     found = observed("dns", host="api.example.org")["dns:x"]
+
     assert (found["status"], "cannot be resolved" in found["message"]) == ("critical", True)

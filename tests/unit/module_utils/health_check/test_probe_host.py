@@ -40,6 +40,7 @@ nonsense
 
 def test_local_file_systems_are_each_found_once() -> None:
     found = mounts.local(mounts.parse(MOUNTINFO))
+
     assert [(mount.point, mount.device) for mount in found] == [
         ("/", "254:1"),
         ("/etc/hosts", "254:5"),
@@ -50,21 +51,36 @@ def test_local_file_systems_are_each_found_once() -> None:
 
 
 def test_the_root_of_a_container_counts() -> None:
-    assert [m.point for m in mounts.local(mounts.parse("1 0 0:50 / / rw - overlay overlay rw\n"))] == ["/"]
+    assert [
+        m.point for m in mounts.local(mounts.parse("1 0 0:50 / / rw - overlay overlay rw\n"))
+    ] == ["/"]
 
 
-POINT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1).map(lambda s: f"/{s}")
+POINT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1).map(
+    lambda s: f"/{s}"
+)
 
 
-@given(st.lists(st.tuples(POINT, st.integers(0, 300), st.sampled_from(["ext4", "nfs", "tmpfs", "squashfs"]))))
+@given(
+    st.lists(
+        st.tuples(POINT, st.integers(0, 300), st.sampled_from(["ext4", "nfs", "tmpfs", "squashfs"]))
+    )
+)
 def test_mountinfo_survives_a_round_trip(entries: list[tuple[str, int, str]]) -> None:
     def escaped(text: str) -> str:
         return "".join(f"\\{ord(c):03o}" if c in " \t\n\\" else c for c in text)
 
-    text = "".join(f"9 1 {n}:0 / {escaped(point)} rw - {kind} dev rw\n" for point, n, kind in entries)
+    text = "".join(
+        f"9 1 {n}:0 / {escaped(point)} rw - {kind} dev rw\n" for point, n, kind in entries
+    )
     parsed = mounts.parse(text)
-    assert [(m.point, m.device, m.kind) for m in parsed] == [(point, f"{n}:0", kind) for point, n, kind in entries]
+
+    assert [(m.point, m.device, m.kind) for m in parsed] == [
+        (point, f"{n}:0", kind) for point, n, kind in entries
+    ]
+
     chosen = mounts.local(parsed)
+
     assert len({m.device for m in chosen}) == len({m.point for m in chosen}) == len(chosen)
     assert set(chosen) <= set(parsed)
 
@@ -78,20 +94,36 @@ def test_any_text_is_parsed(text: str) -> None:
 
 def counts(**changes: int) -> t.Any:
     return SimpleNamespace(
-        **{"f_blocks": 1000, "f_bfree": 200, "f_bavail": 150, "f_files": 50, "f_ffree": 40, "f_frsize": 4096, **changes}
+        **{
+            "f_blocks": 1000,
+            "f_bfree": 200,
+            "f_bavail": 150,
+            "f_files": 50,
+            "f_ffree": 40,
+            "f_frsize": 4096,
+            **changes,
+        }
     )
 
 
 def test_space_is_counted_as_df_does() -> None:
-    assert filesystem.space_percent(counts()) == 84.2  # 800 used of the 950 that are not kept for root
+    assert (
+        filesystem.space_percent(counts()) == 84.2
+    )  # 800 used of the 950 that are not kept for root
     assert filesystem.space_percent(counts(f_blocks=0, f_bfree=0, f_bavail=0)) == 0
     assert filesystem.inodes_percent(counts()) == 20
     assert filesystem.inodes_percent(counts(f_files=0, f_ffree=0)) is None
 
 
 @pytest.mark.requirement("R-fairedge-15", "R-hyperopt-05")
-def test_each_path_is_judged_by_its_own(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"/a": counts(), "/b": counts(f_bfree=5, f_bavail=5), "/c": counts(f_ffree=0, f_bfree=900, f_bavail=900)}
+def test_each_path_is_judged_by_its_own(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {
+        "/a": counts(),
+        "/b": counts(f_bfree=5, f_bavail=5),
+        "/c": counts(f_ffree=0, f_bfree=900, f_bavail=900),
+    }
 
     def statvfs(path: str) -> t.Any:
         if path not in answers:
@@ -100,6 +132,7 @@ def test_each_path_is_judged_by_its_own(observed: Observed, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "statvfs", statvfs)
     found = observed("filesystem", paths=["/a", "/b", "/c", "/d"], inodes={"critical": 99})
+
     assert {name: finding["status"] for name, finding in found.items()} == {
         "filesystem:/a": "warning",
         "filesystem:/a.inodes": "ok",
@@ -113,15 +146,20 @@ def test_each_path_is_judged_by_its_own(observed: Observed, monkeypatch: pytest.
 
 
 @pytest.mark.requirement("R-fairedge-15")
-def test_all_takes_this_hosts_mounts(observed: Observed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_takes_this_hosts_mounts(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     info = tmp_path / "mountinfo"
     monkeypatch.setattr(filesystem, "MOUNTINFO", info)
     info.write_text(
         f"1 0 8:1 / / rw - ext4 a rw\n2 0 8:2 / {tmp_path} rw - ext4 b rw\n3 0 8:3 / {info} rw - ext4 c rw\n"
     )
     found = observed("filesystem", paths="all", exclude=["/"], warning=100, critical=100)
+
     assert {name.removesuffix(".inodes") for name in found} == {f"filesystem:{tmp_path}"}
+
     info.write_text("")
+
     assert observed("filesystem", paths="all")["filesystem:x"]["status"] == "unknown"
 
 
@@ -129,17 +167,33 @@ MEMINFO = "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 120 kB\nSwapTotal: 1
 
 
 @pytest.mark.requirement("R-fairedge-14", "R-hyperopt-04")
-@pytest.mark.parametrize(("swap", "percent", "status"), [(False, 88.0, "warning"), (True, 49.0, "ok")])
+@pytest.mark.parametrize(
+    ("swap", "percent", "status"), [(False, 88.0, "warning"), (True, 49.0, "ok")]
+)
 def test_memory_that_can_still_be_had(
-    observed: Observed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, swap: bool, percent: float, status: str
+    observed: Observed,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    swap: bool,
+    percent: float,
+    status: str,
 ) -> None:
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
     memory.MEMINFO.write_text(MEMINFO)
     found = observed("memory", include_swap=swap)["memory:x"]
-    assert (found["observed"], found["status"], found["expected"]) == (percent, status, "at most 85")
+
+    assert (found["observed"], found["status"], found["expected"]) == (
+        percent,
+        status,
+        "at most 85",
+    )
+
     memory.MEMINFO.write_text("MemTotal: 1000 kB\n")
+
     assert observed("memory")["memory:x"]["status"] == "unknown"
+
     memory.MEMINFO.unlink()
+
     assert observed("memory")["memory:x"]["status"] == "unknown"
 
 
@@ -151,9 +205,14 @@ def test_load_is_per_core(
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(os, "getloadavg", lambda: (99.0, load, 0.0))
     found = observed("load")["load:x"]
+
     assert (found["status"], found["observed"]) == (status, load / 4)
+
     machine.CONTAINER.write_text("podman")
-    assert observed("load")["load:x"]["status"] == "info", "the machine's load is not the container's"
+
+    assert observed("load")["load:x"]["status"] == "info", (
+        "the machine's load is not the container's"
+    )
 
 
 @pytest.fixture
@@ -176,10 +235,25 @@ SHOWN = "printf 'LoadState={}\\nActiveState={}\\nSubState={}\\nResult={}\\nNRest
     ("state", "options", "status", "words"),
     [
         (("loaded", "active", "running", "success"), {}, "ok", "active (running)"),
-        (("loaded", "failed", "failed", "exit-code"), {}, "critical", "failed (failed), last result: exit-code"),
-        (("loaded", "activating", "auto-restart", "success"), {}, "critical", "activating (auto-restart)"),
+        (
+            ("loaded", "failed", "failed", "exit-code"),
+            {},
+            "critical",
+            "failed (failed), last result: exit-code",
+        ),
+        (
+            ("loaded", "activating", "auto-restart", "success"),
+            {},
+            "critical",
+            "activating (auto-restart)",
+        ),
         (("loaded", "inactive", "dead", "success"), {}, "critical", "inactive (dead)"),
-        (("loaded", "inactive", "dead", "success"), {"expect": ["active", "inactive"]}, "ok", "inactive (dead)"),
+        (
+            ("loaded", "inactive", "dead", "success"),
+            {"expect": ["active", "inactive"]},
+            "ok",
+            "inactive (dead)",
+        ),
         (("masked", "inactive", "dead", "success"), {}, "critical", "masked"),
         (("masked", "inactive", "dead", "success"), {"expect": ["inactive"]}, "critical", "masked"),
         (("not-found", "inactive", "dead", "success"), {}, "critical", "does not exist"),
@@ -199,11 +273,18 @@ def test_unit_states(
     assert (found["status"], words in found["message"]) == (status, True), found
 
 
-def test_restarts_are_judged_when_limited(systemctl: Callable[[str], None], observed: Observed) -> None:
+def test_restarts_are_judged_when_limited(
+    systemctl: Callable[[str], None], observed: Observed
+) -> None:
     systemctl(SHOWN.format("loaded", "active", "running", "success"))
+
     assert list(observed("unit", unit="shop.service")) == ["unit:x"]
-    assert observed("unit", unit="shop.service", max_restarts=4)["unit:x.restarts"]["status"] == "ok"
+    assert (
+        observed("unit", unit="shop.service", max_restarts=4)["unit:x.restarts"]["status"] == "ok"
+    )
+
     found = observed("unit", unit="shop.service", max_restarts=3)["unit:x.restarts"]
+
     assert (found["status"], found["observed"]) == ("warning", 4)
 
 
@@ -212,11 +293,18 @@ def test_restarts_of_a_unit_that_is_not_there_are_not_judged(
     systemctl: Callable[[str], None], observed: Observed, load: str
 ) -> None:
     systemctl(SHOWN.format(load, "inactive", "dead", "success"))
-    assert list(observed("unit", unit="shop.service", max_restarts=4, max_new_restarts=0)) == ["unit:x"]
+    assert list(observed("unit", unit="shop.service", max_restarts=4, max_new_restarts=0)) == [
+        "unit:x"
+    ]
 
 
-def test_a_unit_name_cannot_become_an_option(systemctl: Callable[[str], None], observed: Observed) -> None:
-    systemctl('[ "$3" = "--" ] && [ "$4" = "--help" ] && ' + SHOWN.format("not-found", "inactive", "dead", "success"))
+def test_a_unit_name_cannot_become_an_option(
+    systemctl: Callable[[str], None], observed: Observed
+) -> None:
+    systemctl(
+        '[ "$3" = "--" ] && [ "$4" = "--help" ] && '
+        + SHOWN.format("not-found", "inactive", "dead", "success")
+    )
     assert "does not exist" in observed("unit", unit="--help")["unit:x"]["message"]
 
 
@@ -224,10 +312,15 @@ def test_a_host_without_an_answering_systemd_is_unknown(
     systemctl: Callable[[str], None], observed: Observed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemctl("echo 'Failed to connect to bus' >&2; exit 1")
+
     assert "Failed to connect to bus" in observed("unit", unit="a.service")["unit:x"]["message"]
+
     systemctl("exec sleep 20")
     found = observed("unit", unit="a.service", timeout=0.2)["unit:x"]
+
     assert (found["status"], found["message"]) == ("unknown", "could not be observed within 0.2 s")
+
     monkeypatch.setenv("PATH", "/nowhere")
     found = observed("unit", unit="a.service")["unit:x"]
+
     assert (found["status"], found["message"]) == ("unknown", "this host has no systemctl")

@@ -40,12 +40,22 @@ def test_an_answer_that_ends_with_its_connection_is_ok(listen: Listen, observed:
 def test_a_body_of_just_the_limit_is_whole(listen: Listen, observed: Observed) -> None:
     port = listen(answering(b"0123456789"))
     for limit, status in ((10, "ok"), (9, "unknown")):
-        found = observed("http", url=f"http://127.0.0.1:{port}/", max_body=limit, body_regex="9$")["http:x"]
+        found = observed("http", url=f"http://127.0.0.1:{port}/", max_body=limit, body_regex="9$")[
+            "http:x"
+        ]
         assert found["status"] == status, found
 
 
-def test_the_certificate_of_a_closed_connection_is_known(listen: Listen, observed: Observed, authority: t.Any) -> None:
+def test_the_certificate_of_a_closed_connection_is_known(
+    listen: Listen, observed: Observed, authority: t.Any
+) -> None:
     port = listen(answering(b"fine"), authority.context("localhost", 60))
     limits = {"warning_days": 21, "critical_days": 7}
-    found = observed("http", url=f"https://localhost:{port}/", ca_file=str(authority.file), tls_expiry=limits)
-    assert {name: one["status"] for name, one in found.items()} == {"http:x": "ok", "http:x.tls_expiry": "ok"}
+    found = observed(
+        "http", url=f"https://localhost:{port}/", ca_file=str(authority.file), tls_expiry=limits
+    )
+
+    assert {name: one["status"] for name, one in found.items()} == {
+        "http:x": "ok",
+        "http:x.tls_expiry": "ok",
+    }

@@ -24,7 +24,9 @@ GOOD: t.Final = re.compile(rb"HTTP/1\.\S* +200\s")
 TOKENS: t.Final = st.from_regex(r"X-[A-Za-z0-9-]{1,12}", fullmatch=True)
 VALUES: t.Final = st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)
 OK: t.Final = b"HTTP/1.1 200 OK\r\n"
-STARTS: t.Final = st.sampled_from([b"", OK, OK + b"Content-Length: ", OK + b"Transfer-Encoding: chunked\r\n\r\n"])
+STARTS: t.Final = st.sampled_from(
+    [b"", OK, OK + b"Content-Length: ", OK + b"Transfer-Encoding: chunked\r\n\r\n"]
+)
 
 
 @contextlib.contextmanager
@@ -45,18 +47,31 @@ def judged(said: bytes) -> Finding:
     return found
 
 
-def message(headers: t.Mapping[str, str], body: bytes, sizes: t.Sequence[int] | None) -> tuple[bytes, int]:
-    """Return an answer and where its last byte that matters ends; with sizes the body comes in chunks of these."""
+def message(
+    headers: t.Mapping[str, str], body: bytes, sizes: t.Sequence[int] | None
+) -> tuple[bytes, int]:
+    """Return an answer and where its last byte that matters ends.
+
+    With sizes the body comes in chunks of these.
+    """
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if sizes is None:
         whole = f"HTTP/1.1 200 OK\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         return whole, len(whole)
+
     parts, at = [], 0
+
     for size in (*sizes, len(body)):
         part = body[at : at + size]
         at += len(part)
         parts += [b"%x;a=b\r\n%s\r\n" % (len(part), part)] if part else []
-    whole = f"HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode() + b"".join(parts) + b"0\r\n\r\n"
+
+    whole = (
+        f"HTTP/1.1 200 OK\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode()
+        + b"".join(parts)
+        + b"0\r\n\r\n"
+    )
+
     # The line that ends a chunked body is the last that is needed.
     return whole, len(whole) - len(b"\r\n\r\n")
 
@@ -83,9 +98,12 @@ def test_whatever_a_server_says_gets_a_verdict(start: bytes, rest: bytes) -> Non
     st.binary(max_size=200),
     st.none() | st.lists(st.integers(1, 60), max_size=6),
 )
-def test_what_is_whole_comes_back_as_it_was_sent(headers: dict[str, str], body: bytes, sizes: list[int] | None) -> None:
+def test_what_is_whole_comes_back_as_it_was_sent(
+    headers: dict[str, str], body: bytes, sizes: list[int] | None
+) -> None:
     with saying(message(headers, body, sizes)[0]):
         answer = http_client.fetch(REQUEST, Deadline(5))
+
     assert (answer.status, answer.body, answer.truncated) == (200, body, False)
     assert {name.lower(): value for name, value in headers.items()}.items() <= {
         name.lower(): value for name, value in answer.headers.items()

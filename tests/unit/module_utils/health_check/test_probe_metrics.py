@@ -22,7 +22,9 @@ from tools import PROJECT, profiles
 
 Listen = Callable[..., int]
 Counted = dict[str, tuple[int, dict[float, int], float]]
-ANNOUNCED: t.Final = "# TYPE http_requests_total counter\n# TYPE http_request_duration_seconds histogram\n"
+ANNOUNCED: t.Final = (
+    "# TYPE http_requests_total counter\n# TYPE http_request_duration_seconds histogram\n"
+)
 
 
 def said(counted: Counted) -> str:
@@ -32,8 +34,12 @@ def said(counted: Counted) -> str:
         labels = f'endpoint="/v1/events",method="GET",status_code="{status}"'
         lines.append(f"http_requests_total{{{labels}}} {number}.0\n")
         for bound, count in {**buckets, "+Inf": number}.items():
-            lines.append(f'http_request_duration_seconds_bucket{{endpoint="{status}",le="{bound}"}} {count}.0\n')
+            lines.append(
+                f'http_request_duration_seconds_bucket{{endpoint="{status}",le="{bound}"}} {count}.0\n'
+            )
+
         lines.append(f'http_request_duration_seconds_sum{{endpoint="{status}"}} {seconds}\n')
+
     return "".join(lines)
 
 
@@ -43,7 +49,11 @@ class Service:
     def __init__(self, listen: Listen) -> None:
         self.text, self.at, self.before = "", 1000.0, None
         self.heads: list[bytes] = []
-        [entry] = [e for e in profiles.load(PROJECT, "trailblaze")["system_health_checks"] if e["kind"] == "metrics"]
+        [entry] = [
+            e
+            for e in profiles.load(PROJECT, "trailblaze")["system_health_checks"]
+            if e["kind"] == "metrics"
+        ]
         url = f"http://127.0.0.1:{listen(self._handler())}/metrics"
         self.check = parse({**entry, "url": url, "depends_on": [], "timeout": 5})
 
@@ -51,7 +61,9 @@ class Service:
         def handler(connection: t.Any, _over: t.Any) -> None:
             self.heads.append(request_head(connection))
             body = self.text.encode()
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+            )
 
         return handler
 
@@ -60,7 +72,12 @@ class Service:
         self.text, self.at = text, self.at + minutes * 60
         lines = list(observe(replace(self.check, before=self.before)))
         self.before = next((line["remember"] for line in lines if "remember" in line), self.before)
-        return {line["check"].removeprefix("metrics:requests"): line for line in lines if "check" in line}
+
+        return {
+            line["check"].removeprefix("metrics:requests"): line
+            for line in lines
+            if "check" in line
+        }
 
 
 @pytest.fixture
@@ -74,15 +91,22 @@ def service(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> Service:
 @pytest.mark.requirement("R-trailblaze-18", "R-trailblaze-19", "R-trailblaze-20", "R-trailblaze-33")
 def test_requests_times_and_failures_since_the_look_before(service: Service) -> None:
     first = service.look(said({"200": (1000, {0.1: 100, 0.5: 1000}, 300)}))
+
     assert {name: found["status"] for name, found in first.items()} == {
         "": "ok", ".rate": "info", ".response_time": "info", ".errors": "info",
     }  # fmt: skip
     assert b"x-upkeep-probe: 1" in service.heads[0].lower(), "we are no visitor"
-    found = service.look(said({"200": (1150, {0.1: 250, 0.5: 1150}, 307.5), "404": (10, {0.1: 10, 0.5: 10}, 0)}))
+
+    found = service.look(
+        said({"200": (1150, {0.1: 250, 0.5: 1150}, 307.5), "404": (10, {0.1: 10, 0.5: 10}, 0)})
+    )
+
     assert (found[".rate"]["observed"], found[".rate"]["unit"]) == (10.67, "requests/min")
     assert found[".rate"]["requirements"] == ["R-trailblaze-18"]
     assert (found[".response_time"]["status"], found[".response_time"]["observed"]) == ("ok", 95.0)
-    assert "160 requests: average 46.9 ms" in found[".response_time"]["message"], "not the time of all before"
+    assert "160 requests: average 46.9 ms" in found[".response_time"]["message"], (
+        "not the time of all before"
+    )
     assert found[".response_time"]["requirements"] == ["R-trailblaze-19", "R-trailblaze-33"]
     assert (found[".errors"]["status"], found[".errors"]["observed"]) == ("ok", 0.0), (
         "a visitor's mistake is no failure"
@@ -93,9 +117,17 @@ def test_requests_times_and_failures_since_the_look_before(service: Service) -> 
 @pytest.mark.parametrize(("failed", "status"), [(5, "ok"), (6, "warning"), (100, "warning")])
 def test_more_than_one_in_twenty_is_an_alarm(service: Service, failed: int, status: str) -> None:
     service.look(ANNOUNCED)
-    counted: Counted = {"200": (100 - failed, {0.5: 100 - failed}, 1), "503": (failed, {0.5: failed}, 1)}
+    counted: Counted = {
+        "200": (100 - failed, {0.5: 100 - failed}, 1),
+        "503": (failed, {0.5: failed}, 1),
+    }
     found = service.look(said(counted))[".errors"]
-    assert (found["status"], found["observed"], found["expected"]) == (status, float(failed), "at most 5")
+
+    assert (found["status"], found["observed"], found["expected"]) == (
+        status,
+        float(failed),
+        "at most 5",
+    )
     assert {"R-trailblaze-20", "R-trailblaze-32"} == set(found["requirements"])
 
 
@@ -104,26 +136,41 @@ def test_too_few_requests_are_told_and_not_judged(service: Service) -> None:
     service.look(ANNOUNCED)
     found = service.look(said({"500": (19, {0.5: 0}, 40)}))
     for aspect in (".errors", ".response_time"):
-        assert (found[aspect]["status"], "too few to judge (at least 20)" in found[aspect]["message"]) == ("info", True)
+        assert (
+            found[aspect]["status"],
+            "too few to judge (at least 20)" in found[aspect]["message"],
+        ) == ("info", True)
+
     assert found[".rate"]["observed"] == 1.27
 
 
 @pytest.mark.requirement("R-trailblaze-19")
-def test_slow_answers_are_a_warning_and_what_no_bucket_holds_is_not_called_fine(service: Service) -> None:
+def test_slow_answers_are_a_warning_and_what_no_bucket_holds_is_not_called_fine(
+    service: Service,
+) -> None:
     service.look(ANNOUNCED)
     counted: Counted = {"200": (100, {0.1: 90, 0.5: 94, 1.0: 100}, 30)}
     found = service.look(said(counted))[".response_time"]
+
     assert (found["status"], found["observed"]) == ("warning", 583.3)
+
     counted = {"200": (200, {0.1: 100, 0.5: 100, 1.0: 100}, 900)}
+
     assert ", or more" in service.look(said(counted))[".response_time"]["message"]
+
     service.before = None
     service.look(ANNOUNCED)
     found = service.look(said({"200": (100, {0.1: 90}, 30)}))[".response_time"]
-    assert (found["status"], found["observed"]) == ("unknown", 100.0), "the last bucket lies below the limit"
+
+    assert (found["status"], found["observed"]) == ("unknown", 100.0), (
+        "the last bucket lies below the limit"
+    )
 
 
 @pytest.mark.parametrize("text", [ANNOUNCED, said({"200": (3, {0.5: 3}, 1)})])
-def test_a_service_that_was_started_anew_is_not_judged_by_less_than_nothing(service: Service, text: str) -> None:
+def test_a_service_that_was_started_anew_is_not_judged_by_less_than_nothing(
+    service: Service, text: str
+) -> None:
     service.look(said({"200": (1000, {0.5: 1000}, 10)}))
     assert {found["status"] for name, found in service.look(text).items() if name} == {"info"}
     again = service.look(said({"200": (103, {0.5: 103}, 3)}))
@@ -133,8 +180,11 @@ def test_a_service_that_was_started_anew_is_not_judged_by_less_than_nothing(serv
 def test_a_look_right_after_another_waits_for_the_next(service: Service) -> None:
     service.look(ANNOUNCED)
     soon = service.look(said({"500": (50, {0.5: 50}, 1)}), minutes=0.1)
+
     assert soon[".errors"]["status"] == "info"
-    assert service.look(said({"500": (50, {0.5: 50}, 1)}))[".errors"]["status"] == "warning", "they are not lost"
+    assert service.look(said({"500": (50, {0.5: 50}, 1)}))[".errors"]["status"] == "warning", (
+        "they are not lost"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,24 +192,43 @@ def test_a_look_right_after_another_waits_for_the_next(service: Service) -> None
     [
         ("", "unknown", "gives no http_requests_total"),
         ("<html>404</html>", "unknown", "gives no http_requests_total"),
-        ("# TYPE http_requests_total counter\n", "unknown", "gives no http_request_duration_seconds"),
+        (
+            "# TYPE http_requests_total counter\n",
+            "unknown",
+            "gives no http_request_duration_seconds",
+        ),
         ("x" * (4 * 2**20 + 1), "unknown", "says more than 4 MiB"),
     ],
 )
-def test_what_gives_no_figures_is_never_fine(service: Service, text: str, status: str, words: str) -> None:
+def test_what_gives_no_figures_is_never_fine(
+    service: Service, text: str, status: str, words: str
+) -> None:
     found = service.look(text)
     assert list(found) == [""]
     assert (found[""]["status"], words in found[""]["message"]) == (status, True)
 
 
 def test_an_error_page_and_silence_are_critical(listen: Listen, closed_port: int) -> None:
-    for port, words in ((listen(answering(b"", "503 Busy")), "answered 503"), (closed_port, "refused")):
-        raw = {"name": "x", "kind": "metrics", "url": f"http://127.0.0.1:{port}/metrics", "rate": {"warning": 1}}
+    for port, words in (
+        (listen(answering(b"", "503 Busy")), "answered 503"),
+        (closed_port, "refused"),
+    ):
+        raw = {
+            "name": "x",
+            "kind": "metrics",
+            "url": f"http://127.0.0.1:{port}/metrics",
+            "rate": {"warning": 1},
+        }
         [found] = list(observe(parse(raw)))
         assert (found["status"], words in found["message"]) == ("critical", True)
 
 
-@given(st.text() | st.lists(st.sampled_from([*ANNOUNCED.split(), "{", '"', "\\", "1", "NaN", "\n"])).map(" ".join))
+@given(
+    st.text()
+    | st.lists(st.sampled_from([*ANNOUNCED.split(), "{", '"', "\\", "1", "NaN", "\n"])).map(
+        " ".join
+    )
+)
 def test_any_text_is_parsed(text: str) -> None:
     read = exposition.parse(text)
     times = exposition.histogram(read, "http_request_duration_seconds")
@@ -171,6 +240,7 @@ def test_a_sample_is_read_as_it_was_written(label: str, value: float) -> None:
     escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     if len(f'x{{a="{escaped}"}}'.splitlines()) != 1:
         return  # other line ends than \n are not escaped, and no sample of ours has them
+
     assert exposition.parse(f'x{{a="{escaped}"}} {value!r} 1395066363000').samples == [
         exposition.Sample("x", {"a": label}, value)
     ]

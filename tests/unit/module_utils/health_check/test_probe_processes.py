@@ -22,9 +22,13 @@ Observed = Callable[..., dict[str, Finding]]
 STAT = "{pid} ({name}) S 1 1 {session} 0 -1 4194560 1 0 0 0 {user} {system} 0 0 20 0 1 0 100 1000 {pages} 9 1 1\n"
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 2**22), st.integers(0, 2**40))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 2**22), st.integers(0, 2**40)
+)
 def test_a_name_may_hold_anything(name: str, pid: int, ticks: int) -> None:
-    found = processes.parse_stat(STAT.format(pid=pid, name=name, session=7, user=ticks, system=3, pages=2))
+    found = processes.parse_stat(
+        STAT.format(pid=pid, name=name, session=7, user=ticks, system=3, pages=2)
+    )
     assert found == processes.Process(pid, name, 7, ticks + 3, 2 * os.sysconf("SC_PAGE_SIZE"))
 
 
@@ -42,10 +46,21 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def add(self, pid: int, *, unit: str = "", exe: str = "", ticks: int = 0, pages: int = 0, session: int = 1) -> None:
+    def add(
+        self,
+        pid: int,
+        *,
+        unit: str = "",
+        exe: str = "",
+        ticks: int = 0,
+        pages: int = 0,
+        session: int = 1,
+    ) -> None:
         folder = self.root / str(pid)
         (folder / "fd").mkdir(parents=True)
-        text = STAT.format(pid=pid, name=f"n{pid}", session=session, user=ticks, system=0, pages=pages)
+        text = STAT.format(
+            pid=pid, name=f"n{pid}", session=session, user=ticks, system=0, pages=pages
+        )
         (folder / "stat").write_text(text)
         (folder / "cgroup").write_text(
             f"3:memory:/x\n1:name=systemd:/system.slice/{unit}/inner\n0::/\n" if unit else ""
@@ -105,7 +120,12 @@ def test_a_process_that_may_not_be_looked_at_is_not_taken_for_missing(
     ],
 )
 def test_pid_files(
-    tree: Tree, observed: Observed, tmp_path: Path, content: str | None, options: dict[str, t.Any], status: str
+    tree: Tree,
+    observed: Observed,
+    tmp_path: Path,
+    content: str | None,
+    options: dict[str, t.Any],
+    status: str,
 ) -> None:
     tree.add(10, exe="/usr/bin/shop")
     path = tmp_path / "shop.pid"
@@ -124,14 +144,31 @@ def test_who_listens_on_a_port(observed: Observed, closed_port: int) -> None:
     me = processes.user_name(os.getuid())
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
+
         assert observed("listener", port=port)["listener:x"]["observed"] == me
         assert observed("listener", port=port, user=me)["listener:x"]["status"] == "ok"
+
         found = observed("listener", port=port, user="nobody-else")["listener:x"]
-        assert (found["status"], found["observed"], found["expected"]) == ("critical", me, "nobody-else")
+
+        assert (found["status"], found["observed"], found["expected"]) == (
+            "critical",
+            me,
+            "nobody-else",
+        )
+
         found = observed("listener", port=port, unit="shop.service")["listener:x"]
-        assert (found["status"], "instead of shop.service" in found["message"]) == ("critical", True), found
+
+        assert (found["status"], "instead of shop.service" in found["message"]) == (
+            "critical",
+            True,
+        ), found
+
     found = observed("listener", port=closed_port)["listener:x"]
-    assert (found["status"], f"nothing listens on port {closed_port}" in found["message"]) == ("critical", True)
+
+    assert (found["status"], f"nothing listens on port {closed_port}" in found["message"]) == (
+        "critical",
+        True,
+    )
 
 
 def test_the_unit_that_holds_the_socket(tree: Tree, observed: Observed) -> None:
@@ -145,8 +182,11 @@ def test_the_unit_that_holds_the_socket(tree: Tree, observed: Observed) -> None:
     )
     tree.add(10, unit="shop.service")
     (tree.root / "10" / "fd" / "4").symlink_to("socket:[77]")
+
     assert observed("listener", port=80, unit="shop.service")["listener:x"]["status"] == "ok"
+
     found = observed("listener", port=81, unit="shop.service")["listener:x"]
+
     assert (found["status"], "may not be seen" in found["message"]) == ("unknown", True)
 
 
@@ -156,13 +196,21 @@ def test_the_biggest_processes_are_named_and_ours_are_not(tree: Tree, observed: 
     tree.add(11, pages=9000)
     tree.add(12, pages=99999, session=os.getsid(0))
     found = observed("top", seconds=0.01, count=1)
+
     assert found["top:x.memory"]["message"].startswith("n11 (pid 11) 36.9 MB")
-    assert (found["top:x.cpu"]["message"], found["top:x.cpu"]["observed"]) == ("no process used any", 0)
+    assert (found["top:x.cpu"]["message"], found["top:x.cpu"]["observed"]) == (
+        "no process used any",
+        0,
+    )
 
 
 def test_shares_of_a_processor() -> None:
     hertz = os.sysconf("SC_CLK_TCK")
-    old, new, idle = (processes.Process(pid, "n", 1, ticks, 0) for pid, ticks in ((1, hertz), (2, hertz // 2), (3, 5)))
+    old, new, idle = (
+        processes.Process(pid, "n", 1, ticks, 0)
+        for pid, ticks in ((1, hertz), (2, hertz // 2), (3, 5))
+    )
+
     assert top.cpu_shares([old, new, idle], {1: hertz // 2, 3: 5}, 2.0) == {old: 25.0, new: 25.0}
 
 
@@ -175,11 +223,16 @@ def test_memory_of_a_unit(tree: Tree, observed: Observed, monkeypatch: pytest.Mo
     tree.add(11, unit="shop.service", pages=500)
     limits = {"unit": "shop.service", "warning": 2, "critical": 3}
     found = observed("unit_memory", **limits)["unit_memory:x"]
+
     assert (found["status"], found["observed"], found["unit"]) == ("critical", 4.1, "MB")
+
     stat = tree.root / "cgroup" / "system.slice" / "shop.service" / "memory.stat"
     stat.parent.mkdir(parents=True)
     stat.write_text("anon 1500000\nfile 90000000\nfile_mapped 600000\n")
     found = observed("unit_memory", **limits)["unit_memory:x"]
+
     assert (found["status"], found["observed"], found["expected"]) == ("warning", 2.1, "at most 2")
+
     group["ControlGroup"] = ""
+
     assert observed("unit_memory", **limits)["unit_memory:x"]["status"] == "unknown"

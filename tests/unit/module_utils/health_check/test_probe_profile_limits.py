@@ -65,8 +65,14 @@ USED: t.Final = [
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[float], None]:
     """Return a function that makes a host of whose disks, memory and processors so many per cent are in use."""
-    for module, name in ((filesystem, "MOUNTINFO"), (memory, "MEMINFO"), (cpu, "STAT"), (machine, "CONTAINER")):
+    for module, name in (
+        (filesystem, "MOUNTINFO"),
+        (memory, "MEMINFO"),
+        (cpu, "STAT"),
+        (machine, "CONTAINER"),
+    ):
         monkeypatch.setattr(module, name, tmp_path / name)
+
     (tmp_path / "MOUNTINFO").write_text("1 0 8:1 / / rw - ext4 a rw\n")
     monkeypatch.setattr(since.time, "clock_gettime", lambda _clock: 1900.0)
 
@@ -81,15 +87,23 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[float],
     return use
 
 
-@pytest.mark.requirement("R-racing-19", "R-racing-65", "R-student_success-04", "R-student_success-05")
+@pytest.mark.requirement(
+    "R-racing-19", "R-racing-65", "R-student_success-04", "R-student_success-05"
+)
 @pytest.mark.requirement("R-student_success-53", "R-trailblaze-15", "R-trailblaze-16")
 @pytest.mark.requirement("R-trailblaze-34", "R-hyperopt-115")
 @pytest.mark.parametrize("used", USED, ids=lambda used: f"{used.system}-{used.check}")
-def test_use_is_judged_at_the_figures_of_the_guide(host: t.Callable[[float], None], used: Used) -> None:
-    check = replace(asked(used.system, used.check), before={"boot": BOOT, "at": 0, "counters": {"busy": 0, "all": 0}})
+def test_use_is_judged_at_the_figures_of_the_guide(
+    host: t.Callable[[float], None], used: Used
+) -> None:
+    check = replace(
+        asked(used.system, used.check),
+        before={"boot": BOOT, "at": 0, "counters": {"busy": 0, "all": 0}},
+    )
     statuses = [(used.fine, "ok"), (used.fine + 1, "warning")]
     if used.warned is not None:
         statuses += [(used.warned, "warning"), (used.warned + 1, "critical")]
+
     for percent, status in statuses:
         host(percent)
         found = own(check)
@@ -125,7 +139,9 @@ TIMES: t.Final = [
 ]
 
 
-@pytest.mark.requirement("R-student_success-52", "R-student_success-89", "R-racing-63", "R-fairedge-24")
+@pytest.mark.requirement(
+    "R-student_success-52", "R-student_success-89", "R-racing-63", "R-fairedge-24"
+)
 @pytest.mark.requirement("R-fairedge-140", "R-hyperopt-93", "R-trailblaze-22")
 @pytest.mark.parametrize(("system", "name", "fine", "warned"), TIMES)
 def test_times_are_judged_at_the_figures_of_the_guide(
@@ -137,12 +153,18 @@ def test_times_are_judged_at_the_figures_of_the_guide(
         return latency.judge_latency(check, [ms] * check.options["latency"]["samples"])
 
     assert judged(fine or 1)["status"] == "ok"
-    assert judged((fine or 1) + 1)["status"] == ("ok" if fine is None else "warning"), "without a limit it is told"
-    assert judged((warned or fine or 1) + 1)["status"] == ("critical" if warned else "warning" if fine else "ok")
+    assert judged((fine or 1) + 1)["status"] == ("ok" if fine is None else "warning"), (
+        "without a limit it is told"
+    )
+    assert judged((warned or fine or 1) + 1)["status"] == (
+        "critical" if warned else "warning" if fine else "ok"
+    )
     assert (judged(7)["observed"], judged(7)["unit"]) == (7, "ms")
 
 
-@pytest.mark.requirement("R-student_success-50", "R-student_success-98", "R-trailblaze-05", "R-trailblaze-40")
+@pytest.mark.requirement(
+    "R-student_success-50", "R-student_success-98", "R-trailblaze-05", "R-trailblaze-40"
+)
 @pytest.mark.requirement("R-fairedge-23", "R-hyperopt-95")
 @pytest.mark.parametrize("database", ["student_success", "trailblaze", "fairedge_prod", "hyperopt"])
 def test_a_database_that_is_down_is_critical(tmp_path: Path, database: str) -> None:

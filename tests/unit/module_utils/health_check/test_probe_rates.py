@@ -28,7 +28,9 @@ def memory(at: float, **counters: int) -> dict[str, t.Any]:
 
 
 @given(COUNTERS, COUNTERS, st.floats(0, 1e9))
-def test_a_span_never_goes_backwards(old: dict[str, int], new: dict[str, int], seconds: float) -> None:
+def test_a_span_never_goes_backwards(
+    old: dict[str, int], new: dict[str, int], seconds: float
+) -> None:
     passed = since.span(memory(0, **old), memory(seconds, **new))
     if passed is not None:
         assert all(count >= 0 for count in passed.counts.values())
@@ -77,12 +79,20 @@ class Clock:
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return a machine whose figures and time the test sets."""
     made = Clock(tmp_path)
-    for module, name in ((cpu, "STAT"), (disk_io, "DISKSTATS"), (network, "DEV"), (machine, "CONTAINER")):
+    for module, name in (
+        (cpu, "STAT"),
+        (disk_io, "DISKSTATS"),
+        (network, "DEV"),
+        (machine, "CONTAINER"),
+    ):
         monkeypatch.setattr(module, name, tmp_path / name)
+
     monkeypatch.setattr(disk_io, "BLOCK", tmp_path / "block")
     for disk in ("vda", "loop0"):
         (tmp_path / "block" / disk).mkdir(parents=True)
+
     monkeypatch.setattr(since.time, "clock_gettime", lambda _clock: made.at)
+
     return made
 
 
@@ -90,19 +100,34 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_use_of_the_processors_since_the_look_before(clock: Clock) -> None:
     (clock.folder / "STAT").write_text("cpu  100 0 100 800 0 0 0 0 0 0\ncpu0 1 1 1 1 1 1 1 1\n")
     found, before = clock.look("cpu", warning=80)
+
     assert (found["status"], "cannot be told yet" in found["message"]) == ("info", True)
+
     (clock.folder / "STAT").write_text("cpu  900 0 150 900 50 0 0 0 0 0\n")
     clock.at += 30
     found, kept = clock.look("cpu", before, warning=80)
+
     assert (found["status"], kept) == ("info", before), "too early: the older figures stay"
+
     clock.at += 870
     found, kept = clock.look("cpu", before, warning=80)
-    assert (found["status"], found["observed"], found["expected"]) == ("warning", 85.0, "at most 80")
+
+    assert (found["status"], found["observed"], found["expected"]) == (
+        "warning",
+        85.0,
+        "at most 80",
+    )
     assert "in the last 15 minutes" in found["message"]
     assert kept["at"] == clock.at
+
     (clock.folder / "CONTAINER").write_text("podman")
-    assert clock.look("cpu", before, warning=80)[0]["status"] == "info", "the machine is not the container's"
+
+    assert clock.look("cpu", before, warning=80)[0]["status"] == "info", (
+        "the machine is not the container's"
+    )
+
     (clock.folder / "STAT").write_text("intr 1\n")
+
     assert clock.look("cpu")[0]["status"] == "unknown"
 
 
@@ -114,9 +139,12 @@ def test_work_of_the_disks(clock: Clock) -> None:
     (clock.folder / "DISKSTATS").write_text(row.format(1, 400000, 1, 200000, 75000))
     clock.at += 100
     found, _kept = clock.look("disk_io", before, warning=50)
+
     assert (found["status"], found["observed"]) == ("warning", 75.0)
     assert "2.05 MB/s read, 1.02 MB/s written" in found["message"]
+
     (clock.folder / "DISKSTATS").write_text("")
+
     assert clock.look("disk_io")[0]["message"] == "this host shows no disk of its own"
 
 
@@ -128,20 +156,33 @@ def test_traffic_without_the_loopback(clock: Clock) -> None:
     (clock.folder / "DEV").write_text(row.format(900_000_000, 300_000_000))
     clock.at += 100
     found, _kept = clock.look("network", before, warning=10)
+
     assert (found["status"], found["observed"], found["unit"]) == ("warning", 12.0, "MB/s")
     assert found["message"].startswith("9.000 MB/s received, 3.000 MB/s sent, 0 errors")
 
 
 def test_restarts_since_the_run_before(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "NRestarts": "4"}
+    state = {
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "SubState": "running",
+        "NRestarts": "4",
+    }
     monkeypatch.setattr(unit, "show", lambda *_: state)
     options = {"unit": "shop.service", "max_new_restarts": 0}
     found, before = clock.look("unit", **options)
+
     assert (found["check"], found["status"]) == ("unit:x.new_restarts", "info")
+
     found, before = clock.look("unit", before, **options)
+
     assert (found["status"], found["observed"]) == ("ok", 0)
+
     state["NRestarts"] = "6"
     found, before = clock.look("unit", before, **options)
+
     assert (found["status"], found["observed"], found["expected"]) == ("warning", 2, "at most 0")
+
     state["NRestarts"] = "0"
+
     assert clock.look("unit", before, **options)[0]["status"] == "info", "somebody started it anew"

@@ -49,28 +49,38 @@ def no_children_left() -> bool:
 
 def test_hung_services_cost_one_time_out_in_all(listen: Listen) -> None:
     slow_head, port = listen(trickling(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")), listen(hung)
-    raw = [{"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.5} for i in range(10)]
+    raw = [
+        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.5}
+        for i in range(10)
+    ]
     raw += [
-        {"name": f"s{i}", "kind": "http", "url": f"http://127.0.0.1:{slow_head}/", "timeout": 0.5} for i in range(5)
+        {"name": f"s{i}", "kind": "http", "url": f"http://127.0.0.1:{slow_head}/", "timeout": 0.5}
+        for i in range(5)
     ]
     raw += [{"name": "good", "kind": "http", "url": f"http://127.0.0.1:{listen(answering(b''))}/"}]
     started = time.monotonic()
     found = judged(raw)
+
     assert time.monotonic() - started < 5, "one after the other they would take 7.5 s"
     assert [finding["status"] for finding in found.values()] == ["critical"] * 15 + ["ok"]
-    assert list(found) == [f"http:{check['name']}" for check in raw], "findings come in the order of the checks"
+    assert list(found) == [f"http:{check['name']}" for check in raw], (
+        "findings come in the order of the checks"
+    )
     assert no_children_left()
 
 
 def test_a_child_stuck_in_c_code_is_ended(behave: Behave) -> None:
     def stuck(_check: Check, _deadline: Deadline) -> Iterator[Finding]:
-        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
+        )
         time.sleep(60)
         yield {}
 
     behave(stuck)
     started = time.monotonic()
     found = judged([{"name": "x", "kind": "load", "timeout": 0.2}])["load:x"]
+
     assert time.monotonic() - started < 2
     assert (found["status"], found["message"]) == ("unknown", "could not be observed within 0.2 s")
 
@@ -92,6 +102,7 @@ def test_a_probe_that_breaks_is_unknown_and_harms_no_other(
 
     behave(broken)
     found = judged([{"name": "x", "kind": "load"}, {"name": "m", "kind": "memory", "warning": 100}])
+
     assert (found["load:x"]["status"], found["memory:m"]["status"]) == ("unknown", "ok")
     assert words in found["load:x"]["message"]
     assert found["load:x.half"]["status"] == "ok", "what was seen before is kept"
@@ -99,14 +110,22 @@ def test_a_probe_that_breaks_is_unknown_and_harms_no_other(
 
 def test_the_limit_for_all_makes_the_rest_unknown(listen: Listen) -> None:
     port = listen(hung)
-    raw = [{"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.8} for i in range(3)]
+    raw = [
+        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.8}
+        for i in range(3)
+    ]
     raw[2]["latency"] = {"warning_ms": 5}
     started = time.monotonic()
     found = judged(raw, timeout=1.2, workers=1)
+
     assert time.monotonic() - started < 2
     assert found["http:n0"]["status"] == "critical"
+
     for name in ("http:n1", "http:n2", "http:n2.latency"):
-        assert found[name]["status"] == "unknown", "it never had its full time: its service is not to blame"
+        assert found[name]["status"] == "unknown", (
+            "it never had its full time: its service is not to blame"
+        )
+
     assert "limit of 1.2 s" in found["http:n1"]["message"]
     assert no_children_left()
 
@@ -117,11 +136,17 @@ def test_time_out_as_long_as_the_limit_for_all_is_still_a_verdict(listen: Listen
         {"name": "h", "kind": "redis", "port": listen(hung), "timeout": 0.6},
     ]
     found = judged(raw, timeout=0.6)
+
     assert found["redis:h"]["status"] == "critical"
 
 
 def test_what_depends_on_a_failed_check_is_not_judged(closed_port: int) -> None:
-    page = {"name": "page", "kind": "http", "url": f"http://127.0.0.1:{closed_port}/", "depends_on": ["api"]}
+    page = {
+        "name": "page",
+        "kind": "http",
+        "url": f"http://127.0.0.1:{closed_port}/",
+        "depends_on": ["api"],
+    }
     raw = [
         {**page, "latency": {"warning_ms": 5}},
         {"name": "api", "kind": "tcp", "port": closed_port, "depends_on": ["memory:m"]},
@@ -129,6 +154,7 @@ def test_what_depends_on_a_failed_check_is_not_judged(closed_port: int) -> None:
         {"name": "m", "kind": "memory", "warning": 100},
     ]
     found = judged(raw)
+
     assert {name: finding["status"] for name, finding in found.items()} == {
         "http:page": "unknown",
         "http:page.latency": "unknown",
@@ -136,9 +162,12 @@ def test_what_depends_on_a_failed_check_is_not_judged(closed_port: int) -> None:
         "load:deep": "unknown",
         "memory:m": "ok",
     }
+
     for row in ("http:page", "http:page.latency"):
-        # Without a row the answer that was quick before the service went down would be the run's last word on it.
+        # Without a row the answer that was quick before the service went down would be the run's
+        # last word on it.
         assert found[row]["message"] == "not judged: tcp:api failed"
+
     assert found["load:deep"]["message"] == "not judged: http:page failed"
 
 
@@ -164,13 +193,27 @@ def test_attempts_go_on_until_one_succeeds(behave: Behave, tmp_path: Path) -> No
         {"name": "m", "kind": "memory", "depends_on": ["x"], "warning": 100},
     ]
     found = judged(raw)
-    assert (found["load:x"]["status"], found["load:x"]["message"]) == ("ok", "there (attempt 3 of 5)")
+
+    assert (found["load:x"]["status"], found["load:x"]["message"]) == (
+        "ok",
+        "there (attempt 3 of 5)",
+    )
     assert found["memory:m"]["status"] == "ok", "waits for the last attempt of what it depends on"
     assert (tmp_path / "tries").read_text() == "xxx"
 
 
 def test_the_last_attempt_that_had_its_time_counts_when_all_time_is_over(closed_port: int) -> None:
-    raw = [{"name": "x", "kind": "tcp", "port": closed_port, "attempts": 3, "interval": 0.9, "timeout": 0.5}]
+    raw = [
+        {
+            "name": "x",
+            "kind": "tcp",
+            "port": closed_port,
+            "attempts": 3,
+            "interval": 0.9,
+            "timeout": 0.5,
+        }
+    ]
+
     assert judged(raw, timeout=1)["tcp:x"]["status"] == "critical"
 
 
@@ -181,12 +224,17 @@ def test_a_warning_is_not_tried_again(behave: Behave, tmp_path: Path) -> None:
 
     behave(warns)
     judged([{"name": "x", "kind": "load", "attempts": 3}])
+
     assert (tmp_path / "tries").read_text() == "x"
 
 
-def test_a_child_can_become_another_user_for_good(behave: Behave, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_can_become_another_user_for_good(
+    behave: Behave, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def who(check: Check, _deadline: Deadline) -> Iterator[Finding]:
-        yield check.finding("ok", f"{os.getresuid()} {os.getresgid()} {os.environ['HOME']}", observed=os.geteuid())
+        yield check.finding(
+            "ok", f"{os.getresuid()} {os.getresgid()} {os.environ['HOME']}", observed=os.geteuid()
+        )
 
     behave(who, options={**load.KIND.options, "as_user": {"type": "str"}})
     found = judged([{"name": "x", "kind": "load", "as_user": "nobody"}])["load:x"]
@@ -195,9 +243,17 @@ def test_a_child_can_become_another_user_for_good(behave: Behave, monkeypatch: p
         uid, gid = nobody.pw_uid, nobody.pw_gid
         assert found["message"] == f"{(uid,) * 3} {(gid,) * 3} {nobody.pw_dir}"
     else:
-        assert (found["status"], "cannot act as the user nobody" in found["message"]) == ("unknown", True)
+        assert (found["status"], "cannot act as the user nobody" in found["message"]) == (
+            "unknown",
+            True,
+        )
+
     found = judged([{"name": "x", "kind": "load", "as_user": "no-such-user"}])["load:x"]
-    assert (found["status"], found["message"]) == ("unknown", "there is no user 'no-such-user' on this host")
+
+    assert (found["status"], found["message"]) == (
+        "unknown",
+        "there is no user 'no-such-user' on this host",
+    )
 
 
 def test_what_cannot_be_started_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +261,11 @@ def test_what_cannot_be_started_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", refuse)
-    found = judged([{"name": "m", "kind": "memory", "warning": 100}, {"name": "t", "kind": "tcp", "port": 1}])
+    found = judged(
+        [{"name": "m", "kind": "memory", "warning": 100}, {"name": "t", "kind": "tcp", "port": 1}]
+    )
     why = "the probe could not be started: Resource temporarily unavailable"
-    assert {(finding["status"], finding["message"]) for finding in found.values()} == {("unknown", why)}
+
+    assert {(finding["status"], finding["message"]) for finding in found.values()} == {
+        ("unknown", why)
+    }

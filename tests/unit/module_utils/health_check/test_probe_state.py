@@ -31,6 +31,7 @@ def shown(made: Check, results: str) -> str:
     for result in results:
         found, streak = apply(made, made.finding(words[result], "seen"), streak)
         out += found["status"][0]
+
     return out
 
 
@@ -90,9 +91,12 @@ def test_the_file_survives_a_round_trip(
 def test_a_damaged_file_starts_anew_and_says_so(tmp_path: Path, content: str) -> None:
     path = tmp_path / "health.json"
     path.write_bytes(content.encode("latin-1"))
+
     with pytest.raises(StateError):
         load(path)
+
     findings = run(path, check(fall=2), "critical")
+
     assert [one["status"] for one in findings] == ["warning", "warning"]
     assert "counting starts anew" in findings[1]["message"]
     assert run(path, check(fall=2), "critical")[0]["status"] == "critical", "it was written anew"
@@ -107,9 +111,12 @@ def test_runs_are_counted_on_the_host(tmp_path: Path) -> None:
     path = tmp_path / "upkeep" / "health.json"
     made = check(fall=2)
     findings = run(path, made, "critical")
+
     assert [one["status"] for one in findings] == ["warning", "info"]
     assert "failed 1 of 2 times in a row" in findings[0]["message"]
+
     run(path, check(name="other", fall=2), "critical")
+
     assert [one["status"] for one in run(path, made, "critical")] == ["critical", "ok"]
 
 
@@ -125,15 +132,20 @@ def test_two_looks_of_a_run_count_once(tmp_path: Path) -> None:
     assert Book(path, "two").prepare([made])[0].before == {"seen": "one"}
     assert [look("two", "critical")["status"] for _ in range(2)] == ["critical"] * 2
     assert look("three", "ok")["status"] == "ok"
-    assert look("three", "critical")["status"] == "critical", "it was down before this run, and is again"
+    assert look("three", "critical")["status"] == "critical", (
+        "it was down before this run, and is again"
+    )
 
 
 def test_check_mode_reads_and_does_not_write(tmp_path: Path) -> None:
     path = tmp_path / "health.json"
     run(path, check(fall=2), "critical", write=False)
+
     assert not path.exists()
+
     run(path, check(fall=2), "critical")
     before = path.read_bytes()
+
     assert run(path, check(fall=2), "critical", write=False)[0]["status"] == "critical"
     assert path.read_bytes() == before
 
@@ -143,20 +155,29 @@ def test_what_another_cadence_learnt_meanwhile_is_kept(tmp_path: Path) -> None:
     ours, other = check(fall=3), check(name="other", fall=3)
     book = Book(path)
     run(path, other, "critical")
-    book.settle([ours], {ours.id: [ours.finding("critical", "seen")]}, {"tcp:m": {"at": 1}}, write=True)
+    book.settle(
+        [ours], {ours.id: [ours.finding("critical", "seen")]}, {"tcp:m": {"at": 1}}, write=True
+    )
     kept = load(path)
+
     assert kept is not None
     assert set(kept.streaks) == {"tcp:x", "tcp:other"}
     assert kept.memories == {"tcp:m": {"at": 1}}
 
 
-def test_a_state_that_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_cannot_be_kept_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: t.Any, **__: t.Any) -> t.Any:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     findings = run(tmp_path / "health.json", check(fall=2), "critical")
-    assert (findings[1]["status"], "cannot be written (No space left" in findings[1]["message"]) == ("warning", True)
+
+    assert (
+        findings[1]["status"],
+        "cannot be written (No space left" in findings[1]["message"],
+    ) == ("warning", True)
     assert list(tmp_path.iterdir()) == [], "no draft is left behind"
 
 
@@ -164,19 +185,33 @@ def test_only_what_is_asked_for_needs_a_file() -> None:
     assert not streak.remembers(check())
     assert streak.remembers(check(rise=2))
     assert streak.remembers(parse({"name": "x", "kind": "cpu"}))
-    assert streak.remembers(parse({"name": "x", "kind": "unit", "unit": "a", "max_new_restarts": 0}))
+    assert streak.remembers(
+        parse({"name": "x", "kind": "unit", "unit": "a", "max_new_restarts": 0})
+    )
 
 
 def test_a_failure_may_be_a_warning(tmp_path: Path) -> None:
     made = check(severity="warning", fall=2)
-    assert [run(tmp_path / "s", made, "critical")[0]["status"] for _ in range(2)] == ["warning", "warning"]
+
+    assert [run(tmp_path / "s", made, "critical")[0]["status"] for _ in range(2)] == [
+        "warning",
+        "warning",
+    ]
+
     plain = check(severity="warning")
-    found = {plain.id: [plain.finding("critical", "seen"), plain.finding("critical", "slow", aspect="latency")]}
+    found = {
+        plain.id: [
+            plain.finding("critical", "seen"),
+            plain.finding("critical", "slow", aspect="latency"),
+        ]
+    }
+
     assert [one["status"] for one in streak.softened([plain], found)] == ["warning", "critical"]
 
 
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     run(tmp_path / "s", check(fall=2), "critical")
+
     assert json.loads((tmp_path / "s").read_text()) == {
         "version": 1,
         "memories": {},

@@ -1,7 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kinds that speak with PostgreSQL, Redis and Celery. The real ones are met in the scenario health_check, a real
-PostgreSQL also in test_postgresql_probe.py.
+"""The kinds that speak with PostgreSQL, Redis and Celery.
+
+The real ones are met in the scenario health_check, a real PostgreSQL also in
+test_postgresql_probe.py.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ def redis_server(replies: dict[str, bytes], asked: list[list[str]]) -> Handler:
                 for _ in range(int(head[1:])):
                     size = int(stream.readline()[1:])
                     words.append(stream.read(size + 2)[:-2].decode())
+
                 asked.append(words)
                 connection.sendall(replies.get(words[0], b"+OK\r\n"))
 
@@ -65,6 +68,7 @@ def test_redis_answers_and_its_figures_are_judged(listen: Listen, observed: Obse
         {"field": "connected_clients", "warning": 1, "worse": "below"},
     ]
     found = observed("redis", port=port, db=3, username="probe", password=SESAME, info=limits)
+
     assert {name: finding["status"] for name, finding in found.items()} == {
         "redis:x": "ok",
         "redis:x.used_memory": "warning",
@@ -87,7 +91,9 @@ FIGURES: t.Final = [
 ]
 
 
-@pytest.mark.requirement("R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55", "R-fairedge-132")
+@pytest.mark.requirement(
+    "R-fairedge-52", "R-fairedge-53", "R-fairedge-54", "R-fairedge-55", "R-fairedge-132"
+)
 def test_what_redis_is_used_for_is_told_each_for_its_own_requirement(
     listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,23 +103,39 @@ def test_what_redis_is_used_for_is_told_each_for_its_own_requirement(
     check = parse({"name": "x", "kind": "redis", "port": port, "info": FIGURES})
     lines = list(observe(check))
     found = {line["check"]: line for line in lines if "check" in line}
+
     assert [(one["observed"], one["requirements"]) for name, one in found.items() if name != "redis:x"] == [
         (9e9, ["R-fairedge-52"]), (42, ["R-fairedge-53"]), (7, ["R-fairedge-54"]), (94.7, ["R-fairedge-55"]),
     ]  # fmt: skip
     assert found["redis:x.keys"]["message"] == "keys is 42 (db0: 12, db1: 30)"
     assert found["redis:x.used_memory"]["message"] == "used_memory is 9000000000"
     assert "since the server started" in found["redis:x.hit_ratio"]["message"]
+
     [memory] = [line["remember"] for line in lines if "remember" in line]
+
     for hits, misses, status, words in (
-        (9050, 650, "warning", "hit_ratio is 25 % (50 of 200 lookups found their key in the last 60 minutes)"),
+        (
+            9050,
+            650,
+            "warning",
+            "hit_ratio is 25 % (50 of 200 lookups found their key in the last 60 minutes)",
+        ),
         (9100, 501, "ok", "100 of 101"),
-        (9001, 501, "info", "1 of 2 lookups found their key in the last 60 minutes: too few to judge"),
+        (
+            9001,
+            501,
+            "info",
+            "1 of 2 lookups found their key in the last 60 minutes: too few to judge",
+        ),
         (0, 0, "info", "0 of 0 lookups found their key since the server started: too few"),
     ):
         at = 1000.0 + 3600
         port = listen(redis_server({**PONG, "INFO": bulk(USE.format(hits, misses))}, []))
-        again = replace(parse({"name": "x", "kind": "redis", "port": port, "info": FIGURES[3:]}), before=memory)
+        again = replace(
+            parse({"name": "x", "kind": "redis", "port": port, "info": FIGURES[3:]}), before=memory
+        )
         ratio = next(line for line in observe(again) if line.get("check") == "redis:x.hit_ratio")
+
         assert (ratio["status"], words in ratio["message"]) == (status, True), ratio
 
 
@@ -121,18 +143,32 @@ def test_what_redis_is_used_for_is_told_each_for_its_own_requirement(
 def test_figures_that_redis_does_not_give_are_unknown(listen: Listen, observed: Observed) -> None:
     port = listen(redis_server({**PONG, "INFO": bulk("")}, []))
     found = observed("redis", port=port, info=FIGURES)
+
     assert {one["status"] for name, one in found.items() if name != "redis:x"} == {"unknown"}
+
     port = listen(redis_server({**PONG, "INFO": bulk(INFO)}, []))
-    assert observed("redis", port=port, info=FIGURES[1:2])["redis:x.keys"]["observed"] == 0, "an empty one has none"
+
+    assert observed("redis", port=port, info=FIGURES[1:2])["redis:x.keys"]["observed"] == 0, (
+        "an empty one has none"
+    )
 
 
 @pytest.mark.parametrize(
     ("handler", "words"),
     [
-        (redis_server({"PING": b"-NOAUTH Authentication required.\r\n"}, []), "Redis asks for a password"),
-        (redis_server({"AUTH": b"-WRONGPASS invalid p-one\r\n"}, []), "does not accept this user and password"),
+        (
+            redis_server({"PING": b"-NOAUTH Authentication required.\r\n"}, []),
+            "Redis asks for a password",
+        ),
+        (
+            redis_server({"AUTH": b"-WRONGPASS invalid p-one\r\n"}, []),
+            "does not accept this user and password",
+        ),
         (redis_server({"PING": b"-LOADING Redis is loading\r\n"}, []), "still loading"),
-        (redis_server({"AUTH": b"-ERR what is p-one?\r\n"}, []), "Redis refuses: ERR what is ********?"),
+        (
+            redis_server({"AUTH": b"-ERR what is p-one?\r\n"}, []),
+            "Redis refuses: ERR what is ********?",
+        ),
         (redis_server({"PING": b":1\r\n"}, []), "but not as Redis does"),
         (saying(b"220 mail ESMTP\r\n"), "it is not Redis"),
         (saying(b"$99999999999\r\n"), "it is not Redis"),
@@ -143,7 +179,9 @@ def test_figures_that_redis_does_not_give_are_unknown(listen: Listen, observed: 
         (hung, "no complete answer within 0.5 s"),
     ],
 )
-def test_sick_redis_is_critical(listen: Listen, observed: Observed, handler: Handler, words: str) -> None:
+def test_sick_redis_is_critical(
+    listen: Listen, observed: Observed, handler: Handler, words: str
+) -> None:
     found = observed("redis", port=listen(handler), password=SESAME, timeout=0.5)
     assert (found["redis:x"]["status"], SESAME in str(found)) == ("critical", False), found
     assert words in found["redis:x"]["message"]
@@ -152,7 +190,10 @@ def test_sick_redis_is_critical(listen: Listen, observed: Observed, handler: Han
 def test_nothing_listens(observed: Observed, closed_port: int) -> None:
     for kind, options in {"redis": {}, "tcp": {}}.items():
         found = observed(kind, port=closed_port, **options)[f"{kind}:x"]
-        assert (found["status"], f"127.0.0.1:{closed_port}: the connection is refused" in found["message"]) == (
+        assert (
+            found["status"],
+            f"127.0.0.1:{closed_port}: the connection is refused" in found["message"],
+        ) == (
             "critical",
             True,
         )
@@ -162,7 +203,11 @@ def test_tcp_port_that_accepts_is_ok(listen: Listen, observed: Observed) -> None
     assert observed("tcp", port=listen(hung))["tcp:x"]["status"] == "ok"
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z_0-9]+", fullmatch=True), st.from_regex(r"[ -9;-~]*", fullmatch=True)))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z_0-9]+", fullmatch=True), st.from_regex(r"[ -9;-~]*", fullmatch=True)
+    )
+)
 def test_info_survives_a_round_trip(fields: dict[str, str]) -> None:
     text = "# Heading\r\n" + "".join(f"{name}:{value}\r\n" for name, value in fields.items())
     assert redis.parse_info(text) == {name: value.rstrip() for name, value in fields.items()}
@@ -187,30 +232,53 @@ class FakeCelery:
 
 
 @pytest.mark.requirement("R-fairedge-66")
-@pytest.mark.parametrize(("workers", "status"), [(0, "critical"), (1, "critical"), (2, "ok"), (5, "ok")])
+@pytest.mark.parametrize(
+    ("workers", "status"), [(0, "critical"), (1, "critical"), (2, "ok"), (5, "ok")]
+)
 def test_workers_and_queues(
     listen: Listen, observed: Observed, monkeypatch: pytest.MonkeyPatch, workers: int, status: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "celery", t.cast(ModuleType, SimpleNamespace(Celery=FakeCelery)))
+    monkeypatch.setitem(
+        sys.modules, "celery", t.cast(ModuleType, SimpleNamespace(Celery=FakeCelery))
+    )
     monkeypatch.setattr(FakeCelery, "workers", workers)
     port = listen(redis_server(PONG, asked := []))
     broker = f"redis://u:p%2Dtwo@127.0.0.1:{port}/2"
-    found = observed("celery", broker=broker, min_workers=2, queues=[{"name": "celery", "warning": 5, "critical": 50}])
+    found = observed(
+        "celery",
+        broker=broker,
+        min_workers=2,
+        queues=[{"name": "celery", "warning": 5, "critical": 50}],
+    )
+
     assert found["celery:x"]["status"] == status
     assert found["celery:x"]["observed"] == min(workers, 2)
-    assert (found["celery:x.queue_celery"]["status"], found["celery:x.queue_celery"]["observed"]) == ("warning", 7)
+    assert (
+        found["celery:x.queue_celery"]["status"],
+        found["celery:x.queue_celery"]["observed"],
+    ) == ("warning", 7)
     assert asked == [["AUTH", "u", "p-two"], ["SELECT", "2"], ["PING"], ["LLEN", "celery"]]
     assert FakeCelery.seen["limit"] == 2
     assert FakeCelery.seen["timeout"] < 2, "the wait for workers ends before the check's own limit"
     assert FakeCelery.seen["closed"]
 
 
-def test_queue_of_another_type_and_refused_login_are_critical(listen: Listen, observed: Observed) -> None:
+def test_queue_of_another_type_and_refused_login_are_critical(
+    listen: Listen, observed: Observed
+) -> None:
     port = listen(redis_server({**PONG, "LLEN": b"-WRONGTYPE not a list\r\n"}, []))
-    found = observed("celery", broker=f"redis://127.0.0.1:{port}", queues=[{"name": "celery"}])["celery:x"]
+    found = observed("celery", broker=f"redis://127.0.0.1:{port}", queues=[{"name": "celery"}])[
+        "celery:x"
+    ]
+
     assert (found["status"], "WRONGTYPE" in found["message"]) == ("critical", True)
+
     port = listen(redis_server({"PING": b"-NOAUTH Authentication required.\r\n"}, []))
-    assert "asks for a password" in observed("celery", broker=f"redis://127.0.0.1:{port}")["celery:x"]["message"]
+
+    assert (
+        "asks for a password"
+        in observed("celery", broker=f"redis://127.0.0.1:{port}")["celery:x"]["message"]
+    )
 
 
 @pytest.mark.parametrize("kind", ["celery", "postgresql"])
@@ -224,7 +292,11 @@ def test_a_missing_driver_is_unknown_and_names_the_package(
     driver = {"celery": "celery", "postgresql": "psycopg2"}[kind]
     monkeypatch.setitem(sys.modules, driver, None)
     found = observed(kind, **options[kind])[f"{kind}:x"]
-    assert (found["status"], f"install the package python3-{driver}" in found["message"]) == ("unknown", True)
+
+    assert (found["status"], f"install the package python3-{driver}" in found["message"]) == (
+        "unknown",
+        True,
+    )
 
 
 class FakeDriver(ModuleType):
@@ -291,7 +363,10 @@ def test_the_answer_of_the_database_is_judged(
     driver = FakeDriver(rows)
     monkeypatch.setitem(sys.modules, "psycopg2", driver)
     options = {"expect": expect} if expect else {}
-    found = observed("postgresql", database="shop", query="SELECT count(*) FROM items", **options)["postgresql:x"]
+    found = observed("postgresql", database="shop", query="SELECT count(*) FROM items", **options)[
+        "postgresql:x"
+    ]
+
     assert (found["status"], found["observed"]) == (status, observed_value), found
     assert driver.log[0] == {"dbname": "shop", "connect_timeout": 2, "application_name": "upkeep"}
     assert driver.log[1] == ("readonly", True)
@@ -311,8 +386,14 @@ def test_the_database_that_fails_is_critical_and_keeps_its_secret(
     assert found["postgresql:x"]["message"] == "database shop: FATAL: no way in with ********"
 
 
-def test_a_slow_database_is_a_warning_of_its_own(observed: Observed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_database_is_a_warning_of_its_own(
+    observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "psycopg2", FakeDriver([(1,)]))
     found = observed("postgresql", database="shop", latency={"warning_ms": -1, "samples": 3})
-    assert (found["postgresql:x"]["status"], found["postgresql:x.latency"]["status"]) == ("ok", "warning")
+
+    assert (found["postgresql:x"]["status"], found["postgresql:x.latency"]["status"]) == (
+        "ok",
+        "warning",
+    )
     assert found["postgresql:x.latency"]["message"].startswith("3 answers: p50")

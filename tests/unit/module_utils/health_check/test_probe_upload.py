@@ -34,8 +34,12 @@ def parts_of(content_type: str, body: bytes) -> dict[str, tuple[str | None, byte
     """Return file name and content of each part, as the standard library reads a form."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
+
     return {
-        str(part.get_param("name", header="content-disposition")): (part.get_filename(), part.get_content().encode())
+        str(part.get_param("name", header="content-disposition")): (
+            part.get_filename(),
+            part.get_content().encode(),
+        )
         for part in message.iter_parts()
     }
 
@@ -48,21 +52,35 @@ def predicting(forms: list[t.Any], heads: list[bytes]) -> Handler:
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
         while len(body) < int(fields[b"content-length"]):
             body += connection.recv(65536)
-        content_type = next(line for line in head.decode().splitlines() if line.lower().startswith("content-type"))
+
+        content_type = next(
+            line for line in head.decode().splitlines() if line.lower().startswith("content-type")
+        )
         form = parts_of(content_type.split(": ", 1)[1], body)
         heads.append(head)
         forms.append(form)
         answer = json.dumps({"count": len(form["csv"][1].splitlines()) - 1}).encode()
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)
+        )
 
     return handler
 
 
-@pytest.mark.requirement("R-racing-17", "R-racing-88", "R-student_success-08", "R-student_success-90")
-def test_a_template_is_uploaded_and_its_answer_judged(listen: Listen, observed: Observed, tmp_path: Path) -> None:
+@pytest.mark.requirement(
+    "R-racing-17", "R-racing-88", "R-student_success-08", "R-student_success-90"
+)
+def test_a_template_is_uploaded_and_its_answer_judged(
+    listen: Listen, observed: Observed, tmp_path: Path
+) -> None:
     (tmp_path / "template.csv").write_text(TABLE)
     port = listen(predicting(forms := [], heads := []))
-    given = {"path": str(tmp_path / "template.csv"), "field": "csv", "rows": 3, "fields": {"tab": "Analysis"}}
+    given = {
+        "path": str(tmp_path / "template.csv"),
+        "field": "csv",
+        "rows": 3,
+        "fields": {"tab": "Analysis"},
+    }
     found = observed(
         "http",
         url=f"http://127.0.0.1:{port}/predict",
@@ -73,8 +91,12 @@ def test_a_template_is_uploaded_and_its_answer_judged(listen: Listen, observed: 
         latency={"samples": 2, "warning_ms": 2000},
     )
     names = ["http:x", "http:x.latency", "http:x.per_row"]
+
     assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(names, "ok"), found
-    assert forms[0] == {"tab": (None, b"Analysis"), "csv": ("template.csv", b"lap,time\n1,90.1\n2,90.2\n3,90.3\n")}
+    assert forms[0] == {
+        "tab": (None, b"Analysis"),
+        "csv": ("template.csv", b"lap,time\n1,90.1\n2,90.2\n3,90.3\n"),
+    }
     assert len(forms) == 2
     assert b"X-Upkeep-Probe: 1" in heads[0]
     assert 0 < found["http:x.per_row"]["observed"] < found["http:x.latency"]["observed"]
@@ -90,13 +112,18 @@ def test_a_wrong_prediction_is_critical_and_has_no_time(listen: Listen, observed
         upload={"content": TABLE, "field": "csv", "rows": 2},
         json=RULES,
     )
+
     assert list(found) == ["http:x"]
     assert (found["http:x"]["status"], found["http:x"]["observed"]) == ("critical", "count=2")
 
 
 @pytest.mark.parametrize("options", [{"path": "/nowhere/t.csv"}, {"content": "a\n1\n", "rows": 3}])
-def test_what_cannot_be_sent_is_unknown(observed: Observed, closed_port: int, options: dict[str, t.Any]) -> None:
-    found = observed("http", url=f"http://127.0.0.1:{closed_port}/", method="POST", upload=options)["http:x"]
+def test_what_cannot_be_sent_is_unknown(
+    observed: Observed, closed_port: int, options: dict[str, t.Any]
+) -> None:
+    found = observed("http", url=f"http://127.0.0.1:{closed_port}/", method="POST", upload=options)[
+        "http:x"
+    ]
     assert (found["status"], "the file to upload" in found["message"]) == ("unknown", True)
 
 
@@ -111,7 +138,8 @@ def test_the_first_rows_of_a_table(lines: list[str], rows: int) -> None:
 
 
 @given(
-    st.text(st.characters(codec="ascii", exclude_characters="\r")), st.dictionaries(st.sampled_from("ab"), st.just("1"))
+    st.text(st.characters(codec="ascii", exclude_characters="\r")),
+    st.dictionaries(st.sampled_from("ab"), st.just("1")),
 )
 def test_a_form_survives_a_round_trip(content: str, fields: dict[str, str]) -> None:
     check = parse(
@@ -125,6 +153,7 @@ def test_a_form_survives_a_round_trip(content: str, fields: dict[str, str]) -> N
     )
     body, content_type = upload.encode(check.options["upload"])
     found = parts_of(content_type, body)
+
     assert found.pop("file") == ("f.csv", content.encode())
     assert found == dict.fromkeys(fields, (None, b"1"))
 
@@ -146,9 +175,12 @@ def test_samples_that_time_out_are_counted(listen: Listen, observed: Observed) -
         url=f"http://127.0.0.1:{port}/",
         latency={"samples": 6, "timeout_ms": 200, "warning_ms": 150, "critical_ms": 5000},
     )
+
     assert found["http:x"]["status"] == "critical"
     assert "2 of 6 requests were not answered in time" in found["http:x"]["message"]
+
     latency = found["http:x.latency"]
+
     assert (latency["status"], latency["observed"]) == ("warning", 200.0)
     assert "6 answers" in latency["message"]
     assert "2 timed out" in latency["message"]
@@ -157,30 +189,49 @@ def test_samples_that_time_out_are_counted(listen: Listen, observed: Observed) -
 def test_too_few_answers_are_no_figure(listen: Listen, observed: Observed) -> None:
     port = listen(sometimes_hung(answering(b"ok"), 2))
     found = observed(
-        "http", url=f"http://127.0.0.1:{port}/", timeout=0.5, latency={"samples": 5, "minimum": 4, "warning_ms": 150}
+        "http",
+        url=f"http://127.0.0.1:{port}/",
+        timeout=0.5,
+        latency={"samples": 5, "minimum": 4, "warning_ms": 150},
     )
+
     assert "1 of 2 requests were not answered in time" in found["http:x"]["message"]
-    assert (found["http:x.latency"]["status"], found["http:x.latency"]["observed"]) == ("unknown", 2)
+    assert (found["http:x.latency"]["status"], found["http:x.latency"]["observed"]) == (
+        "unknown",
+        2,
+    )
 
 
 def test_where_the_time_went(listen: Listen, observed: Observed, authority: t.Any) -> None:
     port = listen(answering(b"ok"), authority.context("localhost", 60))
     url = f"https://localhost:{port}/"
-    message = observed("http", url=url, ca_file=str(authority.file), latency={"samples": 2})["http:x.latency"][
-        "message"
-    ]
+    message = observed("http", url=url, ca_file=str(authority.file), latency={"samples": 2})[
+        "http:x.latency"
+    ]["message"]
     words = [part.split()[0] for part in message.partition("slowest answer: ")[2].split(", ")]
+
     assert words == ["resolve", "connect", "tls", "first", "body"]
     assert "fewer than 20, so the slowest is judged" in message
 
 
 def test_secret_headers_are_known_as_secrets() -> None:
-    raw = {"kind": "http", "headers": {"Authorization": "Bearer s", "X-API-Key": "k", "Accept": "text/plain"}}
+    raw = {
+        "kind": "http",
+        "headers": {"Authorization": "Bearer s", "X-API-Key": "k", "Accept": "text/plain"},
+    }
     assert secrets_of([raw]) == {"Bearer s", "k"}
 
 
-def test_a_service_that_echoes_the_secret_does_not_give_it_away(listen: Listen, observed: Observed) -> None:
+def test_a_service_that_echoes_the_secret_does_not_give_it_away(
+    listen: Listen, observed: Observed
+) -> None:
     port = listen(answering(b'{"user": "Bearer p-one"}'))
     rules = [{"path": "user", "equals": "x"}]
-    found = observed("http", url=f"http://127.0.0.1:{port}/", headers={"Authorization": "Bearer p-one"}, json=rules)
+    found = observed(
+        "http",
+        url=f"http://127.0.0.1:{port}/",
+        headers={"Authorization": "Bearer p-one"},
+        json=rules,
+    )
+
     assert "p-one" not in json.dumps(found)

@@ -21,16 +21,29 @@ def defaults(spec: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: option.get("default") for name, option in spec.items()}
 
 
-def source(name: str = "app", reviews: t.Sequence[dict[str, t.Any]] = (), **keys: t.Any) -> dict[str, t.Any]:
+def source(
+    name: str = "app", reviews: t.Sequence[dict[str, t.Any]] = (), **keys: t.Any
+) -> dict[str, t.Any]:
     """Return a checked source."""
     spec = ARGUMENTS["sources"]["options"]
     inner = defaults(spec["reviews"]["options"])
-    return {**defaults(spec), "name": name, **keys, "reviews": [{**inner, **entry} for entry in reviews]}
+
+    return {
+        **defaults(spec),
+        "name": name,
+        **keys,
+        "reviews": [{**inner, **entry} for entry in reviews],
+    }
 
 
 def run(*sources: dict[str, t.Any], check_mode: bool = False, **arguments: t.Any) -> Answer:
     """Return the answer of a review; the state is kept nowhere unless the test says where."""
-    given = {**defaults(ARGUMENTS), "state": "/dev/null/none", "sources": list(sources), **arguments}
+    given = {
+        **defaults(ARGUMENTS),
+        "state": "/dev/null/none",
+        "sources": list(sources),
+        **arguments,
+    }
     return review.run(given, check_mode)
 
 
@@ -44,13 +57,19 @@ def count(path: Path | str, hours: int = 24, **keys: t.Any) -> int:
     entry = {"name": "counted", "window": f"{hours}h", **keys}
     answer = run(source(paths=[str(path)], reviews=[entry]))
     found = {item["check"]: item for item in answer["findings"]}
+
     assert found["log:app"]["status"] in ("ok", "info"), found["log:app"]
+
     return int(answer["reviews"][0]["count"])
 
 
 def iso(moment: float) -> str:
     """Return a time as the demo applications write it."""
-    return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        dt.datetime.fromtimestamp(moment, dt.UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def ago(**span: float) -> str:

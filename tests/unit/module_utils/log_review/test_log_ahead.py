@@ -54,8 +54,11 @@ def test_closing_early_closes_the_source_and_leaves_no_thread() -> None:
     before = threading.active_count()
     source = Source(10_000)
     reader = ahead(source.blocks())
+
     assert next(reader) == b"0"
+
     reader.close()
+
     assert source.closed.is_set()
     assert source.made < 20
     assert threading.active_count() == before
@@ -74,5 +77,7 @@ def test_no_more_than_a_few_blocks_wait() -> None:
     # One is here, WAITING wait, one is in the maker's hand; the one after that is never begun.
     for _ in range(WAITING + 2):
         assert most.acquire(timeout=SOON)
+
     assert not most.acquire(timeout=0.2)
+
     reader.close()

@@ -24,7 +24,9 @@ from tests.unit.module_utils.log_review.log_samples import ago, count, findings,
 
 def about(*paths: Path | str, **arguments: t.Any) -> Finding:
     """Return what is said of a log of some files."""
-    asked = source(paths=[str(path) for path in paths], reviews=[{"name": "errors", "pattern": "ERROR"}])
+    asked = source(
+        paths=[str(path) for path in paths], reviews=[{"name": "errors", "pattern": "ERROR"}]
+    )
     return findings(asked, **arguments)["log:app"]
 
 
@@ -39,12 +41,17 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"])
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"]
+)
 def test_compressed_parts_count_as_the_rest(log: Path, pack: t.Callable[[bytes], bytes]) -> None:
     suffix = {"gzip": "gz", "bz2": "bz2", "lzma": "xz"}[pack.__module__]
     parts = errors(40, 30, 9), errors(8, 7)
     # Two streams one after the other, as appending to a compressed file leaves them.
-    (log.parent / f"app.log-20260101-000000.{suffix}").write_bytes(b"".join(pack(part.encode()) for part in parts))
+    (log.parent / f"app.log-20260101-000000.{suffix}").write_bytes(
+        b"".join(pack(part.encode()) for part in parts)
+    )
+
     assert count(log, pattern="ERROR") == 5
     assert count(log, hours=100, pattern="ERROR") == 7
 
@@ -54,22 +61,38 @@ def test_zstd_is_unpacked_by_its_tool(log: Path) -> None:
     older = log.parent / "app.log.1"
     older.write_text(errors(4, 3))
     subprocess.run(["zstd", "-q", "--rm", str(older)], check=True)
+
     assert count(log, pattern="ERROR") == 4
+
     (log.parent / "app.log.1.zst").write_bytes(b"\x28\xb5\x2f\xfd no more")
+
     assert (about(log)["status"], "is damaged" in about(log)["message"]) == ("unknown", True)
 
 
-def test_a_host_without_zstd_is_told_what_to_install(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_zstd_is_told_what_to_install(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (log.parent / "app.log.1.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     monkeypatch.setattr(shutil, "which", lambda *_args, **_more: None)
     found = about(log)
-    assert (found["status"], "app.log.1.zst' needs the package zstd" in found["message"]) == ("unknown", True), found
+
+    assert (found["status"], "app.log.1.zst' needs the package zstd" in found["message"]) == (
+        "unknown",
+        True,
+    ), found
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"\x1f\x8b no gzip", lambda data: data[:5]])
-def test_a_damaged_part_makes_a_low_count_unknown(log: Path, damage: t.Callable[[bytes], bytes]) -> None:
-    (log.parent / "app.log.1.gz").write_bytes(damage(gzip.compress(errors(*range(30, 3, -1)).encode())))
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-20], lambda data: b"\x1f\x8b no gzip", lambda data: data[:5]]
+)
+def test_a_damaged_part_makes_a_low_count_unknown(
+    log: Path, damage: t.Callable[[bytes], bytes]
+) -> None:
+    (log.parent / "app.log.1.gz").write_bytes(
+        damage(gzip.compress(errors(*range(30, 3, -1)).encode()))
+    )
     found = about(log)
+
     assert found["status"] == "unknown"
     assert "app.log.1.gz" in found["message"]
 
@@ -84,14 +107,19 @@ def test_old_parts_are_not_read(log: Path) -> None:
     for number in range(1, 20):
         older = "".join(errors(48.0 * number + hour) * 400 for hour in range(40, 0, -1))
         (log.parent / f"app.log.{number}").write_text(older)
+
     answer = run(source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR"}]))
+
     assert answer["reviews"][0]["count"] == 2
     assert answer["bytes_read"] < 19 * 20_000 + 300_000 < 19 * len(older) / 10
 
 
 def test_a_pattern_of_names_finds_each_log_once(tmp_path: Path) -> None:
     for name in ("a.log", "b.log", "a.log.1", "a.log-20260101", "b.log.2.gz", "c.txt"):
-        (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith("gz") else errors(1).encode())
+        (tmp_path / name).write_bytes(
+            gzip.compress(b"") if name.endswith("gz") else errors(1).encode()
+        )
+
     assert [path.name for path in opening.live_paths([f"{tmp_path}/*.log*"])] == ["a.log", "b.log"]
     assert count(f"{tmp_path}/*.log", pattern="ERROR") == 4
 
@@ -102,9 +130,16 @@ def test_what_is_no_log_never_blocks_and_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "away.log").symlink_to("/etc/hostname")
     (tmp_path / "folder.log").mkdir()
     (tmp_path / "null.log").symlink_to("/dev/null")
-    for path in (*tmp_path.iterdir(), tmp_path / "none.log", tmp_path / "none" / "x.log", Path("/dev/zero")):
+
+    for path in (
+        *tmp_path.iterdir(),
+        tmp_path / "none.log",
+        tmp_path / "none" / "x.log",
+        Path("/dev/zero"),
+    ):
         found = about(path)
         assert found["status"] == "unknown", path
+
     assert about(tmp_path / "x*.log")["status"] == "unknown"
 
 
@@ -127,11 +162,14 @@ def test_what_may_not_be_read_is_unknown(closed: str) -> None:
         folder.mkdir(mode=0o755)
         for name in ("app.log", "app.log.1"):
             (folder / name).write_text(errors(1))
+
         (place / "folder" / (closed if closed != "folder" else "")).chmod(0)
         if os.geteuid() == 0:
             os.seteuid(65534)
+
         found = about(folder / "app.log")
         pattern = about(folder / "*.log")
+
     assert (found["status"], "Permission denied" in found["message"]) == ("unknown", True), found
     assert pattern["status"] == "unknown", "no file fits, as far as one can see"
 
@@ -144,11 +182,15 @@ def test_a_link_within_the_folder_is_followed(log: Path) -> None:
 def test_hostile_names_and_bytes_are_told_harmlessly(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b[31m\n.log"))
     path.write_bytes(errors(1).encode() + b"\x00\x00\xff\xfe \x1b]0;x\x07 ERROR\n")
+
     assert count(f"{tmp_path}/*.log", pattern="ERROR") == 1
+
     path.unlink()
     path.symlink_to("nowhere")
     message = about(path)["message"]
+
     assert message.isprintable()
+
     message.encode()
 
 
@@ -165,10 +207,13 @@ def test_a_hole_of_zeros_hides_nothing(log: Path) -> None:
         file.truncate(size + (20 << 20))
         file.seek(0, os.SEEK_END)
         file.write(errors(0.5).encode())
+
     assert count(log, pattern="ERROR") == 3
 
 
-def test_a_log_truncated_while_it_is_read_is_read_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_truncated_while_it_is_read_is_read_again(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log.write_text(errors(*([2.0] * 5000)))
     real, cut = reading.plain, []
 
@@ -179,10 +224,13 @@ def test_a_log_truncated_while_it_is_read_is_read_again(log: Path, monkeypatch: 
                 cut.append(log.write_text(errors(1)))
 
     monkeypatch.setattr(reading, "plain", truncating)
+
     assert count(log, pattern="ERROR") == 1
 
 
-def test_a_log_that_never_holds_still_is_unknown(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_never_holds_still_is_unknown(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, rounds = reading.plain, []
 
     def truncating(*arguments: t.Any) -> t.Iterator[bytes]:
@@ -192,6 +240,7 @@ def test_a_log_that_never_holds_still_is_unknown(log: Path, monkeypatch: pytest.
     log.write_text(errors(*([2.0] * 5000)))
     monkeypatch.setattr(reading, "plain", truncating)
     found = about(log)
+
     assert (found["status"], "truncated" in found["message"], len(rounds)) == ("unknown", True, 3)
 
 

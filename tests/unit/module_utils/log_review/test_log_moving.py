@@ -39,7 +39,9 @@ def rotate(log: Path) -> None:
     log.write_text("")
 
 
-def test_a_log_rotated_while_it_is_read_loses_and_doubles_nothing(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_rotated_while_it_is_read_loses_and_doubles_nothing(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All its files are open by then, and a file that is renamed or removed can be read to its end."""
     real = reading.plain
     read: list[str] = []
@@ -51,6 +53,7 @@ def test_a_log_rotated_while_it_is_read_loses_and_doubles_nothing(log: Path, mon
         yield from real(segment, *more)
 
     monkeypatch.setattr(reading, "plain", rotating)
+
     assert count(log, pattern="ERROR") == 5
     assert read == ["app.log.1", "app.log"]
     assert count(log, pattern="ERROR") == 5, "after the rotation it is the same log"
@@ -70,11 +73,14 @@ def test_a_log_rotated_while_its_files_are_opened_loses_and_doubles_nothing(
         return real(*arguments)
 
     monkeypatch.setattr(opening, "_open", rotating)
+
     assert count(log, pattern="ERROR") == 5
     assert len(calls) > 2, "its files were listed and opened once more"
 
 
-def test_a_log_that_is_rotated_over_and_over_is_unknown(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_is_rotated_over_and_over_is_unknown(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = opening._open
     calls: list[Path] = []
 
@@ -85,7 +91,10 @@ def test_a_log_that_is_rotated_over_and_over_is_unknown(log: Path, monkeypatch: 
         return real(stack, path, live)
 
     monkeypatch.setattr(opening, "_open", rotating)
-    found = findings(source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR", "critical": 100}]))
+    found = findings(
+        source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR", "critical": 100}])
+    )
+
     assert {check: one["status"] for check, one in found.items()} == {"log:app": "unknown"}
     assert len(calls) == 9, "it is not tried for ever"
 
@@ -94,12 +103,20 @@ def test_a_clock_that_was_set_back_is_told_and_every_line_counts(tmp_path: Path)
     """In the middle of the day a host lost its clock for a while: halving by time alone would pass over the morning."""
     path, words = tmp_path / "app.log", "INFO app: " + "x" * 60
     lines = [f"{ago(seconds=40_000 - 2 * number)} {words}\n" for number in range(20_000)]
-    lines[9_000:11_000] = [f"1970-01-01T00:00:{number % 60:02}.000Z {words}\n" for number in range(2_000)]
+    lines[9_000:11_000] = [
+        f"1970-01-01T00:00:{number % 60:02}.000Z {words}\n" for number in range(2_000)
+    ]
     lines[5_000] = lines[5_000].replace("INFO", "ERROR")
     path.write_text("".join(lines))
-    found = findings(source(paths=[str(path)], reviews=[{"name": "errors", "pattern": "ERROR", "window": "9h"}]))
+    found = findings(
+        source(paths=[str(path)], reviews=[{"name": "errors", "pattern": "ERROR", "window": "9h"}])
+    )
+
     assert found["log:app.errors"]["observed"] == 1
-    assert (found["log:app"]["status"], "was a clock set back?" in found["log:app"]["message"]) == ("info", True)
+    assert (found["log:app"]["status"], "was a clock set back?" in found["log:app"]["message"]) == (
+        "info",
+        True,
+    )
 
 
 @pytest.fixture
@@ -120,12 +137,23 @@ def test_what_is_in_use_is_what_the_unit_said_since_its_last_start(
     tmp_path: Path, started: t.Callable[[str], None]
 ) -> None:
     log = tmp_path / "app.log"
-    log.write_text(f"{ago(hours=30)} INFO app: Using New\n{ago(hours=2)} INFO app: Using Old\n{ago(hours=1)} INFO x\n")
-    asked = {"name": "in-use", "measure": "newest", "pattern": "Using (?:New|Old)", "window": "since_start"}
+    log.write_text(
+        f"{ago(hours=30)} INFO app: Using New\n{ago(hours=2)} INFO app: Using Old\n{ago(hours=1)} INFO x\n"
+    )
+    asked = {
+        "name": "in-use",
+        "measure": "newest",
+        "pattern": "Using (?:New|Old)",
+        "window": "since_start",
+    }
 
     def judged(hours: float) -> str:
         started(f"echo @{int(time.time() - hours * 3600)}")
-        found = findings(source(paths=[str(log)], unit="app.service", reviews=[{**asked, "expected": "Using Old"}]))
+        found = findings(
+            source(
+                paths=[str(log)], unit="app.service", reviews=[{**asked, "expected": "Using Old"}]
+            )
+        )
         return str(found["log:app.in-use"]["status"])
 
     assert judged(40) == "ok"
@@ -138,13 +166,18 @@ def test_a_unit_that_was_never_started_makes_its_reviews_unknown(
     log: Path, started: t.Callable[[str], None], words: str
 ) -> None:
     started(words)
-    asked = source(paths=[str(log)], unit="app.service", reviews=[{"name": "e", "window": "since_start"}])
+    asked = source(
+        paths=[str(log)], unit="app.service", reviews=[{"name": "e", "window": "since_start"}]
+    )
     found = findings(asked)
+
     assert {check: one["status"] for check, one in found.items()} == {"log:app": "unknown"}
     assert "does not say when app.service was started" in found["log:app"]["message"]
 
 
-def test_watching_ends_with_the_count_that_was_asked_for(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watching_ends_with_the_count_that_was_asked_for(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks: list[float] = []
 
     def write(seconds: float) -> None:
@@ -155,6 +188,7 @@ def test_watching_ends_with_the_count_that_was_asked_for(log: Path, monkeypatch:
     monkeypatch.setattr(time, "sleep", write)
     asked = source(paths=[str(log)], reviews=[{"name": "errors", "pattern": "ERROR"}])
     answer = run(asked, follow_seconds=3600, follow_events=3)
+
     assert answer["reviews"][0]["count"] == 3
     # A line of the very millisecond in which watching began may be an older one.
     assert len(looks) in (3, 4)

@@ -29,14 +29,18 @@ LINES: t.Final[dict[tuple[str, str], t.Callable[[int, dt.date, int], list[Line]]
     ("student_success", "app"): systems.student_app,
     ("student_success", "health-monitor"): systems.student_monitor,
     ("student_success", "logs"): systems.student_app,
-    ("fairedge", "api"): lambda seed, day, age: fairedge.api(day, fairedge.happenings(seed, day, age)),
+    ("fairedge", "api"): lambda seed, day, age: fairedge.api(
+        day, fairedge.happenings(seed, day, age)
+    ),
     ("fairedge", "celery"): fairedge.celery,
     ("hyperopt", "api"): lambda seed, day, age: systems.hyperopt(seed, "hyperopt-api1", day, age),
     ("trailblaze", "api"): systems.trailblaze,
     ("trailblaze", "scraper"): systems.scraper,
 }
 #: A quarter of a year has its own length; the others look back on two weeks at most.
-CADENCES_HERE: t.Final = [cadence for cadence in CADENCES if cadence in ("hourly", "daily", "weekly")]
+CADENCES_HERE: t.Final = [
+    cadence for cadence in CADENCES if cadence in ("hourly", "daily", "weekly")
+]
 DAYS: t.Final = 15
 
 
@@ -45,8 +49,13 @@ def history(system: str, log: str, seed: int) -> str:
     """Return the lines of the last two weeks, up to now, as they follow from a seed."""
     today, now = dt.datetime.now(dt.UTC).date(), ago(seconds=0)
     ages = range(DAYS - 1, -1, -1)
-    rows = [text for age in ages for _, text in LINES[system, log](seed, today - dt.timedelta(days=age), age)]
+    rows = [
+        text
+        for age in ages
+        for _, text in LINES[system, log](seed, today - dt.timedelta(days=age), age)
+    ]
     newest = next((n for n, text in enumerate(rows) if now < _stamp(text)), len(rows))
+
     return "".join(f"{text}\n" for text in rows[:newest])
 
 
@@ -65,30 +74,51 @@ def reviewed(
     seed: int = 1,
     before: t.Sequence[str] | None = None,
 ) -> dict[str, Finding]:
-    """Return what is said of the reviews of one log in a cadence; those that ask systemd are left out.
+    """Return what is said of the reviews of one log in a cadence.
+
+    Those that ask systemd are left out.
 
     The log holds the last two weeks, or the lines ``before``, and then some ``more``.
     """
-    [raw] = [entry for entry in profiles.load(PROJECT, system)["system_log_reviews"] if entry["name"] == log]
+    [raw] = [
+        entry
+        for entry in profiles.load(PROJECT, system)["system_log_reviews"]
+        if entry["name"] == log
+    ]
     asked = [
-        review for review in wanted([dict(r) for r in raw["reviews"]], cadence) if review.get("window") != "since_start"
+        review
+        for review in wanted([dict(r) for r in raw["reviews"]], cadence)
+        if review.get("window") != "since_start"
     ]
     path = folder / "log"
     past = history(system, log, seed) if before is None else "".join(f"{line}\n" for line in before)
     path.write_text(past + "".join(f"{line}\n" for line in more))
-    keys = {key: value for key, value in raw.items() if key not in ("reviews", "units", "kind", "paths", "cadences")}
+    keys = {
+        key: value
+        for key, value in raw.items()
+        if key not in ("reviews", "units", "kind", "paths", "cadences")
+    }
     kept = source(**{**keys, "kind": "file", "paths": [str(path)]}, reviews=asked)
     state = folder / "log_review.json"
-    state.write_text(json.dumps({"version": 1, "until": {f"log:{log}.{r['name']}": time.time() - 600 for r in asked}}))
+    state.write_text(
+        json.dumps(
+            {"version": 1, "until": {f"log:{log}.{r['name']}": time.time() - 600 for r in asked}}
+        )
+    )
+
     return findings(kept, state=str(state), cadence=cadence)
 
 
 @pytest.mark.parametrize("seed", [1, 20261122])
 @pytest.mark.parametrize("cadence", CADENCES_HERE)
 @pytest.mark.parametrize(("system", "log"), LINES)
-def test_weeks_without_a_fault_are_quiet(tmp_path: Path, system: str, log: str, cadence: str, seed: int) -> None:
+def test_weeks_without_a_fault_are_quiet(
+    tmp_path: Path, system: str, log: str, cadence: str, seed: int
+) -> None:
     found = reviewed(system, log, cadence, tmp_path, seed=seed)
-    assert {check: one["message"] for check, one in found.items() if one["status"] not in ("ok", "info")} == {}
+    assert {
+        check: one["message"] for check, one in found.items() if one["status"] not in ("ok", "info")
+    } == {}
 
 
 def record(message: str, level: str = "INFO", **fields: t.Any) -> str:
@@ -127,7 +157,9 @@ class Fault(t.NamedTuple):
 RACING, APP, LOGS = ("racing", "dashboard"), ("student_success", "app"), ("student_success", "logs")
 API, CELERY = ("fairedge", "api"), ("fairedge", "celery")
 ANALYZE: t.Final = "POST /api/post-race/analyze"
-SLOW: t.Final = [record("Request processed", endpoint="/api/x", duration_ms=9000.0, status_code=200)] * 200
+SLOW: t.Final = [
+    record("Request processed", endpoint="/api/x", duration_ms=9000.0, status_code=200)
+] * 200
 FAULTS: t.Final = [
     Fault(RACING, "daily", "errors", "warning", [line("x", "ERROR")] * 15, "R-racing-09"),
     Fault(RACING, "hourly", "errors-of-an-hour", "critical", [line("x", "ERROR")] * 51, "R-racing-60"),
@@ -218,12 +250,16 @@ FAULTS: t.Final = [
 )
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.where[0]}-{fault.review}")
 def test_a_fault_is_told_by_its_review(tmp_path: Path, fault: Fault) -> None:
-    found = reviewed(*fault.where, fault.cadence, tmp_path, fault.lines)[f"log:{fault.where[1]}.{fault.review}"]
+    found = reviewed(*fault.where, fault.cadence, tmp_path, fault.lines)[
+        f"log:{fault.where[1]}.{fault.review}"
+    ]
     assert found["status"] == fault.status, found
     assert fault.requirement in found["requirements"]
 
 
-@pytest.mark.requirement("R-hyperopt-28", "R-hyperopt-29", "R-hyperopt-30", "R-hyperopt-31", "R-hyperopt-32")
+@pytest.mark.requirement(
+    "R-hyperopt-28", "R-hyperopt-29", "R-hyperopt-30", "R-hyperopt-31", "R-hyperopt-32"
+)
 def test_a_week_of_an_api_is_told_in_four_figures(tmp_path: Path) -> None:
     found = reviewed("hyperopt", "api", "weekly", tmp_path)
     assert "average" in found["log:api.response-time"]["message"]
@@ -235,19 +271,37 @@ def test_a_week_of_an_api_is_told_in_four_figures(tmp_path: Path) -> None:
 @pytest.mark.requirement("R-hyperopt-57", "R-hyperopt-58", "R-hyperopt-61", "R-hyperopt-63")
 def test_a_quarter_tells_times_failures_and_who_was_active(tmp_path: Path) -> None:
     def requests(days: int, ms: float, status: int, number: int) -> list[str]:
-        fields = {"endpoint": "/api/strategies", "user_id": f"user_{days}", "duration_ms": ms, "status_code": status}
-        return [json.dumps({**json.loads(record("Request processed", **fields)), "timestamp": ago(days=days)})] * number
+        fields = {
+            "endpoint": "/api/strategies",
+            "user_id": f"user_{days}",
+            "duration_ms": ms,
+            "status_code": status,
+        }
+        return [
+            json.dumps(
+                {**json.loads(record("Request processed", **fields)), "timestamp": ago(days=days)}
+            )
+        ] * number
 
     before = [*requests(100, 10, 200, 300), *requests(60, 20, 200, 180), *requests(9, 20, 503, 20)]
     found = reviewed("hyperopt", "api", "quarterly", tmp_path, before=before)
     times = found["log:api.response-time-of-the-quarter"]
+
     assert (times["status"], times["observed"]) == ("warning", 20)
     assert "200 measurements in the last 90 days" in times["message"]
     assert "+100 % against the time before (10)" in times["message"]
     assert found["log:api.error-rate-of-the-quarter"]["observed"] == 10.0
+
     users = found["log:api.users-of-the-quarter"]
-    assert (users["status"], users["observed"], users["unit"]) == ("info", 180, "requests of one user")
-    assert "by user_id: user_60: 180, user_9: 20." in users["message"], "not those of the quarter before"
+
+    assert (users["status"], users["observed"], users["unit"]) == (
+        "info",
+        180,
+        "requests of one user",
+    )
+    assert "by user_id: user_60: 180, user_9: 20." in users["message"], (
+        "not those of the quarter before"
+    )
 
 
 @pytest.mark.requirement("R-racing-26", "R-racing-27", "R-racing-28")
@@ -260,20 +314,28 @@ def test_the_month_that_is_over_is_counted_whole(tmp_path: Path, failed: int, st
         return f"{iso(moment)} {level} services.racing: {text}"
 
     before = [said(outside, "x", "ERROR")] * 9
-    before += [said(inside, "Predictions generated: 9 rows in 0.1 s")] * 200 + [said(inside, "x", "ERROR")] * failed
+    before += [said(inside, "Predictions generated: 9 rows in 0.1 s")] * 200 + [
+        said(inside, "x", "ERROR")
+    ] * failed
     found = reviewed("racing", "dashboard", "monthly", tmp_path, before=before)
+
     assert found["log:dashboard.predictions-of-the-month"]["observed"] == 200
     assert found["log:dashboard.errors-of-the-month"]["observed"] == failed
+
     share = found["log:dashboard.error-share-of-the-month"]
+
     assert (share["status"], share["observed"]) == (status, failed / 2)
 
 
 @pytest.mark.requirement("R-trailblaze-06", "R-trailblaze-21")
 def test_trailblaze_tells_its_endpoints_and_its_week(tmp_path: Path) -> None:
     endpoints = reviewed("trailblaze", "api", "daily", tmp_path)["log:api.endpoints"]
+
     assert "by context.endpoint: /v1/events: " in endpoints["message"]
     assert ", /v1/scrapers: " in endpoints["message"]
+
     week = reviewed("trailblaze", "api", "weekly", tmp_path)["log:api.response-time-of-the-week"]
+
     assert (week["status"], "95th percentile" in week["message"]) == ("ok", True)
     assert "against the time before" in week["message"]
 
@@ -286,12 +348,17 @@ def test_what_fairedge_s_day_is_searched_for_is_told(tmp_path: Path) -> None:
     said = [now("auth_failed: planted")] * 60 + [now("rate_limit_exceeded: planted")] * 3
     quiet = reviewed("fairedge", "api", "daily", tmp_path)
     found = reviewed("fairedge", "api", "daily", tmp_path, said)
+
     assert found["log:api.failed-sign-ins"]["status"] == "warning"
+
     limits = [one["log:api.rate-limits"]["observed"] for one in (quiet, found)]
+
     assert limits[1] - limits[0] == 3
     assert "planted" in found["log:api.rate-limits"]["message"]
+
     misses = [record("cache_miss: x")] * 500
     share = reviewed("fairedge", "api", "daily", tmp_path, misses)["log:api.cache-misses"]
+
     assert share["observed"] > quiet["log:api.cache-misses"]["observed"] > 0
 
 
@@ -299,16 +366,33 @@ def test_what_fairedge_s_day_is_searched_for_is_told(tmp_path: Path) -> None:
 def test_student_success_shows_the_newest_lines(tmp_path: Path) -> None:
     newest = f"{ago(seconds=0)} INFO health_monitor: Health check passed: planted"
     monitor = reviewed("student_success", "health-monitor", "daily", tmp_path, [newest])
+
     assert "planted" in monitor["log:health-monitor.newest-lines"]["message"].splitlines()[-1]
-    tests = reviewed("student_success", "automated-tests", "daily", tmp_path, before=[line("48 tests passed, planted")])
-    assert "48 tests passed, planted" in tests["log:automated-tests.newest-lines"]["message"].splitlines()[-1]
-    warned = reviewed("student_success", "logs", "daily", tmp_path, [line("planted", "WARNING")])["log:logs.warnings"]
+
+    tests = reviewed(
+        "student_success",
+        "automated-tests",
+        "daily",
+        tmp_path,
+        before=[line("48 tests passed, planted")],
+    )
+
+    assert (
+        "48 tests passed, planted"
+        in tests["log:automated-tests.newest-lines"]["message"].splitlines()[-1]
+    )
+
+    warned = reviewed("student_success", "logs", "daily", tmp_path, [line("planted", "WARNING")])[
+        "log:logs.warnings"
+    ]
+
     assert (warned["observed"], "planted" in warned["message"].splitlines()[-1]) == (1, True)
 
 
 @pytest.mark.requirement("R-hyperopt-98", "R-trailblaze-02")
 @pytest.mark.parametrize(
-    ("system", "said"), [("hyperopt", record("planted", "ERROR")), ("trailblaze", nested("planted", "ERROR"))]
+    ("system", "said"),
+    [("hyperopt", record("planted", "ERROR")), ("trailblaze", nested("planted", "ERROR"))],
 )
 def test_errors_since_the_run_before_are_shown_once(tmp_path: Path, system: str, said: str) -> None:
     found = reviewed(system, "api", "daily", tmp_path, [said])["log:api.new-errors"]

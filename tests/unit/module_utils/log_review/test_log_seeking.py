@@ -26,7 +26,13 @@ LINES = st.lists(
     st.tuples(
         st.integers(0, 4000),
         st.sampled_from(
-            [b"", b"\n  File x", b"\nTraceback\n  y\nValueError: z", b"\n\x00\xff\n\n", b"\n" + b"w" * 6000]
+            [
+                b"",
+                b"\n  File x",
+                b"\nTraceback\n  y\nValueError: z",
+                b"\n\x00\xff\n\n",
+                b"\n" + b"w" * 6000,
+            ]
         ),
     ),
     min_size=1,
@@ -47,6 +53,7 @@ def brute_force(data: bytes) -> list[tuple[float | None, bytes]]:
             found.append((Clock(dt.UTC, NOW).read(text), text))
         else:
             found[-1] = (found[-1][0], found[-1][1] + text)
+
     return found
 
 
@@ -54,7 +61,10 @@ def written(steps: list[tuple[int, bytes]], disorder: int = 0) -> bytes:
     moment, lines = NOW - 10**6, []
     for number, (step, more) in enumerate(steps):
         moment += step
-        lines.append(stamp(moment - (disorder if number % 3 == 0 else 0)) + b" INFO line" + more + b"\n")
+        lines.append(
+            stamp(moment - (disorder if number % 3 == 0 else 0)) + b" INFO line" + more + b"\n"
+        )
+
     return b"".join(lines)
 
 
@@ -64,18 +74,23 @@ def found_from(data: bytes, since: float) -> list[float]:
         file.write(data)
         file.flush()
         offset, _ = seeking.seek(file.fileno(), len(data), since, LAYOUT, Meter())
+
     events = [event for chunk in chunks([data[offset:]], LAYOUT) for event in chunk.events]
+
     return [event.time for event in events if event.time is not None and event.time >= since]
 
 
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.integers(0, 300_000), st.sampled_from([0, 100]))
-def test_seeking_finds_what_reading_everything_finds(steps: list[tuple[int, bytes]], back: int, disorder: int) -> None:
+def test_seeking_finds_what_reading_everything_finds(
+    steps: list[tuple[int, bytes]], back: int, disorder: int
+) -> None:
     data, since = written(steps, disorder), NOW - 10**6 + back
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeking, "SMALL", 0)
         patch.setattr(seeking, "NEAR", 200)
         patch.setattr(seeking, "PROBE", 64)
+
         assert found_from(data, since) == [
             moment for moment, _ in brute_force(data) if moment is not None and moment >= since
         ]
@@ -83,13 +98,19 @@ def test_seeking_finds_what_reading_everything_finds(steps: list[tuple[int, byte
 
 @settings(max_examples=80, deadline=None)
 @given(LINES, st.integers(1, 400))
-def test_events_do_not_depend_on_where_blocks_are_cut(steps: list[tuple[int, bytes]], size: int) -> None:
+def test_events_do_not_depend_on_where_blocks_are_cut(
+    steps: list[tuple[int, bytes]], size: int
+) -> None:
     data = written(steps)
     blocks = [data[at : at + size] for at in range(0, len(data), size)]
     found = [
-        (event.time, chunk.block[event.start : event.end]) for chunk in chunks(blocks, LAYOUT) for event in chunk.events
+        (event.time, chunk.block[event.start : event.end])
+        for chunk in chunks(blocks, LAYOUT)
+        for event in chunk.events
     ]
+
     assert found == brute_force(data)
+
     whole = next(chunks([data + stamp(NOW)], LAYOUT))
     for event in whole.events:
         for position in (event.start, (event.start + event.end) // 2, event.end - 1):
@@ -97,17 +118,21 @@ def test_events_do_not_depend_on_where_blocks_are_cut(steps: list[tuple[int, byt
 
 
 @pytest.mark.parametrize("lost", [(10_000, 30_000), (19_900, 20_100), (29_000, 30_500)])
-def test_a_clock_that_was_set_back_does_not_hide_lines(tmp_path: Path, lost: tuple[int, int]) -> None:
+def test_a_clock_that_was_set_back_does_not_hide_lines(
+    tmp_path: Path, lost: tuple[int, int]
+) -> None:
     """Of 40,000 lines some are stamped in 1970, as by a host that lost its clock for a while."""
     path = tmp_path / "log"
     moments = [NOW - 40_000 + second for second in range(40_000)]
     moments[slice(*lost)] = [float(second) for second in range(lost[1] - lost[0])]
     data = b"".join(stamp(moment) + b" INFO line\n" for moment in moments)
     path.write_bytes(data)
+
     with path.open("rb") as file:
         for back in range(1000, 40_000, 3000):
             offset, jumps = seeking.seek(file.fileno(), len(data), NOW - back, LAYOUT, Meter())
             first = next(number for number, moment in enumerate(moments) if moment >= NOW - back)
+
             assert offset <= first * len(data) // len(moments)
             assert not jumps or offset == 0
 
@@ -115,11 +140,17 @@ def test_a_clock_that_was_set_back_does_not_hide_lines(tmp_path: Path, lost: tup
 @pytest.mark.parametrize("share", [0.5, 0.01])
 def test_seeking_reads_little(tmp_path: Path, share: float) -> None:
     path = tmp_path / "log"
-    lines = b"".join(stamp(NOW - 200_000 + second) + b" INFO " + b"x" * 100 + b"\n" for second in range(100_000))
+    lines = b"".join(
+        stamp(NOW - 200_000 + second) + b" INFO " + b"x" * 100 + b"\n" for second in range(100_000)
+    )
     path.write_bytes(lines)
     meter = Meter()
+
     with path.open("rb") as file:
-        found = seeking.seek(file.fileno(), len(lines), NOW - 100_000 - 100_000 * share, LAYOUT, meter)
+        found = seeking.seek(
+            file.fileno(), len(lines), NOW - 100_000 - 100_000 * share, LAYOUT, meter
+        )
+
     assert meter.read < 250_000
     assert 0 <= len(lines) * (1 - share) - found.offset < 120 * 140 + seeking.NEAR + 140
 
@@ -129,6 +160,9 @@ def test_a_line_of_megabytes_is_one_event_and_a_longer_one_is_cut() -> None:
         return [event.time for chunk in chunks(parts, LAYOUT) for event in chunk.events]
 
     long = stamp(NOW) + b" " + b"x" * (1 << 20) + b"\n"
+
     assert times([long + stamp(NOW + 1)]) == [NOW, NOW + 1]
+
     endless = (b"y" * (1 << 20) for _ in range(12))
+
     assert set(times([stamp(NOW), *endless])) == {NOW}

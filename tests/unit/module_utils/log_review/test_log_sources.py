@@ -36,7 +36,9 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., 
     def say(*entries: dict[str, t.Any], code: int = 0, wait: float = 0) -> None:
         (tmp_path / "entries").write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
         tool = tmp_path / "journalctl"
-        tool.write_text(f"#!/bin/sh\ncat {tmp_path}/entries\nsleep {wait}\necho broken >&2\nexit {code}\n")
+        tool.write_text(
+            f"#!/bin/sh\ncat {tmp_path}/entries\nsleep {wait}\necho broken >&2\nexit {code}\n"
+        )
         tool.chmod(0o755)
 
     return say
@@ -64,28 +66,40 @@ def test_errors_of_the_journal_by_priority_and_by_traceback(journal: t.Callable[
         entry(None, "0"),
         entry("of yesterday", "0", minutes=60 * 25),
     )
+
     # The traceback goes with the entry before it, which is an error already.
     assert findings(asked())["log:app.errors"]["observed"] == 2
 
 
 @pytest.mark.requirement("R-hyperopt-06", "R-trailblaze-02", "R-trailblaze-35")
 def test_records_of_the_journal_have_their_own_level(journal: t.Callable[..., None]) -> None:
-    good, bad = ({"timestamp": ago(minutes=1), "level": level, "message": "x"} for level in ("INFO", "ERROR"))
+    good, bad = (
+        {"timestamp": ago(minutes=1), "level": level, "message": "x"} for level in ("INFO", "ERROR")
+    )
     journal(entry(json.dumps(good)), entry(json.dumps(bad)), entry("no record"))
     found = findings(asked(format="json", fields=["timestamp", "level", "message"]))
+
     assert (found["log:app.errors"]["observed"], found["log:app.format"]["observed"]) == (1, 1)
 
 
 def test_a_journal_that_cannot_be_read_is_unknown(journal: t.Callable[..., None]) -> None:
     journal()
+
     assert "holds no line" in findings(asked())["log:app"]["message"]
+
     journal(entry("x"), code=1)
-    assert (findings(asked())["log:app"]["status"], "broken" in findings(asked())["log:app"]["message"]) == (
+
+    assert (
+        findings(asked())["log:app"]["status"],
+        "broken" in findings(asked())["log:app"]["message"],
+    ) == (
         "unknown",
         True,
     )
+
     journal(entry("x"), wait=60)
     begun = time.monotonic()
+
     assert "did not finish" in findings(asked(), timeout=0.5)["log:app"]["message"]
     assert time.monotonic() - begun < 20
 
@@ -105,25 +119,36 @@ def test_logs_of_containers(tmp_path: Path, docker: bool) -> None:
     if docker:
         home.mkdir()
         (home / "config.v2.json").write_text(json.dumps({"Name": "/shop-api-1"}))
-        rows = [json.dumps({"log": f"{text}\n", "time": ago(minutes=minutes)}) for text, minutes in said]
+        rows = [
+            json.dumps({"log": f"{text}\n", "time": ago(minutes=minutes)}) for text, minutes in said
+        ]
         (home / f"{IDENTITY}-json.log").write_text("\n".join(rows) + "\n")
     else:
         (home / "userdata").mkdir(parents=True)
-        (tmp_path / "containers.json").write_text(json.dumps([{"id": IDENTITY, "names": ["shop-api-1"]}]))
+        (tmp_path / "containers.json").write_text(
+            json.dumps([{"id": IDENTITY, "names": ["shop-api-1"]}])
+        )
         rows = [f"{ago(minutes=minutes)} stdout F {text}" for text, minutes in said]
         (home / "userdata" / "ctr.log").write_text("\n".join(rows) + "\n")
 
     def about(name: str) -> dict[str, t.Any]:
-        return findings(asked(kind="container", units=[], containers=[name]), container_roots=[str(tmp_path)])
+        return findings(
+            asked(kind="container", units=[], containers=[name]), container_roots=[str(tmp_path)]
+        )
 
     assert about("shop-api*")["log:app.errors"]["observed"] == 1
     assert "container is called" in about("shop-web*")["log:app"]["message"]
-    (tmp_path / ("containers.json" if not docker else f"{IDENTITY}/config.v2.json")).write_text("{broken")
+
+    (tmp_path / ("containers.json" if not docker else f"{IDENTITY}/config.v2.json")).write_text(
+        "{broken"
+    )
+
     assert about("shop-api*")["log:app"]["status"] == "unknown"
 
 
-#: What Podman's driver k8s-file kept of one program: a line that comes in parts, a traceback on the other stream in
-#: between, and a last line without an end. The driver json-file of Docker has the same parts.
+#: What Podman's driver k8s-file kept of one program: a line that comes in parts, a traceback on the
+#: other stream in between, and a last line without an end. The driver json-file of Docker has the
+#: same parts.
 MIXED: t.Final = [
     ("stdout", True, "fine"),
     ("stdout", False, "ERROR of the long line "),
@@ -141,15 +166,22 @@ def test_parts_of_lines_find_each_other_among_two_streams(tmp_path: Path, docker
     moment = ago(minutes=5).replace("Z", "123456")
     if docker:
         rows = [
-            json.dumps({"log": f"{text}\n" if whole else text, "stream": stream, "time": f"{moment}Z"})
+            json.dumps(
+                {"log": f"{text}\n" if whole else text, "stream": stream, "time": f"{moment}Z"}
+            )
             for stream, whole, text in MIXED
         ]
     else:
-        rows = [f"{moment}+00:00 {stream} {'F' if whole else 'P'} {text}" for stream, whole, text in MIXED]
+        rows = [
+            f"{moment}+00:00 {stream} {'F' if whole else 'P'} {text}"
+            for stream, whole, text in MIXED
+        ]
+
     raw = Layout("json" if docker else "text", Clock(dt.UTC, time.time()), Keys(timestamp="time"))
     translate = from_docker if docker else from_podman
     blocks = ("\n".join(rows) + "\n").encode()
     said = b"".join(translate([blocks[:70], blocks[70:]], raw, "text"))
+
     # A traceback goes with the event before it, whose text is not torn apart by it.
     assert [part.partition(b" - ")[2] for part in said.split(b"\x1e")[1:]] == [
         b'fine\n Traceback (most recent call last):\n   File "a"\n KeyError: 1\n',
@@ -186,7 +218,14 @@ def test_secrets_and_people_are_hidden(line: str, hidden: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["password=masked", "signing key masked", "token: expired", "monkey=banana", "password: null", "keyboard 123"],
+    [
+        "password=masked",
+        "signing key masked",
+        "token: expired",
+        "monkey=banana",
+        "password: null",
+        "keyboard 123",
+    ],
 )
 def test_what_is_no_secret_is_none(line: str) -> None:
     assert redact.SECRET.search(line.encode()) is None
@@ -200,7 +239,9 @@ def test_any_bytes_can_be_shown(data: bytes) -> None:
 
 
 def test_messages_of_one_kind_have_one_fingerprint() -> None:
-    kinds = {redact.fingerprint(f"job {n} of req_5f1c0a{n}be2d4 failed: HTTP 50{n}") for n in range(9)}
+    kinds = {
+        redact.fingerprint(f"job {n} of req_5f1c0a{n}be2d4 failed: HTTP 50{n}") for n in range(9)
+    }
     assert kinds == {"job # of # failed: HTTP #"}
 
 
@@ -215,6 +256,10 @@ def test_every_profile_asks_what_the_module_can_answer(system: str) -> None:
     figures = profiles.load(PROJECT, system)
     raw = [source(**entry) for entry in figures["system_log_reviews"]]
     named = {name for entry in raw for review in entry["reviews"] for name in review["cadences"]}
-    assert named <= {cadence for cadence, jobs in figures["system_jobs"].items() if "log_review" in jobs}
+
+    assert named <= {
+        cadence for cadence, jobs in figures["system_jobs"].items() if "log_review" in jobs
+    }
+
     for cadence in named:
         assert any(item.reviews for item in parse_sources(raw, None, cadence))

@@ -26,9 +26,15 @@ def utc(*numbers: int) -> float:
         (b"2026-02-03T04:05:06.250Z INFO x", utc(2026, 2, 3, 4, 5, 6) + 0.25),
         (b"2026-02-03 04:05:06,250 - app - INFO", utc(2026, 2, 3, 4, 5, 6) + 0.25),
         (b"[2026-02-03 04:05:06 +0100] [7] [INFO]", utc(2026, 2, 3, 3, 5, 6)),
-        (b"2026-02-03T04:05:06.123456789-05:30 stdout F x", utc(2026, 2, 3, 9, 35, 6) + 0.123456789),
+        (
+            b"2026-02-03T04:05:06.123456789-05:30 stdout F x",
+            utc(2026, 2, 3, 9, 35, 6) + 0.123456789,
+        ),
         (b"2026/02/03 04:05:06 [error] 7#7: *1 x", utc(2026, 2, 3, 4, 5, 6)),
-        (b'192.0.2.1 - - [03/Feb/2026:04:05:06 +0200] "GET / HTTP/1.1" 200', utc(2026, 2, 3, 2, 5, 6)),
+        (
+            b'192.0.2.1 - - [03/Feb/2026:04:05:06 +0200] "GET / HTTP/1.1" 200',
+            utc(2026, 2, 3, 2, 5, 6),
+        ),
         (b"Feb  3 04:05:06 host sshd[7]: x", utc(2026, 2, 3, 4, 5, 6)),
         (b"Dec 31 04:05:06 host sshd[7]: last year's", utc(2025, 12, 31, 4, 5, 6)),
         (b"Feb 29 04:05:06 host sshd[7]: the last leap year's", utc(2024, 2, 29, 4, 5, 6)),
@@ -47,7 +53,9 @@ def test_no_stamp_is_none(line: bytes) -> None:
     assert Clock(dt.UTC, NOW).read(line) is None
 
 
-@given(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2100, 1, 1)), st.integers(-14 * 60, 14 * 60))
+@given(
+    st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2100, 1, 1)), st.integers(-14 * 60, 14 * 60)
+)
 def test_a_stamp_with_an_offset_means_one_moment(naive: dt.datetime, offset: int) -> None:
     zone = dt.timezone(dt.timedelta(minutes=offset))
     aware = naive.replace(tzinfo=zone)
@@ -68,8 +76,11 @@ def test_nothing_that_stands_in_a_log_raises(data: bytes) -> None:
 def test_the_repeated_hour_is_told_apart_by_the_line_before(seconds: list[int]) -> None:
     """Lines every few minutes through the night in which Berlin's clocks go back, written without a zone."""
     begin = utc(2026, 10, 24, 23)
-    moments = sorted({begin + 5 * 60 * number for number in range(48)} | {begin + second for second in seconds})
+    moments = sorted(
+        {begin + 5 * 60 * number for number in range(48)} | {begin + second for second in seconds}
+    )
     clock, previous = Clock(BERLIN, NOW), None
+
     for moment in moments:
         text = dt.datetime.fromtimestamp(moment, BERLIN).strftime("%Y-%m-%d %H:%M:%S").encode()
         previous = clock.read(text, 0, previous)
@@ -80,7 +91,10 @@ def test_numbers_since_1970_in_any_unit() -> None:
     clock = Clock(dt.UTC, NOW)
     for scale in (1, 1000, 10**6, 10**9):
         assert clock.of_value(int(NOW) * scale) == pytest.approx(NOW)
-    assert [clock.of_value(value) for value in (True, None, -5, [], float("nan"), 1e30)] == [None] * 6
+
+    assert [clock.of_value(value) for value in (True, None, -5, [], float("nan"), 1e30)] == [
+        None
+    ] * 6
 
 
 def test_an_unknown_zone_is_named() -> None:

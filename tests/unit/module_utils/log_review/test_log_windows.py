@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 ZONES: t.Final = [
     dt.UTC,
-    *map(zoneinfo.ZoneInfo, ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")),
+    *map(
+        zoneinfo.ZoneInfo,
+        ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"),
+    ),
 ]
 ZONE: t.Final = st.sampled_from(ZONES)
 MOMENT: t.Final = st.floats(0, 4e9).map(lambda moment: round(moment, 3))
@@ -29,6 +32,7 @@ def local(moment: float, zone: dt.tzinfo) -> dt.datetime:
 def test_today_begins_at_midnight_and_holds_now(now: float, zone: dt.tzinfo) -> None:
     window = windows.calendar("today", now, zone)
     begin = local(window.since, zone)
+
     assert begin.date() == local(now, zone).date()
     assert (begin.hour, begin.minute, begin.second) == (0, 0, 0)
     assert now in window
@@ -38,8 +42,11 @@ def test_today_begins_at_midnight_and_holds_now(now: float, zone: dt.tzinfo) -> 
 @given(MOMENT, ZONE)
 def test_months_follow_each_other_without_gap_or_overlap(now: float, zone: dt.tzinfo) -> None:
     month, former = windows.calendar("month", now, zone), windows.calendar("last_month", now, zone)
+
     assert former.until == month.since
+
     first, end = local(former.since, zone), local(former.until, zone)
+
     assert (first.day, end.day, first.hour, end.hour) == (1, 1, 0, 0)
     assert (end.year * 12 + end.month) - (first.year * 12 + first.month) == 1
     assert 28 * 86400 - 3600 <= former.until - former.since <= 31 * 86400 + 3600
@@ -54,13 +61,20 @@ def test_a_day_on_which_clocks_change_has_another_length(month: int, day: int, h
 
 
 @given(MOMENT, st.integers(1, 999_999), st.sampled_from("smhd"))
-def test_a_length_reaches_back_from_now_and_its_former_window_touches_it(now: float, count: int, unit: str) -> None:
+def test_a_length_reaches_back_from_now_and_its_former_window_touches_it(
+    now: float, count: int, unit: str
+) -> None:
     seconds = windows.length(f"{count}{unit}")
+
     assert seconds == count * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+
     window = windows.rolling(f"{count}{unit}", now)
+
     assert window.since == now - seconds
     assert now in window and now + 1 not in window
+
     former = window.before
+
     assert former.until == window.since
     assert former.until - former.since == pytest.approx(window.until - window.since, abs=1e-3)
 
@@ -82,6 +96,7 @@ def test_each_moment_belongs_to_one_run(gaps: list[int], moments: list[float]) -
         now += gap
         runs.append(windows.since_last_run(last, windows.rolling("24h", now), now))
         last = runs[-1].until
+
     for moment in (2e9 + moment % sum(gaps) for moment in moments):
         count = sum(moment in run for run in runs)
         assert count == (1 if runs[0].since <= moment < runs[-1].until else 0)

@@ -7,7 +7,8 @@ from __future__ import annotations
 import shutil
 import typing as t
 
-#: Set-up installs the package; a missing program makes the tests fail with its name instead of passing by.
+#: Set-up installs the package; a missing program makes the tests fail with its name instead of
+#: passing by.
 LOGROTATE = shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin") or "/usr/sbin/logrotate"
 
 

@@ -33,7 +33,12 @@ class Sandbox:
 
     def spec(self, **changes: t.Any) -> list[LogSpec]:
         user = getpass.getuser()
-        defaults = {"paths": [f"{self.root}/logs/*.log"], "owner": user, "group": user, "max_size": "1k"}
+        defaults = {
+            "paths": [f"{self.root}/logs/*.log"],
+            "owner": user,
+            "group": user,
+            "max_size": "1k",
+        }
         return parse_specs([entry(**{**defaults, **changes})])
 
     def log(self, name: str, size: int) -> Path:
@@ -57,6 +62,7 @@ def box(tmp_path: Path) -> Sandbox:
     main.write_text(f"include {tmp_path}/upkeep-demo\n")
     main.chmod(0o644)
     host = Host(LOGROTATE, None, str(tmp_path / "upkeep-demo"), str(tmp_path / "status"), str(main))
+
     return Sandbox(tmp_path, host)
 
 
@@ -68,7 +74,13 @@ def next_second() -> None:
 
 
 def said(outcome: Outcome) -> tuple[t.Any, ...]:
-    return outcome.changed, sorted(outcome.rotated), sorted(outcome.started), sorted(outcome.removed), outcome.diff
+    return (
+        outcome.changed,
+        sorted(outcome.rotated),
+        sorted(outcome.started),
+        sorted(outcome.removed),
+        outcome.diff,
+    )
 
 
 def status_of(outcome: Outcome, check: str) -> str:
@@ -81,12 +93,17 @@ def test_check_mode_predicts_the_run_and_the_second_run_changes_nothing(box: San
     big = box.log("big.log", 5000)
     before = box.snapshot()
     predicted = manage(box.spec(), box.host, check_mode=True)
+
     assert box.snapshot() == before
+
     done = manage(box.spec(), box.host, check_mode=False)
+
     assert said(predicted) == said(done)
     assert done.rotated == [str(big)]
     assert done.started == [str(box.root / "logs/small.log")]
+
     again = manage(box.spec(), box.host, check_mode=False)
+
     assert said(again) == (False, [], [], [], [])
     assert status_of(again, "log:api") == "ok"
     assert big.stat().st_mode & 0o777 == 0o640
@@ -97,21 +114,31 @@ def test_two_rotations_on_one_day_keep_both_files(box: Sandbox) -> None:
         box.log("a.log", 2000)
         manage(box.spec(), box.host, check_mode=False)
         next_second()
+
     segments = [name for name in box.names() if name != "a.log"]
+
     assert len(segments) == 2
     assert [name.endswith(".gz") for name in segments] == [True, False]
 
 
-def test_a_file_that_the_writer_made_first_is_kept(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writer may be faster than the script after the rename; its first lines stay where they are."""
+def test_a_file_that_the_writer_made_first_is_kept(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer may be faster than the script after the rename.
+
+    Its first lines stay where they are.
+    """
     log = box.log("a.log", 2000)
     # The first program of that script, with a writer that gets in before it.
     faster = box.root / "bin" / "setpriv"
     faster.parent.mkdir()
-    faster.write_text(f'#!/bin/sh\numask 0; echo first >> {log}\nexec {shutil.which("setpriv")} "$@"\n')
+    faster.write_text(
+        f'#!/bin/sh\numask 0; echo first >> {log}\nexec {shutil.which("setpriv")} "$@"\n'
+    )
     faster.chmod(0o755)
     monkeypatch.setenv("PATH", f"{faster.parent}:{os.environ['PATH']}")
     outcome = manage(box.spec(), box.host, check_mode=False)
+
     assert status_of(outcome, "log:api") == "ok"
     assert log.read_text() == "first\n"
     assert log.stat().st_mode & 0o777 == 0o640
@@ -128,10 +155,16 @@ def test_compression_at_rotation(box: Sandbox) -> None:
 def test_old_files_of_a_quiet_log_go_on_time(box: Sandbox) -> None:
     box.log("a.log", 0)
     old, young = (
-        box.log("a.log" + time.strftime("-%Y%m%d-%H%M%S", time.localtime(time.time() - days * DAY)) + ".gz", 5)
+        box.log(
+            "a.log"
+            + time.strftime("-%Y%m%d-%H%M%S", time.localtime(time.time() - days * DAY))
+            + ".gz",
+            5,
+        )
         for days in (31, 29)
     )
     predicted = manage(box.spec(), box.host, check_mode=True)
+
     assert predicted.removed == [str(old)]
     assert status_of(predicted, "log:api.retention") == "warning"
     assert said(manage(box.spec(), box.host, check_mode=False)) == said(predicted)
@@ -141,10 +174,13 @@ def test_old_files_of_a_quiet_log_go_on_time(box: Sandbox) -> None:
 
 def test_a_locked_state_file_is_a_warning_and_nothing_is_rotated(box: Sandbox) -> None:
     box.log("a.log", 2000)
-    Path(box.host.state_path).touch(mode=0o640)  # a lock on a file that all may read is ignored by logrotate
+    Path(box.host.state_path).touch(
+        mode=0o640
+    )  # a lock on a file that all may read is ignored by logrotate
     with Path(box.host.state_path).open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         outcome = manage(box.spec(), box.host, check_mode=False)
+
     assert outcome.rotated == []
     assert status_of(outcome, "logrotate:state") == "warning"
     assert box.names() == ["a.log"]
@@ -155,8 +191,10 @@ def test_a_configuration_that_logrotate_refuses_replaces_nothing(box: Sandbox) -
     box.log("a.log", 2000)
     manage(box.spec(), box.host, check_mode=False)
     before = box.snapshot()
+
     with pytest.raises(RotationError, match="nosuchuser"):
         manage(box.spec(owner="nosuchuser"), box.host, check_mode=False)
+
     assert box.snapshot() == before
 
 
@@ -188,7 +226,9 @@ def test_what_cannot_be_seen_is_unknown(box: Sandbox) -> None:
     assert status_of(manage(box.spec(), box.host, check_mode=False), "log:api") == "unknown"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="logrotate lets other users rotate in their own folders")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="logrotate lets other users rotate in their own folders"
+)
 def test_a_folder_that_others_may_write_is_still_rotated_as_its_owner(box: Sandbox) -> None:
     (box.root / "logs").chmod(0o777)
     box.log("a.log", 2000)
@@ -200,6 +240,7 @@ def test_a_configuration_that_others_may_write_is_repaired(box: Sandbox) -> None
     box.log("a.log", 1)
     manage(box.spec(), box.host, check_mode=False)
     Path(box.host.config_path).chmod(0o666)
+
     assert manage(box.spec(), box.host, check_mode=True).changed
     assert manage(box.spec(), box.host, check_mode=False).changed
     assert Path(box.host.config_path).stat().st_mode & 0o777 == 0o644
@@ -226,10 +267,16 @@ def test_a_failing_rotation_is_critical_and_loses_nothing(box: Sandbox) -> None:
     log = box.log("a.log", 2000)
     (box.root / "status").touch()
     broken = box.root / "logrotate"
-    # The disk fills up between the question and the rotation: the real program, with no room to write a file.
-    broken.write_text(f'#!/bin/sh\ntrap "" XFSZ\n[ "$1" = -v ] && ulimit -f 0\nexec {LOGROTATE} "$@"\n')
+    # The disk fills up between the question and the rotation: the real program, with no room to
+    # write a file.
+    broken.write_text(
+        f'#!/bin/sh\ntrap "" XFSZ\n[ "$1" = -v ] && ulimit -f 0\nexec {LOGROTATE} "$@"\n'
+    )
     broken.chmod(0o755)
-    outcome = manage(box.spec(reopen="copytruncate"), replace(box.host, program=str(broken)), check_mode=False)
+    outcome = manage(
+        box.spec(reopen="copytruncate"), replace(box.host, program=str(broken)), check_mode=False
+    )
+
     assert status_of(outcome, "log:api") == "critical"
     assert log.read_bytes() == b"x" * 2000
 
@@ -241,7 +288,11 @@ def test_another_configuration_for_the_same_file_is_a_warning(box: Sandbox) -> N
     old.write_text(f"{path} {{\n  weekly\n}}\n")
     old.chmod(0o644)
     Path(box.host.main_config).write_text(f"include {old}\ninclude {box.host.config_path}\n")
-    assert status_of(manage(box.spec(), box.host, check_mode=False), "logrotate:duplicates") == "warning"
+
+    assert (
+        status_of(manage(box.spec(), box.host, check_mode=False), "logrotate:duplicates")
+        == "warning"
+    )
 
 
 def test_before_logrotate_is_installed_check_mode_still_tells_the_truth(box: Sandbox) -> None:
@@ -249,6 +300,7 @@ def test_before_logrotate_is_installed_check_mode_still_tells_the_truth(box: San
     box.log("big.log", 5000)
     absent = replace(box.host, program=None)
     predicted = manage(box.spec(), absent, check_mode=True)
+
     assert said(predicted) == said(manage(box.spec(), box.host, check_mode=False))
     assert status_of(predicted, "logrotate:program") == "unknown"
     with pytest.raises(RotationError, match="install the package"):

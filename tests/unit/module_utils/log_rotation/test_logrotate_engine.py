@@ -8,7 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.log_rotation.engine import Engine, EngineError, parse, parse_state, read_state
+from ansible.module_utils.upkeep.log_rotation.engine import (
+    Engine,
+    EngineError,
+    parse,
+    parse_state,
+    read_state,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,14 +55,15 @@ dateext suffix '-20261121-220839'
 renaming /var/log/x/a.log to /var/log/x/a.log-20261121-220839
 """
 )
-V322 = V321.replace("daily (-1 rotations)\nempty log files", "daily (unlimited rotations), empty log files").replace(
-    "old logs are removed", "old logs are removed after 30 days"
-)
+V322 = V321.replace(
+    "daily (-1 rotations)\nempty log files", "daily (unlimited rotations), empty log files"
+).replace("old logs are removed", "old logs are removed after 30 days")
 
 
 @pytest.mark.parametrize("said", [V321, V322], ids=["3.21", "3.22"])
 def test_verdicts_are_read(said: str) -> None:
     answer = parse(said)
+
     assert answer.verdicts == {
         "/var/log/x/a.log": "rotate",
         "/var/log/x/b.log": "keep",
@@ -75,7 +82,8 @@ def test_verdicts_are_read(said: str) -> None:
         "",
         "logrotate: command line option -d is gone\n",
         HEAD + "considering log /var/log/a.log\n  log is due for rotation\n",
-        HEAD + "considering log /var/log/a.log\nconsidering log /var/log/b.log\n  log needs rotating\n",
+        HEAD
+        + "considering log /var/log/a.log\nconsidering log /var/log/b.log\n  log needs rotating\n",
     ],
 )
 def test_words_that_are_not_understood_are_an_error(said: str) -> None:
@@ -102,6 +110,7 @@ def test_errors_are_told_apart_by_where_they_are_said() -> None:
         "running postrotate script\nerror: error running shared postrotate script for '/var/log/*.log '\n"
     )
     answer = parse(said)
+
     assert answer.config_errors == ["upkeep:2 unknown option 'foo' -- ignoring line"]
     assert answer.state_errors == ["bad line 3 in state file status"]
     assert [path for path, _ in answer.errors] == ["/var/log/a.log", "/var/log/b.log", ""]
@@ -118,6 +127,7 @@ def test_the_state_file_is_read_with_old_and_damaged_lines(tmp_path: Path) -> No
     )
     (tmp_path / "status").write_text(text)
     state = read_state(str(tmp_path / "status"))
+
     assert state == {
         "/var/log/a.log": time.mktime((2026, 11, 21, 22, 8, 39, 0, 0, -1)),
         '/var/log/with "quote".log': time.mktime((2026, 11, 20, 0, 0, 0, 0, 0, -1)),
@@ -137,7 +147,10 @@ def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:
 
 def test_a_failure_without_a_word_is_no_success(tmp_path: Path) -> None:
     program = tmp_path / "logrotate"
-    program.write_text("#!/bin/sh\necho 'Reading state from file: x'\necho 'Handling 1 logs'\nexit 1\n")
+    program.write_text(
+        "#!/bin/sh\necho 'Reading state from file: x'\necho 'Handling 1 logs'\nexit 1\n"
+    )
     program.chmod(0o755)
+
     with pytest.raises(EngineError, match="code 1"):
         Engine(str(program), str(tmp_path / "status")).rotate("config")

@@ -41,6 +41,7 @@ def statuses(log: Seen) -> dict[str, str]:
 @pytest.mark.requirement("R-fairedge-27")
 def test_a_log_in_good_order_is_ok_in_every_aspect() -> None:
     found = review(seen({"requirements": ["R-fairedge-27"]}), NOW)
+
     assert {finding["status"] for finding in found} == {"ok"}
     assert [finding["check"] for finding in found] == [
         "log:api",
@@ -74,12 +75,19 @@ def test_a_log_in_good_order_is_ok_in_every_aspect() -> None:
             "warning",
         ),
         ({}, {"segments": [segment(90, compressed=False)]}, "log:api.compression", "ok"),
-        ({"compress_after_days": 0}, {"segments": [segment(4, compressed=False)]}, "log:api.compression", "warning"),
+        (
+            {"compress_after_days": 0},
+            {"segments": [segment(4, compressed=False)]},
+            "log:api.compression",
+            "warning",
+        ),
         ({}, {"writers": [Writer(7, "app", segment(1), lost=False)]}, "log:api.writers", "warning"),
         ({}, {"writers": [Writer(7, "app", segment(1), lost=True)]}, "log:api.writers", "critical"),
     ],
 )
-def test_what_is_wrong_is_said(spec: dict[str, t.Any], changes: dict[str, t.Any], check: str, status: str) -> None:
+def test_what_is_wrong_is_said(
+    spec: dict[str, t.Any], changes: dict[str, t.Any], check: str, status: str
+) -> None:
     assert statuses(seen(spec, **changes))[check] == status
 
 
@@ -96,4 +104,5 @@ def test_an_error_belongs_to_the_log_that_it_names() -> None:
             ("", "something about /var/log/y/a.log"),
         ]
     )
+
     assert len(concerning(spec, ["/var/log/x/a.log"], answer)) == 2

@@ -72,8 +72,10 @@ def test_segments_are_listed_by_age_and_links_are_not(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     for age in (1, 3, 2):
         (tmp_path / f"a.log{stamp(now - age * DAY)}.gz").touch()
+
     (tmp_path / f"a.log{stamp(now - 9 * DAY)}").symlink_to("/etc/hostname")
     ages = [round((now - segment.rotated) / DAY) for segment in list_segments(str(log))]
+
     assert ages == [3, 2, 1]
     assert list_segments(str(tmp_path / "none" / "a.log")) == []
 
@@ -93,10 +95,14 @@ def test_nothing_is_removed_through_a_linked_folder(tmp_path: Path) -> None:
     (real / name).touch()
     (tmp_path / "link").symlink_to(real)
     [segment] = list_segments(str(tmp_path / "link" / "a.log"))
+
     with pytest.raises(OSError, match="link"):
         remove(segment)
+
     assert (real / name).exists()
+
     remove(list_segments(str(real / "a.log"))[0])
+
     assert not (real / name).exists()
 
 
@@ -107,10 +113,14 @@ def test_a_process_that_goes_on_writing_is_found(tmp_path: Path) -> None:
         stream.write("late\n")
         stream.flush()
         [writer] = find_writers([log])
+
         assert (writer.pid, writer.lost) == (os.getpid(), False)
+
         path.unlink()
         [writer] = find_writers([log])
+
         assert writer.lost
+
     assert find_writers([log]) == []
 
 
@@ -120,6 +130,7 @@ def test_readers_and_idle_writers_do_no_harm(tmp_path: Path) -> None:
     path.touch()
     with path.open() as _reader:
         assert find_writers([log]) == []
+
     os.utime(path, (0, time.time() - 700))
     with path.open("a") as _idle:
         assert find_writers([log]) == []

@@ -18,10 +18,13 @@ def spread(values: list[float]) -> float:
 
 
 @given(PAIRS)
-def test_perfect_is_one_the_mean_is_zero_and_nothing_is_better(pairs: list[tuple[float, float]]) -> None:
+def test_perfect_is_one_the_mean_is_zero_and_nothing_is_better(
+    pairs: list[tuple[float, float]],
+) -> None:
     known, predicted = [known for known, _ in pairs], [guess for _, guess in pairs]
     if spread(known) < 1e-3:
         return
+
     assert r_squared(known, known) == 1
     assert r_squared(known, [sum(known) / len(known)] * len(known)) == pytest.approx(0, abs=1e-6)
     assert r_squared(known, predicted) <= 1

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.model_verification import reading
-from ansible.module_utils.upkeep.model_verification.reading import AHEAD, BLOCK, ReadingError, new_digest, read
+from ansible.module_utils.upkeep.model_verification.reading import (
+    AHEAD,
+    BLOCK,
+    ReadingError,
+    new_digest,
+    read,
+)
 
 BOTH: t.Final = ("md5", "sha256")
 
@@ -23,6 +29,7 @@ def test_digests_are_those_of_the_whole_file(tmp_path: Path, size: int) -> None:
     model = tmp_path / "model.pkl"
     model.write_bytes(content)
     seen = read(model, tmp_path, BOTH)
+
     assert seen.bytes == size
     assert seen.digests == {
         "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
@@ -32,7 +39,9 @@ def test_digests_are_those_of_the_whole_file(tmp_path: Path, size: int) -> None:
     assert read(model, tmp_path, ["sha256"]).digests == {"sha256": seen.digests["sha256"]}
 
 
-def test_a_file_is_read_once_for_all_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_once_for_all_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = tmp_path / "model.pkl"
     model.write_bytes(b"x" * (2 * BLOCK))
     sizes: list[int] = []
@@ -45,6 +54,7 @@ def test_a_file_is_read_once_for_all_digests(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(reading.os, "read", counted)
     read(model, tmp_path, BOTH)
+
     assert sum(sizes) == 2 * BLOCK
 
 
@@ -89,9 +99,16 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
         seen = {kind: refused(tmp_path / kind, tmp_path) for kind in ("fifo", "folder", "socket")}
+
     assert {error.status for error in seen.values()} == {"critical"}
-    assert ["FIFO" in str(seen["fifo"]), "folder" in str(seen["folder"]), "socket" in str(seen["socket"])] == [True] * 3
+    assert [
+        "FIFO" in str(seen["fifo"]),
+        "folder" in str(seen["folder"]),
+        "socket" in str(seen["socket"]),
+    ] == [True] * 3
+
     device = refused(Path("/dev/zero"), Path("/dev"))
+
     assert (device.status, "device" in str(device)) == ("critical", True)
 
 
@@ -102,18 +119,24 @@ def test_links_may_lead_around_within_the_root_only(tmp_path: Path) -> None:
     (root / "versions" / "m3").write_bytes(b"inside")
     (outside / "m").write_bytes(b"outside")
     (root / "current").symlink_to("versions/m3")
+
     assert read(root / "current", root, ["sha256"]).bytes == 6
+
     (root / "escape").symlink_to("../outside/m")
     (root / "folder").symlink_to(outside)
     (root / "loop").symlink_to("loop")
+
     for way in ("escape", "folder/m", "../outside/m"):
         error = refused(root / way, root)
         assert error.status == "critical"
         assert "is not under" in str(error)
+
     assert refused(root / "loop", root).status == "unknown"
 
 
-def test_a_link_that_appears_after_the_check_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_appears_after_the_check_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between finding out where a path leads and opening it, a folder becomes a link."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / "folder").mkdir(parents=True)
@@ -129,14 +152,17 @@ def test_a_link_that_appears_after_the_check_is_not_followed(tmp_path: Path, mon
         return real(path, *args, **named)
 
     monkeypatch.setattr(reading.os, "open", swap_then_open)
+
     assert refused(root / "folder" / "m", root).status in ("critical", "unknown")
     assert (root / "folder").is_symlink(), "the swap must have happened"
 
 
 def test_missing_and_unreadable_files_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
+
     assert refused(tmp_path / "none", tmp_path).status == "critical"
     assert refused(tmp_path / "file" / "none", tmp_path).status == "critical"
+
     if os.geteuid() != 0:
         (tmp_path / "file").chmod(0)
         assert refused(tmp_path / "file", tmp_path).status == "unknown"
@@ -168,7 +194,10 @@ def remove(model: Path) -> None:
 @pytest.mark.parametrize("algorithms", [("sha256",), BOTH])
 @pytest.mark.parametrize("disturb", [grow, replace, rewrite, shrink, remove])
 def test_a_file_that_changes_meanwhile_gives_no_digest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disturb: t.Callable[[Path], None], algorithms: t.Sequence[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    disturb: t.Callable[[Path], None],
+    algorithms: t.Sequence[str],
 ) -> None:
     model = tmp_path / "model.pkl"
     model.write_bytes(b"x" * (3 * BLOCK))
@@ -182,6 +211,7 @@ def test_a_file_that_changes_meanwhile_gives_no_digest(
 
     monkeypatch.setattr(reading.os, "read", disturbed)
     error = refused(model, tmp_path, algorithms)
+
     assert error.status == "unknown"
     assert "changed while it was read" in str(error)
     assert len(reads) < 20, "a growing file must not be followed to its end"

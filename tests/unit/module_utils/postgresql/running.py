@@ -31,11 +31,17 @@ print(json.dumps(run(json.load(sys.stdin), False)))
 """
 
 
-def parameters(server: Server, databases: list[dict[str, t.Any]], **options: t.Any) -> dict[str, t.Any]:
+def parameters(
+    server: Server, databases: list[dict[str, t.Any]], **options: t.Any
+) -> dict[str, t.Any]:
     """Return the module's parameters with all defaults filled in."""
     login = {"login_host": server.login["host"], "login_port": server.login["port"]}
-    checked = ArgumentSpecValidator(ARGUMENTS).validate({"databases": databases, **login, **options})
+    checked = ArgumentSpecValidator(ARGUMENTS).validate(
+        {"databases": databases, **login, **options}
+    )
+
     assert not checked.error_messages
+
     return dict(checked.validated_parameters)
 
 
@@ -49,11 +55,18 @@ def maintain(
 def start(server: Server, *databases: dict[str, t.Any], **options: t.Any) -> subprocess.Popen[str]:
     """Start a run in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
+        [sys.executable, "-c", _CHILD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
     )
+
     assert process.stdin
+
     process.stdin.write(json.dumps(parameters(server, list(databases), **options)))
     process.stdin.close()
+
     return process
 
 
@@ -81,7 +94,11 @@ def statuses(result: dict[str, t.Any]) -> dict[str, str]:
 
 def message(result: dict[str, t.Any], aspect: str) -> str:
     """Return the message of one finding."""
-    return next(str(item["message"]) for item in result["findings"] if item["check"].partition(".")[2] == aspect)
+    return next(
+        str(item["message"])
+        for item in result["findings"]
+        if item["check"].partition(".")[2] == aspect
+    )
 
 
 def wait_until(condition: Callable[[], t.Any], what: str, seconds: float = 20) -> None:

@@ -75,22 +75,62 @@ def server() -> Server:
     as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_owner:
         shutil.chown(folder, "postgres")
+
     data = folder / "data"
-    _call([*as_owner, str(tools / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
+    _call(
+        [
+            *as_owner,
+            str(tools / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "-N",
+        ]
+    )
     options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in _SETTINGS.items())
     control = [*as_owner, str(tools / "pg_ctl"), "-D", str(data)]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _call([*control, "-w", "-l", str(folder / "log"), "-o", f"{options} -p {PORT} -k {folder}", "start"])
-    atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], capture_output=True, check=False, cwd="/")
+    _call(
+        [
+            *control,
+            "-w",
+            "-l",
+            str(folder / "log"),
+            "-o",
+            f"{options} -p {PORT} -k {folder}",
+            "start",
+        ]
+    )
+    atexit.register(
+        subprocess.run,
+        [*control, "-m", "immediate", "stop"],
+        capture_output=True,
+        check=False,
+        cwd="/",
+    )
+
     return Server(str(folder))
 
 
 def binaries() -> Path:
-    """Return the folder of the newest installed server; set-up installs one, so its absence is an error."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    """Return the folder of the newest installed server.
+
+    Set-up installs one, so its absence is an error.
+    """
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
     on_path = shutil.which("initdb")
     if not found and not on_path:
-        raise RuntimeError("no PostgreSQL server for the tests: install the package postgresql (make setup does)")
+        raise RuntimeError(
+            "no PostgreSQL server for the tests: install the package postgresql (make setup does)"
+        )
+
     return found[-1].parent if found else Path(str(on_path)).parent
 
 

@@ -54,7 +54,9 @@ def leave_half_built(pg: Server, name: str) -> None:
     client = pg.connect(name, options="-c lock_timeout=50ms")
     with holding(pg, name, WRITER), contextlib.suppress(errors.LockNotAvailable):
         client.cursor().execute("REINDEX INDEX CONCURRENTLY idx_note")
+
     client.close()
+
     assert pg.query(name, INVALID) == [("idx_note_ccnew",)]
 
 
@@ -62,8 +64,13 @@ def leave_half_built(pg: Server, name: str) -> None:
 @pytest.mark.parametrize(
     ("in_the_way", "left_over", "repair"),
     [
-        # A writer holds the rebuild back before the new index is filled, a reader before the old one is dropped.
-        (WRITER, "idx_note_ccnew", [("public.idx_note_ccnew", "drop_index"), ("public.idx_note", "reindex")]),
+        # A writer holds the rebuild back before the new index is filled, a reader before the old
+        # one is dropped.
+        (
+            WRITER,
+            "idx_note_ccnew",
+            [("public.idx_note_ccnew", "drop_index"), ("public.idx_note", "reindex")],
+        ),
         (READER, "idx_note_ccold", [("public.idx_note_ccold", "drop_index")]),
     ],
 )
@@ -76,11 +83,18 @@ def test_a_run_that_is_killed_inside_a_rebuild_is_repaired_by_the_next(
         wait_until(lambda: pg.query(name, INVALID) == [(left_over,)], "the rebuild has come so far")
         process.kill()
         process.wait()
-        sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep_maintenance'"
-        wait_until(lambda: pg.query(name, sessions) == [(0,)], "the server notices that its client is gone")
+        sessions = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep_maintenance'"
+        )
+        wait_until(
+            lambda: pg.query(name, sessions) == [(0,)], "the server notices that its client is gone"
+        )
+
         assert pg.query(name, INVALID) == [(left_over,)]
+
     foretold = maintain(pg, {"name": name, **REINDEX}, check_mode=True)
     result = maintain(pg, {"name": name, **REINDEX})
+
     assert work(foretold) == work(result)
     assert [(action["object"], action["action"]) for action in result["actions"]] == repair
     assert {action["status"] for action in result["actions"]} == {"done"}
@@ -95,19 +109,28 @@ def test_an_index_that_somebody_is_building_is_neither_dropped_nor_reported(pg: 
     with in_background(pg, name, "REINDEX INDEX CONCURRENTLY idx_note"):
         wait_until(lambda: pg.query(name, INVALID), "the rebuild has begun")
         result = maintain(pg, {"name": name, **REINDEX}, lock_timeout="50ms")
+
         assert not [action for action in result["actions"] if action["action"] == "drop_index"]
         assert statuses(result)["invalid_indexes"] == "ok"
+
         writer.close()
+
     assert pg.query(name, INVALID) == []
 
 
 def test_invalid_indexes_that_are_no_left_overs_are_reported_and_kept(pg: Server) -> None:
-    name = pg.create_database("", *THINNED, "CREATE TABLE twice (id int)", "INSERT INTO twice VALUES (1), (1)")
+    name = pg.create_database(
+        "", *THINNED, "CREATE TABLE twice (id int)", "INSERT INTO twice VALUES (1), (1)"
+    )
     with contextlib.suppress(errors.UniqueViolation):
         pg.run(name, "CREATE UNIQUE INDEX CONCURRENTLY mine_ccnew ON twice (id)")
+
     pg.run(name, "CREATE INDEX other_ccnew ON twice (id)")
+
     assert pg.query(name, INVALID) == [("mine_ccnew",)]
+
     result = maintain(pg, {"name": name, "reindex": {}})
+
     assert not [action for action in result["actions"] if action["action"] == "drop_index"]
     assert statuses(result)["invalid_indexes"] == "warning"
     assert "public.mine_ccnew" in message(result, "invalid_indexes")
@@ -123,10 +146,13 @@ def test_without_reindex_left_overs_are_only_reported(pg: Server) -> None:
 
 
 def test_a_locked_table_is_left_alone_and_the_others_are_done(pg: Server) -> None:
-    name = pg.create_database("", "CREATE TABLE a (id int)", "CREATE TABLE b (id int)", "CREATE TABLE c (id int)")
+    name = pg.create_database(
+        "", "CREATE TABLE a (id int)", "CREATE TABLE b (id int)", "CREATE TABLE c (id int)"
+    )
     entry = {"name": name, "analyze": {}, "vacuum": {}}
     with holding(pg, name, "LOCK TABLE b"):
         result = maintain(pg, entry)
+
     assert {a["object"]: a["status"] for a in result["actions"]} == {
         "public.a": "done",
         "public.b": "skipped",
@@ -137,7 +163,9 @@ def test_a_locked_table_is_left_alone_and_the_others_are_done(pg: Server) -> Non
         "warning",
         "warning",
     )
+
     again = maintain(pg, entry)
+
     assert [(a["object"], a["status"]) for a in again["actions"]] == [("public.b", "done")]
 
 
@@ -145,13 +173,17 @@ def test_a_rebuild_is_not_begun_when_an_old_transaction_is_in_its_way(pg: Server
     name = pg.create_database("", *THINNED)
     with holding(pg, name, READER) as client:
         wait_until(
-            lambda: pg.query(name, "SELECT max(clock_timestamp() - xact_start) > '200ms' FROM pg_stat_activity")[0][0],
+            lambda: pg.query(
+                name, "SELECT max(clock_timestamp() - xact_start) > '200ms' FROM pg_stat_activity"
+            )[0][0],
             "the transaction is older than lock_timeout",
         )
         result = maintain(pg, {"name": name, **REINDEX}, lock_timeout="100ms")
+
         assert [action["status"] for action in result["actions"]] == ["skipped"]
         assert f"pid {client.info.backend_pid}" in message(result, "reindex")
         assert (statuses(result)["reindex"], result["changed"]) == ("warning", False)
+
     assert pg.query(name, INVALID) == []
 
 
@@ -161,7 +193,9 @@ def test_what_a_rebuild_that_ran_into_a_lock_leaves_is_cleaned_up(pg: Server) ->
         process = start(pg, {"name": name, **REINDEX}, lock_timeout="1s")
         wait_until(lambda: pg.query(name, INVALID), "the rebuild has begun")
         wait_until(lambda: process.poll() is not None, "three attempts are over", seconds=30)
+
     result = maintain(pg, {"name": name, **REINDEX})
+
     assert {action["status"] for action in result["actions"]} == {"done"}
     assert pg.query(name, INVALID) == []
 
@@ -170,6 +204,7 @@ def test_two_runs_never_overlap(pg: Server) -> None:
     name = pg.create_database("", *THINNED)
     with holding(pg, name, f"SELECT pg_advisory_lock({connection.LOCK_KEY})"):
         result = maintain(pg, {"name": name, **REINDEX, "vacuum": {}, "sizes": {}})
+
     assert result["actions"] == []
     assert {aspect: statuses(result)[aspect] for aspect in ("", "reindex", "vacuum")} == {
         "": "ok",
@@ -190,7 +225,10 @@ def test_a_failed_statement_is_critical_and_stops_nothing_else(pg: Server) -> No
         helper.format("RAISE EXCEPTION 'broken helper';"),
         "CREATE TABLE fine (id int)",
     )
-    result = maintain(pg, {"name": name, "analyze": {}, "reindex": {"indexes": ["idx_part", "idx_note"]}})
+    result = maintain(
+        pg, {"name": name, "analyze": {}, "reindex": {"indexes": ["idx_part", "idx_note"]}}
+    )
+
     assert sorted((action["object"], action["status"]) for action in result["actions"]) == [
         ("public.fine", "done"),
         ("public.idx_note", "done"),
@@ -203,19 +241,31 @@ def test_a_failed_statement_is_critical_and_stops_nothing_else(pg: Server) -> No
 
 
 def test_a_lost_connection_is_critical_and_the_next_database_is_still_done(pg: Server) -> None:
-    name, other = pg.create_database("", *THINNED), pg.create_database("", "CREATE TABLE a (id int)")
+    name, other = (
+        pg.create_database("", *THINNED),
+        pg.create_database("", "CREATE TABLE a (id int)"),
+    )
+
     with holding(pg, name, READER):
-        process = start(pg, {"name": name, **REINDEX}, {"name": other, "analyze": {}}, lock_timeout="10min")
+        process = start(
+            pg, {"name": name, **REINDEX}, {"name": other, "analyze": {}}, lock_timeout="10min"
+        )
         wait_until(lambda: pg.query(name, INVALID), "the rebuild has begun")
         pg.query(
             name,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'upkeep_maintenance'",
         )
+
         assert process.stdout
+
         answer = json.loads(process.stdout.read())
+
         assert process.wait() == 0
+
     assert [action["status"] for action in answer["actions"]] == ["failed", "done"]
+
     by_check = {item["check"]: item["status"] for item in answer["findings"]}
+
     assert by_check[f"database:{name}.reindex"] == "critical"
     assert by_check[f"database:{name}"] == "unknown"
     assert by_check[f"database:{other}.analyze"] == "ok"
@@ -226,6 +276,7 @@ def test_no_work_is_begun_after_the_time_is_up(pg: Server, monkeypatch: pytest.M
     left = iter([60.0, 0.0, 0.0])
     monkeypatch.setattr(execution.Deadline, "left", property(lambda self: next(left)))
     result = maintain(pg, {"name": name, "analyze": {}}, max_seconds=60)
+
     assert [action["status"] for action in result["actions"]] == ["done", "not_started"]
     assert (statuses(result)["analyze"], result["changed"]) == ("warning", True)
     assert "the time for this run was up" in message(result, "analyze")
@@ -239,7 +290,9 @@ def test_the_deadline_follows_its_clock() -> None:
     assert deadline.left == 0
 
 
-def test_too_little_disk_space_for_a_second_copy(pg: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_for_a_second_copy(
+    pg: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = pg.create_database("", *THINNED)
 
     class Full:
@@ -248,15 +301,24 @@ def test_too_little_disk_space_for_a_second_copy(pg: Server, monkeypatch: pytest
     looked: list[str] = []
     monkeypatch.setattr(execution.os, "statvfs", lambda path: looked.append(path) or Full())
     result = maintain(pg, {"name": name, **REINDEX})
+
     assert looked == [pg.query(name, "SHOW data_directory")[0][0]]
     assert result["actions"] == []
     assert statuses(result)["reindex"] == "warning"
     assert "only 4096 are free" in message(result, "reindex")
 
 
-def test_an_unreachable_database_is_critical_and_all_that_was_asked_of_it_unknown(pg: Server) -> None:
-    entry = {"name": "missing", "analyze": {}, "sizes": {"requirements": ["R-fairedge-39"]}, "long_running": {}}
+def test_an_unreachable_database_is_critical_and_all_that_was_asked_of_it_unknown(
+    pg: Server,
+) -> None:
+    entry = {
+        "name": "missing",
+        "analyze": {},
+        "sizes": {"requirements": ["R-fairedge-39"]},
+        "long_running": {},
+    }
     result = maintain(pg, entry)
+
     assert statuses(result) == {
         "": "critical",
         "analyze": "unknown",
@@ -265,11 +327,15 @@ def test_an_unreachable_database_is_critical_and_all_that_was_asked_of_it_unknow
         "table_sizes": "unknown",
     }
     assert 'database "missing" does not exist' in message(result, "")
+
     refused = maintain(pg, entry, login_port=1)
+
     assert statuses(refused)[""] == "critical"
 
 
-def test_a_missing_driver_is_unknown_and_names_the_package(pg: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_unknown_and_names_the_package(
+    pg: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection, "psycopg2", None)
     result = maintain(pg, {"name": "app", "vacuum": {}})
     assert set(statuses(result).values()) == {"unknown"}
@@ -282,9 +348,16 @@ def test_a_user_that_may_not_look_gets_unknown_not_ok(pg: Server) -> None:
     pg.run(name, "SELECT pg_stat_reset()")
     result = maintain(pg, entry, login_user="guest")
     seen = statuses(result)
-    assert (seen["connections"], seen["long_running"], seen["reindex"]) == ("unknown", "unknown", "unknown")
+
+    assert (seen["connections"], seen["long_running"], seen["reindex"]) == (
+        "unknown",
+        "unknown",
+        "unknown",
+    )
     assert "pg_monitor" in message(result, "connections")
-    assert {(action["object"], action["status"]) for action in result["actions"]} == {("public.orders", "skipped")}
+    assert {(action["object"], action["status"]) for action in result["actions"]} == {
+        ("public.orders", "skipped")
+    }
     assert seen["vacuum"] == "warning"
 
 

@@ -36,7 +36,13 @@ INDEX: t.Final = Index(
 )
 TIGHT: t.Final = Pages(internal=3, leaf=1000, empty=0, deleted=0, density=90.0)
 LEFT_OVER: t.Final = InvalidIndex(
-    oid=11, table_oid=1, schema="public", name="idx_a_ccnew", twin=True, constraint=False, being_built=False
+    oid=11,
+    table_oid=1,
+    schema="public",
+    name="idx_a_ccnew",
+    twin=True,
+    constraint=False,
+    being_built=False,
 )
 
 
@@ -54,7 +60,9 @@ LEFT_OVER: t.Final = InvalidIndex(
         (Pages(internal=0, leaf=0, empty=0, deleted=0, density=float("nan")), 90, 0.0, 0),
     ],
 )
-def test_bloat_counts_half_full_and_given_up_pages(pages: Pages, fillfactor: int, dead: float, expected: float) -> None:
+def test_bloat_counts_half_full_and_given_up_pages(
+    pages: Pages, fillfactor: int, dead: float, expected: float
+) -> None:
     assert bloat_percent(pages, fillfactor, dead) == pytest.approx(expected, abs=0.3)
 
 
@@ -75,14 +83,23 @@ def test_planning_for_more_dead_rows_never_finds_less_bloat(
     pages: Pages, fillfactor: int, expected: float, real: float
 ) -> None:
     low, high = sorted((expected, real))
-    assert 0 <= bloat_percent(pages, fillfactor, low) <= bloat_percent(pages, fillfactor, high) + 1e-9 <= 100 + 1e-6
+
+    assert (
+        0
+        <= bloat_percent(pages, fillfactor, low)
+        <= bloat_percent(pages, fillfactor, high) + 1e-9
+        <= 100 + 1e-6
+    )
 
 
 @pytest.mark.requirement("R-hyperopt-19")
 def test_named_indexes_are_selected_by_bare_or_qualified_name() -> None:
     other = replace(INDEX, oid=12, name="idx_b", known_as=("idx_b", "public.idx_b"))
-    leaf = replace(INDEX, oid=13, name="p1_idx", known_as=("p1_idx", "public.p1_idx", "p_idx", "public.p_idx"))
+    leaf = replace(
+        INDEX, oid=13, name="p1_idx", known_as=("p1_idx", "public.p1_idx", "p_idx", "public.p_idx")
+    )
     chosen = select([INDEX, other, leaf], Reindex(indexes=("public.idx_a", "p_idx", "gone")))
+
     assert [index.name for index in chosen.indexes] == ["idx_a", "p1_idx"]
     assert chosen.missing == ("gone",)
 
@@ -93,6 +110,7 @@ def test_what_cannot_be_measured_is_named_when_it_was_asked_for() -> None:
         replace(INDEX, oid=21, name="broken", known_as=("broken",), valid=False),
         replace(INDEX, oid=22, name="excl", known_as=("excl",), exclusion=True),
     ]
+
     assert select(odd, Reindex(indexes=("gin", "broken", "excl"))).unmeasurable == (
         "public.gin",
         "public.broken",
@@ -115,6 +133,7 @@ def test_most_waste_first_and_only_above_the_limit() -> None:
         (replace(INDEX, oid=15, name="fine"), replace(TIGHT, density=63.5)),
     ]
     plan = plan_rebuilds("app", measured, Reindex(bloat_percent=30), {})
+
     assert [action.name for action in plan] == ["large", "idx_a"]
     assert plan[0].reason == "50 % of 80.0 MB is unused, limit 30 %"
 
@@ -138,5 +157,7 @@ def test_a_planned_vacuum_counts_as_done() -> None:
         ({"being_built": True}, False),
     ],
 )
-def test_only_a_left_over_with_a_valid_twin_is_dropped(change: dict[str, t.Any], drop: bool) -> None:
+def test_only_a_left_over_with_a_valid_twin_is_dropped(
+    change: dict[str, t.Any], drop: bool
+) -> None:
     assert bool(plan_drops("app", [replace(LEFT_OVER, **change)])) is drop

@@ -16,7 +16,10 @@ from ansible.module_utils.upkeep.health_check.plan import parse
 
 from tests.unit.module_utils.postgresql.server import Server
 
-ROWS: t.Final = ("CREATE TABLE items (id integer)", "INSERT INTO items SELECT generate_series(1, 12)")
+ROWS: t.Final = (
+    "CREATE TABLE items (id integer)",
+    "INSERT INTO items SELECT generate_series(1, 12)",
+)
 
 
 @pytest.fixture
@@ -29,17 +32,30 @@ def shop(pg: Server) -> t.Iterator[str]:
 
 def asked(pg: Server, database: str, **options: t.Any) -> dict[str, Finding]:
     login = {"host": pg.login["host"], "port": pg.login["port"], "user": "postgres"}
-    raw = {"name": "x", "kind": "postgresql", "database": database, "timeout": 5, **login, **options}
+    raw = {
+        "name": "x",
+        "kind": "postgresql",
+        "database": database,
+        "timeout": 5,
+        **login,
+        **options,
+    }
     return {found["check"]: found for found in observe(parse(raw)) if "check" in found}
 
 
 @pytest.mark.requirement("R-fairedge-17", "R-student_success-13")
 def test_the_answer_and_its_time_are_judged(pg: Server, shop: str) -> None:
     query = "SELECT count(*) FROM items"
-    found = asked(pg, shop, query=query, expect={"at_least": 12}, latency={"samples": 3, "warning_ms": 4000})
+    found = asked(
+        pg, shop, query=query, expect={"at_least": 12}, latency={"samples": 3, "warning_ms": 4000}
+    )
+
     assert (found["postgresql:x"]["status"], found["postgresql:x"]["observed"]) == ("ok", 12)
     assert found["postgresql:x.latency"]["status"] == "ok"
-    assert asked(pg, shop, query=query, expect={"at_least": 13})["postgresql:x"]["status"] == "critical"
+    assert (
+        asked(pg, shop, query=query, expect={"at_least": 13})["postgresql:x"]["status"]
+        == "critical"
+    )
 
 
 def test_a_server_at_its_connection_limit_is_critical(pg: Server, shop: str) -> None:
@@ -53,8 +69,12 @@ def test_a_server_at_its_connection_limit_is_critical(pg: Server, shop: str) -> 
             found = asked(pg, shop, user="visitor", latency={"warning_ms": 4000})
     finally:
         pg.run(shop, "DROP ROLE visitor")
+
     assert list(found) == ["postgresql:x"], "a refusal has no time that says something"
-    assert (found["postgresql:x"]["status"], "remaining connection slots" in found["postgresql:x"]["message"]) == (
+    assert (
+        found["postgresql:x"]["status"],
+        "remaining connection slots" in found["postgresql:x"]["message"],
+    ) == (
         "critical",
         True,
     )
@@ -73,7 +93,9 @@ def test_a_query_that_writes_is_refused(pg: Server, shop: str) -> None:
     assert pg.query(shop, "SELECT count(*) FROM items") == [(12,)]
 
 
-@pytest.mark.parametrize("name", ['x"; DROP TABLE items; --', "x' OR '1'='1", "a\nb", "../template1", "a;b"])
+@pytest.mark.parametrize(
+    "name", ['x"; DROP TABLE items; --', "x' OR '1'='1", "a\nb", "../template1", "a;b"]
+)
 def test_hostile_names_are_only_names(pg: Server, shop: str, name: str) -> None:
     found = asked(pg, name)["postgresql:x"]
     assert (found["status"], "does not exist" in found["message"]) == ("critical", True)

@@ -25,7 +25,8 @@ ORDERS: t.Final = (
     "CREATE INDEX idx_orders_note ON orders (note)",
 )
 THINNED: t.Final = (*ORDERS, "DELETE FROM orders WHERE id % 10 <> 0")
-#: A quote, a statement, a line break and a percent sign: everything that would break out of a string.
+#: A quote, a statement, a line break and a percent sign: everything that would break out of a
+#: string.
 HOSTILE: t.Final = """a"b'; DROP TABLE orders; --\n%s {x}"""
 
 
@@ -39,6 +40,7 @@ def test_check_mode_foretells_the_run_and_a_second_run_does_nothing(pg: Server) 
     name = pg.create_database("", *THINNED)
     foretold = due(pg, name)
     done = maintain(pg, {"name": name, **ALL})
+
     assert work(foretold) == work(done)
     assert foretold["diff"] == done["diff"]
     assert [action[:2] for action in work(done)] == [
@@ -50,8 +52,14 @@ def test_check_mode_foretells_the_run_and_a_second_run_does_nothing(pg: Server) 
     assert {action["status"] for action in foretold["actions"]} == {"planned"}
     assert {action["status"] for action in done["actions"]} == {"done"}
     assert (foretold["changed"], done["changed"], done["failed_actions"]) == (True, True, [])
+
     again = maintain(pg, {"name": name, **ALL})
-    assert (again["changed"], again["actions"], again["diff"]) == (False, [], {"before": "", "after": ""})
+
+    assert (again["changed"], again["actions"], again["diff"]) == (
+        False,
+        [],
+        {"before": "", "after": ""},
+    )
     assert set(statuses(again).values()) <= {"ok", "info"}
 
 
@@ -59,17 +67,25 @@ def test_check_mode_leaves_nothing_behind(pg: Server) -> None:
     name = pg.create_database("", *THINNED)
     look = "SELECT last_vacuum, last_analyze, pg_relation_filenode('idx_orders_note') FROM pg_stat_user_tables"
     before = pg.query(name, look)
+
     assert due(pg, name)["changed"]
     assert pg.query(name, look) == before
-    assert pg.query(name, "SELECT count(*) FROM pg_extension WHERE extname = 'pgstattuple'") == [(0,)]
+    assert pg.query(name, "SELECT count(*) FROM pg_extension WHERE extname = 'pgstattuple'") == [
+        (0,)
+    ]
 
 
 def test_an_index_that_the_vacuum_empties_is_rebuilt_in_the_same_run(pg: Server) -> None:
-    name = pg.create_database("", *ORDERS, "CREATE EXTENSION pgstattuple", "DELETE FROM orders WHERE id % 2 = 0")
+    name = pg.create_database(
+        "", *ORDERS, "CREATE EXTENSION pgstattuple", "DELETE FROM orders WHERE id % 2 = 0"
+    )
     ((density,),) = pg.query(name, "SELECT avg_leaf_density FROM pgstatindex('idx_orders_note')")
+
     assert density > 90 * 0.7, "entries of dead rows still fill it, so today's bloat is no reason"
+
     foretold = due(pg, name)
     first = maintain(pg, {"name": name, **ALL})
+
     assert work(foretold) == work(first)
     assert ("public.idx_orders_note", "reindex") in [action[:2] for action in work(first)]
     assert not maintain(pg, {"name": name, **ALL})["changed"]
@@ -82,6 +98,7 @@ def test_a_rebuild_is_concurrent_and_gives_space_back(pg: Server) -> None:
     ((before,),) = pg.query(name, size)
     result = maintain(pg, {"name": name, "vacuum": {}, "reindex": {"indexes": ["idx_orders_note"]}})
     ((after,),) = pg.query(name, size)
+
     assert after < before / 5
     assert [action["object"] for action in result["actions"] if action["action"] == "reindex"] == [
         "public.idx_orders_note"
@@ -103,6 +120,7 @@ def test_a_new_index_of_wide_keys_is_not_rebuilt_for_ever(pg: Server, width: int
     entry = {"name": name, "reindex": {"indexes": ["idx_wide"]}}
     pg.run(name, "REINDEX INDEX idx_wide")
     result = maintain(pg, entry)
+
     assert message(result, "reindex").startswith("1 of 1 indexes")
     assert result["actions"] == []
 
@@ -113,10 +131,14 @@ def test_dead_rows_that_an_old_transaction_keeps_do_not_make_every_run_vacuum(pg
     reader.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders")
     pg.run(name, "DELETE FROM orders WHERE id % 10 <> 0")
     entry = {"name": name, "analyze": {}, "vacuum": {}}
+
     assert maintain(pg, entry)["changed"]
+
     ((dead,),) = pg.query(name, "SELECT n_dead_tup FROM pg_stat_user_tables")
+
     assert dead > 50_000
     assert not maintain(pg, entry)["changed"]
+
     reader.close()
 
 
@@ -133,6 +155,7 @@ def test_partitions_are_analysed_once_and_rebuilt_by_the_name_of_their_parent(pg
     entry = {"name": name, "analyze": {}, "vacuum": {}, "reindex": {"indexes": ["idx_logs"]}}
     foretold = maintain(pg, entry, check_mode=True)
     result = maintain(pg, entry)
+
     assert work(foretold) == work(result)
     assert sorted(action[:2] for action in work(result)) == [
         ("pgstattuple", "create_extension"),
@@ -143,7 +166,11 @@ def test_partitions_are_analysed_once_and_rebuilt_by_the_name_of_their_parent(pg
         ("public.logs_2_id_idx", "reindex"),
     ]
     assert {action["status"] for action in result["actions"]} == {"done"}
-    ((never,),) = pg.query(name, "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NULL")
+
+    ((never,),) = pg.query(
+        name, "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NULL"
+    )
+
     assert never == 0
     assert not maintain(pg, entry)["changed"]
 
@@ -159,8 +186,13 @@ def test_hostile_names_are_only_names(pg: Server) -> None:
         f'CREATE INDEX "{quoted} idx" ON "{quoted}"."{quoted}" (id)',
         f'DELETE FROM "{quoted}"."{quoted}" WHERE id % 10 <> 0',  # noqa: S608 - quoted above
     )
-    entry = {"name": name, **ALL, "reindex": {"indexes": [f"{HOSTILE} idx", "x'; DROP TABLE orders; --"]}}
+    entry = {
+        "name": name,
+        **ALL,
+        "reindex": {"indexes": [f"{HOSTILE} idx", "x'; DROP TABLE orders; --"]},
+    }
     result = maintain(pg, entry)
+
     assert result["failed_actions"] == []
     assert sorted(action["action"] for action in result["actions"]) == [
         "create_extension",
@@ -175,7 +207,9 @@ def test_hostile_names_are_only_names(pg: Server) -> None:
 
 
 def message_of(result: dict[str, t.Any], ending: str) -> str:
-    return next(str(item["message"]) for item in result["findings"] if item["check"].endswith(ending))
+    return next(
+        str(item["message"]) for item in result["findings"] if item["check"].endswith(ending)
+    )
 
 
 def test_functions_of_the_database_cannot_stand_in_for_those_of_the_server(pg: Server) -> None:
@@ -187,8 +221,11 @@ def test_functions_of_the_database_cannot_stand_in_for_those_of_the_server(pg: S
            $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN true; END $$""",
     )
     pg.run(name, f'ALTER DATABASE "{name}" SET search_path = public, pg_catalog')
+
     assert pg.query(name, "SELECT pg_is_in_recovery()") == [(True,)], "the trap is set"
+
     pg.run(name, "TRUNCATE caught")
+
     assert maintain(pg, {"name": name, **ALL})["changed"]
     assert pg.query(name, "SELECT count(*) FROM caught") == [(0,)]
 
@@ -200,6 +237,7 @@ def test_sizes_are_reported_largest_first(pg: Server) -> None:
     by_check = {item["check"]: item for item in result["findings"]}
     whole, tables = by_check[f"database:{name}"], by_check[f"database:{name}.table_sizes"]
     ((bytes_,),) = pg.query(name, "SELECT pg_database_size(current_database())")
+
     assert whole["observed"] == pytest.approx(bytes_ / 2**20, rel=0.05)
     assert (whole["unit"], whole["requirements"]) == ("MB", ["R-fairedge-39"])
     assert tables["message"].index("public.orders") < tables["message"].index("public.tiny")
@@ -212,8 +250,10 @@ def test_active_connections_are_counted_against_the_limit(pg: Server) -> None:
     busy.cursor().execute("SELECT 1")
     entry = {"name": name, "connections": {"warning_percent": 5, "critical_percent": 99}}
     result = maintain(pg, entry)
+
     assert statuses(result)["connections"] == "warning"
     assert "0 active and 3 open connections" in message(result, "connections")
+
     idle.close(), busy.close()
 
 
@@ -223,29 +263,50 @@ def test_an_open_transaction_is_found_even_when_its_client_does_nothing(pg: Serv
     client = pg.connect(name, application_name="forgetful")
     client.cursor().execute("BEGIN; SELECT 'secret figure' FROM orders LIMIT 1")
     result = maintain(pg, {"name": name, "long_running": {"warning_seconds": 0.001}})
+
     assert statuses(result)["long_running"] == "warning"
-    assert f"pid {client.info.backend_pid} of postgres, idle in transaction" in message(result, "long_running")
+    assert f"pid {client.info.backend_pid} of postgres, idle in transaction" in message(
+        result, "long_running"
+    )
     assert "secret" not in message(result, "long_running")
+
     client.close()
-    assert statuses(maintain(pg, {"name": name, "long_running": {"warning_seconds": 300}}))["long_running"] == "ok"
+
+    assert (
+        statuses(maintain(pg, {"name": name, "long_running": {"warning_seconds": 300}}))[
+            "long_running"
+        ]
+        == "ok"
+    )
 
 
 def test_the_extension_is_taken_away_only_where_it_is_ours(pg: Server) -> None:
-    ours, theirs = pg.create_database("", *ORDERS), pg.create_database("", "CREATE EXTENSION pgstattuple")
+    ours, theirs = (
+        pg.create_database("", *ORDERS),
+        pg.create_database("", "CREATE EXTENSION pgstattuple"),
+    )
+
     assert maintain(pg, {"name": ours, **ALL})["changed"]
+
     entries = [{"name": ours}, {"name": theirs}]
     foretold = maintain(pg, *entries, state="absent", check_mode=True)
     removed = maintain(pg, *entries, state="absent")
+
     assert work(foretold) == work(removed)
-    assert [(a["database"], a["action"], a["status"]) for a in removed["actions"]] == [(ours, "drop_extension", "done")]
+    assert [(a["database"], a["action"], a["status"]) for a in removed["actions"]] == [
+        (ours, "drop_extension", "done")
+    ]
     assert not maintain(pg, *entries, state="absent")["changed"]
 
 
 def test_no_extension_is_created_for_small_indexes_or_against_the_wish(pg: Server) -> None:
     small = pg.create_database("", "CREATE TABLE tiny (id int PRIMARY KEY)", "VACUUM ANALYZE")
+
     assert not maintain(pg, {"name": small, "reindex": {}})["changed"]
+
     large = pg.create_database("", *ORDERS)
     result = maintain(pg, {"name": large, "reindex": {"create_extension": False}})
+
     assert not result["changed"]
     assert statuses(result)["reindex"] == "unknown"
     assert "reindex.create_extension" in message(result, "reindex")
@@ -253,4 +314,6 @@ def test_no_extension_is_created_for_small_indexes_or_against_the_wish(pg: Serve
 
 def test_a_host_without_databases_says_so(pg: Server) -> None:
     result = maintain(pg)
-    assert [(item["check"], item["status"]) for item in result["findings"]] == [("database:none", "info")]
+    assert [(item["check"], item["status"]) for item in result["findings"]] == [
+        ("database:none", "info")
+    ]

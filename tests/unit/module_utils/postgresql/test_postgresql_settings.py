@@ -18,15 +18,22 @@ from ansible.module_utils.upkeep.postgresql.settings import (
 
 
 def test_an_aspect_that_is_left_out_is_not_looked_after() -> None:
-    (database,) = parse_databases([{"name": "app", "analyze": {"due_after_days": 3}, "vacuum": None}])
+    (database,) = parse_databases(
+        [{"name": "app", "analyze": {"due_after_days": 3}, "vacuum": None}]
+    )
+
     assert database.analyze == Analyze(due_after_days=3)
     assert database.vacuum is None
     assert database.reindex is None
 
 
 def test_lists_become_tuples_and_missing_figures_the_defaults() -> None:
-    entry = {"name": "app", "reindex": {"indexes": ["a"], "requirements": ["R-hyperopt-19"], "bloat_percent": None}}
+    entry = {
+        "name": "app",
+        "reindex": {"indexes": ["a"], "requirements": ["R-hyperopt-19"], "bloat_percent": None},
+    }
     (database,) = parse_databases([entry])
+
     assert database.reindex == Reindex(indexes=("a",), requirements=("R-hyperopt-19",))
     assert database.requirements("reindex") == ("R-hyperopt-19",)
     assert database.requirements("vacuum") == ()
@@ -37,15 +44,30 @@ def test_lists_become_tuples_and_missing_figures_the_defaults() -> None:
     [
         ({"name": ""}, ["name"]),
         ({"name": "a\0b"}, ["NUL"]),
-        ({"name": "app", "analyze": {"due_after_days": 0}}, ["app", "analyze.due_after_days", "at least 1"]),
+        (
+            {"name": "app", "analyze": {"due_after_days": 0}},
+            ["app", "analyze.due_after_days", "at least 1"],
+        ),
         ({"name": "app", "vacuum": {"due_after_days": 0.5}}, ["vacuum.due_after_days is 0.5"]),
         ({"name": "app", "vacuum": {"freeze_age": 5}}, ["vacuum.freeze_age is 5"]),
-        ({"name": "app", "vacuum": {"dead_tuple_percent": 101}}, ["vacuum.dead_tuple_percent is 101"]),
-        ({"name": "app", "connections": {"warning_percent": -1}}, ["connections.warning_percent is -1"]),
-        ({"name": "app", "reindex": {"bloat_percent": 10}}, ["reindex.bloat_percent is 10", "at least 30"]),
+        (
+            {"name": "app", "vacuum": {"dead_tuple_percent": 101}},
+            ["vacuum.dead_tuple_percent is 101"],
+        ),
+        (
+            {"name": "app", "connections": {"warning_percent": -1}},
+            ["connections.warning_percent is -1"],
+        ),
+        (
+            {"name": "app", "reindex": {"bloat_percent": 10}},
+            ["reindex.bloat_percent is 10", "at least 30"],
+        ),
         ({"name": "app", "reindex": {"min_size_mb": 0}}, ["reindex.min_size_mb is 0"]),
         ({"name": "app", "reindex": {"indexes": ["ok", ""]}}, ["reindex.indexes"]),
-        ({"name": "app", "long_running": {"warning_seconds": 0}}, ["long_running.warning_seconds is 0"]),
+        (
+            {"name": "app", "long_running": {"warning_seconds": 0}},
+            ["long_running.warning_seconds is 0"],
+        ),
         ({"name": "app", "statements": {"show": 0}}, ["statements.show is 0; from 1 to 50"]),
         ({"name": "app", "statements": {"least_calls": 0}}, ["statements.least_calls is 0"]),
         ({"name": "app", "index_use": {"least_days": -1}}, ["index_use.least_days is -1"]),
@@ -77,6 +99,8 @@ def test_the_password_is_not_shown() -> None:
     assert "hidden" not in repr(Login(password="hidden"))  # noqa: S106 - a made-up word
 
 
-@pytest.mark.parametrize(("host", "local"), [("", True), ("/run/postgresql", True), ("db.example.org", False)])
+@pytest.mark.parametrize(
+    ("host", "local"), [("", True), ("/run/postgresql", True), ("db.example.org", False)]
+)
 def test_the_file_system_is_looked_at_only_when_it_is_ours(host: str, local: bool) -> None:
     assert Login(host=host).local is local

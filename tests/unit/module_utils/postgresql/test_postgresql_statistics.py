@@ -86,7 +86,9 @@ def test_analyze_waits_for_the_asked_share_of_changes() -> None:
     ],
 )
 def test_vacuum_is_due_weekly_or_for_dead_or_old_rows(stats: TableStats, due: bool) -> None:
-    settings = Vacuum(due_after_days=7, dead_tuple_percent=20, dead_tuples_min=1000, freeze_age=150_000_000)
+    settings = Vacuum(
+        due_after_days=7, dead_tuple_percent=20, dead_tuples_min=1000, freeze_age=150_000_000
+    )
     assert bool(why_vacuum(stats, settings, NOW)) is due
 
 
@@ -98,6 +100,7 @@ def test_both_are_one_action_and_the_worst_table_comes_first() -> None:
         table(oid=4, name="old", freeze_age=200_000_000, dead=9),
     ]
     plan = plan_tables("app", tables, Analyze(), Vacuum(freeze_age=150_000_000), NOW)
+
     assert [(action.name, action.action) for action in plan] == [
         ("dirty", "vacuum_analyze"),
         ("old", "vacuum_freeze"),
@@ -110,21 +113,32 @@ def test_a_partition_is_not_analysed_a_second_time_under_its_parent() -> None:
     parent = table(oid=1, name="parent", partitioned=True, last_analyze=None)
     leaf = table(oid=2, name="leaf", parents=(1,), last_analyze=None, last_vacuum=None)
     plan = plan_tables("app", [parent, leaf], Analyze(), Vacuum(), NOW)
-    assert [(action.name, action.action) for action in plan] == [("leaf", "vacuum"), ("parent", "analyze")]
+
+    assert [(action.name, action.action) for action in plan] == [
+        ("leaf", "vacuum"),
+        ("parent", "analyze"),
+    ]
 
 
 def test_nothing_is_planned_for_what_was_not_asked() -> None:
     never = table(last_analyze=None, last_vacuum=None)
+
     assert plan_tables("app", [never], None, None, NOW) == []
-    assert [action.action for action in plan_tables("app", [never], None, Vacuum(), NOW)] == ["vacuum"]
-    assert [action.action for action in plan_tables("app", [never], Analyze(), None, NOW)] == ["analyze"]
+    assert [action.action for action in plan_tables("app", [never], None, Vacuum(), NOW)] == [
+        "vacuum"
+    ]
+    assert [action.action for action in plan_tables("app", [never], Analyze(), None, NOW)] == [
+        "analyze"
+    ]
 
 
 moments = st.none() | st.integers(0, 10**7).map(lambda seconds: NOW - timedelta(seconds=seconds))
 counts = st.integers(0, 10**9)
 
 
-def tables_of(oids: range, partitioned: bool, parents: st.SearchStrategy[t.Any]) -> st.SearchStrategy[TableStats]:
+def tables_of(
+    oids: range, partitioned: bool, parents: st.SearchStrategy[t.Any]
+) -> st.SearchStrategy[TableStats]:
     return st.builds(
         TableStats,
         oid=st.sampled_from(oids),
@@ -147,13 +161,20 @@ leaves = tables_of(range(4, 10), False, st.lists(st.sampled_from(range(1, 4)), m
 
 
 @given(st.lists(parents | leaves, max_size=6, unique_by=lambda item: item.oid), st.floats(1, 60))
-def test_a_second_run_finds_nothing_whatever_the_counters_say(tables: list[TableStats], age: float) -> None:
+def test_a_second_run_finds_nothing_whatever_the_counters_say(
+    tables: list[TableStats], age: float
+) -> None:
     analyze, vacuum = Analyze(due_after_days=age), Vacuum(due_after_days=age, freeze_age=1_000_000)
-    verbs = {action.oid: action.action for action in plan_tables("app", tables, analyze, vacuum, NOW)}
+    verbs = {
+        action.oid: action.action for action in plan_tables("app", tables, analyze, vacuum, NOW)
+    }
     analysed = {oid for oid, verb in verbs.items() if "analyze" in verb}
 
     def after(item: TableStats) -> TableStats:
-        """Return the times that PostgreSQL would note; the counters may stay (an old transaction, new writes)."""
+        """Return the times that PostgreSQL would note.
+
+        The counters may stay (an old transaction, new writes).
+        """
         covered = item.oid in analysed or analysed.intersection(item.parents)
         return replace(
             item,

@@ -20,11 +20,18 @@ STATEMENTS: t.Final = {"show": 2, "warning_ms": 20, "requirements": ["R-fairedge
 INDEX_USE: t.Final = {"least_days": 0, "least_rows": 1000, "requirements": ["R-fairedge-127"]}
 
 
-def found(pg: Server, database: str, aspect: str, wanted: dict[str, t.Any], **options: t.Any) -> Finding:
+def found(
+    pg: Server, database: str, aspect: str, wanted: dict[str, t.Any], **options: t.Any
+) -> Finding:
     """Return the finding on one aspect, after check that looking changed nothing."""
     result = maintain(pg, {"name": database, aspect: wanted}, **options)
+
     assert not result["changed"]
-    [one] = [item for item in result["findings"] if item["check"] == f"database:{database}.{aspect}"]
+
+    [one] = [
+        item for item in result["findings"] if item["check"] == f"database:{database}.{aspect}"
+    ]
+
     return dict(one)
 
 
@@ -32,7 +39,9 @@ def found(pg: Server, database: str, aspect: str, wanted: dict[str, t.Any], **op
 def shop(pg: Server) -> t.Iterator[str]:
     """Return a database in which statements are counted, with an application's role."""
     pg.run("postgres", "CREATE ROLE seller")
-    name = pg.create_database("", "CREATE EXTENSION pg_stat_statements", "CREATE TABLE items (id int, note text)")
+    name = pg.create_database(
+        "", "CREATE EXTENSION pg_stat_statements", "CREATE TABLE items (id int, note text)"
+    )
     pg.run(name, "GRANT ALL ON items TO seller", "SELECT pg_stat_statements_reset()")
     yield name
     pg.run(name, "DROP OWNED BY seller")
@@ -48,9 +57,16 @@ def test_the_slowest_statements_are_told_without_their_constants(pg: Server, sho
     pg.run(shop, "SET ROLE seller", *slow, *quick, *rare, *other)
     pg.run(shop, *["SELECT 1 AS ours, pg_sleep(0.05)"] * 3)
     one = found(pg, shop, "statements", STATEMENTS)
-    assert (one["status"], one["expected"], one["requirements"]) == ("warning", "at most 20", ["R-fairedge-126"])
+
+    assert (one["status"], one["expected"], one["requirements"]) == (
+        "warning",
+        "at most 20",
+        ["R-fairedge-126"],
+    )
     assert 30 <= one["observed"] < 1000
+
     said, *lines = one["message"].splitlines()
+
     assert said.startswith("The slowest 2 statements on average since 20")
     assert [line.split(": ", 1)[1] for line in lines] == [
         "SELECT $1, pg_sleep($2)",
@@ -58,7 +74,9 @@ def test_the_slowest_statements_are_told_without_their_constants(pg: Server, sho
     ]
     assert ", 3 times: " in lines[0]
     assert "sesame" not in one["message"]
-    assert found(pg, shop, "statements", {"show": 1})["status"] == "info", "without a limit it is told only"
+    assert found(pg, shop, "statements", {"show": 1})["status"] == "info", (
+        "without a limit it is told only"
+    )
     assert found(pg, shop, "statements", {"warning_ms": 5000})["status"] == "ok"
     assert found(pg, shop, "statements", {"least_calls": 4})["message"].startswith(
         "No statement of an application ran 4"
@@ -71,10 +89,16 @@ def test_where_nothing_counts_statements_that_is_unknown_and_says_what_to_do(
 ) -> None:
     pg.run(shop, "DROP EXTENSION pg_stat_statements")
     one = found(pg, shop, "statements", STATEMENTS)
+
     assert (one["status"], one["requirements"]) == ("unknown", ["R-fairedge-126"])
     assert "not in this database: add it to shared_preload_libraries, restart" in one["message"]
+
     monkeypatch.setattr(usage.catalogue, "extension", lambda *_asked: Extension(None, False, None))
-    assert "not in this database, nor installed" in found(pg, shop, "statements", STATEMENTS)["message"]
+
+    assert (
+        "not in this database, nor installed"
+        in found(pg, shop, "statements", STATEMENTS)["message"]
+    )
 
 
 class Unloaded(Session):
@@ -120,17 +144,29 @@ def test_indexes_that_nobody_asks_and_tables_read_whole_are_told(pg: Server, sho
         "SELECT pg_stat_force_next_flush()",
     )
     one = found(pg, shop, "index_use", INDEX_USE)
+
     assert (one["status"], one["requirements"]) == ("info", ["R-fairedge-127"])
-    asked = {name for (name,) in pg.query(shop, "SELECT indexrelname FROM pg_stat_user_indexes WHERE idx_scan > 0")}
+
+    asked = {
+        name
+        for (name,) in pg.query(
+            shop, "SELECT indexrelname FROM pg_stat_user_indexes WHERE idx_scan > 0"
+        )
+    }
+
     assert len(asked) == 1, "one of the two indexes on id"
     assert 'public."items never"' in one["message"]
     assert "items_once" not in one["message"], "it keeps a rule, whether somebody asks it or not"
     assert "Mostly read whole: public.items (5000 rows, " in one["message"]
     assert found(pg, shop, "index_use", {**INDEX_USE, "warning_mb": 0})["status"] == "warning"
+
     soon = found(pg, shop, "index_use", {**INDEX_USE, "least_days": 7, "warning_mb": 0})
+
     assert (soon["status"], "too short to call them needless" in soon["message"]) == ("info", True)
+
     pg.run(shop, 'DROP INDEX "items never"', "DROP INDEX items_asked")
     small = found(pg, shop, "index_use", {**INDEX_USE, "least_rows": 10_000})
+
     assert (small["status"], small["observed"]) == ("ok", 0)
 
 

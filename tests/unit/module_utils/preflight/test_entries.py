@@ -15,7 +15,11 @@ from hypothesis import strategies as st
     [
         ("0 9 * * * /opt/daily.sh", "0 9 * * *", "/opt/daily.sh"),
         ("\t*/15  *\t* * mon-fri  /opt/x --all", "*/15  *\t* * mon-fri", "/opt/x --all"),
-        ("0 3 1 1,4,7,10 * /opt/dr.sh >> /var/log/dr 2>&1", "0 3 1 1,4,7,10 *", "/opt/dr.sh >> /var/log/dr 2>&1"),
+        (
+            "0 3 1 1,4,7,10 * /opt/dr.sh >> /var/log/dr 2>&1",
+            "0 3 1 1,4,7,10 *",
+            "/opt/dr.sh >> /var/log/dr 2>&1",
+        ),
         ("@daily /opt/daily.sh", "@daily", "/opt/daily.sh"),
         ("@Reboot cd /opt && ./run", "@Reboot", "cd /opt && ./run"),
         ("5 4 * * sun echo a%b", "5 4 * * sun", "echo a%b"),
@@ -28,7 +32,15 @@ def test_a_users_own_line(line: str, when: str, command: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "   ", "# 0 9 * * * /opt/x", "MAILTO=ops@example.org", ' "A B" = c', "PATH = /bin:/opt", "0 9 * * /opt"],
+    [
+        "",
+        "   ",
+        "# 0 9 * * * /opt/x",
+        "MAILTO=ops@example.org",
+        ' "A B" = c',
+        "PATH = /bin:/opt",
+        "0 9 * * /opt",
+    ],
 )
 def test_a_line_that_is_no_job(line: str) -> None:
     assert crontab_jobs(line, with_user=False) == []
@@ -37,6 +49,7 @@ def test_a_line_that_is_no_job(line: str) -> None:
 def test_the_system_crontab_names_a_user() -> None:
     text = "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n@weekly hyperopt /opt/x.sh\n0 0 * * * lonely\n"
     jobs = crontab_jobs(text, with_user=True)
+
     assert [(job.user, job.command) for job in jobs] == [
         ("root", "run-parts /etc/cron.hourly"),
         ("hyperopt", "/opt/x.sh"),
@@ -60,6 +73,7 @@ weekly
     daily
 }
 """
+
     assert logrotate_sections(text) == [
         '/var/log/a.log "/var/log/b c.log" /var/log/d.log',
         "/var/log/e.log",

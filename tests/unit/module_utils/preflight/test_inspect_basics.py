@@ -57,10 +57,15 @@ def test_paths_are_judged_by_what_the_profile_names(tmp_path: Path) -> None:
     path = tmp_path / "home"
     path.mkdir(mode=0o750)
     user = getpass.getuser()
+
     assert basics.required_path(str(path), None, None, None, None)["status"] == "ok"
+
     right = basics.required_path(str(path), "directory", user, None, "0750")
+
     assert (right["status"], right["observed"]) == ("ok", f"directory {user} 0750")
+
     wrong = basics.required_path(str(path), "file", user, None, "0700")
+
     assert wrong["status"] == "warning"
     assert "type and mode" in wrong["message"]
     assert basics.required_path(str(path / "none"), None, None, None, None)["status"] == "critical"
@@ -90,9 +95,13 @@ SECONDS = st.floats(0, 60)
 
 
 @given(skew=st.floats(-600, 600), there=SECONDS, work=SECONDS, back=SECONDS)
-def test_the_true_skew_lies_between_the_bounds(skew: float, there: float, work: float, back: float) -> None:
+def test_the_true_skew_lies_between_the_bounds(
+    skew: float, there: float, work: float, back: float
+) -> None:
     sent = 1_800_000_000.0
-    low, high = skew_bounds(sent, sent + there + skew, sent + there + work + skew, sent + there + work + back)
+    low, high = skew_bounds(
+        sent, sent + there + skew, sent + there + work + skew, sent + there + work + back
+    )
     assert low - 1e-5 <= skew <= high + 1e-5
 
 
@@ -108,7 +117,9 @@ def test_the_true_skew_lies_between_the_bounds(skew: float, there: float, work: 
         ((-40.0, -31.0), "critical", -31.0),
     ],
 )
-def test_the_smallest_skew_that_fits_is_judged(bounds: tuple[float, float], status: str, observed: float) -> None:
+def test_the_smallest_skew_that_fits_is_judged(
+    bounds: tuple[float, float], status: str, observed: float
+) -> None:
     finding = clock_finding(bounds, 2, 30)
     assert (finding["status"], finding["observed"]) == (status, observed)
 
@@ -116,13 +127,18 @@ def test_the_smallest_skew_that_fits_is_judged(bounds: tuple[float, float], stat
 def test_a_host_is_new_until_somebody_accepts_it(tmp_path: Path) -> None:
     marker = tmp_path / "upkeep" / "accepted.json"
     fresh = acceptance.judge_acceptance(marker, "app1", required=True)
+
     assert fresh["status"] == "critical"
     assert "--limit app1 -e preflight_accept=true" in fresh["message"]
     assert acceptance.judge_acceptance(marker, "app1", required=False)["status"] == "ok"
+
     acceptance.write(marker, "ada", "r1")
+
     assert stat.S_IMODE(marker.stat().st_mode) == 0o644
     assert json.loads(marker.read_text())["run_id"] == "r1"
+
     accepted = acceptance.judge_acceptance(marker, "app1", required=True)
+
     assert accepted["status"] == "ok"
     assert "ada" in accepted["message"]
 

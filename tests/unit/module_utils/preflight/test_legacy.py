@@ -13,14 +13,22 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.preflight.legacy import ADOPTED_SUFFIX, Scan, legacy_findings, redact, scan
+from ansible.module_utils.upkeep.preflight.legacy import (
+    ADOPTED_SUFFIX,
+    Scan,
+    legacy_findings,
+    redact,
+    scan,
+)
 from ansible.module_utils.upkeep.preflight.run import PatternError, compile_patterns
 from ansible.module_utils.upkeep.preflight.takeover import Taken, take
 
 from tests.unit.module_utils.log_rotation.logrotate_samples import LOGROTATE
 
 PATTERNS = [re.compile(r"/opt/hyperopt/scripts/"), re.compile(r"/var/log/fairedge/")]
-CRONTAB = "MAILTO=root\n0 9 * * * root /opt/hyperopt/scripts/daily.sh\n5 5 * * * root /usr/bin/true\n"
+CRONTAB = (
+    "MAILTO=root\n0 9 * * * root /opt/hyperopt/scripts/daily.sh\n5 5 * * * root /usr/bin/true\n"
+)
 
 
 @pytest.fixture
@@ -29,24 +37,38 @@ def root(tmp_path: Path) -> Path:
     files = {
         "etc/crontab": (CRONTAB, 0o644),
         "etc/cron.d/hyperopt": ("0 2 * * 0 hyperopt /opt/hyperopt/scripts/weekly.sh\n", 0o644),
-        "etc/cron.d/hyperopt.dpkg-old": ("0 2 * * 0 hyperopt /opt/hyperopt/scripts/weekly.sh\n", 0o644),
-        "etc/cron.d/mixed": ("0 2 * * 0 root /opt/hyperopt/scripts/a.sh\n0 3 * * 0 root /usr/bin/true\n", 0o644),
+        "etc/cron.d/hyperopt.dpkg-old": (
+            "0 2 * * 0 hyperopt /opt/hyperopt/scripts/weekly.sh\n",
+            0o644,
+        ),
+        "etc/cron.d/mixed": (
+            "0 2 * * 0 root /opt/hyperopt/scripts/a.sh\n0 3 * * 0 root /usr/bin/true\n",
+            0o644,
+        ),
         "etc/cron.daily/check": ("#!/bin/sh\n# old\n/opt/hyperopt/scripts/check.sh\n", 0o755),
         "etc/cron.daily/not-executable": ("#!/bin/sh\n/opt/hyperopt/scripts/check.sh\n", 0o644),
         "etc/cron.daily/harmless": ("#!/bin/sh\n# /opt/hyperopt/scripts/check.sh\ntrue\n", 0o755),
-        "var/spool/cron/crontabs/hyperopt": ("@daily /opt/hyperopt/scripts/daily.sh --password=hunter2\n", 0o600),
+        "var/spool/cron/crontabs/hyperopt": (
+            "@daily /opt/hyperopt/scripts/daily.sh --password=hunter2\n",
+            0o600,
+        ),
         "etc/logrotate.d/fairedge": ("/var/log/fairedge/*.log {\n  weekly\n}\n", 0o644),
-        "etc/logrotate.d/both": ("/var/log/fairedge/x.log {\n weekly\n}\n/var/log/other.log {\n weekly\n}\n", 0o644),
+        "etc/logrotate.d/both": (
+            "/var/log/fairedge/x.log {\n weekly\n}\n/var/log/other.log {\n weekly\n}\n",
+            0o644,
+        ),
         "etc/logrotate.d/upkeep-fairedge": (
             "# Managed by Ansible (Upkeep, role x)\n/var/log/fairedge/a.log {\n}\n",
             0o644,
         ),
     }
+
     for name, (text, mode) in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(mode)
+
     return tmp_path
 
 
@@ -55,7 +77,11 @@ def found(root: Path) -> list[str]:
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, str]]:
-    return {str(path): (path.stat().st_mode, path.read_text()) for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path): (path.stat().st_mode, path.read_text())
+        for path in root.rglob("*")
+        if path.is_file()
+    }
 
 
 def adopt(root: Path, check_mode: bool = False, way: t.Any = "adopted") -> Taken:
@@ -93,8 +119,11 @@ def test_links_are_followed_for_reading_and_dead_ones_are_not_there(root: Path) 
     script.chmod(0o755)
     (root / "etc/cron.daily/linked").symlink_to(script)
     (root / "etc/logrotate.d/dead").symlink_to(root / "nowhere")
+
     assert "etc/cron.daily/linked" in found(root)
+
     adopt(root)
+
     assert "etc/cron.daily/linked" not in found(root)
     assert script.exists()
 
@@ -124,8 +153,11 @@ def test_ordinary_commands_stay_readable() -> None:
 def test_check_mode_predicts_and_touches_nothing(root: Path) -> None:
     before = snapshot(root)
     predicted = adopt(root, check_mode=True)
+
     assert snapshot(root) == before
+
     done = adopt(root)
+
     assert (predicted.changed, predicted.actions, predicted.left, predicted.diff) == (
         done.changed,
         done.actions,
@@ -137,17 +169,22 @@ def test_check_mode_predicts_and_touches_nothing(root: Path) -> None:
 
 def test_adoption_silences_old_jobs_and_nothing_else(root: Path) -> None:
     taken = adopt(root)
+
     assert taken.changed
     assert [entry["path"] for entry in taken.left] == [str(root / "etc/logrotate.d/both")]
     assert found(root) == ["etc/logrotate.d/both"]
+
     crontab = (root / "etc/crontab").read_text().split("\n")
+
     assert crontab[1] == "# upkeep-adopted: 0 9 * * * root /opt/hyperopt/scripts/daily.sh"
     assert [line for number, line in enumerate(crontab) if number != 1] == [
         line for number, line in enumerate(CRONTAB.split("\n")) if number != 1
     ]
     assert (root / "etc/cron.daily/check").with_name("check" + ADOPTED_SUFFIX).exists()
     assert stat.S_IMODE((root / "var/spool/cron/crontabs/hyperopt").stat().st_mode) == 0o600
+
     again = adopt(root)
+
     assert (again.changed, again.actions, again.diff) == (False, [], [])
 
 
@@ -158,12 +195,20 @@ def test_logrotate_and_run_parts_skip_what_was_adopted(root: Path) -> None:
     main.chmod(0o644)
     argv = [LOGROTATE, "-d", "-s", str(root / "status"), str(main)]
     said = subprocess.run(argv, capture_output=True, text=True, check=False).stderr
+
     assert f"Ignoring fairedge{ADOPTED_SUFFIX}" in said
+
     run_parts = shutil.which("run-parts")
+
     assert run_parts is not None, "run-parts is part of debianutils"
+
     shown = subprocess.run(
-        [run_parts, "--test", str(root / "etc/cron.daily")], capture_output=True, text=True, check=True
+        [run_parts, "--test", str(root / "etc/cron.daily")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
+
     assert shown.stdout.split() == [str(root / "etc/cron.daily/harmless")]
 
 
@@ -172,6 +217,7 @@ def test_a_job_that_comes_back_does_not_overwrite_what_was_set_aside(root: Path)
     (root / "etc/cron.d/hyperopt").write_text("0 4 * * * root /opt/hyperopt/scripts/new.sh\n")
     adopt(root)
     set_aside = sorted((root / "etc/cron.d").glob("hyperopt*.disabled"))
+
     assert len(set_aside) == 2
     assert {"weekly.sh" in path.read_text() for path in set_aside} == {True, False}
 
@@ -180,14 +226,24 @@ def test_removal_keeps_originals_and_a_manifest(root: Path) -> None:
     before = {name: (root / name).read_text() for name in found(root)}
     predicted = adopt(root, check_mode=True, way="removed")
     taken = adopt(root, way="removed")
-    assert [action["path"] for action in predicted.actions] == [action["path"] for action in taken.actions]
+
+    assert [action["path"] for action in predicted.actions] == [
+        action["path"] for action in taken.actions
+    ]
     assert found(root) == ["etc/logrotate.d/both"]
     assert "daily.sh" not in (root / "etc/crontab").read_text()
+
     [folder] = (root / "archive").iterdir()
+
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
     manifest = json.loads((folder / "manifest.json").read_text())
+
     for entry in manifest:
-        assert (folder / entry["copy"]).read_text() == before[str(Path(entry["path"]).relative_to(root))]
+        assert (folder / entry["copy"]).read_text() == before[
+            str(Path(entry["path"]).relative_to(root))
+        ]
+
     assert {entry["mode"] for entry in manifest} == {"0644", "0755", "0600"}
     assert not adopt(root, way="removed").changed
 

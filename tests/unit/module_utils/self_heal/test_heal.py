@@ -29,7 +29,15 @@ FAILED = replace(UP, active="failed", sub="failed", result="exit-code")
 LOOPING = replace(UP, active="activating", sub="auto-restart", result="exit-code")
 STARTING = replace(UP, active="activating", sub="start")
 MASKED = replace(DEAD, load="masked")
-API = Unit("api", "shop-api.service", at_most=2, window=3600, settle=0.4, stable=0.1, requirements=("R-racing-59",))
+API = Unit(
+    "api",
+    "shop-api.service",
+    at_most=2,
+    window=3600,
+    settle=0.4,
+    stable=0.1,
+    requirements=("R-racing-59",),
+)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +58,18 @@ API = Unit("api", "shop-api.service", at_most=2, window=3600, settle=0.4, stable
     ],
 )
 def test_decisions(
-    state: State, checks: list[str], needs: list[str], made: int, action: str, status: str, words: str
+    state: State,
+    checks: list[str],
+    needs: list[str],
+    made: int,
+    action: str,
+    status: str,
+    words: str,
 ) -> None:
     decision = decide(API, state, checks, needs, made)
-    assert (decision.action, decision.status, words in decision.reason) == (action, status, True), decision
+    assert (decision.action, decision.status, words in decision.reason) == (action, status, True), (
+        decision
+    )
 
 
 STATES = st.builds(
@@ -68,7 +84,9 @@ NAMES = st.lists(st.sampled_from(["http:a", "tcp:b"]), unique=True)
 
 
 @given(STATES, NAMES, NAMES, st.integers(0, 5))
-def test_nothing_is_restarted_against_the_rules(state: State, checks: list[str], needs: list[str], made: int) -> None:
+def test_nothing_is_restarted_against_the_rules(
+    state: State, checks: list[str], needs: list[str], made: int
+) -> None:
     decision = decide(API, state, checks, needs, made)
     if decision.action == "restart":
         assert state.load not in ("masked", "not-found")
@@ -77,7 +95,9 @@ def test_nothing_is_restarted_against_the_rules(state: State, checks: list[str],
         assert checks or not state.is_up
 
 
-@given(st.lists(st.integers(0, 2_000_000_000)), st.integers(1, 604_800), st.integers(0, 2_000_000_000))
+@given(
+    st.lists(st.integers(0, 2_000_000_000)), st.integers(1, 604_800), st.integers(0, 2_000_000_000)
+)
 def test_restarts_within_a_window(moments: list[int], window: int, now: int) -> None:
     counted = history.within(moments, window, now)
     assert counted == len([moment for moment in moments if now - moment < window])
@@ -91,7 +111,9 @@ def test_the_count_survives_and_forgets_the_old(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["heal.json"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 2, "restarts": {}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"version": 1}', '{"version": 2, "restarts": {}}', "[" * 100_000]
+)
 def test_a_damaged_count_is_no_empty_one(tmp_path: Path, content: str) -> None:
     (tmp_path / "h").write_text(content)
     with pytest.raises(HistoryError):
@@ -115,7 +137,9 @@ class World:
 
     def fails(self, ids: Sequence[str]) -> list[str]:
         return [
-            one for one in ids if (turns := self.failing.get(one)) and (turns.pop(0) if len(turns) > 1 else turns[0])
+            one
+            for one in ids
+            if (turns := self.failing.get(one)) and (turns.pop(0) if len(turns) > 1 else turns[0])
         ]
 
 
@@ -137,8 +161,11 @@ def told(made: Healing) -> dict[str, str]:
 
 
 @pytest.mark.requirement("R-racing-59")
-def test_a_dead_unit_comes_back_and_both_facts_are_told(heal: Callable[..., Healing], tmp_path: Path) -> None:
+def test_a_dead_unit_comes_back_and_both_facts_are_told(
+    heal: Callable[..., Healing], tmp_path: Path
+) -> None:
     made = heal(world := World(DEAD, UP))
+
     assert told(made) == {"heal:api.was_down": "warning", "heal:api": "ok"}
     assert (world.started, made.restarted) == (["shop-api.service"], ["api"])
     assert made.findings[0]["observed"] == "inactive (dead)"
@@ -148,7 +175,13 @@ def test_a_dead_unit_comes_back_and_both_facts_are_told(heal: Callable[..., Heal
 
 def test_nothing_to_do_leaves_no_trace(heal: Callable[..., Healing], tmp_path: Path) -> None:
     made = heal(world := World(UP))
-    assert (told(made), world.started, made.restarted, list(tmp_path.iterdir())) == ({"heal:api": "ok"}, [], [], [])
+
+    assert (told(made), world.started, made.restarted, list(tmp_path.iterdir())) == (
+        {"heal:api": "ok"},
+        [],
+        [],
+        [],
+    )
 
 
 def test_never_more_often_than_the_limit(heal: Callable[..., Healing]) -> None:
@@ -169,10 +202,13 @@ def test_a_unit_that_hangs_is_restarted_and_has_to_answer(heal: Callable[..., He
     unit = replace(API, checks=("http:api",))
     world = World(UP)
     world.failing = {"http:api": [True, True, False]}
+
     assert told(heal(world, unit)) == {"heal:api.was_down": "warning", "heal:api": "ok"}
+
     world = World(UP)
     world.failing = {"http:api": [True]}
     made = heal(world, unit)
+
     assert told(made)["heal:api"] == "critical"
     assert "does not answer (http:api) after the restart" in made.findings[1]["message"]
 
@@ -191,9 +227,14 @@ def test_a_refused_start_is_critical_at_once(heal: Callable[..., Healing]) -> No
 
 def test_check_mode_and_a_ban_restart_nothing(heal: Callable[..., Healing], tmp_path: Path) -> None:
     made = heal(world := World(DEAD), check_mode=True)
+
     assert (told(made), made.restarted, world.started) == ({"heal:api": "critical"}, ["api"], [])
-    assert "would be restarted (restart 1 of at most 2 in 60 minutes)" in made.findings[0]["message"]
+    assert (
+        "would be restarted (restart 1 of at most 2 in 60 minutes)" in made.findings[0]["message"]
+    )
+
     made = heal(world, forbidden="another run holds the lock")
+
     assert (told(made), made.restarted, world.started) == ({"heal:api": "warning"}, [], [])
     assert list(tmp_path.iterdir()) == []
 
@@ -203,7 +244,9 @@ def test_without_a_count_nothing_is_restarted(
 ) -> None:
     (tmp_path / "heal.json").write_text("{")
     made = heal(world := World(DEAD))
+
     assert (told(made), world.started) == ({"heal:api": "unknown"}, [])
+
     (tmp_path / "heal.json").unlink()
 
     def full(*_: t.Any) -> None:
@@ -211,6 +254,7 @@ def test_without_a_count_nothing_is_restarted(
 
     monkeypatch.setattr(history, "save", full)
     made = heal(world)
+
     assert (told(made), world.started, made.restarted) == ({"heal:api": "unknown"}, [], [])
 
 
@@ -226,9 +270,17 @@ def test_checks_are_asked_here_and_known_from_elsewhere(closed_port: int) -> Non
         {"name": "there", "kind": "tcp", "port": 1, "component": "postgresql"},
         {"name": "well", "kind": "tcp", "port": 1, "component": "redis"},
     ]
-    asker = Asker(raw, ["app"], {"tcp:there": "(critical on db)", "tcp:here": "(critical on db)"}, 30)
-    assert asker.failing(["tcp:here", "tcp:there", "tcp:well"]) == ["tcp:here", "tcp:there (critical on db)"]
+    asker = Asker(
+        raw, ["app"], {"tcp:there": "(critical on db)", "tcp:here": "(critical on db)"}, 30
+    )
+
+    assert asker.failing(["tcp:here", "tcp:there", "tcp:well"]) == [
+        "tcp:here",
+        "tcp:there (critical on db)",
+    ]
+
     asker.validate([replace(API, needs=("tcp:well",))])
+
     with pytest.raises(CheckError, match="tcp:wall is no check of the profile"):
         asker.validate([replace(API, checks=("tcp:wall",))])
 
@@ -252,6 +304,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n{body}\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
         return calls
 
     return install
@@ -268,16 +321,23 @@ def test_a_systemd_in_trouble_is_told_in_time(
     systemctl: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemctl("echo 'Job failed.  See logs' >&2; exit 1")
+
     assert systemd.restart("a.service", 5) == "Job failed. See logs"
+
     systemctl("exec sleep 20")
     began = time.monotonic()
+
     assert systemd.restart("a.service", 0.2) == "it did not start within 0.2 s"
     assert time.monotonic() - began < 5
+
     monkeypatch.setenv("PATH", "/nowhere")
+
     assert "systemctl cannot be run" in systemd.restart("a.service", 5)
 
 
 def test_the_state_of_a_unit(systemctl: Callable[[str], Path]) -> None:
-    shown = "LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\nInvocationID=\n"
+    shown = (
+        "LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\nInvocationID=\n"
+    )
     systemctl(f"printf '{json.dumps(shown)[1:-1]}'")
     assert systemd.state("a.service") == replace(FAILED, invocation="")

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the tests of student_success share: the application in this process, with files of its own.
 
-The models are those that production uses, only read. The small edition's database and all else is made for the tests.
+The models are those that production uses, only read. The small edition's database and all else is
+made for the tests.
 """
 
 from __future__ import annotations
@@ -37,8 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     (folder / "results").mkdir()
     (folder / "results" / "models").symlink_to(MODELS)
+
     with sqlite3.connect(folder / "mvp_data.db") as database:
-        database.execute("CREATE TABLE uploads (id INTEGER PRIMARY KEY, rows INTEGER, seconds REAL)")
+        database.execute(
+            "CREATE TABLE uploads (id INTEGER PRIMARY KEY, rows INTEGER, seconds REAL)"
+        )
+
     return folder
 
 
@@ -57,7 +62,10 @@ def students() -> list[dict[str, t.Any]]:
 
 @pytest.fixture(scope="session")
 def ask(configuration: settings.Settings) -> Ask:
-    """Return a function that asks the application, e.g. ``ask("GET", "/health")``, for status and answer."""
+    """Return a function that asks the application, e.g.
+
+    ``ask("GET", "/health")``, for status and answer.
+    """
     app = api.make_app(configuration)
     return lambda method, path, body=None: asyncio.run(_ask(app, method, path, body))
 
@@ -68,10 +76,14 @@ def database() -> Iterator[sa.engine.Engine]:
     engine = sa.create_engine(os.environ["DATABASE_URL"])
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE IF EXISTS notifications"))
-        connection.execute(sa.text("CREATE TABLE notifications (id bigint PRIMARY KEY, sent_at timestamptz)"))
+        connection.execute(
+            sa.text("CREATE TABLE notifications (id bigint PRIMARY KEY, sent_at timestamptz)")
+        )
+
     yield engine
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE notifications"))
+
     engine.dispose()
 
 
@@ -107,4 +119,5 @@ async def _ask(app: t.Any, method: str, path: str, body: t.Any) -> Answer:
 
     await app(scope, receive, send)
     text = said["body"].decode()
+
     return said["status"], json.loads(text) if text[:1] in ("{", "[") else text

@@ -35,7 +35,11 @@ def test_months_go_over_the_end_of_a_year() -> None:
 
 def test_an_entry_is_fetched_once_and_then_kept(tmp_path: Path) -> None:
     cache = pages.Cache(tmp_path, refresh=False)
-    assert [cache.get("page.html", "html", lambda: "first"), cache.get("page.html", "html", lambda: "second")] == [
+
+    assert [
+        cache.get("page.html", "html", lambda: "first"),
+        cache.get("page.html", "html", lambda: "second"),
+    ] == [
         "first",
         "first",
     ]

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does the service that runs do its work? Only reads: these tests may be run on production at any time."""
+"""Does the service that runs do its work?
+
+Only reads: these tests may be run on production at any time.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ pytestmark = pytest.mark.read_only
 
 
 def get(path: str) -> tuple[t.Any, dict[str, str]]:
-    """Return what JSON says at a path, and the headers; requests of tests do not count as traffic."""
+    """Return what JSON says at a path, and the headers.
+
+    Requests of tests do not count as traffic.
+    """
     request = urllib.request.Request(os.environ["BASE_URL"] + path, headers={"X-Upkeep-Probe": "1"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.loads(answer.read()), dict(answer.headers)

@@ -15,7 +15,9 @@ def chart(seconds: t.Sequence[float]) -> str:
     low, high = min(seconds), max(seconds)
     step, scale = WIDTH / max(len(seconds) - 1, 1), (high - low) or 1.0
     points = " ".join(
-        f"{number * step:.1f},{HEIGHT - (value - low) / scale * HEIGHT:.1f}" for number, value in enumerate(seconds)
+        f"{number * step:.1f},{HEIGHT - (value - low) / scale * HEIGHT:.1f}"
+        for number, value in enumerate(seconds)
     )
     line = f'<polyline fill="none" stroke="currentColor" points="{points}"/>'
+
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{line}</svg>'

@@ -17,9 +17,13 @@ def test_the_database_answers_and_shows_its_pool(ask: Ask, database: sa.engine.E
     assert answer["pool_stats"]["size"] >= 1
 
 
-def test_waiting_notifications_are_counted_in_the_database(ask: Ask, database: sa.engine.Engine) -> None:
+def test_waiting_notifications_are_counted_in_the_database(
+    ask: Ask, database: sa.engine.Engine
+) -> None:
     with database.begin() as connection:
-        connection.execute(sa.text("INSERT INTO notifications VALUES (1, NULL), (2, now()), (3, NULL)"))
+        connection.execute(
+            sa.text("INSERT INTO notifications VALUES (1, NULL), (2, now()), (3, NULL)")
+        )
     assert ask("GET", "/api/notifications/health") == (200, {"status": "healthy", "waiting": 2})
 
 

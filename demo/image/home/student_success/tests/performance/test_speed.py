@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How fast answers are. Each figure is the median of many, so that one slow moment of the host does not count."""
+"""How fast answers are.
+
+Each figure is the median of many, so that one slow moment of the host does not count.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,13 @@ def milliseconds(work: t.Callable[[], t.Any]) -> float:
         begun = time.perf_counter()
         work()
         taken.append((time.perf_counter() - begun) * 1000)
+
     return statistics.median(taken[1:])
 
 
-def test_prediction_time(ask: Ask, students: list[dict[str, t.Any]], record_property: Record) -> None:
+def test_prediction_time(
+    ask: Ask, students: list[dict[str, t.Any]], record_property: Record
+) -> None:
     def predict() -> None:
         assert ask("POST", "/api/predictions", students)[0] == 200
 

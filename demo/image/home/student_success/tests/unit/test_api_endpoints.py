@@ -17,9 +17,13 @@ def test_the_page_says_what_to_send(ask: Ask) -> None:
     assert "/api/predictions" in text
 
 
-def test_every_student_gets_a_risk_and_its_reasons(ask: Ask, students: list[dict[str, t.Any]]) -> None:
+def test_every_student_gets_a_risk_and_its_reasons(
+    ask: Ask, students: list[dict[str, t.Any]]
+) -> None:
     status, answer = ask("POST", "/api/predictions", students)
+
     assert (status, answer["count"]) == (200, 3)
+
     for student, found in zip(students, answer["predictions"], strict=True):
         assert found["id_student"] == student["id_student"]
         assert 0 <= found["risk_probability"] <= 1

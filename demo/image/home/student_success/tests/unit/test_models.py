@@ -18,7 +18,12 @@ def models(home: t.Any) -> RiskModels:
 
 def student(score: float, clicks: int, credit: int) -> dict[str, t.Any]:
     """Return one student."""
-    return {"id_student": 1, "early_avg_score": score, "early_total_clicks": clicks, "studied_credits": credit}
+    return {
+        "id_student": 1,
+        "early_avg_score": score,
+        "early_total_clicks": clicks,
+        "studied_credits": credit,
+    }
 
 
 def test_good_and_bad_students_are_told_apart(models: RiskModels) -> None:

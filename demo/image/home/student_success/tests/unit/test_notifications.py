@@ -16,14 +16,24 @@ from sqlalchemy.pool import StaticPool
 @pytest.fixture
 def engine() -> sa.engine.Engine:
     """Return a database in memory with three notifications, of which two wait."""
-    made = sa.create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
+    made = sa.create_engine(
+        "sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool
+    )
+
     with made.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE notifications (id INTEGER PRIMARY KEY, sent_at TEXT)"))
-        connection.execute(sa.text("INSERT INTO notifications (sent_at) VALUES (NULL), (NULL), ('2025-01-31')"))
+        connection.execute(
+            sa.text("CREATE TABLE notifications (id INTEGER PRIMARY KEY, sent_at TEXT)")
+        )
+        connection.execute(
+            sa.text("INSERT INTO notifications (sent_at) VALUES (NULL), (NULL), ('2025-01-31')")
+        )
+
     return made
 
 
-def health_of(configuration: t.Any, engine: sa.engine.Engine | None) -> tuple[int, dict[str, t.Any]]:
+def health_of(
+    configuration: t.Any, engine: sa.engine.Engine | None
+) -> tuple[int, dict[str, t.Any]]:
     """Return status and answer of the route."""
     _, routes = student_success.make(configuration, engine)
     response = types.SimpleNamespace(status_code=200)

@@ -20,19 +20,26 @@ class SimplePostRacePredictor:
         self.features: list[str] = loaded["features"]
 
     def read(self, text: str) -> list[list[float]]:
-        """Return the feature rows of a CSV text; raises ValueError that names the column or the line."""
+        """Return the feature rows of a CSV text.
+
+        Raises ValueError that names the column or the line.
+        """
         reader = csv.DictReader(io.StringIO(text))
         missing = [name for name in self.features if name not in (reader.fieldnames or ())]
         if missing:
             raise ValueError(f"columns are missing: {', '.join(missing)}")
+
         rows = []
+
         for row in reader:
             try:
                 rows.append([float(row[name]) for name in self.features])
             except (TypeError, ValueError):
                 raise ValueError(f"line {reader.line_num} has a value that is no number") from None
+
         if not rows:
             raise ValueError("the file has no rows")
+
         return rows
 
     def predict(self, rows: list[list[float]]) -> list[float]:
