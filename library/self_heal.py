@@ -119,7 +119,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.base.names import twice
+from ansible.module_utils.upkeep.base.text import duplicates
 from ansible.module_utils.upkeep.findings import finding
 from ansible.module_utils.upkeep.health_check.check import CheckError
 from ansible.module_utils.upkeep.health_check.plan import secrets_of
@@ -176,7 +176,7 @@ def chosen(raw_units: list[dict[str, t.Any]], components: list[str] | None) -> l
 
     Raises CheckError.
     """
-    if again := twice(raw["name"] for raw in raw_units):
+    if again := duplicates(raw["name"] for raw in raw_units):
         raise CheckError(f"unit {again[0]!r}: there are two of that name")
 
     parsed = [(raw["component"], parse(raw)) for raw in raw_units]

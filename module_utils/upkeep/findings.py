@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 STATUSES: t.Final = ("ok", "info", "warning", "critical", "unknown")
 #: Worst first: how a group of findings is summed up. ``unknown`` is worse than ``warning``: nobody
@@ -23,6 +25,7 @@ PARTIAL_FIELDS: t.Final = (
     "observed",
     "expected",
     "unit",
+    "limits",
     "message",
     "requirements",
 )
@@ -32,6 +35,7 @@ _REQUIREMENT = re.compile(r"^R-[a-z_]+-\d{2,3}$")
 _AREA = re.compile(r"^[a-z][a-z0-9_]*$")
 
 Status = t.Literal["ok", "info", "warning", "critical", "unknown"]
+Side = t.Literal["above", "below"]
 Finding = dict[str, t.Any]
 
 
@@ -47,15 +51,20 @@ def finding(
     observed: t.Any = None,
     expected: t.Any = None,
     unit: str = "",
+    limits: Mapping[str, t.Any] | None = None,
     requirements: t.Iterable[str] = (),
 ) -> Finding:
-    """Return one partial finding; raises FindingError when a field does not fit."""
+    """Return one partial finding; raises FindingError when a field does not fit.
+
+    ``limits`` are the numbers behind ``expected``, as ``Limits.numbers`` gives them.
+    """
     partial = {
         "check": check,
         "status": status,
         "observed": observed,
         "expected": expected,
         "unit": unit,
+        "limits": None if limits is None else dict(limits),
         "message": message,
         "requirements": sorted(set(requirements)),
     }
@@ -64,23 +73,107 @@ def finding(
     return partial
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one figure, as numbers; a limit itself is still within it.
+
+    ``side`` is where it gets bad: ``above`` the limits or ``below`` them.
+    """
+
+    warning: float | None = None
+    critical: float | None = None
+    side: Side = "above"
+
+    @classmethod
+    def of(cls, options: Mapping[str, t.Any], side: Side = "above") -> Limits:
+        """Return the limits that stand as ``warning`` and ``critical`` in an entry of a profile."""
+        return cls(options.get("warning"), options.get("critical"), side)
+
+    @property
+    def numbers(self) -> dict[str, t.Any] | None:
+        """The limits as plain data for a finding; None without any."""
+        if self.warning is None and self.critical is None:
+            return None
+
+        return {"warning": self.warning, "critical": self.critical, "side": self.side}
+
+    @property
+    def text(self) -> str | None:
+        """The tightest limit for people: ``at most 90``; None without any."""
+        tightest = self.warning if self.warning is not None else self.critical
+        if tightest is None:
+            return None
+
+        return f"{'at most' if self.side == 'above' else 'at least'} {tightest:g}"
+
+    def judge(self, value: float) -> str:
+        """Return ``ok``, ``warning`` or ``critical`` for a figure, ``unknown`` for no number."""
+        if value != value:  # NaN is on neither side of any limit
+            return "unknown"
+
+        sign = 1 if self.side == "above" else -1
+        if self.critical is not None and sign * value > sign * self.critical:
+            return "critical"
+        if self.warning is not None and sign * value > sign * self.warning:
+            return "warning"
+
+        return "ok"
+
+
+NO_LIMITS: t.Final = Limits()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a finding is about: a check's id and the requirements that ask for it."""
+
+    check_id: str
+    requirements: tuple[str, ...] = ()
+
+    def finding(self, status: str, message: str, *, aspect: str = "", **details: t.Any) -> Finding:
+        """Return a finding on the subject or on one aspect of it; details as ``finding`` has them."""
+        check = f"{self.check_id}.{aspect}" if aspect else self.check_id
+
+        return finding(check, status, message, requirements=self.requirements, **details)
+
+    def measured(
+        self,
+        value: float,
+        limits: Limits,
+        message: str,
+        advice: str = "",
+        *,
+        aspect: str = "",
+        unit: str = "",
+        status: str = "",
+    ) -> Finding:
+        """Return the finding for a figure: the one way from a number and its limits to a status.
+
+        ``message`` says what was seen; ``advice`` is added when that is not ok. ``status`` replaces
+        the one that the limits give, for a figure that is only told (``info``).
+        """
+        status = status or limits.judge(value)
+        text = message if status in ("ok", "info") or not advice else f"{message}: {advice}"
+
+        return self.finding(
+            status,
+            text,
+            aspect=aspect,
+            observed=value,
+            expected=limits.text,
+            unit=unit,
+            limits=limits.numbers,
+        )
+
+
 def judge(
     value: float,
     warning: float | None = None,
     critical: float | None = None,
-    worse: t.Literal["above", "below"] = "above",
+    worse: Side = "above",
 ) -> str:
-    """Return ``ok``, ``warning`` or ``critical`` for a measured value.
-
-    A limit itself is still within it.
-    """
-    sign = 1 if worse == "above" else -1
-    if critical is not None and sign * value > sign * critical:
-        return "critical"
-    if warning is not None and sign * value > sign * warning:
-        return "warning"
-
-    return "ok"
+    """Return ``ok``, ``warning`` or ``critical`` for a measured value; a limit is still within it."""
+    return Limits(warning, critical, worse).judge(value)
 
 
 def worst(statuses: t.Iterable[str]) -> str:
@@ -116,6 +209,10 @@ def validate_partial(partial: t.Any) -> None:
         raise FindingError(f"{named}; choose one of {STATUSES}")
     if not isinstance(partial.get("unit", ""), str):
         raise FindingError(f"field 'unit' of {partial['check']!r} must be text")
+
+    limits = partial.get("limits")
+    if limits is not None and not isinstance(limits, Mapping):
+        raise FindingError(f"field 'limits' of {partial['check']!r} must be a mapping")
 
     _validate_requirements(partial)
 

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..base.names import twice
+from ..base.text import duplicates
 from .errors import TestsError
 
 #: Variables that the runner sets itself, so that no suite leads its files elsewhere.
@@ -123,7 +123,7 @@ def suites_of(params: t.Mapping[str, t.Any]) -> list[Suite]:
     names = [suite.name for suite in suites]
     figures = [figure.name for suite in suites for figure in suite.figures]
     for kind, given in (("suite", names), ("figure", figures)):
-        if again := twice(given):
+        if again := duplicates(given):
             raise TestsError(f"two {kind}s are named {again[0]!r}")
 
     if any(suite.database for suite in suites) and not (

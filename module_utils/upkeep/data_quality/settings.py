@@ -8,7 +8,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ..base.names import twice
+from ..base.text import duplicates
 from ..cadence import wanted
 from ..findings import Finding, finding, judge
 from .options import TYPES
@@ -154,7 +154,7 @@ def parse_checks(raw: t.Sequence[t.Mapping[str, t.Any]], cadence: str) -> list[C
         raise DataError(str(error)) from error
 
     checks = [_check(entry) for entry in entries]
-    if again := twice(check.id for check in checks):
+    if again := duplicates(check.id for check in checks):
         raise DataError(
             f"checks: {again[0]!r} stands there twice; give each check of a kind a name of its own"
         )

@@ -9,7 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..base.names import twice
+from ..base.text import duplicates
 from ..cadence import CADENCES, wanted
 from .errors import LogReviewError
 from .layout import LEVELS, any_case
@@ -119,7 +119,7 @@ def _is_here(component: str, components: t.Collection[str] | None) -> bool:
 
 
 def _require_unique(place: str, names: list[str]) -> None:
-    if again := twice(names):
+    if again := duplicates(names):
         raise LogReviewError(
             f"{place}: {again[0]!r} stands there twice; give each a name of its own"
         )

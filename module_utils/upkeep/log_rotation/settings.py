@@ -10,7 +10,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..base.names import twice
+from ..base.text import duplicates
 
 CADENCE_DAYS: t.Final = {"daily": 1, "weekly": 7, "monthly": 31}
 #: The time is part of the name, so that two rotations on one day never meet. Local time, as
@@ -80,7 +80,7 @@ def parse_specs(entries: list[dict[str, t.Any]]) -> list[LogSpec]:
     Raises SpecError for the first entry that does not fit.
     """
     specs = [_parse(entry) for entry in entries]
-    if again := twice(spec.name for spec in specs):
+    if again := duplicates(spec.name for spec in specs):
         raise SpecError(f"log name(s) {again} appear more than once; give every entry its own name")
     return specs
 

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..base.names import twice
+from ..base.text import duplicates
 
 #: Digest -> hexadecimal digits of its value.
 ALGORITHMS: t.Final = {"md5": 32, "sha256": 64}
@@ -115,7 +115,7 @@ class Record:
 def parse_models(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Model]:
     """Return the models of checked module arguments; raises ModelError."""
     models = [_model(entry) for entry in raw]
-    if again := twice(model.name for model in models):
+    if again := duplicates(model.name for model in models):
         raise ModelError(
             f"models: {again[0]!r} stands there twice; give each model a name of its own"
         )

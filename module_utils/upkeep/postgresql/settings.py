@@ -11,7 +11,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ..base.names import twice
+from ..base.text import duplicates
 
 #: A freshly built B-tree index of the widest keys allowed may still leave this share of its space
 #: unused (a leaf page is closed when the next key, at most a third of a page, does not fit). A
@@ -170,7 +170,7 @@ _ASPECTS: t.Final[dict[str, type[t.Any]]] = {
 def parse_databases(entries: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database]:
     """Return the typed databases in the given order; raises SettingsError."""
     databases = [_database(entry) for entry in entries]
-    if again := twice(database.name for database in databases):
+    if again := duplicates(database.name for database in databases):
         raise SettingsError(f"databases names {again} more than once; merge the entries")
     return databases
 

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.names import twice
+from ..base.text import duplicates
 
 _Spec = dict[str, t.Any]
 
@@ -78,7 +78,7 @@ class Limits:
 def parse_databases(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Database]:
     """Return the databases of checked module arguments; raises SettingsError."""
     databases = [_database(entry) for entry in raw]
-    if again := twice(database.name for database in databases):
+    if again := duplicates(database.name for database in databases):
         raise SettingsError(
             f"databases: {again[0]!r} stands there twice; give each file a name of its own"
         )

@@ -1,0 +1,105 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Options as data: argument specs made of them, and values held against them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.upkeep.base.options import (
+    OptionError,
+    argument_spec,
+    option,
+    parse,
+    problems,
+    requirements,
+)
+
+ENTRY = {
+    "name": option("str", "Name.", required=True, pattern="[a-z]+"),
+    "days": option("float", "Days.", default=7, minimum=1, why="or every run would find work"),
+    "share": option("float", "Share.", minimum=0, maximum=100),
+    "wait": option("int", "Wait.", above=0),
+    "mode": option("str", "Mode.", choices=["fast", "slow"]),
+    "requirements": requirements(),
+}
+OPTIONS = {
+    "entries": option(
+        "list", "Entries.", elements="dict", required=True, options=ENTRY, min_items=1
+    ),
+    "password": option("str", "Password.", secret=True),
+}
+
+
+def told(entry: dict[str, Any]) -> list[str]:
+    return list(problems(OPTIONS, {"entries": [{"name": "app", **entry}]}))
+
+
+def test_ansible_is_shown_its_own_keys_only() -> None:
+    spec = argument_spec(OPTIONS)
+
+    assert spec["password"] == {"type": "str", "no_log": True}
+    assert spec["entries"]["options"]["days"] == {"type": "float", "default": 7}
+
+    result = ArgumentSpecValidator(spec).validate({"entries": [{"name": "app"}]})
+
+    assert not result.error_messages
+
+
+def test_values_are_filled_with_defaults_at_every_depth() -> None:
+    filled = parse(OPTIONS, {"entries": [{"name": "app", "wait": 3}]})
+
+    assert filled["password"] is None
+    assert filled["entries"] == [
+        {"name": "app", "days": 7, "share": None, "wait": 3, "mode": None, "requirements": []}
+    ]
+
+    filled["entries"][0]["requirements"].append("x")
+
+    assert parse(OPTIONS, {"entries": [{"name": "app"}]})["entries"][0]["requirements"] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"dys": 3}, "entries 'app': 'dys' is not a known name; did you mean 'days'?"),
+        ({"days": 0}, "entries 'app'.days is 0; at least 1, or every run would find work"),
+        ({"share": 101}, "entries 'app'.share is 101; from 0 to 100"),
+        ({"wait": 0}, "entries 'app'.wait is 0; above 0"),
+        ({"days": float("nan")}, "entries 'app'.days is nan; it must be a finite number"),
+        ({"mode": "fst"}, "entries 'app'.mode is 'fst'; did you mean 'fast'?"),
+        ({"days": True}, "entries 'app'.days is True; it must be a number"),
+        ({"days": "7"}, "entries 'app'.days is '7'; it must be a number (-e name=value always"),
+        ({"requirements": "R-x-01"}, "entries 'app'.requirements is 'R-x-01'; it must be a list"),
+        ({"requirements": [3]}, "entries 'app'.requirements[0] is 3; it must be text"),
+        ({"name": "App"}, "entries 'App'.name is 'App'; it must match [a-z]+"),
+        ({"name": "a\0"}, "holds a NUL character"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_with_its_place(
+    entry: dict[str, Any], sentence: str
+) -> None:
+    found = told(entry)
+
+    assert len(found) == 1
+    assert sentence in found[0]
+
+
+def test_a_missing_name_and_an_entry_that_is_no_mapping_are_named() -> None:
+    assert list(problems(OPTIONS, {"entries": [{}]})) == ["entries[0]: 'name' is missing"]
+    assert list(problems(OPTIONS, {"entries": ["x"]})) == [
+        "entries[0] is 'x'; it must be a mapping"
+    ]
+    assert list(problems(OPTIONS, {})) == ["'entries' is missing"]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(OptionError) as caught:
+        parse(OPTIONS, {"entries": [], "pasword": "x"}, "profile")
+
+    assert str(caught.value).splitlines() == [
+        "profile: 'pasword' is not a known name; did you mean 'password'?",
+        "profile.entries is empty; name at least 1",
+    ]
