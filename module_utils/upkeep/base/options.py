@@ -20,7 +20,16 @@ from collections.abc import Callable, Iterator, Mapping
 Option = dict[str, t.Any]
 Options = Mapping[str, Option]
 
-_OURS: t.Final = ("description", "minimum", "maximum", "above", "pattern", "why", "min_items")
+_OURS: t.Final = (
+    "description",
+    "minimum",
+    "maximum",
+    "above",
+    "pattern",
+    "min_length",
+    "min_items",
+    "why",
+)
 _NAMES: t.Final = {
     "int": "a whole number",
     "float": "a number",
@@ -50,6 +59,7 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     pattern: str | None = None,
+    min_length: int | None = None,
     min_items: int | None = None,
     why: str = "",
 ) -> Option:
@@ -57,8 +67,9 @@ def option(
 
     ``kind`` and ``elements`` are Ansible's types; ``secret`` is its ``no_log``. ``minimum`` and
     ``maximum`` are still allowed, ``above`` is not. ``pattern`` must match the whole text.
-    ``min_items`` is the least length of a list. ``why`` ends the sentence that refuses a value:
-    "at least 1, or every run would find work".
+    ``min_length`` is the least length of a text, ``min_items`` of a list. ``why`` ends the
+    sentence that refuses a value: "at least 1, or every run would find work". A text of type
+    ``path`` must be absolute.
     """
     given: Option = {"type": kind, "description": description}
     extras = {
@@ -71,6 +82,7 @@ def option(
         "maximum": maximum,
         "above": above,
         "pattern": pattern,
+        "min_length": min_length,
         "min_items": min_items,
     }
     given |= {key: value for key, value in extras.items() if value is not None}
@@ -86,6 +98,7 @@ def requirements() -> Option:
         "Ids of the requirements that ask for this, as C(R-<system>-<number>).",
         elements="str",
         default=[],
+        pattern=r"R-[a-z_]+-[0-9]{2,3}",
     )
 
 
@@ -197,15 +210,19 @@ def _bound_problems(spec: Option, value: float, place: str) -> Iterator[str]:
 def _text_problems(spec: Option, value: str, place: str) -> Iterator[str]:
     if "\0" in value:
         yield f"{place} holds a NUL character; leave it out"
+    elif len(value) < spec.get("min_length", 0):
+        yield f"{place} is empty{_why(spec)}"
+    elif spec["type"] == "path" and value and not value.startswith("/"):
+        yield f"{place} is {_shown(value)}; it must begin with /{_why(spec)}"
     elif "pattern" in spec and not re.fullmatch(spec["pattern"], value):
-        yield f"{place} is {value!r}; it must match {spec['pattern']}{_why(spec)}"
+        yield f"{place} is {_shown(value)}; it must match {spec['pattern']}{_why(spec)}"
 
 
 def _list_problems(spec: Option, value: list[t.Any], place: str) -> Iterator[str]:
     if len(value) < spec.get("min_items", 0):
         yield f"{place} is empty; name at least {spec['min_items']}{_why(spec)}"
 
-    kept = ("choices", "pattern", "options", "why", "minimum", "maximum", "above")
+    kept = ("choices", "pattern", "min_length", "options", "why", "minimum", "maximum", "above")
     element: Option = {key: spec[key] for key in kept if key in spec}
     element["type"] = spec.get("elements", "raw")
 
