@@ -283,14 +283,15 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.data_quality.options import ARGUMENTS
+from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.data_quality.check import DataError
+from ansible.module_utils.upkeep.data_quality.options import OPTIONS
 from ansible.module_utils.upkeep.data_quality.run import run
-from ansible.module_utils.upkeep.data_quality.settings import DataError
 
 
 def main() -> None:
-    """Check the arguments, look, answer."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    """Read the arguments, check the data, return the findings."""
+    module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
     try:
         result = run(module.params)
     except DataError as error:
