@@ -12,9 +12,6 @@ from ..base.options import OptionError, Options, option, requirements
 from ..findings import Finding, Limits, Side, Subject
 from .options import CHECK, SOURCES
 
-if t.TYPE_CHECKING:
-    from .sources import Source
-
 
 class DataError(OptionError):
     """Input that does not fit; one line for each problem, with check, key and what to change."""

@@ -18,7 +18,7 @@ SOURCES: t.Final = ("database", "sqlite", "folder")
 
 #: The option of a kind that reads PostgreSQL.
 DATABASE: t.Final[Options] = {
-    "database": option("str", "PostgreSQL database that holds the data.", pattern=".+"),
+    "database": option("str", "PostgreSQL database that holds the data.", min_length=1),
 }
 #: The options of a kind that reads PostgreSQL or SQLite.
 SQL: t.Final[Options] = {

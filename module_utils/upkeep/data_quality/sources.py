@@ -126,7 +126,7 @@ class SqliteSource:
 def open_postgresql(login: Login, database: str) -> Iterator[PostgresqlSource]:
     """Connect for reading; raises SourceError."""
     try:
-        session = open_session(login, database, LOCK_MS)
+        session = open_session(t.cast(t.Any, login), database, LOCK_MS)
     except DriverMissingError as error:
         raise SourceError(f"{error}; install the package python3-psycopg2") from error
     except DatabaseError as error:

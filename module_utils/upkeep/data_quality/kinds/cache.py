@@ -302,7 +302,7 @@ def _counted(
 
 
 def _life(check: Check, pattern: str, hours: float, ages: Mapping[str, float]) -> Finding:
-    """Return how many files are past their life: not a fault, since readers then fetch them anew."""
+    """Return how many files are past their life: no fault, since readers fetch those anew."""
     mine = [age for name, age in ages.items() if fnmatch.fnmatchcase(name, pattern)]
     over = sum(age > hours * 3600 for age in mine)
     message = f"{over} of {len(mine)} entries {pattern!r} are older than {hours:g} h"

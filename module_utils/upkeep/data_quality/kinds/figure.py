@@ -25,7 +25,7 @@ DESCRIPTION: t.Final = "asks a query for one number, or for one number per label
 OPTIONS: t.Final[Options] = {
     **SQL,
     **SCHEMA,
-    "query": option("str", "The query. Without one the figure is C(unknown).", pattern="(?s).+"),
+    "query": option("str", "The query. Without one the figure is C(unknown).", min_length=1),
     "unit": option("str", "Unit of the figure.", default=""),
     "labelled": option(
         "bool", "Whether the query returns rows of a label and a number.", default=False

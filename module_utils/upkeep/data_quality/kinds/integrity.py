@@ -36,10 +36,10 @@ OPTIONS: t.Final[Options] = {
         elements="dict",
         options={
             **SCHEMA,
-            "table": option("str", "The table.", required=True, pattern=".+"),
-            "column": option("str", "Its column.", required=True, pattern=".+"),
+            "table": option("str", "The table.", required=True, min_length=1),
+            "column": option("str", "Its column.", required=True, min_length=1),
             "parent_schema": option("str", "Schema of the other table.", default="public"),
-            "parent": option("str", "The other table.", required=True, pattern=".+"),
+            "parent": option("str", "The other table.", required=True, min_length=1),
             "parent_column": option("str", "Column of the other table.", default="id"),
         },
     ),

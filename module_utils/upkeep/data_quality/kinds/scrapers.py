@@ -23,8 +23,8 @@ DESCRIPTION: t.Final = "reads a table with one row per run of jobs that collect 
 OPTIONS: t.Final[Options] = {
     **SQL,
     **SCHEMA,
-    "table": option("str", "Table with one row per run.", required=True, pattern=".+"),
-    "key": option("str", "Column with the name of the scraper.", required=True, pattern=".+"),
+    "table": option("str", "Table with one row per run.", required=True, min_length=1),
+    "key": option("str", "Column with the name of the scraper.", required=True, min_length=1),
     "keys": option(
         "list",
         "Names of the scrapers that must be there.",
@@ -36,11 +36,11 @@ OPTIONS: t.Final[Options] = {
         "str",
         "Column with the end of a run. Without a time zone it is UTC.",
         required=True,
-        pattern=".+",
+        min_length=1,
     ),
-    "status": option("str", "Column with the result of a run.", required=True, pattern=".+"),
+    "status": option("str", "Column with the result of a run.", required=True, min_length=1),
     "good": option("str", "Value of O(checks[].status) that means success.", required=True),
-    "rows": option("str", "Column with the rows that a run brought.", required=True, pattern=".+"),
+    "rows": option("str", "Column with the rows that a run brought.", required=True, min_length=1),
 }
 
 _QUERY: t.Final = (

@@ -38,16 +38,16 @@ DESCRIPTION: t.Final = "checks points that come at a fixed interval for each of 
 OPTIONS: t.Final[Options] = {
     **DATABASE,
     **SCHEMA,
-    "table": option("str", "Table with one row per point.", required=True, pattern=".+"),
-    "key": option("str", "Column that names the series of a row.", required=True, pattern=".+"),
+    "table": option("str", "Table with one row per point.", required=True, min_length=1),
+    "key": option("str", "Column that names the series of a row.", required=True, min_length=1),
     "keys": option("list", "Keys that must be there.", elements="str", min_items=1),
     "keys_from": option(
         "dict",
         "Another table of the same database that names the keys, such as its active pairs.",
         options={
             **SCHEMA,
-            "table": option("str", "The table.", required=True, pattern=".+"),
-            "column": option("str", "Column with the keys.", required=True, pattern=".+"),
+            "table": option("str", "The table.", required=True, min_length=1),
+            "column": option("str", "Column with the keys.", required=True, min_length=1),
             "where": option("dict", "Columns to values, as text, that its rows must have."),
         },
     ),
@@ -55,10 +55,10 @@ OPTIONS: t.Final[Options] = {
         "str",
         "Column with the time of a point. Without a time zone it is UTC.",
         required=True,
-        pattern=".+",
+        min_length=1,
     ),
-    "price": option("str", "Column whose steps are searched for outliers.", pattern=".+"),
-    "volume": option("str", "Column whose size is searched for outliers.", pattern=".+"),
+    "price": option("str", "Column whose steps are searched for outliers.", min_length=1),
+    "volume": option("str", "Column whose size is searched for outliers.", min_length=1),
     "interval_seconds": option(
         "float", "Seconds from one point to the next.", required=True, above=0
     ),
@@ -167,7 +167,7 @@ class Figures(t.NamedTuple):
     age: float | None
 
     def gaps(self, slots: int) -> tuple[int, int]:
-        """Return the number of gaps and the length of the longest; both ends of the window count."""
+        """Return the number of gaps and the longest; both ends of the window count."""
         if self.before is None or self.after is None:
             return 1, slots
 
@@ -257,7 +257,7 @@ def _points(check: Check, seen: Figures, window: str) -> Finding:
     if not seen.points:
         return check.finding(
             "critical",
-            f"No point of {seen.key} {window} in {_table(check)}: check whether its collector runs.",
+            f"No point of {seen.key} {window} in {_table(check)}: see whether its collector runs.",
             aspect="points",
             of=seen.key,
             observed=0,

@@ -19,10 +19,10 @@ DESCRIPTION: t.Final = "counts the rows of a table and measures the age of the n
 OPTIONS: t.Final[Options] = {
     **SQL,
     **SCHEMA,
-    "table": option("str", "The table.", required=True, pattern=".+"),
+    "table": option("str", "The table.", required=True, min_length=1),
     "where": option("dict", "Columns to values, as text, that rows must have to count."),
     "time": option(
-        "str", "Column with the time of a row. Without a time zone it is UTC.", pattern=".+"
+        "str", "Column with the time of a row. Without a time zone it is UTC.", min_length=1
     ),
 }
 

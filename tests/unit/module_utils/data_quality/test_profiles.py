@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The figures of the profiles' business on the tables of the demo systems: when all is well, and when it is not."""
+"""The checks of the shipped profiles on the tables of the demo systems."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def test_too_few_or_old_opportunities_are_a_warning(
     name = made["fairedge"]
     pg.run(
         name,
-        "UPDATE opportunities SET active = id IN (SELECT id FROM opportunities ORDER BY id LIMIT 9)",
+        "UPDATE opportunities"
+        " SET active = id IN (SELECT id FROM opportunities ORDER BY id LIMIT 9)",
         "UPDATE opportunities SET updated_at = now() - interval '11 minutes'",
     )
     try:

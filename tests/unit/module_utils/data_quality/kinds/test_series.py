@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Series on a real server: points, missing ones, gaps, prices and volumes out of line, age, for each pair."""
+"""Kind ``series`` on a real server: points, gaps, outliers and age of each pair."""
 
 from __future__ import annotations
 
@@ -156,7 +156,11 @@ def test_no_price_and_no_volume_at_all_always_counts(
 
 
 def test_half_of_the_points_out_of_line_do_not_hide_themselves(pg: Server, review: Review) -> None:
-    odd = "UPDATE market SET volume = 5000 WHERE symbol = 'AAA' AND extract(epoch FROM at)::int / 60 % 10 < 4"
+    odd = (
+        "UPDATE market SET volume = 5000"
+        " WHERE symbol = 'AAA' AND extract(epoch FROM at)::int / 60 % 10 < 4"
+    )
+
     assert bad(review(market(pg, odd)))["series:market[AAA].volumes"] == ("warning", 576)
 
 
@@ -177,7 +181,7 @@ def test_a_pair_that_stopped_is_critical_and_others_are_judged(pg: Server, revie
 def test_one_question_tells_everything_of_a_table(
     pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two pairs, six figures each, and which of them are active: asked once, so that all figures are of one moment."""
+    """Two pairs with six figures each: asked once, so that all are of one moment."""
     real = sources.PostgresqlSource.rows
     asked = mmap.mmap(-1, 1)  # shared, since a database is asked by a process of its own
 
@@ -187,11 +191,20 @@ def test_one_question_tells_everything_of_a_table(
 
     monkeypatch.setattr(sources.PostgresqlSource, "rows", noted)
     check = market(pg)
-    others = [
-        {"name": "rows", "kind": "table", "table": "market", "time": "at", "where": {"symbol": "AAA"}},
-        {"name": "runs", "kind": "scrapers", "table": "market", "key": "symbol", "keys": ["AAA", "BBB"],
-         "status": "symbol", "good": "AAA", "time": "at", "rows": "volume"},
-    ]  # fmt: skip
+    market_table = {"table": "market", "time": "at"}
+    others: list[dict[str, t.Any]] = [
+        {**market_table, "name": "rows", "kind": "table", "where": {"symbol": "AAA"}},
+        {
+            **market_table,
+            "name": "runs",
+            "kind": "scrapers",
+            "key": "symbol",
+            "keys": ["AAA", "BBB"],
+            "status": "symbol",
+            "good": "AAA",
+            "rows": "volume",
+        },
+    ]
     found = review(check, *({**other, "database": check["database"]} for other in others))
 
     assert len(found) == 12 + 2 + 4, found
@@ -256,7 +269,10 @@ def test_whatever_is_missing_is_counted_as_by_hand(pg: Server, review: Review, s
     now = int(pg.query("postgres", "SELECT extract(epoch FROM now())")[0][0]) // 1200
     kept = [slot for slot in range(now - 72, now) if chosen.random() < (seed + 1) / 7]
     times = [str(slot * 1200 + chosen.randrange(1200)) for slot in kept]
-    rows = "INSERT INTO market SELECT 'A', to_timestamp(s), 1, 1 FROM unnest(string_to_array('TIMES', ' ')::bigint[]) s"
+    rows = (
+        "INSERT INTO market SELECT 'A', to_timestamp(s), 1, 1"
+        " FROM unnest(string_to_array('TIMES', ' ')::bigint[]) s"
+    )
     table = "CREATE TABLE market (symbol text, at timestamptz, price numeric, volume numeric)"
     name = pg.create_database("", table, rows.replace("TIMES", " ".join(times)))
     check = {**CHECK, "keys_from": None, "keys": ["A"], "interval_seconds": 1200, "database": name}
