@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT
+from upkeep.run import events as event_log
 from upkeep.run import record
 
 VALIDATOR = jsonschema.Draft202012Validator(
@@ -73,12 +74,37 @@ def test_a_changed_value_alone_is_no_change_of_status():
     )
 
 
-def test_an_acknowledged_finding_is_shown_but_weighs_only_as_information():
+def test_an_acknowledged_finding_is_shown_but_counts_as_fine():
     folded = fold(log.weekly())
     assert by_check(folded, "database:hyperopt.vacuum")["acknowledged"]["owner"] == "on-call"
     system = folded["systems"]["hyperopt"]
-    assert system["areas"] == {"health_check": {"status": "info", "findings": 1, "acknowledged": 1}}
-    assert (system["status"], system["counts"]["warning"], system["acknowledged"]) == ("info", 0, 1)
+    area = {"status": "ok", "findings": 1, "acknowledged": 1, "notes": 0}
+    assert system["areas"] == {"health_check": area}
+    assert system["status"] == "ok"
+    assert system["counts"]["warning"] == 0
+    assert system["acknowledged"] == 1
+
+
+def test_a_note_counts_as_fine_and_is_counted():
+    system = record.fold([log.seen("a", "info"), log.seen("b")])["systems"]["fairedge"]
+    assert system["areas"]["health_check"]["status"] == "ok"
+    assert system["areas"]["health_check"]["notes"] == 1
+    assert system["status"] == "ok"
+    assert system["notes"] == 1
+
+
+def test_the_numbers_behind_a_limit_are_kept():
+    limits = {"warning": 80, "critical": None, "side": "above"}
+    [kept] = record.fold([log.seen("a", limits=limits)])["findings"]
+    assert kept["limits"] == limits
+
+
+@pytest.mark.parametrize("limits", [None, "x", {}, {"side": "left"}, {"warning": 1}])
+def test_limits_that_do_not_fit_are_none(limits: t.Any):
+    event = log.seen("a")
+    event["finding"]["limits"] = limits
+    [kept] = record.fold([event])["findings"]
+    assert kept["limits"] is None
 
 
 def test_changes_roles_hosts_and_plays_are_counted():
@@ -155,7 +181,8 @@ def test_the_controller_is_listed_only_when_there_is_something_to_tell():
 
     changed = fold([log.run_started(), {**task, "status": "changed"}])["systems"]
 
-    assert (list(changed), changed[""]["status"]) == ([""], "info")
+    assert list(changed) == [""]
+    assert changed[""]["status"] == "ok"
 
     failed = fold([log.run_started(), {**task, "status": "failed"}])["systems"]
 
@@ -264,7 +291,7 @@ def test_reading_a_log_skips_and_counts_what_is_no_event(tmp_path: Path):
         + deep
         + b'\n{"v": 1, "event": "ta'
     )
-    events, unreadable = record.read_log(path)
+    events, unreadable = event_log.read_log(path)
 
     assert ([event["event"] for event in events], unreadable) == (["run_started"], 5)
 
@@ -272,7 +299,7 @@ def test_reading_a_log_skips_and_counts_what_is_no_event(tmp_path: Path):
 def test_text_that_is_not_utf8_keeps_its_event(tmp_path: Path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(log.lines([log.seen("unit:x", "warning", "QQ")]).replace(b"QQ", b"caf\xe9"))
-    events, unreadable = record.read_log(path)
+    events, unreadable = event_log.read_log(path)
     assert (fold(events)["findings"][0]["message"], unreadable) == ("caf\ufffd", 0)
 
 
@@ -286,7 +313,7 @@ def test_a_log_cut_at_any_byte_still_yields_a_record(
 ):
     path = tmp_path_factory.mktemp("cut") / "events.jsonl"
     path.write_bytes(WEEKLY[:cut])
-    events, unreadable = record.read_log(path)
+    events, unreadable = event_log.read_log(path)
     folded = fold(events, run_id="cut", unreadable=unreadable)
 
     # Only the closing line (its last byte is the line feed) makes a run whole.
@@ -313,7 +340,9 @@ def test_any_field_may_hold_anything(position: int, field: str, value: t.Any):
 
 @settings(deadline=None, max_examples=100)
 @given(
-    field=st.sampled_from(["system", "host", "area", "check", *record.rt.Finding.__annotations__]),
+    field=st.sampled_from(
+        ["system", "host", "area", "check", *record.rt.FoldedFinding.__annotations__]
+    ),
     value=ANYTHING,
 )
 def test_any_field_of_a_finding_may_hold_anything(field: str, value: t.Any):
@@ -343,5 +372,5 @@ def test_the_schema_is_closed_and_names_every_key_of_the_types():
     assert all(closed(VALIDATOR.schema))
     assert set(VALIDATOR.schema["properties"]) == set(record.rt.Record.__annotations__)
     assert set(VALIDATOR.schema["$defs"]["finding"]["properties"]) == set(
-        record.rt.Finding.__annotations__
+        record.rt.FoldedFinding.__annotations__
     )

@@ -10,7 +10,10 @@ import pytest
 
 from upkeep.judge.acknowledgements import AcknowledgementError, load
 
-GOOD = "- {fingerprint: 1f0c9d2ab34e5f67, status: warning, owner: on-call, reason: known, until: 2026-12-31}\n"
+GOOD = (
+    "- {fingerprint: 1f0c9d2ab34e5f67, status: warning, owner: on-call, reason: known, "
+    "until: 2026-12-31}\n"
+)
 
 
 def test_a_missing_file_has_none(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_sample_can_be_read_on_its_own():
     [sample] = kpis.samples({"racing": [UPTIME]}, [seen("http:dashboard")], {})
     assert (sample["title"], sample["unit"], sample["target"], sample["alert"]) == (
         *("Uptime", "%"),
-        *("at least 99.9", "at least 95"),
+        *({"at_least": 99.9, "at_most": None}, {"at_least": 95, "at_most": None}),
     )
 
 
@@ -102,6 +102,15 @@ def test_whatever_was_observed_is_a_number_or_none(observed: t.Any):
     assert made is None or isinstance(made, float)
 
 
-@given(st.dictionaries(st.sampled_from(["at_least", "at_most"]), st.integers(-1000, 1000)))
-def test_a_limit_in_words_says_the_same(limit: dict[str, float]):
-    assert kpis.limit_of(kpis.limit_text(limit)) == limit
+@pytest.mark.parametrize(
+    ("given_bounds", "text"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"at_least": 99.9}, "at least 99.9"),
+        ({"at_most": 0}, "at most 0"),
+        ({"at_least": 1, "at_most": 2}, "at least 1 and at most 2"),
+    ],
+)
+def test_bounds_are_written_as_people_do(given_bounds: dict[str, float] | None, text: str):
+    assert kpis.bounds_text(kpis.bounds_of(given_bounds)) == text

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Points become fewer and nothing is made up: no mean leaves what was seen, and no sample is lost."""
+"""Points become fewer: no mean leaves the range of its samples, and no sample is lost."""
 
 from __future__ import annotations
 

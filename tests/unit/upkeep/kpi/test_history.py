@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The history of key figures: once for each run, in SQLite and PostgreSQL, and no trouble with it is the run's."""
+"""The history of key figures: once for each run, in SQLite and PostgreSQL, failures named."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ import pytest
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
 from upkeep.__main__ import main
-from upkeep.kpi import history
+from upkeep.kpi import open_history
 from upkeep.kpi.downsampling import Keep
-from upkeep.kpi.history import History, HistoryError, address_of
+from upkeep.kpi.figures import HistoryError, address_of, parse_keep
+from upkeep.kpi.history import History
 from upkeep.report import render as report
 from upkeep.report import trends
 from upkeep.run import archive, clean, record
@@ -46,7 +47,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def opened(address: str) -> t.Iterator[History]:
-    kept = History(address)
+    kept = open_history(address)
     yield kept
     kept.close()
 
@@ -57,8 +58,8 @@ def sample(
     words = {
         "title": kpi.title(),
         "unit": "%",
-        "target": "at least 99.9",
-        "alert": "at least 95",
+        "target": {"at_least": 99.9, "at_most": None},
+        "alert": {"at_least": 95.0, "at_most": None},
         "met": value > 99,
     }
     return {"system": "racing", "host": host, "kpi": kpi, **words, "value": value, **fields}
@@ -127,7 +128,7 @@ def test_old_points_become_fewer_and_their_mean_stays(opened: History):
 
 
 def points(opened: History) -> list[t.Any]:
-    with opened._engine.connect() as connection:
+    with opened._database.reading() as connection:
         return list(connection.execute(opened._points.select()).mappings())
 
 
@@ -140,7 +141,7 @@ def test_a_late_run_joins_the_mean_of_its_hour(opened: History):
 
 
 def test_what_is_older_than_all_limits_is_forgotten(address: str):
-    kept = History(address, Keep(10, 20, 30))
+    kept = open_history(address, Keep(10, 20, 30))
     kept.keep(run("old", 31), NOW)
     kept.keep(run("new", 1), NOW)
     assert [day.samples for day in kept.days()] == [1]
@@ -149,7 +150,7 @@ def test_what_is_older_than_all_limits_is_forgotten(address: str):
 
 def test_runs_that_end_together_are_all_kept(address: str):
     def keep(number: int) -> bool:
-        kept = History(address)
+        kept = open_history(address)
         try:
             return kept.keep(run(f"r{number}", 200, sample(float(number))), NOW)
         finally:
@@ -158,7 +159,7 @@ def test_runs_that_end_together_are_all_kept(address: str):
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(keep, range(16)))
 
-    kept = History(address)
+    kept = open_history(address)
     [day] = kept.days()
 
     assert (day.samples, day.mean, day.low, day.high) == (16, pytest.approx(7.5), 0, 15)
@@ -184,7 +185,7 @@ def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(
 def test_a_damaged_file_is_said_and_how_to_make_it_anew(tmp_path: Path):
     (tmp_path / "kpis.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(HistoryError, match=r"move .*kpis.sqlite away and run .*--rebuild"):
-        History(sqlite(tmp_path))
+        open_history(sqlite(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -198,14 +199,17 @@ def test_a_damaged_file_is_said_and_how_to_make_it_anew(tmp_path: Path):
 )
 def test_a_history_that_cannot_be_reached_is_said_without_its_password(address: str, words: str):
     with pytest.raises(HistoryError, match=words) as raised:
-        History(address)
+        open_history(address)
     assert "secret" not in str(raised.value)
 
 
 def test_no_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(history, "sa", None)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.delitem(sys.modules, "upkeep.kpi.history")
+    monkeypatch.delitem(sys.modules, "upkeep.database")
+
     with pytest.raises(HistoryError, match="pip install SQLAlchemy"):
-        History(sqlite(tmp_path))
+        open_history(sqlite(tmp_path))
 
 
 def test_no_run_waits_for_a_library_that_it_does_not_use():
@@ -216,13 +220,13 @@ def test_no_run_waits_for_a_library_that_it_does_not_use():
 
 @pytest.mark.parametrize("words", ["", "90,365,3650", "1"])
 def test_how_long_figures_are_kept_is_read(words: str):
-    assert archive.keep_of(words).run in (1, 90)
+    assert parse_keep(words).run in (1, 90)
 
 
 @pytest.mark.parametrize("words", ["many", "90;365", "0", "5,4", "1,2,3,4"])
 def test_how_long_figures_are_kept_must_make_sense(words: str):
     with pytest.raises(HistoryError):
-        archive.keep_of(words)
+        parse_keep(words)
 
 
 def folder(tmp_path: Path, run_id: str = "20260601T110000Z-daily-aaaaaa", **fields: t.Any) -> Path:
@@ -235,11 +239,11 @@ def test_a_run_is_published_whatever_becomes_of_its_figures(tmp_path: Path, brok
     if broken:
         (tmp_path / "kpis.sqlite").mkdir()
 
-    rows, trouble = archive.keep_figures(place, sqlite(tmp_path), Keep())
+    closed = archive.close(place, archive.Settings(str(tmp_path)))
 
-    assert bool(trouble) is broken
+    assert bool(closed.problem) is broken
 
-    page = archive.publish(place, str(tmp_path), rows).read_text()
+    page = closed.page.read_text()
 
     assert "Key figures" in page
     assert "target missed" in page
@@ -247,7 +251,7 @@ def test_a_run_is_published_whatever_becomes_of_its_figures(tmp_path: Path, brok
 
 
 def test_the_page_shows_a_curve_once_there_are_days(tmp_path: Path):
-    kept = History(sqlite(tmp_path))
+    kept = open_history(sqlite(tmp_path))
     for days in range(3):
         kept.keep(run(f"r{days}", days, sample(float(days))), NOW)
 
@@ -261,7 +265,13 @@ def test_the_page_shows_a_curve_once_there_are_days(tmp_path: Path):
 
     page = report.page(
         folded,
-        {"racing": [trend._replace(value=11030.2, unit="ms", target="at most 2000", alert="")]},
+        {
+            "racing": [
+                trend._replace(
+                    value=11030.2, unit="ms", target={"at_least": None, "at_most": 2000}, alert=None
+                )
+            ]
+        },
     )
 
     assert f'<polyline points="{trend.curve}"/>' in page
@@ -296,7 +306,10 @@ def test_the_tracking_sheet_has_a_line_a_day_with_targets_beside(
             events(
                 name,
                 3 - number,
-                [sample(value), sample(0.3, "time", title="=cmd()", target="at most 1")],
+                [
+                    sample(value),
+                    sample(0.3, "time", title="=cmd()", target={"at_least": None, "at_most": 1}),
+                ],
             ),
         )
 

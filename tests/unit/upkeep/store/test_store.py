@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
+from upkeep import database as database_module
 from upkeep.report import render as report
 from upkeep.run import clean
-from upkeep.store import connect_timeouts as patience
-from upkeep.store.base import DirectoryStore, Store, StoreError, expired, open_store
+from upkeep.store import DirectoryStore, Store, StoreError, directory, open_store
+from upkeep.store.base import expired
 
 
 def database(tmp_path: Path) -> str:
@@ -110,7 +111,7 @@ def test_a_run_without_a_date_is_never_old():
 
 @pytest.mark.parametrize("name", ["../outside", "/etc", "", ".hidden", "a/b", "a\nb"])
 def test_a_run_id_cannot_lead_out_of_the_store(store: Store, name: str):
-    with pytest.raises(StoreError, match="is no run id"):
+    with pytest.raises(StoreError, match="is not a run id"):
         store.load(name)
 
 
@@ -241,7 +242,7 @@ def test_a_server_that_refuses_is_reported_without_the_password(address: str):
 
 
 def test_a_server_that_never_answers_is_left_in_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(patience, "WAIT_SECONDS", 1)
+    monkeypatch.setattr(database_module, "WAIT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
         with pytest.raises(StoreError, match="timeout expired"):
@@ -267,15 +268,92 @@ def test_two_runs_that_end_at_the_same_moment_are_both_kept(tmp_path: Path):
     assert sorted(ids(open_store(dsn))) == names
 
 
-def test_a_row_of_a_newer_version_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("broken", ["{", "null", '{"schema_version": 2}', '{"schema_version": 1}'])
+def test_a_record_that_cannot_be_read_is_folded_again_from_the_log(tmp_path: Path, broken: str):
     dsn = database(tmp_path)
     store = open_store(dsn)
-    store.save(run(tmp_path / "local", "a"))
+    for name in ("a", "b"):
+        store.save(run(tmp_path / "local", name))
     with sa.create_engine(dsn).begin() as connection:
-        connection.execute(sa.text("UPDATE upkeep_runs SET schema_version = 2"))
+        connection.execute(
+            sa.text("UPDATE upkeep_runs SET record = :it WHERE run_id = 'a'"), {"it": broken}
+        )
 
-    with pytest.raises(StoreError, match="schema version 2; this Upkeep reads 1"):
-        store.load("a")
+    assert sorted(ids(store)) == ["a", "b"]
+    assert store.load("a")["outcome"] == "ok"
+
+
+def test_a_run_that_no_version_can_read_hides_no_other(tmp_path: Path):
+    dsn = database(tmp_path)
+    store = open_store(dsn)
+    for name, days in (("new", 1), ("old", 2)):
+        store.save(run(tmp_path / "local", name, days))
+    with sa.create_engine(dsn).begin() as connection:
+        connection.execute(
+            sa.text("UPDATE upkeep_runs SET record = '{}', events = 'x' WHERE run_id = 'new'")
+        )
+
+    assert ids(store) == ["old"]
+    assert store.load("latest")["run_id"] == "old"
+    with pytest.raises(StoreError, match="run 'new' cannot be read by this version"):
+        store.load("new")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("seconds", None), ("outcome", "splendid"), ("findings", [{"check": "a"}])]
+)
+def test_a_damaged_record_in_a_folder_is_folded_again(tmp_path: Path, key: str, value: object):
+    place = run(tmp_path, "a") / "record.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), key: value}))
+    assert DirectoryStore(tmp_path).load("a")[key] != value  # type: ignore[literal-required]
+
+
+def test_a_run_from_the_future_is_listed_last_and_never_the_latest(store: Store, tmp_path: Path):
+    for name, days in (("future", -900), ("old", 3), ("new", 1)):
+        store.save(run(tmp_path / "local", name, days))
+
+    assert ids(store) == ["new", "old", "future"]
+    assert store.load("latest")["run_id"] == "new"
+
+
+def test_the_link_to_the_latest_run_leaves_one_from_the_future(tmp_path: Path):
+    for name, days in (("future", -900), ("new", 1)):
+        folder = run(tmp_path, name, days)
+        DirectoryStore(tmp_path).save(folder)
+    assert (tmp_path / "runs/latest").resolve().name == "new"
+
+
+def test_only_as_many_records_are_read_as_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(9):
+        run(tmp_path, f"2026010{number + 1}T000000Z-daily-aaaaaa", 9 - number)
+    read: list[str] = []
+    real = directory.read_record
+    monkeypatch.setattr(
+        directory, "read_record", lambda folder: (read.append(folder.name), real(folder))[1]
+    )
+
+    assert len(DirectoryStore(tmp_path).runs(3)) == 3
+    assert len(read) == 3
+
+
+def test_a_limit_longer_than_there_are_dates_removes_nothing(store: Store, tmp_path: Path):
+    store.save(run(tmp_path / "local", "a", 9))
+    assert store.prune(99_999_999, 1) == []
+
+
+def test_reading_makes_no_database(tmp_path: Path):
+    with pytest.raises(StoreError, match="there is no database"):
+        open_store(f"sqlite:///{tmp_path}/typo.sqlite", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_is_named(tmp_path: Path):
+    sa.create_engine(database(tmp_path)).connect().close()
+    (tmp_path / "runs.sqlite").touch()
+    with pytest.raises(StoreError, match="no run is kept in"):
+        open_store(database(tmp_path), create=False)
 
 
 def test_a_database_needs_a_folder_for_the_report(tmp_path: Path):

@@ -147,14 +147,23 @@ def test_the_policy_allows_exactly_the_style_and_the_script_of_the_page():
 
 
 def test_the_overview_links_each_status_word_to_its_detail():
-    seen = page(log.weekly())
+    down = log.seen("unit:x", "critical")
+    seen = page([*log.weekly()[:-2], down, *log.weekly()[-2:]])
     chips = [a for tag, a in seen.tags if tag == "a" and a.get("class", "").startswith("chip")]
 
     assert [(chip["class"], chip["href"]) for chip in chips] == [
-        ("chip ok", "#fairedge--health-check"),
-        ("chip info", "#hyperopt--health-check"),
+        ("chip critical", "#system-fairedge"),
+        ("chip ok", "#system-hyperopt"),
+        ("chip critical", "#fairedge--health-check"),
+        ("chip ok", "#hyperopt--health-check"),
     ]
     assert "1 acknowledged" in seen.text
+
+
+def test_areas_that_are_fine_everywhere_are_one_line():
+    seen = page(log.weekly())
+    assert "Fine everywhere: health check" in seen.text
+    assert "1 acknowledged: counted as fine" in seen.text
 
 
 def test_a_finding_shows_all_that_is_known_of_it():

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Programs that read records can rely on them: within a version no key vanishes and none changes its kind.
+"""Programs can rely on records: within a version no key vanishes and none changes its kind.
 
 ``record_keys_<version>.txt`` is what readers were promised, one ``path kind`` a line. New keys may
 be added to it; what stands in it may only change together with the version.
