@@ -9,14 +9,16 @@ module: log_rotation
 short_description: Configure logrotate for a system's logs, and rotate what is due
 version_added: "0.1.0"
 description:
-  - Writes one logrotate configuration, lets logrotate itself decide what is due, and rotates only then.
+  - Writes one logrotate configuration, lets logrotate decide what is due, and rotates only then.
   - Removes rotated files past their time, also of logs that are too quiet to be rotated again.
-  - The configuration is proven by logrotate before it is put in place, and put there by one rename.
-  - Works on the state file of the distribution's timer, whose lock keeps the two from rotating at the same time.
-  - Returns findings on every log. A rotation that fails is a finding, not a failed task; nothing is removed then.
+  - logrotate checks the configuration before it is put in place by one rename.
+  - Works on the state file of the distribution's timer, whose lock keeps the two from rotating at
+    the same time.
+  - Returns findings on every log. A rotation that fails is a finding, not a failed task, and a file
+    that cannot be rotated costs that file only.
 options:
   logs:
-    description: What to rotate. Later entries must not match files of earlier ones.
+    description: What to rotate. Two entries must not match the same file.
     type: list
     elements: dict
     required: true
@@ -26,7 +28,8 @@ options:
         type: str
         required: true
       paths:
-        description: Absolute paths; wildcards are allowed unless they would match rotated files too.
+        description:
+          - Absolute paths; wildcards are allowed unless they would match rotated files too.
         type: list
         elements: str
         required: true
@@ -44,7 +47,8 @@ options:
         type: str
       compress_after_days:
         description:
-          - C(0) compresses at rotation; anything else at the rotation after it, which is safe for every writer.
+          - C(0) compresses at rotation; anything else at the rotation after it, which is safe for
+            every writer.
         type: int
         default: 1
       owner:
@@ -60,15 +64,18 @@ options:
         type: str
         default: "0640"
       su_user:
-        description: User to rotate as; who may write in the log's folder. Default is O(logs[].owner).
+        description:
+          - User to rotate and to remove as; who may write in the log's folder. Default is
+            O(logs[].owner).
         type: str
       su_group:
         description: Group to rotate as. Default is O(logs[].group).
         type: str
       reopen:
         description:
-          - How the writer comes to the new file. C(none) when it watches its file by itself.
-          - C(copytruncate) for one that cannot be told; lines written during the copy may be lost.
+          - How the writer comes to the new file. C(none) when it watches its file itself.
+          - C(copytruncate) for one that cannot be signalled; lines written during the copy may
+            be lost.
           - Or a mapping of C(unit) and C(signal) (C(HUP), C(USR1), C(USR2), C(WINCH)).
         type: raw
         default: none
@@ -111,7 +118,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: Partial findings on every log (C(log:NAME) and its aspects) and on logrotate itself.
+  description: Partial findings on every log (C(log:NAME), its aspects) and on logrotate itself.
   type: list
   elements: dict
   returned: success
@@ -133,48 +140,21 @@ removed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.log_rotation.engine import STATE, EngineError
-from ansible.module_utils.upkeep.log_rotation.host import Host
-from ansible.module_utils.upkeep.log_rotation.run import RotationError, manage
-from ansible.module_utils.upkeep.log_rotation.settings import SpecError, parse_specs
-
-LOG_OPTIONS = {
-    "name": {"type": "str", "required": True},
-    "paths": {"type": "list", "elements": "str", "required": True},
-    "cadence": {"type": "str", "choices": ["daily", "weekly", "monthly"], "required": True},
-    "keep_days": {"type": "int", "required": True},
-    "max_size": {"type": "str"},
-    "compress_after_days": {"type": "int", "default": 1},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "mode": {"type": "str", "default": "0640"},
-    "su_user": {"type": "str"},
-    "su_group": {"type": "str"},
-    "reopen": {"type": "raw", "default": "none"},
-    "requirements": {"type": "list", "elements": "str", "default": []},
-}
+from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.log_rotation.host import LogrotateHost
+from ansible.module_utils.upkeep.log_rotation.options import OPTIONS
+from ansible.module_utils.upkeep.log_rotation.run import RotationError, run
+from ansible.module_utils.upkeep.log_rotation.settings import RotationOptionError, parse
 
 
 def main() -> None:
-    """Read the options, manage the host's rotation, say what happened."""
-    module = AnsibleModule(
-        argument_spec={
-            "logs": {"type": "list", "elements": "dict", "required": True, "options": LOG_OPTIONS},
-            "config_path": {"type": "path", "required": True},
-            "state_path": {"type": "path", "default": STATE},
-        },
-        supports_check_mode=True,
-    )
-    host = Host(
-        program=module.get_bin_path("logrotate", opt_dirs=["/usr/sbin", "/sbin"]),
-        systemctl=module.get_bin_path("systemctl"),
-        config_path=module.params["config_path"],
-        state_path=module.params["state_path"],
-    )
+    """Check the options, rotate, return what happened."""
+    module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
+    host = LogrotateHost(module.get_bin_path("logrotate", opt_dirs=["/usr/sbin", "/sbin"]))
 
     try:
-        outcome = manage(parse_specs(module.params["logs"]), host, module.check_mode)
-    except (SpecError, RotationError, EngineError, OSError) as error:
+        outcome = run(parse(module.params), host, module.check_mode)
+    except (RotationOptionError, RotationError, OSError) as error:
         module.fail_json(msg=str(error))
 
     module.exit_json(**vars(outcome))

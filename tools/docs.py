@@ -11,14 +11,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools import PROJECT, evidence, kinds, playbook_page, profiles, role_readme, system_page
+from tools import PROJECT, evidence, playbook_page, profiles, role_readme, system_page
 from tools.pages import bring_up_to_date
 
 
 def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
     """Return path -> text of every generated page, and what is wrong: roles without prose, pages without a source."""
     rendered = {project / "docs" / "playbooks.md": playbook_page.render(project)}
-    rendered |= kinds.render_all(project)
     in_use = evidence.variables_in_use(project)
     for system in profiles.systems(project):
         rendered[project / "docs" / "systems" / f"{system}.md"] = system_page.render(

@@ -104,7 +104,7 @@ class Limits:
         if tightest is None:
             return None
 
-        return f"{'at most' if self.side == 'above' else 'at least'} {tightest:g}"
+        return f"{'at most' if self.side == 'above' else 'at least'} {tightest:.12g}"
 
     def judge(self, value: float) -> str:
         """Return ``ok``, ``warning`` or ``critical`` for a figure, ``unknown`` for no number."""

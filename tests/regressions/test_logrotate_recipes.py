@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rotation by hand against rotation by this project: what becomes of the lines of a program that is writing.
+"""Rotation by hand and by this project: what becomes of the lines of a program that writes.
 
 The first half shows the hand-written recipes losing lines or refusing to run; the second half shows
 ours under the same writer.
@@ -21,9 +21,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.log_rotation.host import Host
-from ansible.module_utils.upkeep.log_rotation.run import manage
-from ansible.module_utils.upkeep.log_rotation.settings import parse_specs
+from ansible.module_utils.upkeep.log_rotation.host import LogrotateHost
+from ansible.module_utils.upkeep.log_rotation.run import run
+from ansible.module_utils.upkeep.log_rotation.settings import parse
 
 from tests.unit.module_utils.log_rotation.logrotate_samples import LOGROTATE, entry
 
@@ -45,7 +45,7 @@ def lines_in(folder: Path) -> list[str]:
 
 
 def writer(handler: logging.Handler) -> t.Callable[[int, int], None]:
-    """Return a function that logs the numbers of a range, as a service does through this handler."""
+    """Return a function that logs the numbers of a range through this handler."""
 
     def write(start: int, stop: int) -> None:
         for number in range(start, stop):
@@ -57,18 +57,16 @@ def writer(handler: logging.Handler) -> t.Callable[[int, int], None]:
 def rotate(folder: Path, **changes: t.Any) -> None:
     """Rotate the folder's logs the way this project does."""
     user = getpass.getuser()
-    spec = parse_specs(
-        [entry(paths=[f"{folder}/*.log"], owner=user, group=user, max_size="1", **changes)]
-    )
-    host = Host(
-        LOGROTATE,
-        None,
-        str(folder.parent / "upkeep"),
-        str(folder.parent / "status"),
-        "/nonexistent",
+    options = entry(paths=[f"{folder}/*.log"], owner=user, group=user, max_size="1", **changes)
+    settings = parse(
+        {
+            "logs": [options],
+            "config_path": str(folder.parent / "upkeep"),
+            "state_path": str(folder.parent / "status"),
+        }
     )
 
-    assert manage(spec, host, check_mode=False).rotated
+    assert run(settings, LogrotateHost(LOGROTATE, "/nonexistent"), check_mode=False).rotated
 
 
 def wait_until(happened: t.Callable[[], bool]) -> None:

@@ -85,7 +85,7 @@ def open_regular(
     """
     folder, name = _descend(path, root, trusted_links=trusted_links)
     try:
-        # Opening a device can already do something, so it is checked before; what counts is after.
+        # Opening a device can already do something, so it is looked at before; what counts is after.
         _require(path, os.stat(name, dir_fd=folder, follow_symlinks=False), owner, max_bytes)
         descriptor = os.open(name, _READ, dir_fd=folder)
     finally:
@@ -219,13 +219,16 @@ def write_atomic(
         os.close(folder)
 
 
-def unlink_beneath(path: PathLike, root: PathLike | None = None) -> bool:
+def unlink_beneath(
+    path: PathLike, root: PathLike | None = None, *, trusted_links: bool = False
+) -> bool:
     """Delete a file below ``root``, following no link; return whether there was one.
 
-    A link is deleted itself. Raises OSError, IsADirectoryError for a folder.
+    A link is deleted itself. ``trusted_links`` is as for ``open_regular``. Raises OSError,
+    IsADirectoryError for a folder.
     """
     try:
-        folder, name = _descend(path, root, follow_last=False)
+        folder, name = _descend(path, root, trusted_links=trusted_links, follow_last=False)
     except FileNotFoundError:
         return False
 

@@ -1,3 +1,3 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Log rotation with the distribution's logrotate: what is wanted, what is due, what happened, how it looks."""
+"""Log rotation with the distribution's logrotate: settings, configuration, rotation, findings."""

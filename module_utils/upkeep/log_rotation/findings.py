@@ -1,55 +1,73 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Judge what was seen of each log."""
+"""The findings on each log, from what was observed after the run."""
 
 from __future__ import annotations
 
 import math
 import os
 import typing as t
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible.module_utils.upkeep.findings import Finding, finding, judge
-from ansible.module_utils.upkeep.log_rotation.engine import Answer
-from ansible.module_utils.upkeep.log_rotation.segments import Segment, Writer
-from ansible.module_utils.upkeep.log_rotation.settings import CADENCE_DAYS, LogSpec
+from ..base.text import list_some, visible
+from ..findings import Finding, Limits, Subject
+from .logrotate import LogrotateOutput
+from .rotated_files import LateWriter, RotatedFile
+from .settings import CADENCE_DAYS, LogSettings
 
 #: The timer starts at a random time of the day and a host may be down at night.
 GRACE_DAYS: t.Final = 2
 _DAY: t.Final = 86400
+_NAMED: t.Final = 3
+_NONE: t.Final = Limits(warning=0)
 
 
 @dataclass
-class Seen:
-    """What was observed of one log after the run; sizes are bytes, times Unix times."""
+class LogObservation:
+    """What was observed of one log after the run; sizes are bytes, times Unix times.
 
-    spec: LogSpec
+    ``unusable`` are names that cannot be given to logrotate, ``skipped`` gives logrotate's reason
+    for each file that it leaves alone, ``shared`` the other log that rotates a file,
+    ``foreign`` are old files that another tool rotated.
+    """
+
+    log: LogSettings
     unmatched: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
     present: list[str] = field(default_factory=list)
     rotated: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    sizes: dict[str, int] = field(default_factory=dict)
-    last_rotations: dict[str, float] = field(default_factory=dict)
-    segments: list[Segment] = field(default_factory=list)
-    writers: list[Writer] = field(default_factory=list)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    last_rotations: Mapping[str, float] = field(default_factory=dict)
+    rotated_files: list[RotatedFile] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    writers: list[LateWriter] = field(default_factory=list)
+
+    @property
+    def subject(self) -> Subject:
+        """What the findings are about."""
+        return Subject(f"log:{self.log.name}", self.log.requirements)
 
 
-def concerning(spec: LogSpec, files: t.Collection[str], answer: Answer) -> list[str]:
-    """Return logrotate's errors that speak of this log: by the file at hand, or by a name in the text."""
-    names = [*files, *spec.paths]
+def errors_on(log: LogSettings, files: Collection[str], output: LogrotateOutput) -> list[str]:
+    """Return logrotate's errors on a log: those on one of its files, or that name one."""
+    names = [*files, *log.paths]
+
     return [
-        text for path, text in answer.errors if path in names or any(name in text for name in names)
+        visible(text)
+        for path, text in output.errors
+        if path in names or any(name in text for name in names)
     ]
 
 
-def review(seen: Seen, now: float) -> list[Finding]:
-    """Return the findings of one log.
-
-    Aspects that need a file are left out when there is none to look at.
-    """
-    findings = [_state(seen)]
+def log_findings(seen: LogObservation, now: float) -> list[Finding]:
+    """Return the findings of one log, without the aspects for which there is no file."""
+    findings = [_rotation(seen)]
     if seen.present:
         findings += [
             _size(seen),
@@ -62,62 +80,82 @@ def review(seen: Seen, now: float) -> list[Finding]:
     return findings
 
 
-def _make(seen: Seen, aspect: str, status: str, message: str, **more: t.Any) -> Finding:
-    check = f"log:{seen.spec.name}" + (f".{aspect}" if aspect else "")
-    return finding(check, status, message, requirements=seen.spec.requirements, **more)
-
-
-def _state(seen: Seen) -> Finding:
-    name = seen.spec.name
+def _rotation(seen: LogObservation) -> Finding:
+    name, subject = seen.log.name, seen.subject
     if seen.failures:
-        message = f"Rotation of {name} failed: {seen.failures[0]}. Nothing was removed; repair the cause and run again."
-        return _make(
-            seen, "", "critical", message, observed=len(seen.failures), expected=0, unit="errors"
+        return subject.finding(
+            "critical",
+            f"Rotation of {name} failed: {seen.failures[0]}. Nothing was removed; repair the cause"
+            " and run again.",
+            observed=len(seen.failures),
+            expected=0,
+            unit="errors",
         )
+    if reasons := list(_reasons(seen)):
+        observed = "missing" if seen.unmatched else "not rotated"
+        return subject.finding(
+            "unknown", " ".join(reasons), observed=observed, expected="a log file"
+        )
+    if seen.shared:
+        return _shared(seen)
 
+    return subject.finding(
+        "ok",
+        f"The files of {name} are rotated by logrotate.",
+        observed=f"{len(seen.rotated)} of {len(seen.present)} files rotated",
+    )
+
+
+def _reasons(seen: LogObservation) -> Iterable[str]:
+    """Yield why files of a log are not rotated, or nobody knows whether they are."""
     if seen.refusals:
-        return _make(
-            seen, "", "unknown", f"logrotate does not look after {name}: {seen.refusals[0]}"
-        )
-    if seen.unmatched:
-        message = f"No file at {', '.join(seen.unmatched)}: correct the path, or look why the service does not write it."
-        return _make(seen, "", "unknown", message, observed="missing", expected="a log file")
+        yield f"logrotate does not rotate {seen.log.name}: {seen.refusals[0]}."
+    if seen.unusable:
+        names = _named(f"'{visible(path)}'" for path in seen.unusable)
+        yield f"Not rotated because of its name: {names}. Rename or remove it."
+    if seen.unclear:
+        names = _named(seen.unclear)
+        yield f"logrotate's output on {names} is not understood; is it newer than 3.22?"
     if seen.skipped:
-        message = f"Links are never rotated: {', '.join(seen.skipped)}. Name the file that the link leads to."
-        return _make(seen, "", "unknown", message, observed="a link", expected="a log file")
+        names = _named(f"{path} ({why})" for path, why in seen.skipped.items())
+        yield f"logrotate never rotates links: {names}. Name the one file that is meant."
+    if seen.unmatched:
+        names = _named(seen.unmatched)
+        yield f"No file at {names}: correct the path, or find out why the service does not write."
 
-    observed = f"{len(seen.rotated)} of {len(seen.present)} files rotated"
 
-    return _make(
-        seen, "", "ok", f"The files of {name} are looked after by logrotate.", observed=observed
+def _named(names: Iterable[str]) -> str:
+    return list_some(list(names), _NAMED)
+
+
+def _shared(seen: LogObservation) -> Finding:
+    """Between our runs logrotate skips a log as a whole when another one names one of its files."""
+    [(path, other), *_] = seen.shared.items()
+
+    return seen.subject.finding(
+        "warning",
+        f"{path} is also a file of log '{other}', which rotates it: logrotate.timer skips"
+        f" {seen.log.name} as a whole. Give the two logs different paths.",
+        observed=len(seen.shared),
+        expected=0,
+        unit="files",
     )
 
 
-def _size(seen: Seen) -> Finding:
+def _size(seen: LogObservation) -> Finding:
     path, size = max(seen.sizes.items(), key=lambda item: item[1], default=("", 0))
-    limit = seen.spec.max_size
-    if limit is None:
-        return _make(
-            seen,
-            "size",
-            "ok",
-            f"The largest live file is {path}.",
-            observed=size,
-            expected="no limit",
-            unit="bytes",
-        )
 
-    status = judge(size, warning=limit)
-    message = f"The largest live file is {path}."
-    if status != "ok":
-        message = f"{path} is larger than the limit although it should have been rotated: see the findings on its rotation."
-
-    return _make(
-        seen, "size", status, message, observed=size, expected=f"at most {limit}", unit="bytes"
+    return seen.subject.measured(
+        size,
+        Limits(warning=seen.log.max_size),
+        f"The largest log file is {path}",
+        "it should have been rotated, see the findings on its rotation",
+        aspect="size",
+        unit="bytes",
     )
 
 
-def _age(seen: Seen, now: float) -> Finding:
+def _age(seen: LogObservation, now: float) -> Finding:
     """Judge the file that waits longest; an empty file has nothing to rotate."""
     waiting = [
         now - seen.last_rotations[path]
@@ -125,108 +163,99 @@ def _age(seen: Seen, now: float) -> Finding:
         if size and path in seen.last_rotations
     ]
     if not waiting:
-        return _make(
-            seen,
-            "age",
+        return seen.subject.finding(
             "ok",
             "No file with content waits for its rotation.",
+            aspect="age",
             observed="nothing waits",
         )
 
-    days = max(0.0, max(waiting) / _DAY)
-    limit = CADENCE_DAYS[seen.spec.cadence] + GRACE_DAYS
-    status = judge(days, warning=limit)
-    message = "Rotations are on time."
-    if status != "ok":
-        message = "Rotations are late: is logrotate.timer enabled, and does 'journalctl -u logrotate' show errors?"
-
-    return _make(
-        seen,
-        "age",
-        status,
-        message,
-        observed=round(days, 1),
-        expected=f"at most {limit}",
+    return seen.subject.measured(
+        _days(max(waiting)),
+        Limits(warning=CADENCE_DAYS[seen.log.cadence] + GRACE_DAYS),
+        "This long ago the oldest file was rotated last",
+        "is logrotate.timer enabled, and does 'journalctl -u logrotate' show errors?",
+        aspect="age",
         unit="days",
     )
 
 
-def _retention(seen: Seen, now: float) -> Finding:
-    keep = seen.spec.keep_days
-    oldest = min((segment.rotated for segment in seen.segments), default=now)
-    status = judge(now - oldest, warning=keep * _DAY)
-    message = "No rotated file is older than its retention."
-    if status != "ok":
-        message = "Rotated files are kept longer than wanted: a run without --check removes them."
-
-    # Rounded up in tenths, so that a file just past its time does not read as if it were within.
-    days = math.ceil((now - oldest) / _DAY * 10) / 10
-
-    return _make(
-        seen, "retention", status, message, observed=days, expected=f"at most {keep}", unit="days"
-    )
+def _days(seconds: float) -> float:
+    """Return days, rounded up in tenths: just past a limit must not read as within it."""
+    return max(0.0, math.ceil(seconds / _DAY * 10) / 10)
 
 
-def _compression(seen: Seen, now: float) -> Finding:
-    """A segment is compressed at its rotation or at the next one.
-
-    Later than that something went wrong.
-    """
-    wait = 0 if seen.spec.compress_after_days == 0 else CADENCE_DAYS[seen.spec.cadence]
-    limit = max(wait, seen.spec.compress_after_days) + GRACE_DAYS
-    plain = [segment for segment in seen.segments if not segment.compressed]
-    # With delayed compression the newest one waits for the next rotation, however quiet the log is.
-    newest = {segment.log: segment for segment in plain} if wait else {}
-    late = [s for s in plain if newest.get(s.log) != s and now - s.rotated > limit * _DAY]
-    if not late:
-        return _make(
-            seen,
-            "compression",
-            "ok",
-            "Rotated files are compressed in time.",
-            observed=0,
+def _retention(seen: LogObservation, now: float) -> Finding:
+    limits = Limits(warning=seen.log.keep_days)
+    oldest = _days(now - min((file.rotated for file in seen.rotated_files), default=now))
+    if seen.foreign and limits.judge(oldest) == "ok":
+        return seen.subject.finding(
+            "warning",
+            f"Rotated by another tool and past their retention: {_named(seen.foreign)}. Nothing"
+            " removes them; do it by hand.",
+            aspect="retention",
+            observed=len(seen.foreign),
             expected=0,
             unit="files",
         )
 
-    message = f"{late[0].path} and {len(late) - 1} more are still uncompressed: is there room for the compressed copy?"
-
-    return _make(
-        seen, "compression", "warning", message, observed=len(late), expected=0, unit="files"
+    return seen.subject.measured(
+        oldest,
+        limits,
+        "This old is the oldest rotated file",
+        "a run without --check removes what is past its retention",
+        aspect="retention",
+        unit="days",
     )
 
 
-def _writers(seen: Seen) -> Finding:
-    if not seen.writers:
-        return _make(
-            seen,
-            "writers",
-            "ok",
-            "No process writes to a file that was set aside.",
-            observed=0,
-            expected=0,
-        )
+def _compression(seen: LogObservation, now: float) -> Finding:
+    """A file is compressed at its rotation or at the next one; later than that is an error."""
+    wait = 0 if seen.log.compress_after_days == 0 else CADENCE_DAYS[seen.log.cadence]
+    limit = max(wait, seen.log.compress_after_days) + GRACE_DAYS
+    plain = [file for file in seen.rotated_files if not file.compressed]
+    # With delayed compression the newest one waits for the next rotation, however quiet the log is.
+    newest = {file.log: file for file in plain} if wait else {}
+    late = [
+        file for file in plain if newest.get(file.log) != file and now - file.rotated > limit * _DAY
+    ]
 
-    first = next((writer for writer in seen.writers if writer.lost), seen.writers[0])
-    where = (
-        "a file that is already deleted, so its lines are lost"
-        if first.lost
-        else f"{first.segment.path}, set aside earlier"
-    )
-    message = (
-        f"{first.program} (pid {first.pid}) goes on writing to {where}: "
-        "set 'reopen' so that it is told, or let it watch its file."
-    )
-    status = "critical" if first.lost else "warning"
-
-    return _make(
-        seen, "writers", status, message, observed=len(seen.writers), expected=0, unit="processes"
+    return seen.subject.measured(
+        len(late),
+        _NONE,
+        f"Uncompressed after {limit} days: {_named(file.path for file in late)}"
+        if late
+        else "Rotated files are compressed in time",
+        "is there room for the compressed copy?",
+        aspect="compression",
+        unit="files",
     )
 
 
-def sizes_of(paths: t.Iterable[str]) -> dict[str, int]:
-    """Return the size in bytes of each path that is (still) there."""
+def _writers(seen: LogObservation) -> Finding:
+    lost = [writer for writer in seen.writers if writer.lost]
+    first = next(iter(lost + seen.writers), None)
+    if first is None:
+        message = "No process writes to a rotated file"
+    else:
+        where = "a deleted file, so its lines are lost" if first.lost else first.file.path
+        message = f"{visible(first.program)} (pid {first.pid}) still writes to {where}"
+
+    return seen.subject.measured(
+        len(seen.writers),
+        _NONE,
+        message,
+        "set 'reopen' so that it is signalled, or let it watch its file",
+        aspect="writers",
+        unit="processes",
+        status="critical" if lost else "",
+    )
+
+
+def sizes_of(paths: Iterable[str]) -> dict[str, int]:
+    """Return the size in bytes of each path that is still there."""
     found: dict[str, int] = {}
+
     for path in paths:
         try:
             found[path] = os.lstat(path).st_size

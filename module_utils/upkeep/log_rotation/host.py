@@ -1,133 +1,154 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""logrotate on the host, apart from any single log: program, state file, timer, competing configurations."""
+"""logrotate on the host as a whole: program, state file, timer, competing configurations."""
 
 from __future__ import annotations
 
-import subprocess
+import typing as t
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible.module_utils.upkeep.findings import Finding, finding
-from ansible.module_utils.upkeep.log_rotation.engine import Answer, Engine
+from ..base import files, systemd
+from ..base.deadline import Deadline
+from ..base.text import visible
+from ..findings import Finding, finding
+from .logrotate import Logrotate, LogrotateError, LogrotateOutput
+
+TIMER: t.Final = "logrotate.timer"
+CONFIG_BYTES: t.Final = 16 << 20
+_SYSTEMD_SECONDS: t.Final = 30.0
 
 
 @dataclass(frozen=True)
-class Host:
-    """Where things are on the host.
-
-    ``program`` and ``systemctl`` are none when they are not installed.
-    """
+class LogrotateHost:
+    """logrotate's program, None where it is not installed, and its main file."""
 
     program: str | None
-    systemctl: str | None
-    config_path: str
-    state_path: str
     main_config: str = "/etc/logrotate.conf"
 
 
+@dataclass(frozen=True)
+class LogrotateRuns:
+    """What logrotate printed: when it was asked what is due, and when it rotated.
+
+    ``problem`` is why it could not be run, '' when it could.
+    """
+
+    preview: LogrotateOutput
+    rotation: LogrotateOutput | None
+    problem: str = ""
+
+
 def installed(path: str) -> str:
-    """Return the text of a configuration file, empty when there is none."""
+    """Return the text of a configuration file, empty when there is none that can be read."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        return files.read_text(path, CONFIG_BYTES, trusted_links=True, errors="replace")
+    except OSError:
         return ""
 
 
 def host_findings(
-    plan: Answer, result: Answer, files: dict[str, list[str]], host: Host
+    runs: LogrotateRuns,
+    logs: Collection[str],
+    host: LogrotateHost,
+    config_path: str,
+    state_path: str,
 ) -> list[Finding]:
-    """Return one finding for each of the program, its state file, its timer and competing configurations."""
-    return [_program(host), _state(plan, result), _timer(host), _duplicates(host, files)]
+    """Return the findings on program, state file, timer and competing configurations.
+
+    ``logs`` are the files that are ours.
+    """
+    return [
+        _program(host),
+        _state(runs),
+        _timer(),
+        _duplicates(host, logs, config_path, state_path),
+    ]
 
 
-def _program(host: Host) -> Finding:
+def _program(host: LogrotateHost) -> Finding:
+    check = "logrotate:program"
     if host.program is None:
-        return finding(
-            "logrotate:program",
-            "unknown",
-            "logrotate is not installed yet; a run without --check installs it.",
+        message = "logrotate is not installed yet; a run without --check installs it."
+        return finding(check, "unknown", message)
+
+    return finding(check, "ok", "logrotate is installed.", observed=host.program)
+
+
+def _state(runs: LogrotateRuns) -> Finding:
+    check = "logrotate:state"
+    if runs.problem:
+        return finding(check, "critical", f"Nothing was rotated: {visible(runs.problem)}.")
+
+    if runs.rotation and runs.rotation.locked:
+        message = "Another logrotate was at work, so nothing was rotated; run again later."
+        return finding(check, "warning", message, observed="locked", expected="free")
+
+    if runs.preview.state_errors:
+        message = (
+            "The state file is damaged in part, so some logs begin a new period:"
+            f" {visible(runs.preview.state_errors[0])}"
         )
+        return finding(check, "warning", message, observed="damaged", expected="readable")
 
-    return finding("logrotate:program", "ok", "logrotate is installed.", observed=host.program)
-
-
-def _state(plan: Answer, result: Answer) -> Finding:
-    if result.locked:
-        message = "Another logrotate was at work, so nothing was rotated now; run again when it has finished."
-        return finding("logrotate:state", "warning", message, observed="locked", expected="free")
-
-    if plan.state_errors:
-        message = f"The state file has a damaged part, so some logs begin a new period: {plan.state_errors[0]}"
-        return finding(
-            "logrotate:state", "warning", message, observed="damaged", expected="readable"
+    if runs.preview.from_future:
+        message = (
+            f"The last rotation of {visible(runs.preview.from_future[0])} lies in the future, so"
+            " it was due at once: is the clock of this host right?"
         )
+        return finding(check, "warning", message, observed="in the future", expected="past times")
 
-    return finding(
-        "logrotate:state",
-        "ok",
-        "The state file is readable and free.",
-        observed="readable",
-        expected="readable",
-    )
+    message = "The state file is readable and free."
+
+    return finding(check, "ok", message, observed="readable", expected="readable")
 
 
-def _timer(host: Host) -> Finding:
-    """Between our runs it is the timer that rotates; without it only the days of our runs count."""
-    if host.systemctl is None:
-        return finding(
-            "logrotate:timer", "unknown", "systemctl is not there to ask for logrotate.timer."
-        )
+def _timer() -> Finding:
+    """Between our runs the timer rotates; without it only the days of our runs count."""
+    check = "logrotate:timer"
 
-    done = subprocess.run(  # noqa: S603 - a fixed program and fixed words, no shell
-        [host.systemctl, "is-active", "logrotate.timer"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    state = done.stdout.strip()
-    if not state:
-        return finding(
-            "logrotate:timer", "unknown", f"systemctl does not answer: {done.stderr.strip()}"
-        )
-    if state == "active":
-        return finding(
-            "logrotate:timer", "ok", "logrotate.timer is active.", observed=state, expected="active"
-        )
+    try:
+        shown = systemd.show([TIMER], ["ActiveState"], Deadline(_SYSTEMD_SECONDS))
+    except (systemd.SystemdError, TimeoutError) as error:
+        return finding(check, "unknown", f"The timer's state is not known: {visible(str(error))}.")
+
+    state = shown[TIMER].get("ActiveState") or "unknown"
+    if state in systemd.ACTIVE_STATES:
+        message = "logrotate.timer is active."
+        return finding(check, "ok", message, observed=state, expected="active")
+
+    message = f"Nothing is rotated between two runs: systemctl enable --now {TIMER}"
+
+    return finding(check, "warning", message, observed=visible(state), expected="active")
+
+
+def _duplicates(
+    host: LogrotateHost, logs: Collection[str], config_path: str, state_path: str
+) -> Finding:
+    """Find another configuration that names one of our logs: logrotate takes one of the two."""
+    check = "logrotate:duplicates"
+    if host.program is None or not (installed(config_path) and Path(host.main_config).exists()):
+        message = "Other configurations are compared once ours is in place."
+        return finding(check, "info", message)
+
+    try:
+        output = Logrotate(host.program, state_path).preview(host.main_config)
+    except LogrotateError as error:
+        return finding(check, "unknown", f"Not compared: {visible(str(error))}.")
+
+    duplicate = [
+        text
+        for text in output.config_errors
+        if "duplicate log entry" in text and any(path in text for path in logs)
+    ]
+    if not duplicate:
+        message = "No other configuration rotates these logs."
+        return finding(check, "ok", message, observed=0, expected=0)
 
     message = (
-        "Between two maintenance runs nothing is rotated: systemctl enable --now logrotate.timer"
+        f"A log is rotated by two configurations: {visible(duplicate[0])}."
+        " Take the older one over with preflight_legacy=adopt."
     )
 
-    return finding("logrotate:timer", "warning", message, observed=state, expected="active")
-
-
-def _duplicates(host: Host, files: dict[str, list[str]]) -> Finding:
-    """Look whether another configuration claims one of our logs.
-
-    Logrotate then takes only one of the two.
-    """
-    check = "logrotate:duplicates"
-    if (
-        host.program is None
-        or not installed(host.config_path)
-        or not Path(host.main_config).exists()
-    ):
-        return finding(check, "info", "Other configurations are compared once ours is in place.")
-
-    answer = Engine(host.program, host.state_path).ask(host.main_config)
-    ours = [path for paths in files.values() for path in paths]
-    twice = [
-        text
-        for text in answer.config_errors
-        if "duplicate log entry" in text and any(path in text for path in ours)
-    ]
-    if not twice:
-        return finding(
-            check, "ok", "No other configuration rotates these logs.", observed=0, expected=0
-        )
-
-    message = f"A log is rotated by two configurations: {twice[0]}. Take the older one over with preflight_legacy=adopt."
-
-    return finding(check, "warning", message, observed=len(twice), expected=0)
+    return finding(check, "warning", message, observed=len(duplicate), expected=0)

@@ -1,37 +1,45 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring one host's log rotation to what is wanted: configuration in place, due logs rotated, old segments gone."""
+"""One call for the logs of a host: configure logrotate, rotate what is due, remove what expired."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import stat
 import tempfile
 import time
 import typing as t
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.log_rotation import findings as review
-from ansible.module_utils.upkeep.log_rotation import segments
-from ansible.module_utils.upkeep.log_rotation.engine import Answer, Engine, Verdict, read_state
-from ansible.module_utils.upkeep.log_rotation.host import Host, host_findings, installed
-from ansible.module_utils.upkeep.log_rotation.segments import Segment
-from ansible.module_utils.upkeep.log_rotation.settings import LogSpec, SpecError, render
+from ..base.files import write_atomic
+from ..findings import Finding
+from . import rotated_files
+from .config import is_usable, render, render_files
+from .findings import LogObservation, errors_on, log_findings, sizes_of
+from .host import LogrotateHost, LogrotateRuns, host_findings, installed
+from .logrotate import (
+    NO_STATE,
+    FileDecision,
+    Logrotate,
+    LogrotateError,
+    LogrotateOutput,
+    read_state,
+)
+from .rotated_files import RotatedFile
+from .settings import LogSettings, RotationSettings
 
 _MODE: t.Final = 0o644
-#: logrotate never reads a file with this ending, so a half-written one is no danger to the timer.
-_UNREAD: t.Final = ".disabled"
 
 
 class RotationError(RuntimeError):
-    """What was asked cannot be done; the message says why and what to change."""
+    """The logs cannot be configured; the message gives the reason and what to change."""
 
 
 @dataclass
-class Outcome:
+class RotationOutcome:
     """What the module returns.
 
     In check mode what it would return, except that ``findings`` show the host as it is.
@@ -45,89 +53,143 @@ class Outcome:
     diff: list[dict[str, str]] = field(default_factory=list)
 
 
-def manage(specs: list[LogSpec], host: Host, check_mode: bool) -> Outcome:
+@dataclass(frozen=True)
+class LogFiles:
+    """The files of one log: those that this run hands to logrotate, and the others.
+
+    ``unusable`` are names that logrotate cannot be given, ``shared`` are files that an earlier log
+    rotates, with its name.
+    """
+
+    log: LogSettings
+    unmatched: list[str]
+    files: list[str]
+    unusable: list[str]
+    shared: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Expired:
+    log: LogSettings
+    files: list[RotatedFile]
+
+
+def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> RotationOutcome:
     """Do, or in check mode predict, everything for one host.
 
-    Raises RotationError or SpecError before anything is changed, EngineError when logrotate is not
-    understood.
+    Raises RotationError before anything is changed.
     """
-    now = time.time()
-    text = render(specs)
-    files = {spec.name: _existing(spec) for spec in specs}
-    if host.program is None and not check_mode:
+    text = render(settings.logs)
+    if host.program is not None:
+        _validate(host.program, settings, text)
+    elif not check_mode:
         raise RotationError("logrotate is not installed; install the package 'logrotate' first")
 
-    engine = Engine(host.program, host.state_path) if host.program else None
-    plan = _ask(engine, host, text, len(specs)) if engine else _foresee(specs, files)
-    known = read_state(host.state_path)
-    old = {spec.name: _expired(spec, files[spec.name], now) for spec in specs}
-    outcome = Outcome(
-        rotated=plan.due(),
-        # logrotate measures from the day it first saw a log: seeing it now starts its clock.
-        started=[path for path in plan.present() if path not in known and path not in plan.due()],
-        removed=[segment.path for group in old.values() for segment in group],
+    now = time.time()
+    found = list_files(settings.logs)
+    runs = _preview(settings, host, found)
+    known = read_state(settings.state_path)
+    old = _expired(found, now)
+    due = runs.preview.due()
+    outcome = RotationOutcome(
+        rotated=due,
+        # logrotate counts from the day it first saw a log: seeing it now starts its period.
+        started=[path for path in runs.preview.present() if path not in known and path not in due],
+        removed=[file.path for group in old for file in group.files],
     )
-    before = installed(host.config_path)
-    drifted = before != text or not _ownership_fits(host.config_path)
-    outcome.changed = bool(drifted or outcome.rotated or outcome.started or outcome.removed)
-    outcome.diff = _diff(host.config_path, before, text, outcome)
-    result = plan
+    before = installed(settings.config_path)
+    drifted = before != text or not _ownership_fits(settings.config_path)
+    outcome.diff = _diff(settings.config_path, before, text, outcome)
+
+    problems: dict[str, str] = {}
     if not check_mode:
         if drifted:
-            install(host.config_path, text)
+            write_atomic(settings.config_path, text, _MODE)
 
-        result = _act(
-            t.cast(Engine, engine),
-            host.config_path,
-            outcome,
-            [s for group in old.values() for s in group],
-        )
-        outcome.changed = bool(drifted or outcome.rotated or outcome.started or outcome.removed)
+        runs = _rotate(settings, host, found, runs, outcome)
+        problems = _remove(old, outcome)
 
-    outcome.findings = _review(specs, files, plan, result, outcome, host, check_mode)
+    outcome.changed = bool(drifted or outcome.rotated or outcome.started or outcome.removed)
+    outcome.findings = _findings(settings, host, found, runs, outcome, problems, check_mode)
 
     return outcome
 
 
-def _existing(spec: LogSpec) -> list[str]:
-    """Return the paths of a log.
+def list_files(logs: Iterable[LogSettings]) -> list[LogFiles]:
+    """Return the files of each log; one that several logs match belongs to the first of them."""
+    owners: dict[str, str] = {}
+    found: list[LogFiles] = []
 
-    Raises SpecError when a name could be mistaken for a line of logrotate's answer.
-    """
-    paths = [path for matched in spec.files().values() for path in matched]
-    hostile = [path for path in paths if not path.isprintable() or '"' in path or "\\" in path]
-    if hostile:
-        raise SpecError(
-            f"log '{spec.name}' matches the file name {hostile[0]!r}, which is refused: "
-            "remove that file, or name the paths without a wildcard"
+    for log in logs:
+        matches = log.matches()
+        paths = list(dict.fromkeys(path for paths in matches.values() for path in paths))
+        usable = [path for path in paths if is_usable(path)]
+        shared = {path: owners[path] for path in usable if path in owners}
+        owners.update((path, log.name) for path in usable if path not in owners)
+        found.append(
+            LogFiles(
+                log,
+                [pattern for pattern, matched in matches.items() if not matched],
+                [path for path in usable if path not in shared],
+                [path for path in paths if not is_usable(path)],
+                shared,
+            )
         )
 
-    return paths
+    return found
 
 
-def _ask(engine: Engine, host: Host, text: str, sections: int) -> Answer:
-    """Return what is due under the wanted configuration.
+def _validate(program: str, settings: RotationSettings, text: str) -> None:
+    """Raise RotationError unless logrotate accepts the configuration.
 
-    Raises RotationError when it is not valid.
+    It is asked about logs in a folder that does not exist, so that no name of a file on this host
+    comes into its answer.
     """
-    with _root_owned(text) as config:
-        answer = engine.ask(config)
+    elsewhere = [
+        dataclasses.replace(log, paths=tuple(f"/nonexistent{path}" for path in log.paths))
+        for log in settings.logs
+    ]
 
-    if answer.config_errors or answer.sections != sections:
-        said = (
-            "; ".join(answer.config_errors)
-            or f"{answer.sections} of {sections} logs were taken over"
-        )
+    with _private_copy(render(elsewhere)) as config:
+        try:
+            output = Logrotate(program, NO_STATE).preview(config)
+        except LogrotateError as error:
+            raise RotationError(str(error)) from error
+
+    if output.config_errors or output.sections != len(settings.logs):
+        taken = f"{output.sections} of {len(settings.logs)} logs were taken over"
+        reason = "; ".join(output.config_errors) or taken
         raise RotationError(
-            f"logrotate refuses the configuration, {host.config_path} is left as it is: {said}"
+            f"logrotate refuses the configuration, {settings.config_path} is left as it is:"
+            f" {reason}"
         )
 
-    return answer
+
+def _preview(
+    settings: RotationSettings, host: LogrotateHost, found: Sequence[LogFiles]
+) -> LogrotateRuns:
+    """Return what is due."""
+    if host.program is None:
+        return LogrotateRuns(_predict(found), None)
+
+    try:
+        with _private_copy(_text_of(settings, found)) as config:
+            return LogrotateRuns(Logrotate(host.program, settings.state_path).preview(config), None)
+    except LogrotateError as error:
+        return LogrotateRuns(LogrotateOutput(), None, str(error))
+
+
+def _text_of(settings: RotationSettings, found: Iterable[LogFiles]) -> str:
+    """Return the configuration that names exactly the files that this run has looked at.
+
+    A name that appears meanwhile, whatever it holds, cannot come into logrotate's output.
+    """
+    return render_files(settings.logs, {item.log.name: item.files for item in found})
 
 
 @contextlib.contextmanager
-def _root_owned(text: str) -> t.Iterator[str]:
-    """Yield a private copy of the configuration.
+def _private_copy(text: str) -> t.Iterator[str]:
+    """Yield the path of a private copy of a configuration.
 
     It must belong to root: logrotate skips another user's file and still ends with code 0, which is
     why a ``validate:`` of a stock task, run on the login user's upload, would prove nothing.
@@ -138,87 +200,99 @@ def _root_owned(text: str) -> t.Iterator[str]:
         yield copy.name
 
 
-def _foresee(specs: list[LogSpec], files: dict[str, list[str]]) -> Answer:
-    """Return what logrotate will say once it is installed; only in check mode on a host without it.
+def _predict(found: Iterable[LogFiles]) -> LogrotateOutput:
+    """Return what logrotate will decide once it is installed.
 
-    Without a state file a log is rotated only for its size.
+    Only in check mode, on a host without it. Without a state file only size makes a log due.
     """
-    answer = Answer()
+    output = LogrotateOutput()
 
-    for spec in specs:
-        for path in files[spec.name]:
-            status = os.lstat(path)
-            regular = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-            large = spec.max_size is not None and status.st_size > spec.max_size
-            verdict: Verdict = "skipped" if not regular else "rotate" if large else "keep"
-            answer.verdicts[path] = verdict
+    for item in found:
+        for path in item.files:
+            output.decisions[path] = _predict_file(path, item.log.max_size)
 
-    return answer
+    return output
 
 
-def _expired(spec: LogSpec, paths: list[str], now: float) -> list[Segment]:
-    """Return the segments past their time.
+def _predict_file(path: str, max_size: int | None) -> FileDecision:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return "missing"
 
-    Logrotate itself looks at them only when the log is rotated.
+    if stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink > 1):
+        return "skipped"
+
+    return "rotate" if max_size is not None and status.st_size > max_size else "keep"
+
+
+def _expired(found: Iterable[LogFiles], now: float) -> list[_Expired]:
+    """Return the rotated files past their retention.
+
+    Logrotate itself removes them only when it rotates the log.
     """
     return [
-        segment
-        for path in paths
-        for segment in segments.expired(segments.list_segments(path), spec.keep_days, now)
+        _Expired(item.log, rotated_files.expired(files, item.log.keep_days, now))
+        for item in found
+        for files in rotated_files.list_rotated(item.files).values()
     ]
 
 
-def _act(engine: Engine, config: str, outcome: Outcome, old: list[Segment]) -> Answer:
-    """Rotate and remove.
+def _rotate(
+    settings: RotationSettings,
+    host: LogrotateHost,
+    found: Sequence[LogFiles],
+    runs: LogrotateRuns,
+    outcome: RotationOutcome,
+) -> LogrotateRuns:
+    """Rotate what is due, and trim the outcome to what really happened."""
+    if not (outcome.rotated or outcome.started):
+        return runs
 
-    Trims ``outcome`` to what really happened and returns logrotate's last word.
-    """
-    answer = Answer()
-    if outcome.rotated or outcome.started:
-        due = outcome.rotated
-        before = {path: {segment.path for segment in segments.list_segments(path)} for path in due}
-        answer = engine.rotate(config)
-        outcome.rotated = [
-            path for path in due if {s.path for s in segments.list_segments(path)} - before[path]
-        ]
-        known = read_state(engine.state)
-        outcome.started = [path for path in outcome.started if path in known]
+    due, problem = outcome.rotated, ""
+    before = _rotated_paths(due)
+    output: LogrotateOutput | None = None
 
-    removed = []
+    try:
+        with _private_copy(_text_of(settings, found)) as config:
+            program = t.cast(str, host.program)
+            output = Logrotate(program, settings.state_path).rotate(config)
+    except LogrotateError as error:
+        problem = str(error)
 
-    for segment in old:
-        try:
-            segments.remove(segment)
-        except FileNotFoundError:
-            pass  # logrotate was faster: the wish is fulfilled
-        except OSError as error:
-            answer.errors.append((segment.log, f"cannot remove {segment.path}: {error}"))
-            continue
-        removed.append(segment.path)
+    after = _rotated_paths(due)
+    known = read_state(settings.state_path)
+    outcome.rotated = [path for path in due if after[path] - before[path]]
+    outcome.started = [path for path in outcome.started if path in known]
 
-    outcome.removed = removed
-
-    return answer
+    return LogrotateRuns(runs.preview, output, problem)
 
 
-def install(path: str, text: str) -> None:
-    """Put the configuration in place by one rename, so that the timer reads the old or the new one, never a part."""
-    target = Path(path)
-    draft = target.with_name(target.name + _UNREAD)
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+def _rotated_paths(logs: Sequence[str]) -> dict[str, set[str]]:
+    listed = rotated_files.list_rotated(logs)
 
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), _MODE)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+    return {log: {file.path for file in files} for log, files in listed.items()}
 
-    draft.replace(target)
+
+def _remove(old: Iterable[_Expired], outcome: RotationOutcome) -> dict[str, str]:
+    """Remove what is past its retention; return the problem by path, and trim the outcome."""
+    by_user: dict[str, list[RotatedFile]] = {}
+
+    for group in old:
+        by_user.setdefault(group.log.su_user, []).extend(group.files)
+
+    problems: dict[str, str] = {}
+
+    for user, files in by_user.items():
+        problems |= rotated_files.remove(files, user)
+
+    outcome.removed = [path for path in outcome.removed if path not in problems]
+
+    return problems
 
 
 def _ownership_fits(path: str) -> bool:
-    """Tell whether logrotate would read the file at all: it skips what others may write."""
+    """Return whether logrotate would read the file at all: it skips what others may write."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -227,7 +301,7 @@ def _ownership_fits(path: str) -> bool:
     return status.st_uid == os.geteuid() and status.st_mode == stat.S_IFREG | _MODE
 
 
-def _diff(path: str, before: str, after: str, outcome: Outcome) -> list[dict[str, str]]:
+def _diff(path: str, before: str, after: str, outcome: RotationOutcome) -> list[dict[str, str]]:
     diff = (
         [{"before_header": path, "after_header": path, "before": before, "after": after}]
         if before != after
@@ -238,38 +312,72 @@ def _diff(path: str, before: str, after: str, outcome: Outcome) -> list[dict[str
         *(f"start the clock of {name}" for name in outcome.started),
         *(f"remove {name}" for name in outcome.removed),
     ]
+
     return diff + ([{"prepared": "\n".join(lines) + "\n"}] if lines else [])
 
 
-def _review(
-    specs: list[LogSpec],
-    files: dict[str, list[str]],
-    plan: Answer,
-    result: Answer,
-    outcome: Outcome,
-    host: Host,
+def _findings(
+    settings: RotationSettings,
+    host: LogrotateHost,
+    found: Sequence[LogFiles],
+    runs: LogrotateRuns,
+    outcome: RotationOutcome,
+    problems: dict[str, str],
     check_mode: bool,
 ) -> list[Finding]:
     now = time.time()
-    known = read_state(host.state_path)
-    writers = segments.find_writers([path for paths in files.values() for path in paths])
-    found: list[Finding] = []
+    known = read_state(settings.state_path)
+    files = [path for item in found for path in item.files]
+    rotated = rotated_files.list_rotated(files)
+    writers = rotated_files.find_late_writers(set(files))
+    live = {path for item in found for path in (*item.files, *item.unusable)}
+    here = set(runs.preview.present())
+    findings: list[Finding] = []
 
-    for spec in specs:
-        paths = files[spec.name]
-        seen = review.Seen(
-            spec,
-            unmatched=[pattern for pattern, matched in spec.files().items() if not matched],
-            skipped=[path for path in paths if plan.verdicts.get(path) == "skipped"],
-            present=[path for path in paths if path in plan.present()],
-            rotated=[] if check_mode else [path for path in paths if path in outcome.rotated],
-            refusals=review.concerning(spec, paths, plan),
-            failures=[] if result is plan else review.concerning(spec, paths, result),
-            segments=[segment for path in paths for segment in segments.list_segments(path)],
-            writers=[writer for writer in writers if writer.segment.log in paths],
+    for item in found:
+        present = [path for path in item.files if path in here]
+        sizes = sizes_of(present)
+        own = [file for path in item.files for file in rotated[path]]
+        observation = LogObservation(
+            item.log,
+            unmatched=item.unmatched,
+            unusable=item.unusable,
+            unclear=[p for p in item.files if runs.preview.decisions.get(p) == "unclear"],
+            skipped={p: why for p, why in runs.preview.skipped.items() if p in item.files},
+            shared=item.shared,
+            present=present,
+            rotated=[] if check_mode else [p for p in item.files if p in outcome.rotated],
+            failures=_failures(item, runs, own, problems),
+            refusals=_refusals(item, runs),
+            sizes=sizes,
+            last_rotations={path: known[path] for path in present if path in known},
+            rotated_files=own,
+            foreign=rotated_files.list_foreign(set(item.files), live, item.log.keep_days, now),
+            writers=[writer for writer in writers if writer.file.log in item.files],
         )
-        seen.sizes = review.sizes_of(seen.present)
-        seen.last_rotations = {path: known[path] for path in seen.present if path in known}
-        found.extend(review.review(seen, now))
+        findings.extend(log_findings(observation, now))
 
-    return [*found, *host_findings(plan, result, files, host)]
+    return [
+        *findings,
+        *host_findings(runs, files, host, settings.config_path, settings.state_path),
+    ]
+
+
+def _failures(
+    item: LogFiles, runs: LogrotateRuns, rotated: Iterable[RotatedFile], problems: dict[str, str]
+) -> list[str]:
+    """Return what went wrong in this run with one log."""
+    errors = errors_on(item.log, item.files, runs.rotation) if runs.rotation else []
+
+    return errors + [
+        f"cannot remove {file.path}: {problems[file.path]}"
+        for file in rotated
+        if file.path in problems
+    ]
+
+
+def _refusals(item: LogFiles, runs: LogrotateRuns) -> list[str]:
+    """Return why logrotate does not rotate one log at all."""
+    errors = errors_on(item.log, item.files, runs.preview)
+
+    return errors or ([runs.problem] if runs.problem and item.files else [])

@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.log_rotation import segments
+from ansible.module_utils.upkeep.log_rotation import rotated_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,10 +80,10 @@ def test_nothing_is_kept_too_long_at_any_time_of_the_day(
     ]
     late = dt.datetime.combine(today, dt.time(23, 59, 59)).timestamp()
     names = [f"/log-{f.end:%Y%m%d}-000000" for f in files if f.end]
-    found = [segment for name in names if (segment := segments.parse_segment("/log", name))]
+    found = [file for name in names if (file := rotated_files.parse_rotated(name))]
 
     assert len(found) == len(names)
-    assert segments.expired(found, keep, late) == []
+    assert rotated_files.expired(found, keep, late) == []
 
 
 @given(

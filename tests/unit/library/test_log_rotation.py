@@ -72,7 +72,7 @@ def test_predict_then_do_then_nothing(
     }
 
 
-def test_a_wish_that_does_not_fit_fails_with_its_name(
+def test_a_value_that_does_not_fit_fails_and_is_named(
     capsys: pytest.CaptureFixture[str], arguments: dict[str, t.Any]
 ) -> None:
     arguments["logs"][0]["paths"] = ['/var/log/"quoted".log']

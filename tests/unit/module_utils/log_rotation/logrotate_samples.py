@@ -7,13 +7,15 @@ from __future__ import annotations
 import shutil
 import typing as t
 
+from ansible.module_utils.upkeep.log_rotation.settings import LogSettings, parse
+
 #: Set-up installs the package; a missing program makes the tests fail with its name instead of
 #: passing by.
 LOGROTATE = shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin") or "/usr/sbin/logrotate"
 
 
 def entry(**changes: t.Any) -> dict[str, t.Any]:
-    """Return one entry as the module hands it over, all defaults filled in."""
+    """Return one entry of the option logs as Ansible hands it over, with its defaults."""
     return {
         "name": "api",
         "paths": ["/var/log/fairedge/api.log"],
@@ -30,3 +32,8 @@ def entry(**changes: t.Any) -> dict[str, t.Any]:
         "requirements": [],
         **changes,
     }
+
+
+def parse_logs(*entries: dict[str, t.Any]) -> tuple[LogSettings, ...]:
+    """Return the settings of some entries."""
+    return parse({"logs": list(entries), "config_path": "/etc/logrotate.d/upkeep-demo"}).logs

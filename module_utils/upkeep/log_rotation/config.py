@@ -1,0 +1,127 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The settings of logs as a configuration of logrotate."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+
+from .settings import DATE_FORMAT, LogSettings, ReopenSignal
+
+_HEAD: t.Final = (
+    "# Managed by Ansible (Upkeep, role log_rotation): changes made here are overwritten.\n"
+)
+_GLOB_CHARACTERS: t.Final = re.compile(r"([*?\[])")
+#: What ends or changes a quoted name in logrotate's configuration, or a line of its output.
+_UNUSABLE: t.Final = frozenset('"\\{}')
+
+
+def is_usable(path: str) -> bool:
+    """Return whether logrotate can be given a file by this name, and its answer be read."""
+    return path.isprintable() and not _UNUSABLE.intersection(path)
+
+
+def render(logs: Iterable[LogSettings]) -> str:
+    """Return the configuration for logrotate's timer, which looks for files by their patterns."""
+    return _HEAD + "".join(_section(log, log.paths) for log in logs)
+
+
+def render_files(logs: Iterable[LogSettings], files: Mapping[str, Sequence[str]]) -> str:
+    """Return the configuration for exactly these files, by name of the log.
+
+    A log without files has no section.
+    """
+    return _HEAD + "".join(
+        _section(log, [_literal(path) for path in files[log.name]])
+        for log in logs
+        if files.get(log.name)
+    )
+
+
+def _literal(path: str) -> str:
+    """Return the pattern that matches this one path."""
+    return _GLOB_CHARACTERS.sub(r"[\1]", path)
+
+
+def _section(log: LogSettings, paths: Sequence[str]) -> str:
+    """Return the section of one log; every directive is given, so that no global default counts.
+
+    The names stand in one line with the brace: logrotate repeats what comes before the brace in its
+    messages, and a line break would cut them in two.
+    """
+    lines = [
+        f"su {log.su_user} {log.su_group}",
+        log.cadence,
+        # Days decide, not a count: maxage removes, and the count must never come first.
+        f"maxage {log.keep_days}",
+        "rotate -1",
+        "dateext",
+        f"dateformat {DATE_FORMAT}",
+        "missingok",
+        "notifempty",
+        "nomail",
+        "noolddir",
+        "compress",
+        "nodelaycompress" if log.compress_after_days == 0 else "delaycompress",
+    ]
+    if log.max_size is not None:
+        lines.append(f"maxsize {log.max_size}")
+
+    lines += _new_file(log)
+    names = " ".join(f'"{path}"' for path in paths)
+    body = "".join(f"    {line}\n" for line in lines)
+
+    return f"\n# {log.name}\n{names} {{\n{body}}}\n"
+
+
+def _new_file(log: LogSettings) -> list[str]:
+    """Return how the new log file is made, and how its writer comes to it."""
+    if log.copytruncate:
+        return ["copytruncate", "sharedscripts"]
+    if log.reopen is None:
+        return ["nocopytruncate", *_beside_a_watching_writer(log)]
+
+    return [
+        "nocopytruncate",
+        f"create {log.mode} {log.owner} {log.group}",
+        *_signal(log.reopen),
+    ]
+
+
+def _beside_a_watching_writer(log: LogSettings) -> list[str]:
+    """Make the file unless the writer was faster, with the rights of the folder's user.
+
+    So no link leads root astray. The directive ``create`` cannot stand beside a writer that makes
+    the file itself: logrotate moves the writer's new file to a name with hour precision, where
+    nothing ever compresses or removes it and the next one overwrites it.
+    """
+    mask = f"{0o666 & ~int(log.mode, 8):04o}"
+    new = (
+        f'umask {mask}; : >> "$1" && chmod {log.mode} "$1" && chown -h {log.owner}:{log.group} "$1"'
+    )
+    account = f"--reuid={log.su_user} --regid={log.su_group} --init-groups"
+
+    return [
+        "nocreate",
+        "nosharedscripts",
+        "postrotate",
+        f"    setpriv {account} sh -c '{new}' sh \"$1\"",
+        "endscript",
+    ]
+
+
+def _signal(reopen: ReopenSignal) -> list[str]:
+    """Signal the unit once for all files.
+
+    A stopped one has nothing to reopen and must not fail the rotation.
+    """
+    return [
+        "sharedscripts",
+        "postrotate",
+        f"    if systemctl --quiet is-active '{reopen.unit}'; then",
+        f"        systemctl kill --kill-whom=main --signal={reopen.signal} '{reopen.unit}'",
+        "    fi",
+        "endscript",
+    ]

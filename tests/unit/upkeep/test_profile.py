@@ -1,0 +1,173 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Profiles against their schema."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.upkeep.health_check.kinds import KINDS
+from ansible.module_utils.upkeep.health_check.plan import COMMON, plan
+from ansible.module_utils.upkeep.log_rotation.options import LOG
+from ansible.module_utils.upkeep.log_rotation.settings import parse as parse_logs
+from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS as POSTGRESQL
+from ansible.module_utils.upkeep.postgresql.settings import parse_databases
+
+from tools import profiles, trace
+from upkeep import PROJECT
+from upkeep.profile import schema as profile
+
+SYSTEMS = profiles.systems(PROJECT)
+
+
+def load(system: str) -> dict[str, Any]:
+    return profiles.load(PROJECT, system)
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(profile.schema())
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_shipped_profiles_fit(system: str) -> None:
+    assert profile.problems(load(system)) == []
+    assert load(system)["system_name"] == system
+
+
+def changed(path: list[Any], value: Any) -> list[str]:
+    figures = copy.deepcopy(load("fairedge"))
+    place: Any = figures
+    for part in path[:-1]:
+        place = place[part]
+
+    place[path[-1]] = value
+
+    return profile.problems(figures)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (
+            ["system_api_prot"],
+            1,
+            "'system_api_prot' is not a known name; did you mean 'system_api_port'?",
+        ),
+        (["system_api_port"], "7", "system_api_port: '7' is text, but must be a whole number"),
+        (["system_jobs", "weekly"], ["db_maintenence"], "did you mean 'db_maintenance'?"),
+        (
+            ["system_health_checks", 0, "knid"],
+            "unit",
+            "system_health_checks[0]: 'knid' is not a known name; did you mean",
+        ),
+        (["system_components"], [], "system_components"),
+        (
+            ["system_jobs", "hourly"],
+            ["db_maintenance"],
+            "'db_maintenance' is not known; choose one of",
+        ),
+        (
+            ["system_health_checks", 0, "expect"],
+            "up",
+            "expect: 'up' is text, but must be a list or a mapping",
+        ),
+        (["system_health_checks", 0, "name"], "-x", "system_health_checks[0].name"),
+        (
+            ["system_databases", 0, "reindex", "bloat_percent"],
+            29,
+            "reindex.bloat_percent: 29 is less than",
+        ),
+        (
+            ["system_databases", 0, "reindex", "min_size_mb"],
+            0,
+            "reindex.min_size_mb: 0 is less than",
+        ),
+        (
+            ["system_databases", 0, "analyze", "due_after_days"],
+            0,
+            "analyze.due_after_days: 0 is less than",
+        ),
+        (
+            ["system_databases", 0, "vacuum", "due_after_days"],
+            -1,
+            "system_databases[0].vacuum.due_after_days",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(path: list[Any], value: Any, sentence: str) -> None:
+    found = changed(path, value)
+    assert len(found) == 1
+    assert sentence in found[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("ca_file", "/etc/ssl/own.pem"),
+        ("exclude", ["/mnt"]),
+        ("max_restarts", 3),
+        ("username", "upkeep"),
+        ("expect", ["active", "activating"]),
+        ("name", "Worker@1"),
+    ],
+)
+def test_what_the_probe_knows_fits(key: str, value: Any) -> None:
+    assert changed(["system_health_checks", 0, key], value) == []
+
+
+def validated(options: dict[str, Any], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries as the module with this argument spec gets them."""
+    spec = {"entries": {"type": "list", "elements": "dict", "options": options}}
+    result = ArgumentSpecValidator(spec).validate({"entries": entries})
+
+    assert result.error_messages == []
+
+    parameters: list[dict[str, Any]] = result.validated_parameters["entries"]
+
+    return parameters
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_modules_accept_what_the_schema_accepts(system: str) -> None:
+    figures = load(system)
+    assert plan(figures["system_health_checks"])
+    parse_databases(validated(POSTGRESQL["databases"]["options"], figures["system_databases"]))
+    parse_logs({"logs": figures["system_log_files"], "config_path": "/etc/logrotate.d/x"})
+
+
+def properties(definition: str) -> set[str]:
+    return set(profile.schema()["$defs"][definition]["properties"])
+
+
+def test_schema_knows_the_keys_that_the_modules_know() -> None:
+    assert properties("health_check") == set(COMMON).union(
+        *(kind.options for kind in KINDS.values())
+    )
+    assert properties("log_file") == set(LOG)
+    assert properties("database") == set(POSTGRESQL["databases"]["options"])
+
+    for aspect, option in POSTGRESQL["databases"]["options"].items():
+        inner = profile.schema()["$defs"]["database"]["properties"][aspect]
+        assert set(inner.get("properties", {})) == set(option.get("options", {}))
+
+
+def test_everything_the_guides_ask_for_has_a_place() -> None:
+    found = trace.collect(PROJECT)
+    asked = {row.id for row in found.rows if row.kind != "D"}
+    assert sorted(asked - found.data.keys() - found.planned.keys()) == []
+
+
+def test_a_missing_figure_is_named() -> None:
+    figures = load("fairedge")
+    del figures["system_user"]
+    assert profile.problems(figures) == ["profile: 'system_user' is missing"]
+
+
+def test_every_mapped_figure_is_in_the_schema() -> None:
+    mapping = (PROJECT / "inventory" / "group_vars" / "all" / "role_inputs.yml").read_text()
+    used = {word.strip('"{}|') for word in mapping.split() if word.startswith("system_")}
+    assert used <= set(profile.schema()["properties"])
