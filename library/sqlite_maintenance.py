@@ -15,69 +15,7 @@ description:
   - Checks structure and references first. A damaged file is left as it is.
   - Never fails on what it sees. A locked, damaged or missing file is a finding.
   - When run as root, each file is worked on by a process of the user that owns it.
-options:
-  databases:
-    description: The files of this host. An aspect that is left out is not looked after.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name for people; the findings are called C(sqlite:name).
-        type: str
-        required: true
-      path:
-        description: The file. It is never created.
-        type: str
-        required: true
-      analyze:
-        description: Refresh the planner's statistics of tables whose number of rows has changed.
-        type: dict
-        suboptions:
-          changed_percent:
-            description: Due when the rows differ by more than this from those of the last time. At least 1.
-            type: float
-            default: 20
-          requirements: &requirements
-            description: Ids of the requirements that ask for this. Those of the database when none are given.
-            type: list
-            elements: str
-            default: []
-      vacuum:
-        description: Give pages that hold nothing back; in steps where the file allows it (C(auto_vacuum=incremental)).
-        type: dict
-        suboptions:
-          free_percent:
-            description: Due when more of the file's pages hold nothing. At least 1.
-            type: float
-            default: 20
-          min_free_mb:
-            description: Leave the file alone while less than this could be won, in MiB.
-            type: float
-            default: 1
-          requirements: *requirements
-      wal:
-        description: Write a write-ahead log that has grown back into the file and empty it.
-        type: dict
-        suboptions:
-          max_mb:
-            description: Due when the log is larger, in MiB.
-            type: float
-            default: 64
-          requirements: *requirements
-      requirements:
-        description: Ids of the requirements that ask for this.
-        type: list
-        elements: str
-        default: []
-  busy_timeout:
-    description: How long a statement waits for another process, in milliseconds.
-    type: int
-    default: 5000
-  max_seconds:
-    description: The whole run ends after this time; a statement that is under way is undone.
-    type: int
-    default: 3600
+extends_documentation_fragment: [sqlite_maintenance]
 attributes:
   check_mode:
     description: Reports exactly the actions that a run would carry out.
@@ -137,13 +75,15 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.sqlite.options import OPTIONS
 from ansible.module_utils.upkeep.sqlite.run import run
-from ansible.module_utils.upkeep.sqlite.settings import ARGUMENTS, SettingsError
+from ansible.module_utils.upkeep.sqlite.settings import SettingsError
 
 
 def main() -> None:
     """Check the arguments, run, answer."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
     try:
         result = run(module.params, module.check_mode)
     except SettingsError as error:

@@ -1,8 +1,10 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write the generated pages: README.md of each role, docs/playbooks.md and docs/systems/.
+"""Write all files that are generated from sources of the project.
 
-``--check`` only says which are stale.
+These are doc_fragments/<module>.py, the generated part of each role's argument spec, its
+defaults/main.yml and README.md, upkeep/profile/profile.schema.yml, docs/playbooks.md and
+docs/systems/. ``--check`` only names those that are stale.
 """
 
 from __future__ import annotations
@@ -11,29 +13,59 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools import PROJECT, evidence, playbook_page, profiles, role_readme, system_page
+from tools import (
+    PROJECT,
+    doc_fragments,
+    evidence,
+    playbook_page,
+    profile_schema,
+    profiles,
+    role_readme,
+    role_specs,
+    system_page,
+)
 from tools.pages import bring_up_to_date
 
 
 def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
-    """Return path -> text of every generated page, and what is wrong: roles without prose, pages without a source."""
-    rendered = {project / "docs" / "playbooks.md": playbook_page.render(project)}
+    """Return path -> text of every generated file, and what is wrong with their sources."""
+    rendered = doc_fragments.render_all(project)
+    if (project / profile_schema.SOURCE).is_file():
+        rendered[project / profile_schema.TARGET] = profile_schema.render()
+
+    rendered[project / "docs" / "playbooks.md"] = playbook_page.render(project)
     in_use = evidence.variables_in_use(project)
     for system in profiles.systems(project):
         rendered[project / "docs" / "systems" / f"{system}.md"] = system_page.render(
             project, system, in_use
         )
 
-    orphans = sorted(set((project / "docs" / "systems").glob("*.md")) - rendered.keys())
-    problems = [f"{page.relative_to(project)} describes no system: remove it" for page in orphans]
-
+    problems = _pages_without_source(project, rendered)
     for role in role_readme.role_names(project):
         try:
-            rendered[project / "roles" / role / "README.md"] = role_readme.render(project, role)
-        except role_readme.RoleError as error:
+            rendered |= _files_of_role(project, role)
+        except (role_readme.RoleError, role_specs.SpecError) as error:
             problems.append(str(error))
 
     return rendered, problems
+
+
+def _files_of_role(project: Path, role: str) -> dict[Path, str]:
+    folder = project / "roles" / role
+    spec = role_specs.render_spec(project, role)
+    defaults = role_specs.render_defaults(role, spec)
+
+    return {
+        role_specs.spec_path(project, role): spec,
+        folder / "defaults" / "main.yml": defaults,
+        folder / "README.md": role_readme.render(project, role, spec),
+    }
+
+
+def _pages_without_source(project: Path, rendered: dict[Path, str]) -> list[str]:
+    orphans = sorted(set((project / "docs" / "systems").glob("*.md")) - rendered.keys())
+
+    return [f"{page.relative_to(project)} describes no system: remove it" for page in orphans]
 
 
 def main(argv: list[str] | None = None) -> int:

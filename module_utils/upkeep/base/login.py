@@ -37,14 +37,16 @@ def login_options(user: str | None = "postgres") -> Options:
         "login_password": option("str", "Password, where the server asks for one.", secret=True),
         "login_sslmode": option(
             "str",
-            "How the connection is encrypted and the server's certificate verified. By default"
-            " C(verify-full) for a server on another machine, C(prefer) for one on this.",
-            choices=SSL_MODES,
+            "How the connection is encrypted and the server's certificate verified. C(auto) is"
+            " C(verify-full) for a server on another machine and C(prefer) for one on this.",
+            choices=("auto", *SSL_MODES),
+            default="auto",
         ),
         "login_ca_file": option(
             "path",
-            "Certificates of the authorities that may sign the server's; by default those that"
+            "Certificates of the authorities that may sign the server's. Empty means those that"
             " the system trusts.",
+            default="",
         ),
     }
 
@@ -67,8 +69,8 @@ class Login:
     port: int
     user: str | None
     password: str | None = field(repr=False)
-    sslmode: str | None
-    ca_file: str | None
+    sslmode: str = "auto"
+    ca_file: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, t.Any]) -> Login:
@@ -95,7 +97,6 @@ class Login:
 
 def connection_parameters(login: Login) -> dict[str, t.Any]:
     """Return the parameters of a login for ``psycopg2.connect``; the database is not among them."""
-    verify = "prefer" if login.on_this_machine else "verify-full"
     parameters = {
         "host": login.host,
         "port": login.port,
@@ -103,8 +104,8 @@ def connection_parameters(login: Login) -> dict[str, t.Any]:
         "password": login.password,
     }
     if not login.local:
-        parameters["sslmode"] = login.sslmode or verify
-        parameters["sslrootcert"] = _ca_file(login, str(parameters["sslmode"]))
+        parameters["sslmode"] = _ssl_mode(login)
+        parameters["sslrootcert"] = _ca_file(login, _ssl_mode(login))
 
     return {key: value for key, value in parameters.items() if value}
 
@@ -123,7 +124,14 @@ def no_libpq_environment() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _ca_file(login: Login, mode: str) -> str | None:
+def _ssl_mode(login: Login) -> str:
+    if login.sslmode != "auto":
+        return login.sslmode
+
+    return "prefer" if login.on_this_machine else "verify-full"
+
+
+def _ca_file(login: Login, mode: str) -> str:
     if login.ca_file or not mode.startswith("verify"):
         return login.ca_file
 

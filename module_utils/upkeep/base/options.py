@@ -167,6 +167,11 @@ def nearest(name: str, known: t.Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names)}"
 
 
+def number(value: float) -> str:
+    """Return a number for people: whole ones without point or exponent."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:g}"
+
+
 def entry_place(place: str, entry: t.Any, position: int) -> str:
     """Return how the entry of a list is called in messages: by its name, else by its position."""
     name = entry.get("name") if isinstance(entry, Mapping) else None
@@ -198,13 +203,13 @@ def _bound_problems(spec: Option, value: float, place: str) -> Iterator[str]:
     if not math.isfinite(value):
         yield f"{place} is {value}; it must be a finite number"
     elif lowest is not None and highest is not None and not lowest <= value <= highest:
-        yield f"{place} is {value:g}; from {lowest:g} to {highest:g}{_why(spec)}"
+        yield f"{place} is {number(value)}; from {number(lowest)} to {number(highest)}{_why(spec)}"
     elif above is not None and value <= above:
-        yield f"{place} is {value:g}; above {above:g}{_why(spec)}"
+        yield f"{place} is {number(value)}; above {number(above)}{_why(spec)}"
     elif lowest is not None and value < lowest:
-        yield f"{place} is {value:g}; at least {lowest:g}{_why(spec)}"
+        yield f"{place} is {number(value)}; at least {number(lowest)}{_why(spec)}"
     elif highest is not None and value > highest:
-        yield f"{place} is {value:g}; at most {highest:g}{_why(spec)}"
+        yield f"{place} is {number(value)}; at most {number(highest)}{_why(spec)}"
 
 
 def _text_problems(spec: Option, value: str, place: str) -> Iterator[str]:

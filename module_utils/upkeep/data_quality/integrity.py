@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..findings import Finding
-from ..postgresql.settings import Login
+from ..base.login import Login
 from .settings import Check
 from .sources import Source, SourceError
 

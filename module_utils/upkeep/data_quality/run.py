@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ..base import isolated
 from ..base.isolated import ApartError, Owner
+from ..base.login import Login
 from ..findings import Finding, finding
-from ..postgresql.settings import Login
 from . import cache, integrity, series, tables
 from .settings import Check, DataError, parse_checks
 from .sources import Source, SourceError, open_postgresql, open_sqlite
@@ -27,7 +27,10 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         raise DataError(f"max_seconds is {params['max_seconds']}; give above 0 and at most 86400")
 
     login = Login(
-        params["login_user"], params["login_host"], params["login_port"], params["login_password"]
+        host=params["login_host"],
+        port=params["login_port"],
+        user=params["login_user"],
+        password=params["login_password"],
     )
     end = time.monotonic() + params["max_seconds"]
     findings: list[Finding] = []

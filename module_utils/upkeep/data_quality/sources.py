@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
-from ..postgresql.settings import Login
+from ..base.login import Login
 
 #: Milliseconds to wait for a lock: a question that stands in a queue makes those behind it wait,
 #: too.

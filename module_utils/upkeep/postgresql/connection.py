@@ -1,13 +1,13 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One session with one database: settings that keep it from harming anybody, and the errors it can meet."""
+"""One session with one database: settings that keep it harmless, and the errors it can meet."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
 
-from .settings import Login
+from ..base.login import Login, connection_parameters, no_libpq_environment
 
 try:
     import psycopg2
@@ -142,21 +142,15 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
     if psycopg2 is None:
         raise DriverMissingError("the Python module psycopg2 is not installed")
 
-    target = {
-        "user": login.user,
-        "host": login.host,
-        "port": login.port,
-        "password": login.password,
-    }
-
     try:
-        connection = psycopg2.connect(
-            dbname=database,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="upkeep_maintenance",
-            client_encoding="UTF8",
-            **{key: value for key, value in target.items() if value},
-        )
+        with no_libpq_environment():
+            connection = psycopg2.connect(
+                dbname=database,
+                connect_timeout=CONNECT_SECONDS,
+                application_name="upkeep_maintenance",
+                client_encoding="UTF8",
+                **connection_parameters(login),
+            )
     except psycopg2.Error as error:
         raise DatabaseError(one_line(error)) from error
 
@@ -180,7 +174,8 @@ def one_line(error: BaseException) -> str:
 def _prepare(session: Session, version: int, lock_timeout_ms: int) -> None:
     if version < OLDEST_SERVER:
         raise DatabaseError(
-            f"PostgreSQL {version // 10000} is too old for this job; it needs {OLDEST_SERVER // 10000}"
+            f"PostgreSQL {version // 10000} is too old for this job;"
+            f" it needs {OLDEST_SERVER // 10000}"
         )
 
     for name, value in {**_SESSION, "lock_timeout": f"{lock_timeout_ms}ms"}.items():

@@ -1,12 +1,13 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what was seen and done to findings. Pure: everything is handed in."""
+"""From what was seen and done to findings. Pure: reads nothing itself."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..findings import Finding, finding, judge
+from ..base.text import list_some
+from ..findings import Finding, Limits, Subject
 from .actions import Outcome, display
 from .catalogue import ConnectionCounts, Transaction
 from .indexes import MEGABYTE, InvalidIndex
@@ -25,51 +26,48 @@ _DONE_WORD: t.Final = {"analyze": "analysed", "vacuum": "vacuumed"}
 
 def check_name(database: Database, aspect: str = "") -> str:
     """Return the stable name of a check."""
-    return f"database:{database.shown}.{aspect}" if aspect else f"database:{database.shown}"
+    name = f"database:{database.visible_name}"
+
+    return f"{name}.{aspect}" if aspect else name
+
+
+def subject(database: Database, aspect: str = "") -> Subject:
+    """Return what a finding on a database, or on one aspect of it, is about."""
+    asked_by = "sizes" if aspect in ("", "table_sizes") else aspect
+
+    return Subject(check_name(database, aspect), database.requirements(asked_by))
 
 
 def not_observed(database: Database, status: str, reason: str) -> list[Finding]:
-    """Return the findings of a database that did not answer: itself, and unknown for all that was asked of it."""
-    whole = finding(
-        check_name(database),
-        status,
-        reason,
-        expected="reachable",
-        requirements=database.requirements("sizes"),
-    )
+    """Return the findings for a database that did not answer; each aspect of it is unknown."""
+    whole = subject(database).finding(status, reason, expected="reachable")
     aspects = [name for name in (*WORK, *LOOKS) if getattr(database, name) is not None]
     aspects += ["invalid_indexes"] + ["table_sizes"] * (database.sizes is not None)
+    message = f"Not observed: {reason}"
 
-    return [
-        whole,
-        *(
-            aspect_finding(database, aspect, "unknown", f"Not looked at: {reason}")
-            for aspect in aspects
-        ),
-    ]
+    return [whole, *(aspect_finding(database, aspect, "unknown", message) for aspect in aspects)]
 
 
 def not_maintained(database: Database, status: str, reason: str) -> list[Finding]:
-    """Return a finding for each kind of work that was asked for and left alone on purpose."""
-    asked = [aspect for aspect in WORK if getattr(database, aspect) is not None]
-    return [aspect_finding(database, aspect, status, reason) for aspect in asked]
+    """Return a finding for each kind of work that is looked after and was left alone."""
+    aspects = [aspect for aspect in WORK if getattr(database, aspect) is not None]
+
+    return [aspect_finding(database, aspect, status, reason) for aspect in aspects]
 
 
 def aspect_finding(database: Database, aspect: str, status: str, message: str) -> Finding:
     """Return a finding without a measured value."""
-    asked_by = "sizes" if aspect in ("", "table_sizes") else aspect
-    return finding(
-        check_name(database, aspect), status, message, requirements=database.requirements(asked_by)
-    )
+    return subject(database, aspect).finding(status, message)
 
 
 def work_findings(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> list[Finding]:
-    """Return what became of the tables and indexes, one finding per kind of work that was asked for."""
+    """Return one finding for each kind of work that is looked after."""
     found = [
         _tables(database, aspect, plan, outcomes)
         for aspect in ("analyze", "vacuum")
         if getattr(database, aspect)
     ]
+
     return [*found, _reindex(database, plan, outcomes)] if database.reindex else found
 
 
@@ -81,16 +79,13 @@ def _tables(database: Database, aspect: str, plan: Plan, outcomes: t.Sequence[Ou
     ]
     done = sum(outcome.status == "done" for outcome in mine)
     left = len(mine) - done
-    message = f"{plan.tables} tables looked at, {done} {_DONE_WORD[aspect]}, {left} still due{_undone(mine)}."
+    message = (
+        f"{plan.tables} tables examined, {done} {_DONE_WORD[aspect]}, {left} still due"
+        f"{_undone(mine)}."
+    )
 
-    return finding(
-        check_name(database, aspect),
-        _status(mine),
-        message,
-        observed=left,
-        expected=0,
-        unit="tables due",
-        requirements=database.requirements(aspect),
+    return subject(database, aspect).finding(
+        _status(mine), message, observed=left, expected=0, unit="tables due"
     )
 
 
@@ -107,6 +102,7 @@ def _reindex(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> F
         f"{len(chosen.indexes)} of {chosen.asked} indexes are large enough to measure, "
         f"{done} rebuilt, {left} still due{_undone(mine)}."
     )
+
     if plan.unmeasured:
         status = "critical" if status == "critical" else "unknown"
         message = f"Indexes could not be measured: {plan.unmeasured}{_undone(mine)}."
@@ -115,41 +111,37 @@ def _reindex(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> F
 
     message += "".join(f" {text}." for text in _remarks(plan))
 
-    return finding(
-        check_name(database, "reindex"),
+    return subject(database, "reindex").finding(
         status,
         message,
         observed=None if plan.unmeasured else left,
         expected=0,
         unit="indexes due",
-        requirements=database.requirements("reindex"),
     )
 
 
 def _remarks(plan: Plan) -> t.Iterator[str]:
     if plan.selection.missing:
-        names = _some([display(name) for name in plan.selection.missing])
+        names = list_some([display(name) for name in plan.selection.missing], NAMED)
         yield f"Not in this database: {names}; correct reindex.indexes"
 
     if plan.no_space:
-        yield f"Not enough disk space: {_some(plan.no_space)}"
+        yield f"Not enough disk space: {list_some(plan.no_space, NAMED)}"
 
     if plan.selection.unmeasurable:
-        yield f"Left alone, since not a valid B-tree: {_some(plan.selection.unmeasurable)}"
+        yield f"Left alone, since not a valid B-tree: {list_some(plan.selection.unmeasurable, NAMED)}"
 
 
 def size_findings(
     database: Database, size: int, largest: t.Sequence[tuple[str, str, int]]
 ) -> list[Finding]:
-    """Return the size of the database and, when asked for, of its largest tables."""
-    whole = finding(
-        check_name(database),
+    """Return the size of the database and, when looked after, of its largest tables."""
+    whole = subject(database).finding(
         "ok",
         f"The database answers and takes {size / MEGABYTE:.1f} MB.",
         observed=round(size / MEGABYTE, 1),
         expected="reachable",
         unit="MB",
-        requirements=database.requirements("sizes"),
     )
     if database.sizes is None:
         return [whole]
@@ -157,81 +149,72 @@ def size_findings(
     listed = ", ".join(
         f"{display(schema, name)} {bytes_ / MEGABYTE:.1f} MB" for schema, name, bytes_ in largest
     )
-    tables = finding(
-        check_name(database, "table_sizes"),
+    tables = subject(database, "table_sizes").finding(
         "info",
         f"Largest tables with their indexes: {listed}."
         if listed
         else "The database has no tables.",
         observed=round(largest[0][2] / MEGABYTE, 1) if largest else 0,
         unit="MB in the largest table",
-        requirements=database.requirements("sizes"),
     )
 
     return [whole, tables]
 
 
 def connections_finding(
-    database: Database, limits: Connections, counts: ConnectionCounts
+    database: Database, settings: Connections, counts: ConnectionCounts
 ) -> Finding:
-    """Judge the share of the server's connections that are in use."""
-    percent = 100.0 * counts.server / counts.limit
-    status = judge(percent, limits.warning_percent, limits.critical_percent)
+    """Return the finding on the share of the server's connections that are in use."""
+    limits = Limits(settings.warning_percent, settings.critical_percent)
     message = (
         f"{counts.active} active and {counts.here} open connections to this database; "
-        f"the server has {counts.server} of {counts.limit} in use."
+        f"the server has {counts.server} of {counts.limit} in use"
     )
-    first = min(filter(None, (limits.warning_percent, limits.critical_percent)), default=None)
+    percent = round(100.0 * counts.server / counts.limit, 1)
 
-    return finding(
-        check_name(database, "connections"),
-        status,
-        message if status == "ok" else f"{message} Look for clients that do not close theirs.",
-        observed=round(percent, 1),
-        expected=f"at most {first:g}" if first is not None else None,
-        unit="%",
-        requirements=limits.requirements,
+    return subject(database, "connections").measured(
+        percent, limits, message, "look for clients that do not close theirs", unit="%"
     )
 
 
 def long_running_finding(
-    database: Database, limits: LongRunning, running: t.Sequence[Transaction]
+    database: Database, settings: LongRunning, running: t.Sequence[Transaction]
 ) -> Finding:
-    """Judge the age of the oldest open transactions."""
-    late = [item for item in running if item.seconds > limits.warning_seconds]
+    """Return the finding on the age of the oldest open transactions."""
+    limits = Limits(settings.warning_seconds)
+    late = [item for item in running if item.seconds > settings.warning_seconds]
     longest = max((item.seconds for item in running), default=0.0)
-    listed = _some(
+    about = subject(database, "long_running")
+    if not late:
+        message = f"No transaction is open for more than {settings.warning_seconds:g} s."
+        return about.measured(round(longest, 1), limits, message, unit="s")
+
+    listed = list_some(
         [
             f"pid {item.pid} of {display(item.user or '?')}, {item.state}, {item.seconds:.0f} s"
             for item in late
-        ]
+        ],
+        NAMED,
     )
+    message = f"{len(late)} transactions are open for too long and hold back vacuum: {listed}"
 
-    return finding(
-        check_name(database, "long_running"),
-        "warning" if late else "ok",
-        f"{len(late)} transactions are open for too long and hold back vacuum: {listed}. Ask their owners."
-        if late
-        else f"No transaction is open for more than {limits.warning_seconds:g} s.",
-        observed=round(longest, 1),
-        expected=f"at most {limits.warning_seconds:g}",
-        unit="s",
-        requirements=limits.requirements,
+    return about.measured(
+        round(longest, 1), limits, f"{message}. Ask their owners.", unit="s", status="warning"
     )
 
 
 def invalid_finding(database: Database, invalid: t.Sequence[InvalidIndex]) -> Finding:
-    """Report the indexes that cost writes and serve no query.
+    """Return the finding on indexes that cost writes and serve no query.
 
-    One that is being built right now is no fault.
+    One that is being built right now is not a fault.
     """
     faulty = [index for index in invalid if not index.being_built]
-    names = _some([display(index.schema, index.name) for index in faulty])
+    names = list_some([display(index.schema, index.name) for index in faulty], NAMED)
 
-    return finding(
-        check_name(database, "invalid_indexes"),
+    return subject(database, "invalid_indexes").finding(
         "warning" if faulty else "ok",
-        f"Invalid indexes: {names}. The next reindex run drops what a broken rebuild left; drop or rebuild others."
+        f"Invalid indexes: {names}. The next reindex run drops what a broken rebuild left; "
+        "drop or rebuild others."
         if faulty
         else "No index is invalid.",
         observed=len(faulty),
@@ -259,14 +242,10 @@ def _undone(outcomes: t.Sequence[Outcome]) -> str:
     if not open_ones:
         return ""
 
-    return ": " + _some(
+    return ": " + list_some(
         [
             f"{o.action.object} ({o.status.replace('_', ' ')}: {o.message or o.action.reason})"
             for o in open_ones
-        ]
+        ],
+        NAMED,
     )
-
-
-def _some(items: t.Sequence[str]) -> str:
-    rest = len(items) - NAMED
-    return ", ".join(items[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

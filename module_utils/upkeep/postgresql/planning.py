@@ -8,12 +8,13 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ..base.login import Login
 from . import catalogue
 from .actions import Action, Outcome
 from .connection import DatabaseError, Session
 from .execution import Deadline, lack_of_space
 from .indexes import Selection, plan_drops, plan_rebuilds, select
-from .settings import Database, Login, Reindex
+from .settings import Database, Reindex
 from .statistics import TableStats, plan_tables
 
 #: Marks an extension as ours, so that only ours is taken away again.
@@ -145,7 +146,10 @@ def _dead_shares(tables: t.Sequence[TableStats], work: t.Sequence[Action]) -> di
 
 
 def _data_folder(session: Session, login: Login) -> str:
-    """Return the data directory, empty when the user may not see it (then nothing is known about free space)."""
+    """Return the data directory, empty when the user may not see it.
+
+    Then nothing is known about free space.
+    """
     if not login.local:
         return ""
 
@@ -157,5 +161,12 @@ def _data_folder(session: Session, login: Login) -> str:
 
 def _advice(available: bool) -> str:
     if available:
-        return "the extension pgstattuple is not created; create it, or allow it by reindex.create_extension"
-    return "the extension pgstattuple is not installed; install the package postgresql-contrib of the distribution"
+        return (
+            "the extension pgstattuple is not created; create it, or allow it by"
+            " reindex.create_extension"
+        )
+
+    return (
+        "the extension pgstattuple is not installed; install the package postgresql-contrib of"
+        " the distribution"
+    )

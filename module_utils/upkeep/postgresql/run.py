@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ..base.login import Login
 from ..findings import Finding, finding
 from . import catalogue, usage
 from . import findings as report
@@ -17,30 +18,33 @@ from .actions import Outcome
 from .connection import DatabaseError, DriverMissingError, Session, open_session
 from .execution import Deadline, carry_out
 from .planning import plan, plan_removal
-from .settings import (
-    Connections,
-    Database,
-    Login,
-    LongRunning,
-    SettingsError,
-    milliseconds,
-    parse_databases,
-)
+from .settings import Database, Settings, State, parse
 
 
 @dataclass(frozen=True)
-class Job:
+class MaintenanceRun:
     """What is the same for all databases of a run."""
 
     login: Login
     lock_timeout_ms: int
     deadline: Deadline
     check_mode: bool
-    state: t.Literal["present", "absent"] = "present"
+    state: State
+
+    @classmethod
+    def of(cls, settings: Settings, check_mode: bool) -> MaintenanceRun:
+        """Return the run for the settings of a call; its time begins now."""
+        return cls(
+            login=settings.login,
+            lock_timeout_ms=settings.lock_timeout_ms,
+            deadline=Deadline(settings.max_seconds),
+            check_mode=check_mode,
+            state=settings.state,
+        )
 
 
 @dataclass
-class Result:
+class MaintenanceResult:
     """What a run did and saw."""
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -61,29 +65,14 @@ class Result:
 
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Return the module's answer to its parameters; raises SettingsError."""
-    databases = parse_databases(params["databases"])
-    login = Login(
-        params["login_user"], params["login_host"], params["login_port"], params["login_password"]
-    )
-    if params["max_seconds"] <= 0:
-        raise SettingsError(
-            f"max_seconds is {params['max_seconds']}; give the seconds that the run may take"
-        )
+    settings = parse(params)
 
-    job = Job(
-        login=login,
-        lock_timeout_ms=milliseconds(params["lock_timeout"]),
-        deadline=Deadline(params["max_seconds"]),
-        check_mode=check_mode,
-        state=params["state"],
-    )
-
-    return maintain(databases, job).as_dict()
+    return maintain(settings.databases, MaintenanceRun.of(settings, check_mode)).as_dict()
 
 
-def maintain(databases: t.Sequence[Database], job: Job) -> Result:
+def maintain(databases: t.Sequence[Database], job: MaintenanceRun) -> MaintenanceResult:
     """Maintain (or, with state absent, clear) the databases one after the other."""
-    result = Result()
+    result = MaintenanceResult()
     if not databases:
         result.findings.append(
             finding(
@@ -99,14 +88,14 @@ def maintain(databases: t.Sequence[Database], job: Job) -> Result:
     return result
 
 
-def _one_database(database: Database, job: Job) -> Result:
+def _one_database(database: Database, job: MaintenanceRun) -> MaintenanceResult:
     try:
         session = open_session(job.login, database.name, job.lock_timeout_ms)
     except DriverMissingError as error:
         advice = f"{error}; install the package python3-psycopg2."
-        return Result(findings=report.not_observed(database, "unknown", advice))
+        return MaintenanceResult(findings=report.not_observed(database, "unknown", advice))
     except DatabaseError as error:
-        return Result(
+        return MaintenanceResult(
             findings=report.not_observed(
                 database, "critical", f"Cannot work with the database: {error}"
             )
@@ -122,8 +111,8 @@ def _one_database(database: Database, job: Job) -> Result:
         session.close()
 
 
-def _work(session: Session, database: Database, job: Job) -> Result:
-    result = Result()
+def _work(session: Session, database: Database, job: MaintenanceRun) -> MaintenanceResult:
+    result = MaintenanceResult()
     try:
         state = catalogue.server_state(session)
         obstacle = _obstacle(session, state)
@@ -168,7 +157,9 @@ def _obstacle(session: Session, state: catalogue.ServerState) -> tuple[str, str]
     return None
 
 
-def _plan_and_do(session: Session, database: Database, job: Job, result: Result) -> None:
+def _plan_and_do(
+    session: Session, database: Database, job: MaintenanceRun, result: MaintenanceResult
+) -> None:
     todo = plan(session, database, job.login, job.deadline, job.check_mode)
     result.outcomes += todo.prepared
     if job.check_mode:
@@ -183,8 +174,6 @@ def _look(session: Session, database: Database) -> list[Finding]:
     """Return what is only looked at, after the work; what cannot be read is unknown."""
     found: list[Finding] = []
     for aspect, reader in _READERS.items():
-        if aspect in report.LOOKS and getattr(database, aspect) is None:
-            continue
         try:
             found += reader(session, database)
         except DatabaseError as error:
@@ -205,23 +194,41 @@ def _invalid_indexes(session: Session, database: Database) -> list[Finding]:
 
 
 def _connections(session: Session, database: Database) -> list[Finding]:
+    if database.connections is None:
+        return []
     if not catalogue.server_state(session).sees_all:
         return [report.aspect_finding(database, "connections", "unknown", _BLIND)]
-    limits = database.connections or Connections()
-    return [report.connections_finding(database, limits, catalogue.connections(session))]
+
+    counts = catalogue.connections(session)
+
+    return [report.connections_finding(database, database.connections, counts)]
 
 
 def _long_running(session: Session, database: Database) -> list[Finding]:
+    if database.long_running is None:
+        return []
     if not catalogue.server_state(session).sees_all:
         return [report.aspect_finding(database, "long_running", "unknown", _BLIND)]
-    limits = database.long_running or LongRunning()
-    return [report.long_running_finding(database, limits, catalogue.transactions(session))]
+
+    running = catalogue.transactions(session)
+
+    return [report.long_running_finding(database, database.long_running, running)]
 
 
 def _statements(session: Session, database: Database) -> list[Finding]:
+    if database.statements is None:
+        return []
     if not catalogue.server_state(session).sees_all:
         return [report.aspect_finding(database, "statements", "unknown", _BLIND)]
-    return usage.statements(session, database)
+
+    return usage.statements(session, database, database.statements)
+
+
+def _index_use(session: Session, database: Database) -> list[Finding]:
+    if database.index_use is None:
+        return []
+
+    return [usage.index_use(session, database, database.index_use)]
 
 
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
@@ -231,13 +238,13 @@ _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
     "connections": _connections,
     "long_running": _long_running,
     "statements": _statements,
-    "index_use": usage.index_use,
+    "index_use": _index_use,
 }
 
 
-def _clear(session: Session, database: Database, job: Job) -> Result:
+def _clear(session: Session, database: Database, job: MaintenanceRun) -> MaintenanceResult:
     """Take away what this job has put into the database: its extension."""
-    result = Result()
+    result = MaintenanceResult()
     try:
         actions = plan_removal(session, database.name)
         if job.check_mode:
@@ -259,7 +266,10 @@ def _clear(session: Session, database: Database, job: Job) -> Result:
 
 
 def _diff(outcomes: t.Sequence[Outcome]) -> dict[str, str]:
-    """Return before (what was due) and after (what it became), without times, so that check mode shows the same."""
+    """Return before (what was due) and after (what was done).
+
+    Without times, so that check mode shows the same.
+    """
     changed = [outcome.action for outcome in outcomes if outcome.status in ("done", "planned")]
     return {
         "before": "".join(f"{a.database}: {a.object}: {a.reason}\n" for a in changed),

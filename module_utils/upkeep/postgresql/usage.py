@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How the database is used: its slowest statements, indexes that serve nobody, tables read from end to end.
+"""How the database is used: its slowest statements, unused indexes, tables read from end to end.
 
 Only measured, never changed. PostgreSQL counts from a moment on, so each finding says since when.
 """
@@ -10,10 +10,11 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ..findings import Finding, finding, judge
+from ..findings import Finding, Limits
 from . import catalogue
 from .actions import display
 from .connection import DatabaseError, Session
+from .findings import subject
 from .indexes import MEGABYTE
 from .settings import Database, IndexUse, Statements
 
@@ -54,7 +55,8 @@ SELECT s.schemaname, s.relname, s.n_live_tup, s.seq_scan, coalesce(s.idx_scan, 0
 # start.
 _COUNTS_SINCE: t.Final = """
 SELECT coalesce(d.stats_reset, pg_postmaster_start_time()), current_setting('track_counts')::bool,
-       extract(epoch FROM clock_timestamp() - coalesce(d.stats_reset, pg_postmaster_start_time()))::float8 / 86400
+       extract(epoch FROM clock_timestamp()
+                          - coalesce(d.stats_reset, pg_postmaster_start_time()))::float8 / 86400
   FROM pg_stat_database d WHERE d.datname = current_database()
 """
 
@@ -67,117 +69,132 @@ class Statement(t.NamedTuple):
     mean_ms: float
 
 
-def statements(session: Session, database: Database) -> list[Finding]:
+class SizedIndex(t.NamedTuple):
+    """An index and its size on disk."""
+
+    schema: str
+    name: str
+    bytes: int
+
+
+class Counting(t.NamedTuple):
+    """Since when the server counts uses, and how many days that is."""
+
+    since: datetime
+    days: float
+
+
+def statements(session: Session, database: Database, settings: Statements) -> list[Finding]:
     """Return the finding on the slowest statements; raises DatabaseError."""
-    wanted = database.statements or Statements()
     extension = catalogue.extension(session, EXTENSION)
     if extension.schema is None:
-        missing = f"the extension {EXTENSION} is not in this database" + (
-            "" if extension.available else ", nor installed"
-        )
-        return [_not_counted(database, f"{missing}: {_HOW}")]
+        state = "is not in this database" if extension.available else "is not installed"
+        return [_not_counted(database, f"the extension {EXTENSION} {state}")]
 
+    values = {"limit": settings.show, "calls": settings.least_calls, "longest": _LONGEST}
     try:
-        values = {"limit": wanted.show, "calls": wanted.least_calls, "longest": _LONGEST}
-        found = [
-            Statement(*row)
-            for row in session.rows(_STATEMENTS, values, view=(extension.schema, EXTENSION))
-        ]
+        rows = session.rows(_STATEMENTS, values, view=(extension.schema, EXTENSION))
         since = session.value(_SINCE, info=(extension.schema, f"{EXTENSION}_info"))
     except DatabaseError as error:
         if "shared_preload_libraries" not in str(error):
             raise
-        return [_not_counted(database, f"{EXTENSION} is not loaded: {_HOW}")]
+        return [_not_counted(database, f"{EXTENSION} is not loaded")]
 
-    return [statements_finding(database, wanted, found, since)]
+    return [statements_finding(database, settings, [Statement(*row) for row in rows], since)]
 
 
 def statements_finding(
-    database: Database, wanted: Statements, found: t.Sequence[Statement], since: datetime
+    database: Database, settings: Statements, found: t.Sequence[Statement], since: datetime
 ) -> Finding:
-    """Judge the slowest statements, which come slowest first."""
-    check, when = f"database:{database.shown}.statements", f"{since:%Y-%m-%d %H:%M}"
+    """Return the finding on the slowest statements, which come slowest first."""
+    about, when = subject(database, "statements"), f"{since:%Y-%m-%d %H:%M}"
     if not found:
-        message = f"No statement of an application ran {wanted.least_calls} times since {when}."
-        return finding(
-            check, "info", message, observed=0, unit="statements", requirements=wanted.requirements
-        )
+        message = f"No statement of an application ran {settings.least_calls} times since {when}."
+        return about.finding("info", message, observed=0, unit="statements")
 
-    slowest = found[0].mean_ms
-    status = "info" if wanted.warning_ms is None else judge(slowest, wanted.warning_ms)
-    advice = " Look at its plan (EXPLAIN)." if status == "warning" else ""
+    limits = Limits(settings.warning_ms)
+    slowest = round(found[0].mean_ms, 1)
+    advice = " Look at its plan (EXPLAIN)." if limits.judge(slowest) == "warning" else ""
     listed = "".join(f"\n{item.mean_ms:.1f} ms, {item.calls} times: {item.text}" for item in found)
 
-    return finding(
-        check,
-        status,
+    return about.measured(
+        slowest,
+        limits,
         f"The slowest {len(found)} statements on average since {when}.{advice}{listed}",
-        observed=round(slowest, 1),
-        expected=None if wanted.warning_ms is None else f"at most {wanted.warning_ms:g}",
         unit="ms on average",
-        requirements=wanted.requirements,
+        status="info" if settings.warning_ms is None else "",
     )
 
 
-def index_use(session: Session, database: Database) -> list[Finding]:
+def index_use(session: Session, database: Database, settings: IndexUse) -> Finding:
     """Return the finding on indexes that were never used and tables read from end to end.
 
     Raises DatabaseError.
     """
-    wanted = database.index_use or IndexUse()
-    check = f"database:{database.shown}.index_use"
     [(since, counts, days)] = session.rows(_COUNTS_SINCE)
     if not counts:
         message = "track_counts is off, so nobody knows which indexes are used; switch it on."
-        return [finding(check, "unknown", message, requirements=wanted.requirements)]
+        return subject(database, "index_use").finding("unknown", message)
 
-    unused = session.rows(_INDEXES)
-    scanned = session.rows(_SCANNED, {"rows": wanted.least_rows, "limit": _NAMED})
-    size = sum(row[2] for row in unused) / MEGABYTE
-    message = f"{len(unused)} indexes ({size:.1f} MB) were not used since {since:%Y-%m-%d %H:%M}"
+    unused = [SizedIndex(*row) for row in session.rows(_INDEXES)]
+    scanned = session.rows(_SCANNED, {"rows": settings.least_rows, "limit": _NAMED})
+
+    return index_use_finding(database, settings, Counting(since, days), unused, scanned)
+
+
+def index_use_finding(
+    database: Database,
+    settings: IndexUse,
+    counting: Counting,
+    unused: t.Sequence[SizedIndex],
+    scanned: t.Sequence[tuple[t.Any, ...]],
+) -> Finding:
+    """Return the finding on what was counted; unused indexes come largest first."""
+    megabytes = sum(index.bytes for index in unused) / MEGABYTE
+    since = f"{counting.since:%Y-%m-%d %H:%M}"
+    message = f"{len(unused)} indexes ({megabytes:.1f} MB) were not used since {since}"
     status = "info" if unused or scanned else "ok"
-    if days < wanted.least_days:
+
+    if counting.days < settings.least_days:
         message += (
-            f", which is too short to call them needless (at least {wanted.least_days:g} days)"
+            f", which is too short to call them unused (at least {settings.least_days:g} days)"
         )
-    elif wanted.warning_mb is not None and size > wanted.warning_mb:
-        status, message = (
-            "warning",
-            f"{message}: see whether a replica or a yearly job needs them, else drop them",
-        )
+    elif Limits(settings.warning_mb).judge(megabytes) == "warning":
+        status = "warning"
+        message += ": see whether a replica or a yearly job needs them, else drop them"
 
-    named = [
-        f"{display(schema, name)} {bytes_ / MEGABYTE:.1f} MB"
-        for schema, name, bytes_ in unused[:_NAMED]
-    ]
-    read = [
-        f"{display(schema, name)} ({rows} rows, {whole} times from end to end, {by_index} by an index)"
-        for schema, name, rows, whole, by_index in scanned
-    ]
-    lines = [f"Not used: {', '.join(named)}"] * bool(named) + [
-        f"Mostly read whole: {'; '.join(read)}"
-    ] * bool(read)
-
-    return [
-        finding(
-            check,
-            status,
-            "\n".join([f"{message}.", *lines]),
-            observed=len(unused),
-            unit="indexes not used",
-            requirements=wanted.requirements,
-        )
-    ]
-
-
-_HOW: t.Final = f"add it to shared_preload_libraries, restart the server in a maintenance window, and CREATE EXTENSION {EXTENSION}"
-
-
-def _not_counted(database: Database, why: str) -> Finding:
-    asked = database.requirements("statements")
-    return finding(
-        f"database:{database.shown}.statements",
-        "unknown",
-        f"Not known, since {why}.",
-        requirements=asked,
+    return subject(database, "index_use").finding(
+        status,
+        "\n".join([f"{message}.", *_listed(unused, scanned)]),
+        observed=len(unused),
+        unit="indexes not used",
+        limits=Limits(settings.warning_mb).numbers,
     )
+
+
+def _listed(
+    unused: t.Sequence[SizedIndex], scanned: t.Sequence[tuple[t.Any, ...]]
+) -> t.Iterator[str]:
+    if unused:
+        named = [
+            f"{display(index.schema, index.name)} {index.bytes / MEGABYTE:.1f} MB"
+            for index in unused[:_NAMED]
+        ]
+        yield f"Not used: {', '.join(named)}"
+
+    if scanned:
+        read = [
+            f"{display(schema, name)} ({rows} rows, {whole} times from end to end,"
+            f" {by_index} by an index)"
+            for schema, name, rows, whole, by_index in scanned
+        ]
+        yield f"Mostly read whole: {'; '.join(read)}"
+
+
+def _not_counted(database: Database, reason: str) -> Finding:
+    advice = (
+        "add it to shared_preload_libraries, restart the server in a maintenance window, and"
+        f" CREATE EXTENSION {EXTENSION}"
+    )
+
+    return subject(database, "statements").finding("unknown", f"Not known: {reason}; {advice}.")

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One open SQLite file: what it says about itself, what is due because of that, and doing it."""
+"""One open SQLite file: what it reports about itself, what is due, and doing it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import Database, Limits
+from .settings import Database
 
 #: Pages that an incremental vacuum moves at a time, so that writers get their turn.
 BATCH: t.Final = 1000
 #: Steps of SQLite's machine between two looks at the clock.
 STEPS: t.Final = 20_000
-#: Faults that are told; a damaged file can have thousands.
-FAULTS_TOLD: t.Final = 10
+#: Faults that are reported; a damaged file can have thousands.
+MOST_FAULTS: t.Final = 10
 INCREMENTAL: t.Final = 2
 
 Verb = t.Literal["vacuum", "incremental_vacuum", "analyze", "checkpoint"]
@@ -27,7 +27,7 @@ Verb = t.Literal["vacuum", "incremental_vacuum", "analyze", "checkpoint"]
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file says about itself; sizes in bytes."""
+    """What a file reports about itself; sizes in bytes."""
 
     pages: int
     page_size: int
@@ -38,7 +38,7 @@ class Facts:
 
     @property
     def free_percent(self) -> float:
-        """Return the share of pages that hold nothing."""
+        """Return the share of free pages."""
         return 100 * self.free_pages / self.pages if self.pages else 0.0
 
 
@@ -51,7 +51,7 @@ class Table(t.NamedTuple):
 
 
 @dataclass(frozen=True)
-class Action:
+class SqliteAction:
     """One thing to do; ``obstacle`` says why it must not be done now."""
 
     verb: Verb
@@ -65,12 +65,21 @@ class Action:
         return {"incremental_vacuum": "vacuum", "checkpoint": "wal"}.get(self.verb, self.verb)
 
 
+@dataclass(frozen=True)
+class RunLimits:
+    """For the whole run: how long to wait for a lock (ms), and its end (monotonic, s)."""
+
+    busy_ms: int
+    end: float
+    check_mode: bool
+
+
 class BusyError(Exception):
     """Another connection is in the way."""
 
 
 @contextlib.contextmanager
-def connected(path: Path, limits: Limits) -> t.Iterator[sqlite3.Connection]:
+def connected(path: Path, limits: RunLimits) -> t.Iterator[sqlite3.Connection]:
     """Open an existing file, never creating one; all statements end when the time is up.
 
     In check mode nothing is written. A journal or log that lies there would be played back by a
@@ -101,7 +110,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> t.Any:
 
 
 def look(connection: sqlite3.Connection, path: Path) -> Facts:
-    """Return what the file says about itself; raises sqlite3.Error."""
+    """Return what the file reports about itself; raises sqlite3.Error."""
     return Facts(
         pages=_pragma(connection, "page_count"),
         page_size=_pragma(connection, "page_size"),
@@ -122,7 +131,7 @@ def wal_bytes(path: Path) -> int:
 
 def faults(connection: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the file's structure; raises sqlite3.Error."""
-    rows = connection.execute(f"PRAGMA integrity_check({FAULTS_TOLD})").fetchall()
+    rows = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
@@ -137,8 +146,8 @@ def orphans(connection: sqlite3.Connection) -> dict[str, int]:
 def tables(connection: sqlite3.Connection) -> list[Table]:
     """Return the ordinary tables by name; raises sqlite3.Error."""
     listed = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND substr(name, 1, 7) <> 'sqlite_'"
-        " ORDER BY name"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+        " AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name"
     ).fetchall()
     known = _known_rows(connection)
 
@@ -173,7 +182,9 @@ def _known_rows(connection: sqlite3.Connection) -> dict[str, int]:
     return known
 
 
-def plan(database: Database, facts: Facts, rows: t.Sequence[Table], room: int) -> list[Action]:
+def plan(
+    database: Database, facts: Facts, rows: t.Sequence[Table], room: int
+) -> list[SqliteAction]:
     """Return what is due, in the order to do it.
 
     ``room`` is what is free beside the file, bytes.
@@ -185,18 +196,18 @@ def plan(database: Database, facts: Facts, rows: t.Sequence[Table], room: int) -
     ]
 
 
-def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[Action]:
-    limit = database.free_percent
+def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[SqliteAction]:
+    limit = database.vacuum
     if (
         limit is None
-        or facts.free_percent <= limit
-        or facts.free_pages * facts.page_size < database.min_free_bytes
+        or facts.free_percent <= limit.free_percent
+        or facts.free_pages * facts.page_size < limit.min_free_bytes
     ):
         return
 
-    reason = f"{facts.free_percent:.0f} % of its pages hold nothing"
+    reason = f"{facts.free_percent:.0f} % of its pages are free"
     if facts.auto_vacuum == INCREMENTAL:
-        yield Action("incremental_vacuum", reason)
+        yield SqliteAction("incremental_vacuum", reason)
         return
 
     needed = 2 * facts.pages * facts.page_size
@@ -205,28 +216,28 @@ def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[Acti
         if room < needed
         else ""
     )
-    yield Action("vacuum", reason, obstacle=short)
+    yield SqliteAction("vacuum", reason, obstacle=short)
 
 
-def _plan_analyze(database: Database, rows: t.Sequence[Table]) -> t.Iterator[Action]:
-    if database.changed_percent is None:
+def _plan_analyze(database: Database, rows: t.Sequence[Table]) -> t.Iterator[SqliteAction]:
+    if database.analyze is None:
         return
 
     for table in rows:
         if table.known is None and table.rows:
-            yield Action("analyze", "never analysed", table.name)
+            yield SqliteAction("analyze", "never analysed", table.name)
         elif table.known is not None:
             changed = 100 * abs(table.rows - table.known) / max(table.known, 1)
-            if changed > database.changed_percent:
-                yield Action(
+            if changed > database.analyze.changed_percent:
+                yield SqliteAction(
                     "analyze", f"{table.known} rows when analysed, {table.rows} now", table.name
                 )
 
 
-def _plan_checkpoint(database: Database, facts: Facts) -> t.Iterator[Action]:
-    limit = database.max_wal_bytes
+def _plan_checkpoint(database: Database, facts: Facts) -> t.Iterator[SqliteAction]:
+    limit = database.wal.max_bytes if database.wal else None
     if limit is not None and facts.wal_mode and facts.wal_bytes > limit:
-        yield Action("checkpoint", f"its log holds {facts.wal_bytes} bytes")
+        yield SqliteAction("checkpoint", f"its log holds {facts.wal_bytes} bytes")
 
 
 def free_space(path: Path) -> int:
@@ -235,7 +246,7 @@ def free_space(path: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def perform(connection: sqlite3.Connection, action: Action, wal_mode: bool) -> None:
+def perform(connection: sqlite3.Connection, action: SqliteAction, wal_mode: bool) -> None:
     """Do one action; raises BusyError or sqlite3.Error."""
     if action.verb == "vacuum":
         connection.execute("VACUUM")

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a run over a SQLite file saw and did, as findings."""
+"""From what a run over a SQLite file saw and did to findings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sqlite3
 import typing as t
 from dataclasses import dataclass
 
-from ..findings import Finding, finding, worst
-from .engine import Action, Facts
+from ..findings import Finding, Limits, Subject, worst
+from .engine import Facts, SqliteAction
 from .settings import Database
 
 #: planned: check mode; skipped: something is in the way; not_started: the time was up.
@@ -28,10 +28,10 @@ _CLOSED: t.Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SqliteOutcome:
     """What became of an action."""
 
-    action: Action
+    action: SqliteAction
     status: Status
     message: str = ""
 
@@ -47,7 +47,7 @@ class Outcome:
         }
 
 
-class Answer(t.TypedDict):
+class SqliteAnswer(t.TypedDict):
     """What the maintenance of one file answers."""
 
     findings: list[Finding]
@@ -88,33 +88,39 @@ def explain(database: Database, error: sqlite3.Error, check_mode: bool) -> str:
             f"{path!r} is damaged ({error}); stop its application and restore the last good backup."
         )
     if code == sqlite3.SQLITE_INTERRUPT:
-        return f"{path!r} could not be looked through within the time of this run; give it more (max_seconds)."
+        return (
+            f"{path!r} could not be examined within the time of this run; give it more"
+            " (max_seconds)."
+        )
     if code in _CLOSED and check_mode:
         return f"{path!r} holds an unfinished transaction that only a real run may undo ({error})."
 
     return f"{path!r} cannot be worked with: {error}."
 
 
-def refused(database: Database, status: str, message: str) -> Answer:
+def subject(database: Database, aspect: str = "") -> Subject:
+    """Return what a finding on a file, or on one aspect of it, is about."""
+    name = f"sqlite:{database.name}"
+
+    return Subject(f"{name}.{aspect}" if aspect else name, database.requirements_of(aspect))
+
+
+def refused(database: Database, status: str, message: str) -> SqliteAnswer:
     """Return the answer for a file that was left alone."""
-    check = f"sqlite:{database.name}"
-    found = finding(
-        check, status, message, expected="a sound file", requirements=database.requirements_of("")
-    )
+    found = subject(database).finding(status, message, expected="a sound file")
 
     return {"findings": [found], "actions": []}
 
 
 def damaged(database: Database, faults: list[str]) -> Finding:
     """Return the finding on a file whose structure is broken."""
-    message = f"The file is damaged, nothing was changed; restore the last good backup. First fault: {faults[0]:.200}"
-    return finding(
-        f"sqlite:{database.name}",
-        "critical",
-        message,
-        observed=f"at least {len(faults)} faults",
-        expected="a sound file",
-        requirements=database.requirements_of(""),
+    message = (
+        "The file is damaged, nothing was changed; restore the last good backup."
+        f" First fault: {faults[0]:.200}"
+    )
+
+    return subject(database).finding(
+        "critical", message, observed=f"at least {len(faults)} faults", expected="a sound file"
     )
 
 
@@ -123,106 +129,94 @@ def sound(database: Database, facts: Facts, tables: int) -> Finding:
     size = round(facts.pages * facts.page_size / 2**20, 2)
     status, message = "ok", f"The file is sound; it holds {tables} tables."
     if not tables:
-        status, message = (
-            "warning",
-            "The file holds no table: was it emptied, or is it the wrong one?",
-        )
+        status = "warning"
+        message = "The file has no table: was it emptied, or is it the wrong one?"
 
-    return finding(
-        f"sqlite:{database.name}",
-        status,
-        message,
-        observed=size,
-        unit="MiB",
-        requirements=database.requirements_of(""),
-    )
+    return subject(database).finding(status, message, observed=size, unit="MiB")
 
 
 def references(database: Database, orphans: dict[str, int]) -> Finding:
     """Return whether every row that refers to another finds it."""
-    check, ids = f"sqlite:{database.name}.foreign_keys", database.requirements_of("")
+    about = subject(database, "foreign_keys")
     count = sum(orphans.values())
     if not count:
-        return finding(
-            check, "ok", "All references lead to a row.", observed=0, expected=0, requirements=ids
-        )
+        return about.finding("ok", "All references lead to a row.", observed=0, expected=0)
 
     named = ", ".join(f"{table!r}: {rows}" for table, rows in sorted(orphans.items())[:5])
-    message = f"Rows refer to rows that are not there ({named}); does the application switch foreign keys on?"
-
-    return finding(
-        check, "warning", message, observed=count, expected=0, unit="rows", requirements=ids
+    message = (
+        f"Rows refer to rows that do not exist ({named}); does the application switch foreign"
+        " keys on?"
     )
+
+    return about.finding("warning", message, observed=count, expected=0, unit="rows")
 
 
 def unreadable_references(database: Database, error: sqlite3.Error) -> Finding:
     """Return the finding on references that cannot be checked."""
     message = f"References cannot be checked: {error}."
-    check = f"sqlite:{database.name}.foreign_keys"
-    return finding(check, "unknown", message, requirements=database.requirements_of(""))
+
+    return subject(database, "foreign_keys").finding("unknown", message)
 
 
 def work_findings(
-    database: Database, before: Facts, after: Facts, outcomes: t.Sequence[Outcome]
+    database: Database, after: Facts, outcomes: t.Sequence[SqliteOutcome]
 ) -> list[Finding]:
     """Return one finding for each aspect that is looked after."""
-    seen = {
-        "vacuum": (database.free_percent, round(after.free_percent, 1), "%"),
-        "analyze": (database.changed_percent, None, "%"),
-        "wal": (database.max_wal_bytes, after.wal_bytes, "bytes"),
-    }
-    return [
-        _work_finding(
-            database,
-            aspect,
-            observed,
-            limit,
-            unit,
-            [o for o in outcomes if o.action.aspect == aspect],
-        )
-        for aspect, (limit, observed, unit) in seen.items()
-        if limit is not None
-    ]
+    found = []
+    if database.vacuum:
+        limits = Limits(database.vacuum.free_percent)
+        found.append(_vacuum(database, round(after.free_percent, 1), limits, outcomes))
+
+    if database.analyze:
+        found.append(_analyze(database, outcomes))
+
+    if database.wal:
+        found.append(_wal(database, after.wal_bytes, Limits(database.wal.max_bytes), outcomes))
+
+    return found
 
 
-_NOTHING_DUE: t.Final = {
-    "vacuum": "Few pages hold nothing.",
-    "analyze": "The statistics of all tables fit.",
-    "wal": "The write-ahead log is small.",
-}
-
-
-def _work_finding(
-    database: Database,
-    aspect: str,
-    observed: t.Any,
-    limit: float,
-    unit: str,
-    outcomes: list[Outcome],
+def _vacuum(
+    database: Database, percent: float, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
 ) -> Finding:
-    if aspect == "analyze":
-        observed = len([outcome for outcome in outcomes if outcome.status != "done"])
-        limit, unit = 0, "tables due"
+    status, message = _work(outcomes, "vacuum") or ("ok", "Few pages are free.")
 
-    status, message = "ok", _NOTHING_DUE[aspect]
-    if outcomes:
-        status = worst(_STATUS[outcome.status] for outcome in outcomes)
-        message = "; ".join(_sentence(outcome) for outcome in outcomes[:5]) + "."
-    elif aspect == "wal" and observed > limit:
-        status, message = (
-            "warning",
-            "The vacuum went through the log, and a reader keeps it from being emptied.",
-        )
+    return subject(database, "vacuum").measured(percent, limits, message, unit="%", status=status)
 
-    return finding(
-        f"sqlite:{database.name}.{aspect}",
-        status,
-        message,
-        observed=observed,
-        expected=f"at most {limit:g}",
-        unit=unit,
-        requirements=database.requirements_of(aspect),
+
+def _analyze(database: Database, outcomes: t.Sequence[SqliteOutcome]) -> Finding:
+    status, message = _work(outcomes, "analyze") or ("ok", "The statistics of all tables fit.")
+    due = sum(
+        outcome.status != "done" for outcome in outcomes if outcome.action.aspect == "analyze"
     )
+
+    return subject(database, "analyze").measured(
+        due, Limits(0), message, unit="tables due", status=status
+    )
+
+
+def _wal(
+    database: Database, size: int, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
+) -> Finding:
+    work = _work(outcomes, "wal")
+    if work is None and limits.judge(size) != "ok":
+        message = "The vacuum went through the log, and a reader keeps it from being emptied."
+        work = ("warning", message)
+
+    status, message = work or ("ok", "The write-ahead log is small.")
+
+    return subject(database, "wal").measured(size, limits, message, unit="bytes", status=status)
+
+
+def _work(outcomes: t.Sequence[SqliteOutcome], aspect: str) -> tuple[str, str] | None:
+    """Return status and message for the work on an aspect, None when none was due."""
+    mine = [outcome for outcome in outcomes if outcome.action.aspect == aspect]
+    if not mine:
+        return None
+
+    status = worst(_STATUS[outcome.status] for outcome in mine)
+
+    return status, "; ".join(_sentence(outcome) for outcome in mine[:5]) + "."
 
 
 _WORDS: t.Final[dict[Status, str]] = {
@@ -234,7 +228,7 @@ _WORDS: t.Final[dict[Status, str]] = {
 }
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentence(outcome: SqliteOutcome) -> str:
     action = outcome.action
     target = f" of {action.table!r}" if action.table else ""
     why = f": {outcome.message}" if outcome.message else ""

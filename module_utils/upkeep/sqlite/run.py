@@ -16,9 +16,10 @@ from ..base.isolated import Owner
 from ..findings import Finding, finding
 from . import findings as report
 from .engine import (
-    Action,
     BusyError,
     Facts,
+    RunLimits,
+    SqliteAction,
     connected,
     faults,
     free_space,
@@ -28,8 +29,8 @@ from .engine import (
     plan,
     tables,
 )
-from .findings import Answer, Outcome
-from .settings import Database, Limits, SettingsError, parse_databases
+from .findings import SqliteAnswer, SqliteOutcome
+from .settings import Database, parse
 
 #: Seconds that a process may take beyond the time of the run: for what cannot be interrupted.
 GRACE: t.Final = 60.0
@@ -44,16 +45,12 @@ class Refused(t.NamedTuple):
 
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Return the module's answer to its arguments; raises SettingsError."""
-    databases = parse_databases(params["databases"])
-    for name in ("busy_timeout", "max_seconds"):
-        if params[name] <= 0:
-            raise SettingsError(f"{name} is {params[name]}; it must be above 0")
-
-    limits = Limits(params["busy_timeout"], time.monotonic() + params["max_seconds"], check_mode)
-    answers = [_as_owner(database, limits) for database in databases]
+    settings = parse(params)
+    limits = RunLimits(settings.busy_ms, time.monotonic() + settings.max_seconds, check_mode)
+    answers = [_as_owner(database, limits) for database in settings.databases]
     findings = [item for answer in answers for item in answer["findings"]]
     actions = [item for answer in answers for item in answer["actions"]]
-    if not databases:
+    if not settings.databases:
         findings = [
             finding(
                 "sqlite:none", "info", "No SQLite file is named for this host: nothing to maintain."
@@ -68,8 +65,8 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     }
 
 
-def _as_owner(database: Database, limits: Limits) -> Answer:
-    """Maintain one file in a process of its own, so that neither file nor journal ever belongs to root instead."""
+def _as_owner(database: Database, limits: RunLimits) -> SqliteAnswer:
+    """Maintain one file in a process of its owner, so that no journal ever belongs to root."""
     owner = _owner(database.path)
     if isinstance(owner, Refused):
         return report.refused(database, owner.status, owner.message)
@@ -82,7 +79,7 @@ def _as_owner(database: Database, limits: Limits) -> Answer:
             database, "unknown", f"The maintenance of {str(database.path)!r} failed: {problem}."
         )
 
-    answer: Answer = answers[0]
+    answer: SqliteAnswer = answers[0]
 
     return answer
 
@@ -92,12 +89,16 @@ def _owner(path: Path) -> Owner | Refused:
     try:
         named, file = path.lstat(), path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return Refused("critical", f"{str(path)!r} is not there; restore it from its last backup.")
+        return Refused(
+            "critical", f"{str(path)!r} does not exist; restore it from its last backup."
+        )
     except OSError as error:
-        return Refused("unknown", f"{str(path)!r} cannot be looked at: {error}.")
+        return Refused("unknown", f"{str(path)!r} cannot be examined: {error}.")
 
     if not stat.S_ISREG(file.st_mode):
-        return Refused("critical", f"{str(path)!r} is no regular file; find out who put it there.")
+        return Refused(
+            "critical", f"{str(path)!r} is not a regular file; find out who put it there."
+        )
 
     if named.st_uid not in (0, file.st_uid):
         return Refused(
@@ -108,8 +109,8 @@ def _owner(path: Path) -> Owner | Refused:
     return Owner(file.st_uid, file.st_gid)
 
 
-def maintain(database: Database, limits: Limits) -> Answer:
-    """Maintain one file as the user of this process. Whatever SQLite says becomes a finding."""
+def maintain(database: Database, limits: RunLimits) -> SqliteAnswer:
+    """Maintain one file as the user of this process; whatever SQLite reports is a finding."""
     path = database.path.resolve()
     # A vacuum writes a copy to SQLite's folder for temporary files: the disk whose room is looked
     # at.
@@ -123,10 +124,12 @@ def maintain(database: Database, limits: Limits) -> Answer:
             database, report.status_of(error), report.explain(database, error, limits.check_mode)
         )
     except OSError as error:
-        return report.refused(database, "unknown", f"{str(path)!r} cannot be looked at: {error}.")
+        return report.refused(database, "unknown", f"{str(path)!r} cannot be examined: {error}.")
 
 
-def _work(connection: sqlite3.Connection, database: Database, path: Path, limits: Limits) -> Answer:
+def _work(
+    connection: sqlite3.Connection, database: Database, path: Path, limits: RunLimits
+) -> SqliteAnswer:
     facts = look(connection, path)
     damage = faults(connection)
     if damage:
@@ -138,7 +141,7 @@ def _work(connection: sqlite3.Connection, database: Database, path: Path, limits
     todo = plan(database, facts, rows, free_space(path))
     outcomes = [_carry_out(connection, action, facts, limits) for action in todo]
     after = look(connection, path)
-    findings += report.work_findings(database, facts, after, outcomes)
+    findings += report.work_findings(database, after, outcomes)
 
     return {"findings": findings, "actions": [outcome.as_dict(database) for outcome in outcomes]}
 
@@ -151,20 +154,20 @@ def _references(connection: sqlite3.Connection, database: Database) -> Finding:
 
 
 def _carry_out(
-    connection: sqlite3.Connection, action: Action, facts: Facts, limits: Limits
-) -> Outcome:
+    connection: sqlite3.Connection, action: SqliteAction, facts: Facts, limits: RunLimits
+) -> SqliteOutcome:
     if action.obstacle:
-        return Outcome(action, "skipped", action.obstacle)
+        return SqliteOutcome(action, "skipped", action.obstacle)
     if limits.check_mode:
-        return Outcome(action, "planned")
+        return SqliteOutcome(action, "planned")
     if time.monotonic() > limits.end:
-        return Outcome(action, "not_started", "the time for this run was up")
+        return SqliteOutcome(action, "not_started", "the time for this run was up")
 
     try:
         perform(connection, action, facts.wal_mode)
     except BusyError as error:
-        return Outcome(action, "skipped", str(error))
+        return SqliteOutcome(action, "skipped", str(error))
     except sqlite3.Error as error:
-        return Outcome(action, report.outcome_of(error), str(error))
+        return SqliteOutcome(action, report.outcome_of(error), str(error))
 
-    return Outcome(action, "done")
+    return SqliteOutcome(action, "done")

@@ -104,7 +104,7 @@ def test_what_is_only_looked_at_is_reported(runs: t.Any) -> None:
         True,
         True,
     ), slowest
-    assert (indexes["status"], "too short to call them needless" in indexes["message"]) == (
+    assert (indexes["status"], "too short to call them unused" in indexes["message"]) == (
         "info",
         True,
     )

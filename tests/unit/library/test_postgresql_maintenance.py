@@ -15,14 +15,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS
 
 from tests.unit.module_utils.postgresql.server import Server, server
 
 PROJECT: t.Final = Path(__file__).resolve().parents[3]
-SPEC: t.Final = PROJECT / "roles" / "db_maintenance" / "meta" / "argument_specs.yml"
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +112,3 @@ def test_the_password_is_not_shown(call: Call, tmp_path: Path) -> None:
         login_password="hidden-word",  # noqa: S106
     )
     assert "hidden-word" not in json.dumps(answer)
-
-
-def test_the_role_takes_the_same_keys() -> None:
-    role = yaml.safe_load(SPEC.read_text())["argument_specs"]["main"]["options"]
-
-    def shape(options: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return type, default and nested options by name."""
-        return {
-            name: (option["type"], option.get("default"), shape(option.get("options", {})))
-            for name, option in options.items()
-        }
-
-    ours, theirs = ARGUMENTS["databases"]["options"], role["db_maintenance_databases"]["options"]
-
-    assert shape(ours) == shape(theirs)

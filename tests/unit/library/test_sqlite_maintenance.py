@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.upkeep.sqlite import engine
 from ansible.module_utils.upkeep.sqlite import run as maintenance
-from ansible.module_utils.upkeep.sqlite.settings import Limits, parse_databases
+from ansible.module_utils.upkeep.sqlite.engine import RunLimits
+from ansible.module_utils.upkeep.sqlite.settings import parse
 
 from library import sqlite_maintenance
 from tests.unit.library.module_calls import Call, caller
@@ -195,20 +195,21 @@ def test_references_that_lead_nowhere_are_a_warning(call: Call, tmp_path: Path) 
 
 def test_the_time_of_a_run_is_kept(neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "STEPS", 10)
-    (database,) = parse_databases(
-        [{"name": "app", "path": str(neglected), "analyze": {"changed_percent": 20}}]
-    )
-    (found,) = maintenance.maintain(database, Limits(busy_ms=1000, end=0.0, check_mode=False))[
-        "findings"
-    ]
+    database = {"name": "app", "path": str(neglected), "analyze": {"changed_percent": 20}}
+    settings = parse({"databases": [database]})
+    limits = RunLimits(busy_ms=1000, end=0.0, check_mode=False)
+    (found,) = maintenance.maintain(settings.databases[0], limits)["findings"]
 
     assert found["status"] == "unknown"
     assert "max_seconds" in found["message"]
 
 
 def test_no_action_is_begun_when_the_time_is_up(neglected: Path) -> None:
-    (database,) = parse_databases([entry(neglected, vacuum={"free_percent": 20, "min_free_mb": 0})])
-    answer = maintenance.maintain(database, Limits(busy_ms=1000, end=0.0, check_mode=False))
+    database = entry(neglected, vacuum={"free_percent": 20, "min_free_mb": 0})
+    settings = parse({"databases": [database]})
+    limits = RunLimits(busy_ms=1000, end=0.0, check_mode=False)
+    answer = maintenance.maintain(settings.databases[0], limits)
+
     assert verbs(t.cast(dict[str, t.Any], answer)) == [("vacuum", "not_started")]
 
 
@@ -257,7 +258,7 @@ def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None
         ({"databases": [{"name": "app", "path": "app.db"}]}, "'app.db'"),
         ({"databases": [{"name": "app", "path": "/app\n.db"}]}, "\\n"),
         ({"databases": [{"name": "app/../x", "path": "/app.db"}]}, "app/../x"),
-        ({"databases": [{"name": "app", "path": "/a"}, {"name": "app", "path": "/b"}]}, "twice"),
+        ({"databases": [{"name": "app", "path": "/a"}, {"name": "app", "path": "/b"}]}, "duplicate name"),
         (
             {"databases": [{"name": "app", "path": "/a", "vacuum": {"free_percent": 0}}]},
             "free_percent",
@@ -277,18 +278,3 @@ def test_bad_input_fails_and_is_named(call: Call, arguments: dict[str, t.Any], w
 
 def test_no_file_is_said(call: Call) -> None:
     assert statuses(call(databases=[])) == {"none": "info"}
-
-
-def test_the_role_takes_the_same_keys() -> None:
-    project = Path(__file__).resolve().parents[3]
-    spec = yaml.safe_load((project / "roles/db_maintenance/meta/argument_specs.yml").read_text())
-    role = spec["argument_specs"]["main"]["options"]["db_maintenance_sqlite_databases"]["options"]
-    module = yaml.safe_load(sqlite_maintenance.DOCUMENTATION)["options"]["databases"]["suboptions"]
-
-    def shape(options: dict[str, t.Any], inner: str) -> dict[str, t.Any]:
-        return {
-            name: (option["type"], option.get("default"), shape(option.get(inner) or {}, inner))
-            for name, option in options.items()
-        }
-
-    assert shape(role, "options") == shape(module, "suboptions")

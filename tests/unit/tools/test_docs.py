@@ -23,7 +23,11 @@ argument_specs:
         description: [What to rotate., "Names | paths."]
         options:
           keep_days: {type: int, default: 30, description: Days.}
-      rotate_state: {type: str, choices: [present, absent], description: Here C(or) not.}
+      rotate_state:
+        type: str
+        choices: [present, absent]
+        default: present
+        description: Here C(or) not.
 """
 STAGE = """\
 - name: Gate
@@ -42,7 +46,6 @@ def project(tmp_path: Path) -> Path:
     """Return a project of one role and one playbook that imports a stage."""
     files = {
         "roles/rotate/meta/argument_specs.yml": SPEC,
-        "roles/rotate/defaults/main.yml": "rotate_state: present\n",
         "docs/roles/rotate.md": "# rotate\n\nSee [why](../architecture.md) and [web](https://example.org/x).\n",
         "playbooks/weekly.yml": "---\n# Once a week.\n- name: G\n  ansible.builtin.import_playbook: stages/gate.yml\n"
         "- name: Rotate\n  hosts: cleared\n  roles: [{role: rotate, tags: rotate}]\n",
@@ -56,7 +59,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_readme_shows_prose_and_every_option(project: Path) -> None:
-    page = role_readme.render(project, "rotate")
+    page = role_readme.render(project, "rotate", SPEC)
 
     assert page.startswith("# rotate\n")
     assert "[why](../../docs/architecture.md) and [web](https://example.org/x)" in page
@@ -89,11 +92,10 @@ def test_playbook_page_looks_into_imports_and_blocks(project: Path) -> None:
 def test_stale_pages_are_found_and_written_once(project: Path) -> None:
     pages, _ = docs.pages(project)
 
-    assert sorted(path.name for path in bring_up_to_date(pages, write=False)) == [
-        "README.md",
-        "playbooks.md",
-    ]
-    assert len(bring_up_to_date(pages, write=True)) == 2
+    stale = bring_up_to_date(pages, write=False)
+
+    assert sorted(path.name for path in stale) == ["README.md", "main.yml", "playbooks.md"]
+    assert bring_up_to_date(pages, write=True) == stale
     assert bring_up_to_date(pages, write=False) == []
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psycopg2
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.upkeep.postgresql.options import ARGUMENTS
+from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.postgresql.options import OPTIONS
 from ansible.module_utils.upkeep.postgresql.run import run
 from psycopg2 import extras
 
@@ -36,7 +37,7 @@ def parameters(
 ) -> dict[str, t.Any]:
     """Return the module's parameters with all defaults filled in."""
     login = {"login_host": server.login["host"], "login_port": server.login["port"]}
-    checked = ArgumentSpecValidator(ARGUMENTS).validate(
+    checked = ArgumentSpecValidator(argument_spec(OPTIONS)).validate(
         {"databases": databases, **login, **options}
     )
 

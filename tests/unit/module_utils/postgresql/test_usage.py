@@ -11,8 +11,8 @@ from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.postgresql import usage
 from ansible.module_utils.upkeep.postgresql.catalogue import Extension
 from ansible.module_utils.upkeep.postgresql.connection import DatabaseError, Session
-from ansible.module_utils.upkeep.postgresql.settings import parse_databases
 
+from tests.unit.module_utils.postgresql.made import database
 from tests.unit.module_utils.postgresql.running import maintain
 from tests.unit.module_utils.postgresql.server import Server
 
@@ -91,12 +91,12 @@ def test_where_nothing_counts_statements_that_is_unknown_and_says_what_to_do(
     one = found(pg, shop, "statements", STATEMENTS)
 
     assert (one["status"], one["requirements"]) == ("unknown", ["R-fairedge-126"])
-    assert "not in this database: add it to shared_preload_libraries, restart" in one["message"]
+    assert "not in this database; add it to shared_preload_libraries, restart" in one["message"]
 
     monkeypatch.setattr(usage.catalogue, "extension", lambda *_asked: Extension(None, False, None))
 
     assert (
-        "not in this database, nor installed"
+        "pg_stat_statements is not installed"
         in found(pg, shop, "statements", STATEMENTS)["message"]
     )
 
@@ -114,9 +114,14 @@ class Unloaded(Session):
 
 
 def test_an_extension_without_its_library_is_unknown() -> None:
-    [database] = parse_databases([{"name": "shop", "statements": {}}])
-    [one] = usage.statements(Unloaded(), database)
-    assert (one["status"], "is not loaded: add it to" in one["message"]) == ("unknown", True)
+    asked = database(statements={})
+
+    assert asked.statements
+
+    [one] = usage.statements(Unloaded(), asked, asked.statements)
+
+    assert one["status"] == "unknown"
+    assert "is not loaded; add it to" in one["message"]
 
 
 def test_who_may_not_see_what_others_ask_says_so(pg: Server, shop: str) -> None:
@@ -162,7 +167,7 @@ def test_indexes_that_nobody_asks_and_tables_read_whole_are_told(pg: Server, sho
 
     soon = found(pg, shop, "index_use", {**INDEX_USE, "least_days": 7, "warning_mb": 0})
 
-    assert (soon["status"], "too short to call them needless" in soon["message"]) == ("info", True)
+    assert (soon["status"], "too short to call them unused" in soon["message"]) == ("info", True)
 
     pg.run(shop, 'DROP INDEX "items never"', "DROP INDEX items_asked")
     small = found(pg, shop, "index_use", {**INDEX_USE, "least_rows": 10_000})
@@ -173,4 +178,4 @@ def test_indexes_that_nobody_asks_and_tables_read_whole_are_told(pg: Server, sho
 @pytest.mark.parametrize("aspect", ["statements", "index_use"])
 def test_a_database_that_cannot_be_reached_leaves_its_rows(pg: Server, aspect: str) -> None:
     one = found(pg, "nowhere", aspect, {})
-    assert (one["status"], "Not looked at" in one["message"]) == ("unknown", True)
+    assert (one["status"], "Not observed" in one["message"]) == ("unknown", True)

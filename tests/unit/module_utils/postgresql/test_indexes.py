@@ -17,9 +17,10 @@ from ansible.module_utils.upkeep.postgresql.indexes import (
     plan_rebuilds,
     select,
 )
-from ansible.module_utils.upkeep.postgresql.settings import Reindex
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.module_utils.postgresql.made import reindex
 
 INDEX: t.Final = Index(
     oid=10,
@@ -98,7 +99,7 @@ def test_named_indexes_are_selected_by_bare_or_qualified_name() -> None:
     leaf = replace(
         INDEX, oid=13, name="p1_idx", known_as=("p1_idx", "public.p1_idx", "p_idx", "public.p_idx")
     )
-    chosen = select([INDEX, other, leaf], Reindex(indexes=("public.idx_a", "p_idx", "gone")))
+    chosen = select([INDEX, other, leaf], reindex(indexes=["public.idx_a", "p_idx", "gone"]))
 
     assert [index.name for index in chosen.indexes] == ["idx_a", "p1_idx"]
     assert chosen.missing == ("gone",)
@@ -111,18 +112,18 @@ def test_what_cannot_be_measured_is_named_when_it_was_asked_for() -> None:
         replace(INDEX, oid=22, name="excl", known_as=("excl",), exclusion=True),
     ]
 
-    assert select(odd, Reindex(indexes=("gin", "broken", "excl"))).unmeasurable == (
+    assert select(odd, reindex(indexes=["gin", "broken", "excl"])).unmeasurable == (
         "public.gin",
         "public.broken",
         "public.excl",
     )
-    assert select(odd, Reindex()).unmeasurable == ()
-    assert select(odd, Reindex()).indexes == ()
+    assert select(odd, reindex()).unmeasurable == ()
+    assert select(odd, reindex()).indexes == ()
 
 
 def test_small_indexes_are_left_alone() -> None:
-    assert select([INDEX], Reindex(min_size_mb=9)).indexes == ()
-    assert select([INDEX], Reindex(min_size_mb=8)).indexes == (INDEX,)
+    assert select([INDEX], reindex(min_size_mb=9)).indexes == ()
+    assert select([INDEX], reindex(min_size_mb=8)).indexes == (INDEX,)
 
 
 def test_most_waste_first_and_only_above_the_limit() -> None:
@@ -132,15 +133,15 @@ def test_most_waste_first_and_only_above_the_limit() -> None:
         (large, replace(TIGHT, density=45.0)),
         (replace(INDEX, oid=15, name="fine"), replace(TIGHT, density=63.5)),
     ]
-    plan = plan_rebuilds("app", measured, Reindex(bloat_percent=30), {})
+    plan = plan_rebuilds("app", measured, reindex(bloat_percent=30), {})
 
     assert [action.name for action in plan] == ["large", "idx_a"]
     assert plan[0].reason == "50 % of 80.0 MB is unused, limit 30 %"
 
 
 def test_a_planned_vacuum_counts_as_done() -> None:
-    assert plan_rebuilds("app", [(INDEX, TIGHT)], Reindex(), {}) == []
-    assert len(plan_rebuilds("app", [(INDEX, TIGHT)], Reindex(), {INDEX.table_oid: 0.4})) == 1
+    assert plan_rebuilds("app", [(INDEX, TIGHT)], reindex(), {}) == []
+    assert len(plan_rebuilds("app", [(INDEX, TIGHT)], reindex(), {INDEX.table_oid: 0.4})) == 1
 
 
 @pytest.mark.parametrize(

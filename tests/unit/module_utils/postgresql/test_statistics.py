@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible.module_utils.upkeep.postgresql.settings import Analyze, Vacuum
 from ansible.module_utils.upkeep.postgresql.statistics import (
     TableStats,
     plan_tables,
@@ -18,6 +17,8 @@ from ansible.module_utils.upkeep.postgresql.statistics import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.module_utils.postgresql.made import analyze, vacuum
 
 NOW: t.Final = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 TABLE: t.Final = TableStats(
@@ -57,11 +58,11 @@ def days(number: float) -> datetime:
     ],
 )
 def test_analyze_is_due_weekly_where_rows_changed(stats: TableStats, due: bool) -> None:
-    assert bool(why_analyze(stats, Analyze(due_after_days=7), NOW)) is due
+    assert bool(why_analyze(stats, analyze(due_after_days=7), NOW)) is due
 
 
 def test_analyze_waits_for_the_asked_share_of_changes() -> None:
-    settings = Analyze(min_changed_percent=10)
+    settings = analyze(min_changed_percent=10)
     assert why_analyze(table(last_analyze=days(8), modified=999), settings, NOW) is None
     assert why_analyze(table(last_analyze=days(8), modified=1000), settings, NOW)
 
@@ -86,7 +87,7 @@ def test_analyze_waits_for_the_asked_share_of_changes() -> None:
     ],
 )
 def test_vacuum_is_due_weekly_or_for_dead_or_old_rows(stats: TableStats, due: bool) -> None:
-    settings = Vacuum(
+    settings = vacuum(
         due_after_days=7, dead_tuple_percent=20, dead_tuples_min=1000, freeze_age=150_000_000
     )
     assert bool(why_vacuum(stats, settings, NOW)) is due
@@ -99,7 +100,7 @@ def test_both_are_one_action_and_the_worst_table_comes_first() -> None:
         table(oid=3, name="dirty", last_analyze=None, last_vacuum=None, dead=500),
         table(oid=4, name="old", freeze_age=200_000_000, dead=9),
     ]
-    plan = plan_tables("app", tables, Analyze(), Vacuum(freeze_age=150_000_000), NOW)
+    plan = plan_tables("app", tables, analyze(), vacuum(freeze_age=150_000_000), NOW)
 
     assert [(action.name, action.action) for action in plan] == [
         ("dirty", "vacuum_analyze"),
@@ -112,7 +113,7 @@ def test_both_are_one_action_and_the_worst_table_comes_first() -> None:
 def test_a_partition_is_not_analysed_a_second_time_under_its_parent() -> None:
     parent = table(oid=1, name="parent", partitioned=True, last_analyze=None)
     leaf = table(oid=2, name="leaf", parents=(1,), last_analyze=None, last_vacuum=None)
-    plan = plan_tables("app", [parent, leaf], Analyze(), Vacuum(), NOW)
+    plan = plan_tables("app", [parent, leaf], analyze(), vacuum(), NOW)
 
     assert [(action.name, action.action) for action in plan] == [
         ("leaf", "vacuum"),
@@ -124,10 +125,10 @@ def test_nothing_is_planned_for_what_was_not_asked() -> None:
     never = table(last_analyze=None, last_vacuum=None)
 
     assert plan_tables("app", [never], None, None, NOW) == []
-    assert [action.action for action in plan_tables("app", [never], None, Vacuum(), NOW)] == [
+    assert [action.action for action in plan_tables("app", [never], None, vacuum(), NOW)] == [
         "vacuum"
     ]
-    assert [action.action for action in plan_tables("app", [never], Analyze(), None, NOW)] == [
+    assert [action.action for action in plan_tables("app", [never], analyze(), None, NOW)] == [
         "analyze"
     ]
 
@@ -164,10 +165,8 @@ leaves = tables_of(range(4, 10), False, st.lists(st.sampled_from(range(1, 4)), m
 def test_a_second_run_finds_nothing_whatever_the_counters_say(
     tables: list[TableStats], age: float
 ) -> None:
-    analyze, vacuum = Analyze(due_after_days=age), Vacuum(due_after_days=age, freeze_age=1_000_000)
-    verbs = {
-        action.oid: action.action for action in plan_tables("app", tables, analyze, vacuum, NOW)
-    }
+    aspects = (analyze(due_after_days=age), vacuum(due_after_days=age, freeze_age=1_000_000))
+    verbs = {action.oid: action.action for action in plan_tables("app", tables, *aspects, NOW)}
     analysed = {oid for oid, verb in verbs.items() if "analyze" in verb}
 
     def after(item: TableStats) -> TableStats:
@@ -182,4 +181,4 @@ def test_a_second_run_finds_nothing_whatever_the_counters_say(
             last_vacuum=NOW if verbs.get(item.oid, "").startswith("vacuum") else item.last_vacuum,
         )
 
-    assert plan_tables("app", [after(item) for item in tables], analyze, vacuum, NOW) == []
+    assert plan_tables("app", [after(item) for item in tables], *aspects, NOW) == []
