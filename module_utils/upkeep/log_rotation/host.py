@@ -133,7 +133,7 @@ def _duplicates(
         return finding(check, "info", message)
 
     try:
-        output = Logrotate(host.program, state_path).preview(host.main_config)
+        output = Logrotate(host.program, state_path).preview_file(host.main_config)
     except LogrotateError as error:
         return finding(check, "unknown", f"Not compared: {visible(str(error))}.")
 

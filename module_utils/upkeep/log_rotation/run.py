@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import stat
-import tempfile
 import time
 import typing as t
 from collections.abc import Iterable, Sequence
@@ -150,11 +148,10 @@ def _validate(program: str, settings: RotationSettings, text: str) -> None:
         for log in settings.logs
     ]
 
-    with _private_copy(render(elsewhere)) as config:
-        try:
-            output = Logrotate(program, NO_STATE).preview(config)
-        except LogrotateError as error:
-            raise RotationError(str(error)) from error
+    try:
+        output = Logrotate(program, NO_STATE).preview(render(elsewhere))
+    except LogrotateError as error:
+        raise RotationError(str(error)) from error
 
     if output.config_errors or output.sections != len(settings.logs):
         taken = f"{output.sections} of {len(settings.logs)} logs were taken over"
@@ -173,10 +170,11 @@ def _preview(
         return LogrotateRuns(_predict(found), None)
 
     try:
-        with _private_copy(_text_of(settings, found)) as config:
-            return LogrotateRuns(Logrotate(host.program, settings.state_path).preview(config), None)
+        output = Logrotate(host.program, settings.state_path).preview(_text_of(settings, found))
     except LogrotateError as error:
         return LogrotateRuns(LogrotateOutput(), None, str(error))
+
+    return LogrotateRuns(output, None)
 
 
 def _text_of(settings: RotationSettings, found: Iterable[LogFiles]) -> str:
@@ -185,19 +183,6 @@ def _text_of(settings: RotationSettings, found: Iterable[LogFiles]) -> str:
     A name that appears meanwhile, whatever it holds, cannot come into logrotate's output.
     """
     return render_files(settings.logs, {item.log.name: item.files for item in found})
-
-
-@contextlib.contextmanager
-def _private_copy(text: str) -> t.Iterator[str]:
-    """Yield the path of a private copy of a configuration.
-
-    It must belong to root: logrotate skips another user's file and still ends with code 0, which is
-    why a ``validate:`` of a stock task, run on the login user's upload, would prove nothing.
-    """
-    with tempfile.NamedTemporaryFile("w", prefix="upkeep-logrotate-", encoding="utf-8") as copy:
-        copy.write(text)
-        copy.flush()
-        yield copy.name
 
 
 def _predict(found: Iterable[LogFiles]) -> LogrotateOutput:
@@ -254,9 +239,8 @@ def _rotate(
     output: LogrotateOutput | None = None
 
     try:
-        with _private_copy(_text_of(settings, found)) as config:
-            program = t.cast(str, host.program)
-            output = Logrotate(program, settings.state_path).rotate(config)
+        program = t.cast(str, host.program)
+        output = Logrotate(program, settings.state_path).rotate(_text_of(settings, found))
     except LogrotateError as error:
         problem = str(error)
 

@@ -180,7 +180,7 @@ def test_no_state_file_is_too_damaged_to_read(text: str) -> None:
 
 def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     with pytest.raises(LogrotateError, match="nowhere/logrotate"):
-        Logrotate("/nowhere/logrotate", str(tmp_path / "status")).preview("config")
+        Logrotate("/nowhere/logrotate", str(tmp_path / "status")).preview("")
 
 
 def test_a_failure_without_a_message_is_an_error(tmp_path: Path) -> None:
@@ -191,4 +191,4 @@ def test_a_failure_without_a_message_is_an_error(tmp_path: Path) -> None:
     program.chmod(0o755)
 
     with pytest.raises(LogrotateError, match="code 1"):
-        Logrotate(str(program), str(tmp_path / "status")).rotate("config")
+        Logrotate(str(program), str(tmp_path / "status")).rotate("")

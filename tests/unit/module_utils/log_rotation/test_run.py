@@ -464,6 +464,7 @@ def test_a_state_file_that_is_none_is_critical_and_ends_in_time(
         b'logrotate state -- version 2\n"/x',
         b"\xff\xfe" * 50,
     ],
+    ids=["empty", "nul", "version", "date", "cut", "binary"],
 )
 def test_a_damaged_state_file_stops_nothing(box: Sandbox, content: bytes) -> None:
     log = box.log("a.log", 2000)
