@@ -21,8 +21,8 @@ import typing as t
 from pathlib import Path
 
 from demo import fleet
-from demo.aliases import profiles, write
 from demo.fleet import PROJECT, Fleet, Host
+from demo.scale_inventory import profiles, write
 
 FEW, MANY = 5, 20
 #: Cost per host at MANY may be at most 1.1 times that at FEW; the closing line states the inverse.

@@ -12,7 +12,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, defects, engine, images, inventory, manifests
+from . import access, containers, engine, faults, images, inventory, manifests
 from .errors import DemoError
 from .files import locked, write_atomically
 from .fleet import DEFAULT, PROJECT, Fleet, History, Image, load, select, without_services
@@ -184,24 +184,24 @@ def plant(arguments: argparse.Namespace) -> int:
     engine.require()
     definition, progress = load(), Progress()
     fleet = select(definition, arguments.fleet, [], arguments.state)
-    catalogue = defects.load(definition.hosts)
+    catalogue = faults.load(definition.hosts)
     wanted: list[str] = arguments.names
     if not wanted:
-        return _list_defects(catalogue, defects.planted(fleet))
+        return _list_defects(catalogue, faults.planted(fleet))
 
-    if defects.NONE in wanted:
-        if wanted != [defects.NONE]:
+    if faults.NONE in wanted:
+        if wanted != [faults.NONE]:
             raise DemoError("'none' takes back whatever is planted and stands alone")
 
-        gone = defects.plant(fleet, list(catalogue.known.values()), undo=True)
+        gone = faults.plant(fleet, list(catalogue.known.values()), undo=True)
         for host in fleet.hosts:
             containers.wait_healthy(fleet, host, True, progress.say)
 
         progress.phase(f"took back {', '.join(gone) or 'nothing, none was planted'}")
         return 0
 
-    chosen = defects.choose(catalogue, wanted)
-    done = defects.plant(fleet, chosen)
+    chosen = faults.choose(catalogue, wanted)
+    done = faults.plant(fleet, chosen)
 
     for defect in chosen:
         state = "planted" if defect.name in done else "was planted"
@@ -209,7 +209,7 @@ def plant(arguments: argparse.Namespace) -> int:
         what = f"{defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"
         progress.say(f"{state:<12} {what}{note}")
 
-    if {defects.ALL, *catalogue.rounds} & set(wanted):
+    if {faults.ALL, *catalogue.rounds} & set(wanted):
         progress.say(
             f"left out, since no job reports them so far: {', '.join(catalogue.pending) or 'none'}"
         )
@@ -223,8 +223,8 @@ def plant(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list_defects(catalogue: defects.Catalogue, planted: dict[str, list[str]]) -> int:
-    def show(defect: defects.Defect) -> None:
+def _list_defects(catalogue: faults.Catalogue, planted: dict[str, list[str]]) -> int:
+    def show(defect: faults.Defect) -> None:
         mark = "*" if defect.name in planted.get(defect.host, ()) else " "
         print(
             f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"

@@ -12,7 +12,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import fairedge, journal, keepsakes, rows, systems
+from . import artifacts, fairedge, journal, rows, systems
 from .host import BACKUPS, DESCRIPTION, Host, read
 from .logfiles import Clock, DayLines, Owner, Writer, daily, kept, monthly, periods, weekly
 
@@ -154,9 +154,9 @@ def make(host: Host) -> dict[str, t.Any]:
         lambda: journal.write(journal_sources(host), host.name, host.clock, host.log_days),
     )
     facts["cache_entries"] = (
-        phase("caches", lambda: keepsakes.caches(host)) if host.system == "trailblaze" else 0
+        phase("caches", lambda: artifacts.caches(host)) if host.system == "trailblaze" else 0
     )
-    facts["backups"] = phase("backups", lambda: keepsakes.backups(host))
+    facts["backups"] = phase("backups", lambda: artifacts.backups(host))
 
     return facts
 

@@ -8,7 +8,7 @@ import datetime as dt
 import random
 import typing as t
 
-from . import chance, web
+from . import seeded, web
 from .lines import Line, Request, combined, json_line, json_request
 
 PATHS: t.Final[tuple[web.Path, ...]] = (
@@ -40,24 +40,24 @@ class Day(t.NamedTuple):
 
 def happenings(seed: int, day: dt.date, age: int) -> Day:
     """Return a day's requests and the lines about them; ``age`` is how many days ago it was."""
-    numbers = chance.stream(seed, "fairedge-api", day)
-    count = chance.about(numbers, WEEKEND if chance.weekend(day) else WEEKDAY)
-    requests = web.requests(numbers, count, PATHS, chance.EVENING, 900)
+    numbers = seeded.stream(seed, "fairedge-api", day)
+    count = seeded.about(numbers, WEEKEND if seeded.weekend(day) else WEEKDAY)
+    requests = web.requests(numbers, count, PATHS, seeded.EVENING, 900)
     lines: list[Line] = []
     _sign_ins_that_fail(numbers, day, requests, lines)
     _too_many_requests(numbers, day, requests, lines)
     _cache_misses(numbers, day, requests, lines)
     _slow_queries(numbers, day, requests, lines)
-    if chance.once_in(numbers, 10, age):
+    if seeded.once_in(numbers, 10, age):
         _a_lost_database(numbers, day, requests, lines)
 
-    if chance.once_in(numbers, 10, age):
-        ms, share = numbers.randrange(chance.DAY_MS), numbers.randint(85, 90)
+    if seeded.once_in(numbers, 10, age):
+        ms, share = numbers.randrange(seeded.DAY_MS), numbers.randint(85, 90)
         lines.append(
             json_line(day, ms, "WARNING", "api", f"memory_warning: {share} % of memory in use")
         )
 
-    for ms in chance.moments(numbers, 2):
+    for ms in seeded.moments(numbers, 2):
         lines.append(
             json_line(day, ms, "INFO", "api", "Webhook of billing taken, signing key masked")
         )
@@ -82,19 +82,19 @@ def access(day: dt.date, seen: Day) -> list[Line]:
 
 def celery(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return the lines of celery.log in order."""
-    numbers = chance.stream(seed, "fairedge-celery", day)
+    numbers = seeded.stream(seed, "fairedge-celery", day)
     lines: list[Line] = []
     for name, period, seconds, rows in TASKS:
-        for start in range(7_000, chance.DAY_MS - 60_000, period):
+        for start in range(7_000, seeded.DAY_MS - 60_000, period):
             lines += _task(numbers, day, start, name, seconds, rows)
 
-    for _ in range(chance.some(numbers, 3)):
+    for _ in range(seeded.some(numbers, 3)):
         lines += _an_api_error(numbers, day)
 
-    if chance.once_in(numbers, 20, age):
-        ms = numbers.randrange(chance.DAY_MS)
+    if seeded.once_in(numbers, 20, age):
+        ms = numbers.randrange(seeded.DAY_MS)
         text = (
-            f"Task odds_refresh[{chance.uuid(numbers)}] raised unexpected: TimeLimitExceeded(300)"
+            f"Task odds_refresh[{seeded.uuid(numbers)}] raised unexpected: TimeLimitExceeded(300)"
         )
         lines.append(json_line(day, ms, "ERROR", "celery", text))
 
@@ -108,7 +108,7 @@ def _moment(line: Line) -> int:
 def _sign_ins_that_fail(
     numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
 ) -> None:
-    for ms in chance.moments(numbers, chance.some(numbers, 6)):
+    for ms in seeded.moments(numbers, seeded.some(numbers, 6)):
         request = web.stranger(numbers, ms, "POST", SIGN_IN, 401)
         if sum(other.ip == request.ip and other.status == 401 for other in requests) < 3:
             requests.append(request)
@@ -122,7 +122,7 @@ def _sign_ins_that_fail(
 def _too_many_requests(
     numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
 ) -> None:
-    for ms in chance.moments(numbers, chance.some(numbers, 4)):
+    for ms in seeded.moments(numbers, seeded.some(numbers, 4)):
         request = web.stranger(numbers, ms, "GET", BEST, 429, 0.4)._replace(
             user=f"user_{numbers.randrange(900)}"
         )
@@ -147,7 +147,7 @@ def _cache_misses(
 def _slow_queries(
     numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
 ) -> None:
-    for _ in range(chance.some(numbers, 3)):
+    for _ in range(seeded.some(numbers, 3)):
         place = numbers.randrange(len(requests))
         request = requests[place]
         if request.path == BEST and request.status == 200 and request.duration < 1000:
@@ -190,7 +190,7 @@ def _task(
     numbers: random.Random, day: dt.date, start: int, name: str, usual: float, rows: int
 ) -> list[Line]:
     """Return what the worker says about one task that went well."""
-    task = f"{name}[{chance.uuid(numbers)}]"
+    task = f"{name}[{seeded.uuid(numbers)}]"
     seconds = round(usual * (0.8 + numbers.random()), 3)
     begin = start + numbers.randrange(900)
     end = begin + int(seconds * 1000)
@@ -215,11 +215,11 @@ def _task(
 def _an_api_error(numbers: random.Random, day: dt.date) -> list[Line]:
     """Return what the worker says when a bookmaker does not answer: it tries again."""
     ms, answer = (
-        numbers.randrange(chance.DAY_MS),
+        numbers.randrange(seeded.DAY_MS),
         f"bookmaker-{numbers.randint(1, 12)} answered HTTP 503",
     )
     text = (
-        f"Task odds_refresh[{chance.uuid(numbers)}] retry: Retry in 30s: OddsApiError('{answer}')"
+        f"Task odds_refresh[{seeded.uuid(numbers)}] retry: Retry in 30s: OddsApiError('{answer}')"
     )
 
     return [

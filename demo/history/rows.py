@@ -11,7 +11,7 @@ import sqlite3
 import typing as t
 from pathlib import Path
 
-from . import chance
+from . import seeded
 from .host import Host, as_postgres, run
 from .lines import moment
 
@@ -44,11 +44,11 @@ def postgresql(host: Host) -> int:
 
 def uploads(host: Host, oldest: dt.datetime) -> list[tuple[int, float, str]]:
     """Return uploads (rows, seconds, moment) of the time before the oldest one that there is."""
-    numbers = chance.stream(host.seed, "uploads")
+    numbers = seeded.stream(host.seed, "uploads")
     made = []
     for number in range(UPLOADS):
         day = host.clock.today - dt.timedelta(days=1 + number * (host.days - 1) // UPLOADS)
-        ms = chance.moments(numbers, 1, chance.OFFICE)[0]
+        ms = seeded.moments(numbers, 1, seeded.OFFICE)[0]
         when = f"{moment(day, ms)[:10]} {moment(day, ms)[11:19]}"
         size = numbers.randint(1, 40)
         if when < f"{oldest:%Y-%m-%d %H:%M:%S}":
@@ -74,13 +74,13 @@ def sqlite(host: Host) -> int:
 
 def task_keys(host: Host) -> list[tuple[str, ...]]:
     """Return the Redis commands that leave what workers leave: results that expire, and a few tasks that failed."""
-    numbers = chance.stream(host.seed, "tasks", host.clock.today)
+    numbers = seeded.stream(host.seed, "tasks", host.clock.today)
     commands: list[tuple[str, ...]] = []
     midnight = dt.datetime.combine(host.clock.today, dt.time())
     now = midnight + dt.timedelta(milliseconds=host.clock.ms)
 
     for number in range(RESULTS):
-        name, age = chance.uuid(numbers), 1 + number * 59
+        name, age = seeded.uuid(numbers), 1 + number * 59
         done = (now - dt.timedelta(seconds=age)).isoformat()
         value = {
             "status": "SUCCESS",
@@ -100,14 +100,14 @@ def task_keys(host: Host) -> list[tuple[str, ...]]:
         day = host.clock.today - dt.timedelta(days=5 + number * 20)
         failed = {
             "task": "odds_refresh",
-            "task_id": chance.uuid(numbers),
+            "task_id": seeded.uuid(numbers),
             "error": "TimeLimitExceeded(300)",
         }
         commands.append(
             (
                 "RPUSH",
                 "celery_failed",
-                json.dumps({**failed, "failed_at": moment(day, numbers.randrange(chance.DAY_MS))}),
+                json.dumps({**failed, "failed_at": moment(day, numbers.randrange(seeded.DAY_MS))}),
             )
         )
 

@@ -8,7 +8,7 @@ import datetime as dt
 import random
 import typing as t
 
-from . import chance, web
+from . import seeded, web
 from .lines import (
     Line,
     context_line,
@@ -46,24 +46,24 @@ def racing(seed: int, day: dt.date, age: int) -> list[Line]:
 
     A failure comes on any day, about once a week: far below one in a hundred.
     """
-    numbers = chance.stream(seed, "racing", day)
+    numbers = seeded.stream(seed, "racing", day)
     busy = day.weekday() >= 4
     lines = []
 
     for request in web.requests(
         numbers,
-        chance.about(numbers, 420 if busy else 260),
+        seeded.about(numbers, 420 if busy else 260),
         (("GET", "/", 1, 2.0),),
-        chance.EVENING,
+        seeded.EVENING,
         0,
     ):
         lines.append(text_request(day, request))
 
     for request in web.requests(
         numbers,
-        chance.about(numbers, 60 if busy else 30),
+        seeded.about(numbers, 60 if busy else 30),
         (("POST", ANALYZE, 1, 36.0),),
-        chance.EVENING,
+        seeded.EVENING,
         0,
     ):
         text = f"Predictions generated: {numbers.randint(3, 60)} rows in {request.duration / 2000:.3f} s"
@@ -72,7 +72,7 @@ def racing(seed: int, day: dt.date, age: int) -> list[Line]:
             text_request(day, request),
         ]
 
-    for ms in chance.moments(numbers, int(numbers.randrange(7) == 0)):
+    for ms in seeded.moments(numbers, int(numbers.randrange(7) == 0)):
         failed = web.stranger(numbers, ms, "POST", ANALYZE, 500, 12.1)
         lines += [
             text_line(day, ms, "ERROR", "uvicorn.error", TRACEBACK),
@@ -81,15 +81,15 @@ def racing(seed: int, day: dt.date, age: int) -> list[Line]:
 
     if day.day == 1:
         text = "Using SimplePostRacePredictor with data/models/lightgbm_baseline.pkl"
-        lines.append(text_line(day, 3 * chance.HOUR_MS, "INFO", "services.racing", text))
+        lines.append(text_line(day, 3 * seeded.HOUR_MS, "INFO", "services.racing", text))
 
     return _in_order(lines)
 
 
 def student_app(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return the lines of app.log."""
-    numbers = chance.stream(seed, "student-app", day)
-    count = chance.about(numbers, 60 if chance.weekend(day) else 520)
+    numbers = seeded.stream(seed, "student-app", day)
+    count = seeded.about(numbers, 60 if seeded.weekend(day) else 520)
     paths = (
         ("POST", PREDICT, 60, 40.0),
         ("GET", "/", 30, 3.0),
@@ -97,13 +97,13 @@ def student_app(seed: int, day: dt.date, age: int) -> list[Line]:
     )
     lines = [
         text_request(day, request)
-        for request in web.requests(numbers, count, paths, chance.OFFICE, 0)
+        for request in web.requests(numbers, count, paths, seeded.OFFICE, 0)
     ]
-    for ms in chance.moments(numbers, chance.some(numbers, 3)):
+    for ms in seeded.moments(numbers, seeded.some(numbers, 3)):
         refused = web.stranger(numbers, ms, "POST", PREDICT, numbers.choice((401, 403)))
         lines.append(text_request(day, refused))
 
-    for ms in chance.moments(numbers, chance.about(numbers, 20), chance.OFFICE):
+    for ms in seeded.moments(numbers, seeded.about(numbers, 20), seeded.OFFICE):
         text = f"Notification sent to advisor-{numbers.randint(1, 45)}"
         lines.append(text_line(day, ms, "INFO", "services.notifications", text))
 
@@ -111,8 +111,8 @@ def student_app(seed: int, day: dt.date, age: int) -> list[Line]:
 
 
 def _integrations(numbers: random.Random, day: dt.date, age: int) -> list[Line]:
-    night, logger = 2 * chance.HOUR_MS + numbers.randrange(60_000), "services.integrations"
-    failed = chance.once_in(numbers, 30, age)
+    night, logger = 2 * seeded.HOUR_MS + numbers.randrange(60_000), "services.integrations"
+    failed = seeded.once_in(numbers, 30, age)
     done = (
         ("ERROR", "LMS sync failed: HTTP 502")
         if failed
@@ -131,17 +131,17 @@ def _trouble(numbers: random.Random, day: dt.date, age: int) -> list[Line]:
         ("services.api", "Database connection failed: OperationalError"),
     )
     came = [
-        (numbers.randrange(chance.DAY_MS), kind)
+        (numbers.randrange(seeded.DAY_MS), kind)
         for kind in kinds
-        if chance.once_in(numbers, 30, age)
+        if seeded.once_in(numbers, 30, age)
     ]
     return [text_line(day, ms, "ERROR", logger, text) for ms, (logger, text) in came]
 
 
 def student_monitor(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return the lines of health_monitor.log, one each quarter of an hour."""
-    numbers = chance.stream(seed, "student-monitor", day)
-    bad = numbers.randrange(96) if chance.once_in(numbers, 15, age) else -1
+    numbers = seeded.stream(seed, "student-monitor", day)
+    bad = numbers.randrange(96) if seeded.once_in(numbers, 15, age) else -1
     lines = []
 
     for quarter in range(96):
@@ -161,31 +161,31 @@ def student_tests(seed: int, day: dt.date, age: int) -> list[Line]:
     if day.weekday() != 6:
         return []
 
-    numbers = chance.stream(seed, "student-tests", day)
+    numbers = seeded.stream(seed, "student-tests", day)
     seconds = numbers.randint(250, 400) / 10
     text = f"48 tests passed in {seconds} s"
 
     return [
         text_line(
-            day, 2 * chance.HOUR_MS + numbers.randrange(60_000), "INFO", "automated_tests", text
+            day, 2 * seeded.HOUR_MS + numbers.randrange(60_000), "INFO", "automated_tests", text
         )
     ]
 
 
 def hyperopt(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
     """Return what the API of one host said on standard output."""
-    numbers = chance.stream(seed, "hyperopt", host, day)
-    requests = web.requests(numbers, chance.about(numbers, 120), HYPEROPT, chance.OFFICE, 40)
+    numbers = seeded.stream(seed, "hyperopt", host, day)
+    requests = web.requests(numbers, seeded.about(numbers, 120), HYPEROPT, seeded.OFFICE, 40)
     lines = [json_request(day, request) for request in requests]
 
-    for ms in chance.moments(numbers, chance.about(numbers, 20)):
+    for ms in seeded.moments(numbers, seeded.about(numbers, 20)):
         seconds = numbers.randint(80, 900) / 10
         text = f"optimization finished: strategy {numbers.randint(1, 60)} in {seconds} s"
         lines.append(
             json_line(day, ms, "INFO", "api", text, endpoint=OPTIMIZE, duration=seconds * 1000)
         )
 
-    for ms in chance.moments(numbers, chance.some(numbers, 1)):
+    for ms in seeded.moments(numbers, seeded.some(numbers, 1)):
         text = f"optimization failed: strategy {numbers.randint(1, 60)}: no market data"
         lines.append(json_line(day, ms, "ERROR", "api", text, endpoint=OPTIMIZE))
 
@@ -194,16 +194,16 @@ def hyperopt(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
 
 def trailblaze(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return what the API said on standard output."""
-    numbers = chance.stream(seed, "trailblaze", day)
-    requests = web.requests(numbers, chance.about(numbers, 120), TRAILBLAZE, chance.EVENING, 0)
+    numbers = seeded.stream(seed, "trailblaze", day)
+    requests = web.requests(numbers, seeded.about(numbers, 120), TRAILBLAZE, seeded.EVENING, 0)
     return [context_request(day, request) for request in requests]
 
 
 def scraper(seed: int, day: dt.date, age: int) -> list[Line]:
     """Return what the scraper said at its daily run."""
-    numbers = chance.stream(seed, "scraper", day)
-    ms = numbers.randrange(chance.HOUR_MS)
-    if chance.once_in(numbers, 30, age):
+    numbers = seeded.stream(seed, "scraper", day)
+    ms = numbers.randrange(seeded.HOUR_MS)
+    if seeded.once_in(numbers, 30, age):
         text = (
             "scraper aerc_calendar failed: aerc_calendar_"
             + f"{day:%Y-%m}: the page has 12 rows, 11 events"
@@ -218,16 +218,16 @@ def scraper(seed: int, day: dt.date, age: int) -> list[Line]:
 
 def sshd(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
     """Return what sshd said: people in charge who came, and strangers who did not get in."""
-    numbers = chance.stream(seed, "sshd", host, day)
+    numbers = seeded.stream(seed, "sshd", host, day)
     lines: list[Line] = []
-    for ms in chance.moments(numbers, 2, chance.OFFICE):
+    for ms in seeded.moments(numbers, 2, seeded.OFFICE):
         port = numbers.randint(32_768, 60_999)
         text = f"Accepted publickey for upkeep from 192.0.2.5 port {port} ssh2: ED25519 SHA256:{'demo' * 10}abc"
         lines.append((ms, text))
 
     seen: list[str] = []
 
-    for ms in chance.moments(numbers, chance.some(numbers, 6)):
+    for ms in seeded.moments(numbers, seeded.some(numbers, 6)):
         address, name = numbers.choice(web.STRANGERS), numbers.choice(NAMES)
         if seen.count(address) < 3:
             seen.append(address)

@@ -8,7 +8,7 @@ import itertools
 import random
 import typing as t
 
-from . import chance
+from . import seeded
 from .lines import Request
 
 Path = tuple[str, str, int, float]  # method, path, share, usual duration in ms
@@ -26,7 +26,7 @@ def requests(
     chosen = numbers.choices(paths, cum_weights=shares, k=count)
 
     for ms, (method, path, _, usual) in zip(
-        chance.moments(numbers, count, hours), chosen, strict=True
+        seeded.moments(numbers, count, hours), chosen, strict=True
     ):
         user = int(draw() * (users or len(VISITORS)) * 1.25)
         duration = round(usual * (0.6 + draw() ** 4 * 3), 1)

@@ -13,11 +13,11 @@ import typing as t
 
 import pytest
 
-from demo import defects, fleet
+from demo import faults, fleet
 from tests.fleet.runs import QUIET, Play, Record, alarms, changed, key
 
 HOSTS = fleet.load().hosts
-CATALOGUE = defects.load(HOSTS)
+CATALOGUE = faults.load(HOSTS)
 #: The round in which maintenance goes ahead, so that faults are mended.
 MENDING = "neglected"
 
@@ -37,7 +37,7 @@ def records(clean_run: Record, play: Play, demo: t.Callable[..., None]) -> dict[
     return {**made, "after": play("weekly")}
 
 
-def reported(record: Record, defect: defects.Defect) -> list[str]:
+def reported(record: Record, defect: faults.Defect) -> list[str]:
     """Return the statuses that the fault's finding had in this run."""
     wanted = (defect.finding.host, defect.finding.area, defect.finding.check)
     return [finding["status"] for finding in record["findings"] if key(finding) == wanted]
@@ -56,7 +56,7 @@ def test_a_clean_fleet_gives_no_false_alarm(records: dict[str, Record]) -> None:
 @pytest.mark.requirement("R-fairedge-21")
 @pytest.mark.parametrize("defect", CATALOGUE.defects.values(), ids=list(CATALOGUE.defects))
 def test_a_planted_fault_is_reported_by_its_finding(
-    records: dict[str, Record], defect: defects.Defect
+    records: dict[str, Record], defect: faults.Defect
 ) -> None:
     seen_in = records[f"{MENDING}-check" if defect.round == MENDING else defect.round]
 
@@ -72,7 +72,7 @@ def test_a_planted_fault_is_reported_by_its_finding(
     [pytest.param(d, id=name) for name, d in CATALOGUE.defects.items() if d.round == MENDING],
 )
 def test_a_weekly_run_mends_what_it_is_said_to_mend(
-    records: dict[str, Record], defect: defects.Defect
+    records: dict[str, Record], defect: faults.Defect
 ) -> None:
     last = reported(records[MENDING], defect)[-1]
     assert (last in QUIET) if defect.mended else (last == defect.finding.status), alarms(
@@ -83,7 +83,7 @@ def test_a_weekly_run_mends_what_it_is_said_to_mend(
 @pytest.mark.parametrize(
     "defect", [pytest.param(d, id=name) for name, d in CATALOGUE.pending.items()]
 )
-def test_a_fault_to_come_waits_for_its_job(defect: defects.Defect) -> None:
+def test_a_fault_to_come_waits_for_its_job(defect: faults.Defect) -> None:
     pytest.skip(f"no job reports {defect.finding.area} so far, so {defect.name} is not planted")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from demo import engine
-from demo.aliases import profiles, write
-from tests.scale import aliases
+from demo.scale_inventory import profiles, write
+from tests.scale import runs
 
 NEW: t.Final = "harbour"
 WEEKLY: t.Final = "playbooks/weekly.yml"
@@ -29,7 +29,7 @@ LOG: t.Final = "/var/log/harbour/berths.log"
 def inside() -> t.Iterator[t.Callable[..., str]]:
     """Return a function that runs a command on the machine, which has the new system's user and log, then no more."""
     engine.require()
-    name = aliases.running().container(STAGE)
+    name = runs.running().container(STAGE)
 
     def run(*argv: str, check: bool = True) -> str:
         return engine.podman("exec", name, *argv, check=check).stdout
@@ -61,7 +61,7 @@ def inside() -> t.Iterator[t.Callable[..., str]]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an inventory with the new system and none of the five, whose profiles are gone."""
     engine.require()
-    real = aliases.running()
+    real = runs.running()
     source = next(host for host in real.hosts if host.name == STAGE)
     host = source._replace(name="harbour-1", system=NEW, components=("web",))
     common = {name: path for name, path in profiles().items() if not (path / "health.yml").exists()}
@@ -75,13 +75,13 @@ def test_the_new_system_is_maintained_and_the_second_run_changes_nothing(
     inside: t.Callable[..., str], place: Path, tmp_path: Path
 ) -> None:
     check, run, again = (
-        aliases.play(place, tmp_path, WEEKLY, *arguments) for arguments in (("--check",), (), ())
+        runs.play(place, tmp_path, WEEKLY, *arguments) for arguments in (("--check",), (), ())
     )
     for done, record in (check, run, again):
         assert (done.returncode, record["outcome"]) == (0, "ok"), done.stdout[-3000:]
         assert set(record["systems"]) == {NEW}
-        assert aliases.statuses(record, "unit:nginx") == {"harbour-1": "ok"}
-        assert aliases.statuses(record, "gate:change") == {"harbour-1": "ok"}
+        assert runs.statuses(record, "unit:nginx") == {"harbour-1": "ok"}
+        assert runs.statuses(record, "gate:change") == {"harbour-1": "ok"}
 
     changed = [
         [(change["host"], change["task"]) for change in record["changes"]]

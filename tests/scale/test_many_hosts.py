@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from demo import engine
-from demo.aliases import profiles, write
-from tests.scale import aliases
-from tests.scale.aliases import DATA, DATA_HOSTS, OTHER_HOSTS, Record
+from demo.scale_inventory import profiles, write
+from tests.scale import runs
+from tests.scale.runs import DATA, DATA_HOSTS, OTHER_HOSTS, Record
 
 QUIET = ("ok", "info")
 #: Several aliases of a machine would run its applications' own tests at once. One host or many is
@@ -32,8 +32,8 @@ Spread = dict[str, dict[str, frozenset[str]]]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an inventory that spreads every system over five hosts."""
     engine.require()
-    real = aliases.running()
-    spread = aliases.spread(host for host in real.hosts if host.maintained)
+    real = runs.running()
+    spread = runs.spread(host for host in real.hosts if host.maintained)
     everyone = [pair for pairs in spread.values() for pair in pairs]
 
     return write(tmp_path_factory.mktemp("many"), real, everyone, profiles())
@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected() -> Spread:
     """Return the hosts of the inventory."""
-    spread = aliases.spread(host for host in aliases.running().hosts if host.maintained)
+    spread = runs.spread(host for host in runs.running().hosts if host.maintained)
     return {
         system: {alias.name: frozenset(alias.components) for alias, _ in pairs}
         for system, pairs in spread.items()
@@ -73,7 +73,7 @@ def predicted(
 
     broken = place.with_name("silent.yml")
     broken.write_text(marked, encoding="utf-8")
-    done, record = aliases.play(
+    done, record = runs.play(
         broken, tmp_path_factory.mktemp("store"), "playbooks/weekly.yml", "--check", "-e", NO_SUITES
     )
 
@@ -138,7 +138,7 @@ def test_one_host_of_each_system_holds_its_lock(
 def test_the_gate_answers_for_every_host_and_holds_the_system_of_the_silent_one(
     predicted: Record, apart: str, expected: Spread
 ) -> None:
-    gates = aliases.statuses(predicted, "gate:change")
+    gates = runs.statuses(predicted, "gate:change")
     answers = {
         system: [gates[host] for host in hosts if host in gates]
         for system, hosts in expected.items()
@@ -153,8 +153,8 @@ def test_a_lock_is_really_taken_once_and_given_back(
     place: Path, apart: str, tmp_path: Path
 ) -> None:
     for _ in range(2):
-        done, record = aliases.play(place, tmp_path, "tests/scale/lock.yml", "--limit", apart)
+        done, record = runs.play(place, tmp_path, "tests/scale/lock.yml", "--limit", apart)
         assert record["changes"] == [], done.stdout[-3000:]
-        assert list(aliases.statuses(record, "lock:system").values()) == ["ok"], (
+        assert list(runs.statuses(record, "lock:system").values()) == ["ok"], (
             "the run before gave it back"
         )

@@ -7,7 +7,7 @@ forgets it, ``POST /hooks/NAME`` takes a hook. These are kept in memory: a resta
 
 ``PUT /store/NAME`` takes a file, of the sha256 in the header ``X-SHA256`` if there is one; ``GET``
 gives it back with that header, ``DELETE`` forgets it, ``GET /store`` lists all. These lie on the
-disk (shelf.py).
+disk (object_store.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import uvicorn  # type: ignore[import-not-found]
 from aiosmtpd.controller import Controller  # type: ignore[import-not-found]
 
 from . import logs, settings
-from .shelf import Draft, Shelf, ShelfError
+from .object_store import Draft, ObjectStore, ObjectStoreError
 
 KEPT: t.Final = 1000  # of each
 MAX_BYTES: t.Final = 1024 * 1024  # of one mail or hook
@@ -57,7 +57,7 @@ class MailHandler:
         return "250 kept"
 
 
-def make_app(mails: Mails, hooks: Mails, shelf: Shelf) -> t.Any:
+def make_app(mails: Mails, hooks: Mails, store: ObjectStore) -> t.Any:
     """Return the web side."""
     app = fastapi.FastAPI(title="ops", version=settings.VERSION, docs_url=None, redoc_url=None)
 
@@ -82,7 +82,7 @@ def make_app(mails: Mails, hooks: Mails, shelf: Shelf) -> t.Any:
     app.add_api_route("/hooks/{name}", take, methods=["POST"])
     add_kept(app, "/mails", mails)
     add_kept(app, "/hooks", hooks)
-    add_store(app, shelf)
+    add_store(app, store)
 
     return app
 
@@ -101,11 +101,11 @@ def add_kept(app: t.Any, path: str, kept: Mails) -> None:
     app.add_api_route(path, forget, methods=["DELETE"])
 
 
-def add_store(app: t.Any, shelf: Shelf) -> None:
+def add_store(app: t.Any, store: ObjectStore) -> None:
     """Let other hosts keep files here."""
 
     async def take(name: str, request: fastapi.Request) -> dict[str, t.Any]:
-        draft = Draft(shelf, name)
+        draft = Draft(store, name)
         try:
             async for chunk in request.stream():
                 draft.add(chunk)
@@ -114,22 +114,22 @@ def add_store(app: t.Any, shelf: Shelf) -> None:
             draft.close()
 
     def listed() -> list[dict[str, t.Any]]:
-        return shelf.names()
+        return store.names()
 
     def give(name: str) -> t.Any:
-        kept = shelf.look(name)
+        kept = store.look(name)
         return fastapi.responses.FileResponse(
-            shelf.path_of(name), headers={"X-SHA256": kept.sha256}
+            store.path_of(name), headers={"X-SHA256": kept.sha256}
         )
 
     def forget(name: str) -> dict[str, t.Any]:
-        shelf.remove(name)
+        store.remove(name)
         return {"removed": name}
 
-    def refuse(_request: fastapi.Request, error: ShelfError) -> t.Any:
+    def refuse(_request: fastapi.Request, error: ObjectStoreError) -> t.Any:
         return fastapi.responses.JSONResponse({"detail": f"{error}"}, status_code=error.status)
 
-    app.add_exception_handler(ShelfError, refuse)
+    app.add_exception_handler(ObjectStoreError, refuse)
     app.add_api_route("/store", listed, methods=["GET"])
     for method, answer in (("PUT", take), ("GET", give), ("DELETE", forget)):
         app.add_api_route("/store/{name:path}", answer, methods=[method])
@@ -149,7 +149,7 @@ def main() -> None:
     smtp = Controller(
         MailHandler(mails), hostname=config.bind, port=port, data_size_limit=MAX_BYTES
     )
-    app = make_app(mails, hooks, Shelf(Path(config.home) / "store"))
+    app = make_app(mails, hooks, ObjectStore(Path(config.home) / "store"))
     smtp.start()
 
     try:

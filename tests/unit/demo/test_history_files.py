@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from demo import access, fleet
 from demo.app.services import pages
 from demo.history import __main__ as history
+from demo.history import artifacts, journal, logfiles, rows
 from demo.history import host as hosts
-from demo.history import journal, keepsakes, logfiles, rows
 from demo.history.lines import Line
 
 TODAY = dt.date(2026, 3, 18)
@@ -224,10 +224,10 @@ def test_cache_entries_hold_as_many_events_as_rows_and_some_are_past_their_life(
     seed: int, today: dt.date
 ) -> None:
     one = host("trailblaze-1", logfiles.Clock(today, 3_600_000), seed)
-    made = keepsakes.cache_entries(one)
+    made = artifacts.cache_entries(one)
 
-    assert made == keepsakes.cache_entries(one)
-    assert len(made) == 4 * keepsakes.PAST_MONTHS
+    assert made == artifacts.cache_entries(one)
+    assert len(made) == 4 * artifacts.PAST_MONTHS
 
     months = {name.removesuffix(".html") for name in made if name.endswith(".html")}
 
@@ -287,7 +287,7 @@ def test_a_copy_of_the_small_edition_is_a_whole_database(tmp_path: Path) -> None
             "PRAGMA journal_mode = WAL; CREATE TABLE t (i); INSERT INTO t VALUES (1), (2);"
         )
 
-    (tmp_path / "copy.db").write_bytes(keepsakes._sqlite_copy(tmp_path / "x.db"))
+    (tmp_path / "copy.db").write_bytes(artifacts._sqlite_copy(tmp_path / "x.db"))
     with sqlite3.connect(tmp_path / "copy.db") as copy:
         assert copy.execute("SELECT count(*) FROM t").fetchone() == (2,)
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.app.services import logs
-from demo.history import chance, fairedge, lines, systems
+from demo.history import fairedge, lines, seeded, systems
 
 DAY = dt.date(2026, 3, 4)
 #: Name -> lines of a day, from seed, day and how many days ago it was.
@@ -77,7 +77,7 @@ def test_lines_are_in_order_and_of_their_day(
     moments = [ms for ms, _ in made]
 
     assert moments == sorted(moments)
-    assert all(0 <= ms < chance.DAY_MS for ms in moments)
+    assert all(0 <= ms < seeded.DAY_MS for ms in moments)
 
     for ms, text in made:
         if source in JSON_SOURCES:
@@ -103,7 +103,7 @@ def test_addresses_are_made_up_and_secrets_masked(
 
 @pytest.mark.parametrize("source", SOURCES)
 @settings(max_examples=12, deadline=None)
-@given(seed=SEEDS, day=DAYS, age=st.integers(min_value=0, max_value=chance.QUIET_DAYS - 1))
+@given(seed=SEEDS, day=DAYS, age=st.integers(min_value=0, max_value=seeded.QUIET_DAYS - 1))
 def test_quiet_days_are_quiet(source: str, seed: int, day: dt.date, age: int) -> None:
     assert not [text for _, text in SOURCES[source](seed, day, age) if NOT_QUIET.search(text)]
 
@@ -180,7 +180,7 @@ def test_errors_stay_far_from_the_limits_of_the_guides(seed: int, day: dt.date, 
 def test_nights_and_weekends_are_calmer() -> None:
     wednesday, sunday = DAY, DAY + dt.timedelta(days=4)
     assert len(systems.student_app(1, sunday, 30)) < len(systems.student_app(1, wednesday, 30)) / 3
-    busy = [ms // chance.HOUR_MS for ms, _ in SOURCES["api"](1, wednesday, 30)]
+    busy = [ms // seeded.HOUR_MS for ms, _ in SOURCES["api"](1, wednesday, 30)]
     assert busy.count(19) > 4 * busy.count(3)
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import copy
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -12,20 +12,19 @@ import pytest
 import yaml
 
 from demo import __main__ as cli
-from demo import defects, fleet, inside
+from demo import agent, faults, fleet
 from demo.errors import DemoError
 from tools import trace
 
 HOSTS = fleet.load().hosts
-RAW: dict[str, t.Any] = yaml.safe_load(defects.DEFINITION.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> defects.Catalogue:
-    return defects.load(HOSTS)
+def catalogue() -> faults.Catalogue:
+    return faults.load(HOSTS)
 
 
-def test_the_shipped_catalogue_fits_and_can_all_be_taken_back(catalogue: defects.Catalogue) -> None:
+def test_the_shipped_catalogue_fits_and_can_all_be_taken_back(catalogue: faults.Catalogue) -> None:
     assert len(catalogue.known) >= 60
     assert all(defect.plant and defect.undo for defect in catalogue.known.values())
     assert len({defect.finding for defect in catalogue.known.values()}) == len(catalogue.known), (
@@ -33,7 +32,7 @@ def test_the_shipped_catalogue_fits_and_can_all_be_taken_back(catalogue: defects
     )
 
 
-def test_what_is_to_come_belongs_to_jobs_that_are_to_come(catalogue: defects.Catalogue) -> None:
+def test_what_is_to_come_belongs_to_jobs_that_are_to_come(catalogue: faults.Catalogue) -> None:
     """A job that is there has its faults among those that are tested.
 
     A pending one would be forgotten.
@@ -42,7 +41,7 @@ def test_what_is_to_come_belongs_to_jobs_that_are_to_come(catalogue: defects.Cat
     assert not {defect.finding.area for defect in catalogue.pending.values()} & reporting
 
 
-def test_every_area_of_the_guides_has_a_fault(catalogue: defects.Catalogue) -> None:
+def test_every_area_of_the_guides_has_a_fault(catalogue: faults.Catalogue) -> None:
     """Also those whose jobs are to come.
 
     What only people do (kinds D and H) cannot be broken on a host.
@@ -65,14 +64,12 @@ def test_every_area_of_the_guides_has_a_fault(catalogue: defects.Catalogue) -> N
     assert "model_verification" in planted, "the name of that area's job"
 
 
-def test_findings_that_a_planted_fault_hides_are_in_another_round(
-    catalogue: defects.Catalogue,
+def test_faults_are_planted_round_by_round_and_in_a_round_system_by_system(
+    catalogue: faults.Catalogue,
 ) -> None:
     order = list(catalogue.rounds)
-    rounds = [order.index(defect.round) for defect in catalogue.defects.values()]
-    assert rounds == sorted(rounds), (
-        "faults are planted in the order of the file, the milder rounds first"
-    )
+    places = [(order.index(defect.round), defect.system) for defect in catalogue.defects.values()]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +77,7 @@ def test_findings_that_a_planted_fault_hides_are_in_another_round(
     [
         ({"hots": "fairedge-1"}, "hots"),
         ({"host": "nowhere"}, "host"),
-        ({"system": "hyperopt"}, "system hyperopt"),
+        ({"host": "hyperopt-db"}, "does not have in 'fairedge'"),
         ({"round": "tomorrow"}, "tomorrow"),
         ({"undo": [{"shell": "rm"}]}, "shell"),
         ({"plant": [{"run": "reboot"}]}, "reboot"),
@@ -89,44 +86,41 @@ def test_findings_that_a_planted_fault_hides_are_in_another_round(
 def test_an_entry_that_does_not_fit_is_named(
     tmp_path: Path, changes: dict[str, t.Any], named: str
 ) -> None:
-    data = copy.deepcopy(RAW)
+    folder = shutil.copytree(faults.FOLDER, tmp_path / "defects")
+    data = yaml.safe_load((folder / "fairedge.yml").read_text())
     data["defects"]["nginx-stopped"].update(changes)
-    path = tmp_path / "defects.yml"
-    path.write_text(yaml.safe_dump(data))
+    (folder / "fairedge.yml").write_text(yaml.safe_dump(data))
 
-    with pytest.raises(DemoError, match=f"nginx-stopped.*{named}"):
-        defects.load(HOSTS, path)
+    with pytest.raises(DemoError, match=f"fairedge.yml: nginx-stopped.*{named}"):
+        faults.load(HOSTS, folder)
 
 
-def test_what_is_to_come_is_left_out_unless_it_is_named(catalogue: defects.Catalogue) -> None:
-    chosen = {defect.name for defect in defects.choose(catalogue, ["all", *catalogue.rounds])}
+def test_what_is_to_come_is_left_out_unless_it_is_named(catalogue: faults.Catalogue) -> None:
+    chosen = {defect.name for defect in faults.choose(catalogue, ["all", *catalogue.rounds])}
     assert chosen == set(catalogue.defects)
-    assert [defect.name for defect in defects.choose(catalogue, ["backup-missing"])] == [
+    assert [defect.name for defect in faults.choose(catalogue, ["backup-missing"])] == [
         "backup-missing"
     ]
 
 
 def test_a_name_means_one_thing(tmp_path: Path) -> None:
-    path = tmp_path / "defects.yml"
-    path.write_text(
-        yaml.safe_dump({**RAW, "pending": {"nginx-stopped": RAW["defects"]["nginx-stopped"]}})
-    )
+    folder = shutil.copytree(faults.FOLDER, tmp_path / "defects")
+    entry = yaml.safe_load((folder / "fairedge.yml").read_text())["defects"]["nginx-stopped"]
+    (folder / "trailblaze.yml").write_text(yaml.safe_dump({"pending": {"nginx-stopped": entry}}))
 
     with pytest.raises(DemoError, match="'nginx-stopped' names two things"):
-        defects.load(HOSTS, path)
+        faults.load(HOSTS, folder)
 
 
-def test_names_rounds_and_all_come_in_the_order_of_the_file(catalogue: defects.Catalogue) -> None:
+def test_names_rounds_and_all_come_in_the_order_of_planting(catalogue: faults.Catalogue) -> None:
     names = [
         defect.name
-        for defect in defects.choose(
-            catalogue, ["postgresql-stopped", "dead-tuples", "dead-tuples"]
-        )
+        for defect in faults.choose(catalogue, ["postgresql-stopped", "dead-tuples", "dead-tuples"])
     ]
 
     assert names == ["dead-tuples", "postgresql-stopped"]
-    assert {defect.round for defect in defects.choose(catalogue, ["wrong"])} == {"wrong"}
-    assert len(defects.choose(catalogue, ["all"])) == len(catalogue.defects)
+    assert {defect.round for defect in faults.choose(catalogue, ["wrong"])} == {"wrong"}
+    assert len(faults.choose(catalogue, ["all"])) == len(catalogue.defects)
 
 
 @pytest.mark.parametrize(
@@ -159,13 +153,13 @@ def test_none_stands_alone(
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for a host's file system."""
-    monkeypatch.setattr(inside, "MEMORY", tmp_path / "lib" / "planted.json")
+    monkeypatch.setattr(agent, "MEMORY", tmp_path / "lib" / "planted.json")
     monkeypatch.setattr("shutil.chown", lambda *_: None)
     return tmp_path
 
 
 def ask(undo: bool, **named: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    return inside.answer({"undo": undo, "defects": named})
+    return agent.answer({"undo": undo, "defects": named})
 
 
 def test_planting_twice_does_it_once_and_taking_back_is_in_reverse(host: Path) -> None:
@@ -176,10 +170,10 @@ def test_planting_twice_does_it_once_and_taking_back_is_in_reverse(host: Path) -
 
     assert ask(False, a=write("a"), b=write("b")) == {"done": ["a", "b"], "error": ""}
     assert ask(False, a=write("a")) == {"done": [], "error": ""}
-    assert inside.answer({}) == {"planted": ["a", "b"]}
+    assert agent.answer({}) == {"planted": ["a", "b"]}
     assert ask(True, a=write("-a"), b=write("-b"), c=write("-c"))["done"] == ["b", "a"]
     assert log.read_text().split() == ["a", "b", "-b", "-a"]
-    assert inside.answer({}) == {"planted": []}
+    assert agent.answer({}) == {"planted": []}
 
 
 def test_a_step_that_fails_is_named_with_its_words(host: Path) -> None:
@@ -191,6 +185,6 @@ def test_a_step_that_fails_is_named_with_its_words(host: Path) -> None:
         "error": "half: /bin/sh -c echo no room; exit 3: no room",
     }
     assert (host / "etc" / "x").stat().st_mode & 0o777 == 0o600
-    assert inside.answer({}) == {"planted": ["whole", "half"]}, "what was begun can be taken back"
+    assert agent.answer({}) == {"planted": ["whole", "half"]}, "what was begun can be taken back"
     assert ask(False, gone=[{"run": ["/no/such/program"]}])["error"].startswith("gone: ")
-    assert "gone" not in inside.answer({})["planted"]
+    assert "gone" not in agent.answer({})["planted"]

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The faults of defects.yml as checked, typed values, and planting them on the hosts of a running fleet."""
+"""The faults of demo/defects as checked, typed values, and planting them in a running fleet."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .engine import podman
 from .errors import DemoError
 from .fleet import PROJECT, Fleet, Host
 
-DEFINITION: t.Final = PROJECT / "demo" / "defects.yml"
-INSIDE: t.Final = PROJECT / "demo" / "inside.py"
+FOLDER: t.Final = PROJECT / "demo" / "defects"
+ROUNDS: t.Final = "rounds.yml"
+AGENT: t.Final = PROJECT / "demo" / "agent.py"
 ALL: t.Final = "all"
 NONE: t.Final = "none"
 SECONDS: t.Final = 600  # for all steps on one host
@@ -36,7 +37,7 @@ class Finding(t.NamedTuple):
 
 
 class Defect(t.NamedTuple):
-    """One fault; ``plant`` and ``undo`` are steps that demo/inside.py carries out on ``host``."""
+    """One fault; ``plant`` and ``undo`` are steps that demo/agent.py carries out on ``host``."""
 
     name: str
     system: str
@@ -58,7 +59,7 @@ class Defect(t.NamedTuple):
 
 
 class Catalogue(t.NamedTuple):
-    """The whole of defects.yml; ``pending`` are the faults that no job reports so far."""
+    """All faults in the order of planting; no job reports the ``pending`` ones so far."""
 
     rounds: dict[str, str]
     defects: dict[str, Defect]
@@ -70,56 +71,62 @@ class Catalogue(t.NamedTuple):
         return {**self.defects, **self.pending}
 
 
-def load(hosts: t.Mapping[str, Host], path: Path = DEFINITION) -> Catalogue:
-    """Return the checked catalogue.
+def load(hosts: t.Mapping[str, Host], folder: Path = FOLDER) -> Catalogue:
+    """Return the checked catalogue; raises DemoError that names the entry that does not fit.
 
-    Raises DemoError that names the entry which does not fit the fleet's hosts.
+    Faults are planted round by round, in a round system by system, in a system as its file has
+    them.
     """
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    rounds: dict[str, str] = data["rounds"]
-    defects, pending = (
-        {name: _defect(name, entry, rounds, hosts) for name, entry in data[part].items()}
-        for part in ("defects", "pending")
-    )
-    taken = sorted(
-        {ALL, NONE, *rounds, *defects} & set(pending) | {ALL, NONE, *rounds} & set(defects)
-    )
-    if taken:
-        raise DemoError(f"defects.yml: {taken[0]!r} names two things")
+    rounds: dict[str, str] = _read(folder / ROUNDS)
+    parts: dict[str, dict[str, Defect]] = {"defects": {}, "pending": {}}
 
-    return Catalogue(rounds, defects, pending)
+    for path in sorted(folder.glob("*.yml")):
+        for part, entries in _read(path).items() if path.name != ROUNDS else ():
+            for name, entry in entries.items():
+                if name in {ALL, NONE, *rounds, *parts["defects"], *parts["pending"]}:
+                    raise DemoError(f"{path.name}: {name!r} names two things")
+
+                where = f"{path.name}: {name}"
+                parts[part][name] = _defect(name, path.stem, entry, where, rounds, hosts)
+
+    order = list(rounds)
+    defects = sorted(parts["defects"].values(), key=lambda defect: order.index(defect.round))
+
+    return Catalogue(rounds, {defect.name: defect for defect in defects}, parts["pending"])
+
+
+def _read(path: Path) -> dict[str, t.Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _defect(
-    name: str, entry: dict[str, t.Any], rounds: t.Collection[str], hosts: t.Mapping[str, Host]
+    name: str,
+    system: str,
+    entry: dict[str, t.Any],
+    where: str,
+    rounds: t.Collection[str],
+    hosts: t.Mapping[str, Host],
 ) -> Defect:
-    wrong = set(entry) - {"also"} ^ (set(Defect._fields) - {"name", "also"})
+    wrong = set(entry) - {"also"} ^ (set(Defect._fields) - {"name", "system", "also"})
     if wrong:
-        raise DemoError(
-            f"defects.yml: {name} has unknown or lacks keys: {', '.join(sorted(wrong))}"
-        )
+        raise DemoError(f"{where} has unknown or lacks keys: {', '.join(sorted(wrong))}")
 
     host = hosts.get(entry["host"])
-    if host is None or host.system != entry["system"] or entry["finding"]["host"] not in hosts:
-        raise DemoError(
-            f"defects.yml: {name} names a host that demo/fleet.yml does not have in system {entry['system']}"
-        )
+    if host is None or host.system != system or entry["finding"]["host"] not in hosts:
+        raise DemoError(f"{where} names a host that demo/fleet.yml does not have in '{system}'")
     if entry["round"] not in rounds:
-        raise DemoError(
-            f"defects.yml: {name} is of round {entry['round']!r}; known: {', '.join(rounds)}"
-        )
+        raise DemoError(f"{where} is of round {entry['round']!r}; known: {', '.join(rounds)}")
 
     for step in (*entry["plant"], *entry["undo"]):
         if len(step) != 1 or not all(
             isinstance(what, _STEPS.get(kind, ())) for kind, what in step.items()
         ):
-            raise DemoError(
-                f"defects.yml: {name} has a step that is none of {', '.join(_STEPS)}: {step}"
-            )
+            raise DemoError(f"{where} has a step that is none of {', '.join(_STEPS)}: {step}")
 
     return Defect(
         name=name,
-        **{key: entry[key] for key in ("system", "host", "round", "mended")},
+        system=system,
+        **{key: entry[key] for key in ("host", "round", "mended")},
         plant=tuple(entry["plant"]),
         undo=tuple(entry["undo"]),
         finding=Finding(**entry["finding"]),
@@ -128,7 +135,7 @@ def _defect(
 
 
 def choose(catalogue: Catalogue, wanted: t.Iterable[str]) -> list[Defect]:
-    """Return the faults by their names or those of rounds, in the order of the file.
+    """Return the faults by their names or those of rounds, in the order of planting.
 
     A pending one is chosen by its own name only. Raises DemoError with near names for an unknown
     one.
@@ -211,7 +218,7 @@ def _running(fleet: Fleet) -> list[str]:
 
 
 def _ask(fleet: Fleet, host: str, request: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Have demo/inside.py answer one request on a host.
+    """Have demo/agent.py answer one request on a host.
 
     Privileged, since a full disk needs a mount.
     """
@@ -223,7 +230,7 @@ def _ask(fleet: Fleet, host: str, request: dict[str, t.Any]) -> dict[str, t.Any]
         "/usr/bin/python3",
         "-c",
     )
-    source = INSIDE.read_text(encoding="utf-8")
+    source = AGENT.read_text(encoding="utf-8")
     answer: dict[str, t.Any] = json.loads(
         podman(*argv, source, stdin=json.dumps(request), timeout=SECONDS).stdout
     )

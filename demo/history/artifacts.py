@@ -18,7 +18,7 @@ import typing as t
 from pathlib import Path
 
 from ..app.services import pages
-from . import chance
+from . import seeded
 from .host import BACKUPS, Host, as_postgres, run
 from .logfiles import archive
 
@@ -34,7 +34,7 @@ def cache_entries(host: Host) -> dict[str, tuple[str, float]]:
     Rows and events agree.
     """
     made: dict[str, tuple[str, float]] = {}
-    numbers = chance.stream(host.seed, "cache", host.clock.today)
+    numbers = seeded.stream(host.seed, "cache", host.clock.today)
     for back in range(1, PAST_MONTHS + 1):
         place = host.clock.today.year * 12 + host.clock.today.month - 1 - back
         first = dt.date(place // 12, place % 12 + 1, 1)

@@ -21,7 +21,7 @@ _DRAFT: t.Final = ".draft-"
 RESERVE: t.Final = 256 << 20
 
 
-class ShelfError(Exception):
+class ObjectStoreError(Exception):
     """The file cannot be taken or given; ``status`` is that of HTTP."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -30,7 +30,7 @@ class ShelfError(Exception):
 
 
 class Kept(t.NamedTuple):
-    """A file that is kept: ``name`` is its path below the shelf."""
+    """A file that is kept: ``name`` is its path below the store."""
 
     name: str
     bytes: int
@@ -40,17 +40,17 @@ class Kept(t.NamedTuple):
 class Draft:
     """A file that is coming in; it gets its name only when it is whole."""
 
-    def __init__(self, shelf: Shelf, name: str) -> None:
-        self._shelf, self._name, self._path = shelf, name, shelf.path_of(name)
-        shelf.folder.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=shelf.folder)
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store, self._name, self._path = store, name, store.path_of(name)
+        store.folder.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=store.folder)
         self._file, self._draft = os.fdopen(handle, "wb"), Path(draft)
         self._digest, self._bytes = hashlib.sha256(), 0
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes; raises ShelfError when the disk gets full."""
-        if shutil.disk_usage(self._shelf.folder).free < RESERVE + len(chunk):
-            raise ShelfError(507, "the store is full")
+        """Take the next bytes; raises ObjectStoreError when the disk gets full."""
+        if shutil.disk_usage(self._store.folder).free < RESERVE + len(chunk):
+            raise ObjectStoreError(507, "the store is full")
 
         self._file.write(chunk)
         self._digest.update(chunk)
@@ -59,14 +59,14 @@ class Draft:
     def keep(self, wanted: str = "") -> Kept:
         """Give the file its name once it lies on the disk.
 
-        Raises ShelfError for another content than ``wanted``.
+        Raises ObjectStoreError for another content than ``wanted``.
 
         ``wanted`` is a sha256 in hexadecimal, '' for any. The same file may come again, another one
         of its name not.
         """
         seen = self._digest.hexdigest()
         if wanted and wanted.lower() != seen:
-            raise ShelfError(422, f"what came in has sha256 {seen}")
+            raise ObjectStoreError(422, f"what came in has sha256 {seen}")
 
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -74,13 +74,13 @@ class Draft:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError:
-            raise ShelfError(409, f"a part of {self._name} is a file that is kept") from None
+            raise ObjectStoreError(409, f"a part of {self._name} is a file that is kept") from None
 
         try:
             os.link(self._draft, self._path)
         except FileExistsError:
-            if not self._path.is_file() or self._shelf.look(self._name).sha256 != seen:
-                raise ShelfError(409, f"something else is kept as {self._name}") from None
+            if not self._path.is_file() or self._store.look(self._name).sha256 != seen:
+                raise ObjectStoreError(409, f"something else is kept as {self._name}") from None
 
         return Kept(self._name, self._bytes, seen)
 
@@ -90,17 +90,17 @@ class Draft:
         self._draft.unlink(missing_ok=True)
 
 
-class Shelf:
+class ObjectStore:
     """The files below one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path_of(self, name: str) -> Path:
-        """Return where a file lies; raises ShelfError for a name that is none."""
+        """Return where a file lies; raises ObjectStoreError for a name that is none."""
         parts = name.split("/")
         if len(parts) > _DEEPEST or not all(_PART.fullmatch(part) for part in parts):
-            raise ShelfError(
+            raise ObjectStoreError(
                 400,
                 "a name is made of letters, digits, '.', '_', '-' and slashes between its parts",
             )
@@ -108,7 +108,7 @@ class Shelf:
         return self.folder.joinpath(*parts)
 
     def look(self, name: str) -> Kept:
-        """Return what is known of a kept file, its digest read from the disk; raises ShelfError."""
+        """Return what is known of a kept file, its digest read from the disk; raises ObjectStoreError."""
         path = self.path_of(name)
         try:
             with path.open("rb") as file:
@@ -116,7 +116,7 @@ class Shelf:
                     name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
                 )
         except OSError:
-            raise ShelfError(404, f"no file is kept as {name}") from None
+            raise ObjectStoreError(404, f"no file is kept as {name}") from None
 
     def names(self) -> list[dict[str, t.Any]]:
         """Return name and bytes of all kept files, by name."""
@@ -131,8 +131,8 @@ class Shelf:
         ]
 
     def remove(self, name: str) -> None:
-        """Forget a file; raises ShelfError when there is none."""
+        """Forget a file; raises ObjectStoreError when there is none."""
         try:
             self.path_of(name).unlink()
         except OSError:
-            raise ShelfError(404, f"no file is kept as {name}") from None
+            raise ObjectStoreError(404, f"no file is kept as {name}") from None

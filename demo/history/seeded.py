@@ -27,26 +27,26 @@ def stream(seed: int, *names: object) -> random.Random:
     return random.Random("/".join(str(name) for name in (seed, *names)))  # noqa: S311 - nothing is secret here
 
 
-def moments(chance: random.Random, count: int, hours: t.Sequence[int] = EVENING) -> list[int]:
+def moments(numbers: random.Random, count: int, hours: t.Sequence[int] = EVENING) -> list[int]:
     """Return ``count`` moments of a day in order, as milliseconds since midnight."""
     weights = list(itertools.accumulate(hours))
-    chosen = chance.choices(range(24), cum_weights=weights, k=count)
-    return sorted(hour * HOUR_MS + int(chance.random() * HOUR_MS) for hour in chosen)
+    chosen = numbers.choices(range(24), cum_weights=weights, k=count)
+    return sorted(hour * HOUR_MS + int(numbers.random() * HOUR_MS) for hour in chosen)
 
 
-def about(chance: random.Random, mean: int) -> int:
+def about(numbers: random.Random, mean: int) -> int:
     """Return a number within a twentieth of the mean."""
-    return mean + chance.randint(-(mean // 20), mean // 20)
+    return mean + numbers.randint(-(mean // 20), mean // 20)
 
 
-def some(chance: random.Random, most: int) -> int:
+def some(numbers: random.Random, most: int) -> int:
     """Return a number from 0 to ``most``, small ones more often."""
-    return min(chance.randint(0, most), chance.randint(0, most))
+    return min(numbers.randint(0, most), numbers.randint(0, most))
 
 
-def once_in(chance: random.Random, days: int, age: int) -> bool:
+def once_in(numbers: random.Random, days: int, age: int) -> bool:
     """Return whether something quiet that comes once in so many days comes on the day that is ``age`` days ago."""
-    drawn = chance.random() * days < 1
+    drawn = numbers.random() * days < 1
     return drawn and age >= QUIET_DAYS
 
 
@@ -55,7 +55,7 @@ def weekend(day: dt.date) -> bool:
     return day.weekday() >= 5
 
 
-def uuid(chance: random.Random) -> str:
+def uuid(numbers: random.Random) -> str:
     """Return a name such as Celery gives each task."""
-    digits = f"{chance.getrandbits(128):032x}"
+    digits = f"{numbers.getrandbits(128):032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -47,7 +47,7 @@ def carry_out(step: Step) -> None:
 
 
 def _run(argv: list[str], text: str = "") -> None:
-    subprocess.run(  # noqa: S603 - argv list from demo/defects.yml
+    subprocess.run(  # noqa: S603 - argv list from demo/defects
         argv,
         input=text,
         text=True,
