@@ -22,6 +22,7 @@ from upkeep.judge.verdict import Verdict, judge_run, latest_findings
 from upkeep.kpi import kpis
 from upkeep.run import events
 from upkeep.run import facts as run_facts
+from upkeep.run.types import KpiSample
 
 
 class ActionModule(ControlAction):
@@ -39,19 +40,19 @@ class ActionModule(ControlAction):
         ``failed`` with all reasons in ``msg`` unless the outcome is ``ok``.
         """
         log = _event_log()
-        verdict = self._judge(log, args, task_vars)
-        _write(
-            log, verdict, self._samples(log, task_vars), show_report=_show_report(log, task_vars)
-        )
-        messages = verdict.messages()
+        logged = events.read(log)
+        verdict = self._judge(logged, args, task_vars)
+        samples = self._samples(logged, task_vars)
+        _write(log, verdict, samples, show_report=_show_report(logged, task_vars))
 
         return {
             "failed": verdict.outcome != "ok",
-            "msg": "\n".join(messages) or "Nothing speaks against this run.",
+            "msg": "\n".join(verdict.messages()) or "Nothing speaks against this run.",
         }
 
-    def _judge(self, log: Path, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Verdict:
-        logged = events.read(log)
+    def _judge(
+        self, logged: list[events.Event], args: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> Verdict:
         try:
             entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
         except AcknowledgementError as error:
@@ -90,12 +91,12 @@ class ActionModule(ControlAction):
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
 
-    def _samples(self, log: Path, task_vars: dict[str, t.Any]) -> list[kpis.Sample]:
+    def _samples(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> list[KpiSample]:
         """Return the samples of the systems' key figures that this run has seen.
 
-        No trouble with them is the run's.
+        A definition that cannot be used is only a warning: it does not fail the run.
         """
-        logged, hostvars = events.read(log), task_vars["hostvars"]
+        hostvars = task_vars["hostvars"]
         first = kpis.first_states(
             event["finding"] for event in logged if event["event"] == "finding"
         )
@@ -124,19 +125,16 @@ def _event_log() -> Path:
     return log
 
 
-def _show_report(log: Path, task_vars: dict[str, t.Any]) -> bool:
-    """Return whether to show the report at the end: unless all systems of the run say otherwise."""
+def _show_report(logged: list[events.Event], task_vars: dict[str, t.Any]) -> bool:
+    """Return whether to show the report at the end: unless all systems of the run refuse it."""
     hostvars = task_vars["hostvars"]
-    wanted = [
-        hostvars[host].get("verdict_report", {})
-        for host in coverage.expected_hosts(events.read(log))
-    ]
+    reports = [hostvars[host].get("verdict_report", {}) for host in coverage.expected_hosts(logged)]
 
-    return not wanted or any(entry.get("shown", True) for entry in wanted)
+    return not reports or any(entry.get("shown", True) for entry in reports)
 
 
-def _write(log: Path, verdict: Verdict, samples: list[kpis.Sample], *, show_report: bool) -> None:
-    """Log the verdict here and not in the callback: what a failing task returns is shown to people in full."""
+def _write(log: Path, verdict: Verdict, samples: list[KpiSample], *, show_report: bool) -> None:
+    """Log the verdict here and not in the callback: a failing task's return is shown in full."""
     for finding in verdict.own_findings:
         events.append(log, "finding", play="Verdict", finding=finding)
 

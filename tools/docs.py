@@ -17,6 +17,7 @@ from tools import (
     PROJECT,
     doc_fragments,
     evidence,
+    kinds,
     playbook_page,
     profile_schema,
     profiles,
@@ -33,6 +34,7 @@ def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
     if (project / profile_schema.SOURCE).is_file():
         rendered[project / profile_schema.TARGET] = profile_schema.render()
 
+    rendered |= kinds.render_all(project)
     rendered[project / "docs" / "playbooks.md"] = playbook_page.render(project)
     in_use = evidence.variables_in_use(project)
     for system in profiles.systems(project):

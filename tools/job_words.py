@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.data_quality.settings import KINDS
+from ansible.module_utils.upkeep.data_quality.kinds import KINDS
 from ansible.module_utils.upkeep.log_review.options import ARGUMENTS
 
 Entry = Mapping[str, t.Any]
 #: Cells of one row, and the ids that ask for it.
 Row = tuple[list[str], Sequence[str]]
 NONE: t.Final = "-"
-#: Characters of SQL that a cell shows; what is longer is read in the profile.
-LONGEST_QUERY: t.Final = 120
 
 _REVIEW: t.Final = {
     name: option.get("default")
@@ -189,13 +187,13 @@ def data_quality(checks: Sequence[Entry]) -> Iterator[Row]:
     """Yield each aspect of the data that has a limit; a check without any only tells."""
     for check in checks:
         kind = KINDS[check["kind"]]
-        name, asked = f"{kind.prefix}:{check['name']}", _data(check)
+        name, asked = f"{kind.prefix}:{check['name']}", kind.describe(check)
         aspects: Mapping[str, Entry] = check.get("aspects", {})
         for aspect, limits in aspects.items():
             side = (
                 check.get("worse", "above")
                 if aspect == "value"
-                else kind.limits.get(aspect, "above")
+                else kind.aspects.get(aspect) or "above"
             )
             unit = {"age": " s", "gaps": " s", "baseline": " % from what is usual"}.get(aspect, "")
             if aspect == "value" and "unit" in check:
@@ -220,43 +218,6 @@ def data_quality(checks: Sequence[Entry]) -> Iterator[Row]:
                 [_code(name), asked, check["component"], _when(check), broken, NONE],
                 check.get("requirements", ()),
             )
-
-
-def _data(check: Entry) -> str:
-    place = _code(check.get("database") or check.get("sqlite") or check.get("folder"))
-    kind = check["kind"]
-    if kind == "series":
-        per = f"for each {check['key']}, every {check['interval_seconds'] / 60:g} min"
-        return f"points in {_code(check['table'])} of {place} {per}, over {check.get('window_hours', 24)} h"
-    if kind == "table":
-        return f"rows of {_code(check['table'])} in {place}{_where(check)}"
-    if kind == "scrapers":
-        return f"last success of {_codes(check['keys'])} in {_code(check['table'])} of {place}"
-
-    if kind == "integrity":
-        references = [
-            f"{entry['table']}.{entry['column']}" for entry in check.get("references", ())
-        ]
-        also = f", orphans of {_codes(references)}" if references else ""
-        return f"constraints of {place}{also}" + (
-            ", damage by `pg_amcheck`" if check.get("amcheck") else ""
-        )
-
-    if kind == "cache":
-        return (
-            f"{_code(check['pages'])} against {_code(check['entries'])} in {place}, and their age"
-        )
-    if "query" not in check:
-        return "no source is named, so it is unknown"
-
-    query = " ".join(check["query"].split())
-
-    return f"{_code(query)} in {place}" if len(query) <= LONGEST_QUERY else f"its query in {place}"
-
-
-def _where(check: Entry) -> str:
-    conditions = [f"{column} = {value}" for column, value in check.get("where", {}).items()]
-    return f" with {_code(' and '.join(conditions))}" if conditions else ""
 
 
 def self_heal(units: Sequence[Entry]) -> Iterator[Row]:

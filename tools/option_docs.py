@@ -16,6 +16,9 @@ import typing as t
 from pathlib import Path
 
 import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
+from tools import kinds
+
+# isort: split
 from ansible.module_utils.upkeep.base.options import number
 
 Spec = dict[str, t.Any]
@@ -49,7 +52,9 @@ def module_options(project: Path, name: str) -> Spec | None:
     with _no_bytecode():
         spec.loader.exec_module(module)
 
-    return getattr(module, "OPTIONS", None)
+    options = getattr(module, "OPTIONS", None)
+
+    return None if options is None else dict(kinds.with_entries(options))
 
 
 def modules(project: Path) -> dict[str, Spec]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from tools import option_docs, yamltext
+from tools import kinds, option_docs, yamltext
 from upkeep.profile import lists, schema
 
 SOURCE: t.Final = Path("upkeep/profile/system.schema.yml")
@@ -26,7 +26,7 @@ def render() -> str:
     """Return the text of the schema."""
     whole = dict(schema.schema())
     parts = {
-        variable: option_docs.json_schema(package.options[option])
+        variable: option_docs.json_schema(kinds.with_entries(package.options)[option])
         for package in lists.packages().values()
         for option, variable in package.variables.items()
     }

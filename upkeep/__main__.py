@@ -10,17 +10,19 @@ import os
 import shutil
 import sys
 import typing as t
+from datetime import UTC, datetime
 from pathlib import Path
 
 from upkeep import PROJECT
-from upkeep.kpi.history import History, HistoryError, address_of
+from upkeep.kpi import open_history
+from upkeep.kpi.figures import HistoryError, address_of, parse_keep
 from upkeep.report import render as report
-from upkeep.report import summary as terminal
-from upkeep.report import trends
+from upkeep.report import summary, text, trends
 from upkeep.run import archive
 from upkeep.run.clean import line
 from upkeep.run.types import Record
-from upkeep.store.base import LATEST, Store, StoreError, open_store
+from upkeep.store import Store, StoreError, open_store
+from upkeep.store.base import LATEST, order_of
 
 DEFAULT_STORE: t.Final = "store"
 
@@ -33,7 +35,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
 
     try:
         options.target = _target(options.store)
-        options.run(open_store(options.target), options)
+        options.run(open_store(options.target, create=False), options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,17 +53,22 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--store",
-        help="a directory or a SQLAlchemy address (default: the environment variable UPKEEP_STORE, then the "
-        "project's directory 'store'); prefer the variable for an address with a password",
+        help="a directory or a SQLAlchemy address (default: the environment variable UPKEEP_STORE, "
+        "then the project's directory 'store'); prefer the variable for an address with a password",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     listing = commands.add_parser("list", parents=[shared], help="list the kept runs, newest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many at most (default: 20)")
+    listing.add_argument(
+        "--limit", type=_positive, default=20, help="how many at most (default: 20)"
+    )
     listing.set_defaults(run=_list)
 
     show = commands.add_parser("show", parents=[shared], help="show a run as a table")
     show.add_argument("id", nargs="?", default=LATEST, help="run id (default: latest)")
+    show.add_argument(
+        "--all", action="store_true", help="also show notes and acknowledged findings"
+    )
     show.set_defaults(run=_show)
 
     report = commands.add_parser(
@@ -77,10 +84,13 @@ def _parser() -> argparse.ArgumentParser:
         "prune", parents=[shared], help="remove old runs and print their ids"
     )
     prune.add_argument(
-        "--keep-days", type=int, required=True, help="keep runs that started within this many days"
+        "--keep-days",
+        type=_positive,
+        required=True,
+        help="keep runs that started within this many days",
     )
     prune.add_argument(
-        "--keep-min", type=int, default=10, help="keep at least this many runs (default: 10)"
+        "--keep-min", type=_positive, default=10, help="keep at least this many runs (default: 10)"
     )
     prune.add_argument("--dry-run", action="store_true", help="only print what would be removed")
     prune.set_defaults(run=_prune)
@@ -89,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "kpis", parents=[shared], help="show key figures over time as a tracking sheet (CSV)"
     )
     figures.add_argument("--system", default="", help="only this system")
-    figures.add_argument("--days", type=int, help="only the last days (default: all that is kept)")
+    figures.add_argument(
+        "--days", type=_positive, help="only the last days (default: all that is kept)"
+    )
     figures.add_argument("--csv", type=Path, metavar="FILE", help="file to write (default: print)")
     figures.add_argument(
         "--history", help="address of the history (default: UPKEEP_HISTORY, then beside the runs)"
@@ -100,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     figures.set_defaults(run=_kpis)
 
     return parser
+
+
+def _positive(word: str) -> int:
+    """Return a whole number of at least 1; raises what argparse turns into one line."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
+
+    return int(word)
 
 
 def _target(given: str | None) -> str:
@@ -120,19 +140,23 @@ def _list(store: Store, options: argparse.Namespace) -> None:
 
 def _line(record: Record) -> str:
     started = (record["started"] or "unknown start")[:19].replace("T", " ")
-    mode = "  (check mode)" if record["check_mode"] else ""
-    took = terminal.duration(record["seconds"])
-    return f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}  {line(record['playbook'])}{mode}"
+    took = summary.duration(record["seconds"])
+    facts = f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}"
+    notes = ["check mode"] if record["check_mode"] else []
+    if not order_of(record["started"], record["run_id"], datetime.now(UTC))[0]:
+        notes.append("start lies in the future")
+
+    noted = f"  ({', '.join(notes)})" if notes else ""
+
+    return f"{facts}  {line(record['playbook'])}{noted}"
 
 
 def _show(store: Store, options: argparse.Namespace) -> None:
-    width = shutil.get_terminal_size((100, 24)).columns
-    print(
-        terminal.table(
-            store.load(options.id), terminal.colour_wanted(sys.stdout, os.environ), width
-        ),
-        end="",
+    style = text.Style(
+        colour=text.colour_wanted(sys.stdout, os.environ),
+        width=shutil.get_terminal_size((text.WIDTH, 24)).columns,
     )
+    print(text.overview(store.load(options.id), style, everything=options.all), end="")
 
 
 def _report(store: Store, options: argparse.Namespace) -> None:
@@ -146,22 +170,23 @@ def _prune(store: Store, options: argparse.Namespace) -> None:
 
 def _kpis(store: Store, options: argparse.Namespace) -> None:
     given = options.history or os.environ.get("UPKEEP_HISTORY", "")
-    keep = archive.keep_of(os.environ.get("UPKEEP_HISTORY_DAYS", ""))
-    history = History(address_of(options.target, given), keep)
+    keep = parse_keep(os.environ.get("UPKEEP_HISTORY_DAYS", ""))
+    history = open_history(address_of(options.target, given), keep)
+
     try:
         if options.rebuild:
             taken = sum(history.keep(record) for record in reversed(store.runs()))
-            print(f"{terminal.plural(taken, 'run')} taken in", file=sys.stderr)
+            print(f"{summary.plural(taken, 'run')} taken in", file=sys.stderr)
 
         figures, days = history.figures(options.system), history.days(options.system, options.days)
-        text = trends.sheet(figures, days, history.outcomes())
+        sheet = trends.sheet(figures, days, history.outcomes())
     finally:
         history.close()
 
     if options.csv:
-        report.write_atomically(options.csv, text)
+        report.write_atomically(options.csv, sheet)
     else:
-        print(text, end="")
+        print(sheet, end="")
 
 
 if __name__ == "__main__":

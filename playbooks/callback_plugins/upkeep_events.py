@@ -53,11 +53,10 @@ from ansible.release import __version__ as core_version
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from upkeep import PROJECT, __version__
-from upkeep.kpi.history import HistoryError, address_of
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
 from upkeep.run import events, process
-from upkeep.run.archive import keep_figures, keep_of, local_folder, publish, trouble_with
+from upkeep.run.archive import Closed, Settings, close, local_folder, trouble_with
 from upkeep.run.task_event import describe
 
 
@@ -133,26 +132,31 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             "run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)}
         )
 
+        settings = Settings(
+            self._target, self.get_option("history"), self.get_option("history_days")
+        )
         try:
-            place = publish(self._log.parent, self._target, self._keep_figures(self._log.parent))
+            closed = close(self._log.parent, settings)
         except Exception as error:
             self._display.warning(
                 f"Upkeep could not render or store this run ({self._log}): {error}"
             )
         else:
-            self._show(place)
+            self._show(closed)
 
-    def _show(self, page: Path) -> None:
-        """Show the report, unless every system of the run wants only its place to be told."""
-        judged = [
-            event
-            for event in events.read(page.with_name(events.LOG_NAME))
-            if event["event"] == "verdict"
-        ]
-        if not judged or judged[-1].get("show_report", True):
-            self._display.display("\n" + page.with_name(TEXT_NAME).read_text(encoding="utf-8"))
+    def _show(self, closed: Closed) -> None:
+        """Show the report, unless every system of the run wants only its place to be named."""
+        if closed.problem:
+            self._display.warning(
+                f"Upkeep could not keep the key figures of this run over time: {closed.problem}"
+            )
 
-        self._display.display(f"Upkeep report: {page}")
+        verdict = closed.record["verdict"]
+        if verdict is None or verdict["show_report"]:
+            text = closed.page.with_name(TEXT_NAME).read_text(encoding="utf-8")
+            self._display.display(f"\n{text}")
+
+        self._display.display(f"Upkeep report: {closed.page}")
 
     def _explain_early_end(self, pid: int) -> None:
         """Say which file of variables stopped a run before its first task.
@@ -165,28 +169,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         inventories = [str(source) for source in self._manager._inventory._sources]
         for sentence in sources.unreadable(inventories, self._manager._loader.load_from_file):
             self._display.display(f"Upkeep: {sentence}", color="red", stderr=True)
-
-    def _keep_figures(self, run_dir: Path) -> t.Any:
-        """Add the run to the history of key figures; return the rows for its page.
-
-        Trouble with it is only told.
-        """
-        store = self._target if "://" in self._target else str(run_dir.parent.parent)
-        try:
-            keep = keep_of(self.get_option("history_days"))
-        except HistoryError as error:
-            rows, trouble = None, str(error)
-        else:
-            rows, trouble = keep_figures(
-                run_dir, address_of(store, self.get_option("history")), keep
-            )
-
-        if trouble:
-            self._display.warning(
-                f"Upkeep could not keep the key figures of this run over time: {trouble}"
-            )
-
-        return rows
 
     def _inventory_store(self, play: t.Any) -> t.Any:
         """Return upkeep_store as the inventory's group 'all' has it.

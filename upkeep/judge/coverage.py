@@ -1,9 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Was everything looked at?
-
-Hosts and components that a run should have seen against those that it saw.
-"""
+"""Hosts and components that a run should have seen, against those that it saw."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ def missing_hosts(events: t.Sequence[Event]) -> list[str]:
 def empty_components(
     systems: t.Mapping[str, t.Sequence[str]], groups: t.Mapping[str, t.Sequence[str]]
 ) -> list[tuple[str, str]]:
-    """Return (system, component) pairs that a profile declares but that no host of the system carries."""
+    """Return (system, component) pairs that a profile declares but no host carries."""
     return [
         (system, component)
         for system, components in sorted(systems.items())
@@ -46,7 +43,10 @@ def empty_components(
 
 def host_findings(missing: t.Iterable[str], system_of: t.Mapping[str, str]) -> list[Finding]:
     """Return one critical finding for each host that the run should have seen and did not."""
-    text = "This host was to be looked at, but nothing was seen of it: see the failed or unreachable task, then run again."
+    text = (
+        "This host should have been checked, but nothing was seen of it: see the failed or "
+        "unreachable task, then run again."
+    )
     part = finding("host:seen", "critical", text, observed="nothing", expected="findings")
 
     return [
@@ -56,7 +56,7 @@ def host_findings(missing: t.Iterable[str], system_of: t.Mapping[str, str]) -> l
 
 
 def component_findings(empty: t.Iterable[tuple[str, str]]) -> list[Finding]:
-    """Return one critical finding for each component that a profile declares and no host carries."""
+    """Return one critical finding for each component that no host carries."""
     return [
         complete(
             finding(
@@ -77,7 +77,7 @@ def component_findings(empty: t.Iterable[tuple[str, str]]) -> list[Finding]:
 
 def nothing_finding() -> Finding:
     """Return the critical finding of a run that matched no host at all."""
-    text = "No host was looked at: the inventory's group is empty or --limit matches nothing."
+    text = "No host was checked: the group in the inventory is empty or --limit matches nothing."
     part = finding(
         "inventory:hosts", "critical", text, observed=0, expected="at least 1", unit="hosts"
     )

@@ -55,7 +55,10 @@ def decide(
 
 
 def _left_out(host: str) -> str:
-    return f"{host} was left out by --limit, so its state is not known (widen the limit or pass -e gate_allow_unseen=true)"
+    return (
+        f"{host} was left out by --limit, so its state is not known "
+        "(widen the limit or pass -e gate_allow_unseen=true)"
+    )
 
 
 def _host_reasons(

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The verdict: what a run's exit code shall be, judged from its event log and nothing else."""
+"""The verdict: the exit code of a run, judged from its event log and nothing else."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def judge_run(
 
 
 def latest_findings(events: t.Iterable[Event]) -> list[Finding]:
-    """Return the last state of every finding in the log: what the second look saw wins over the first."""
+    """Return the last state of every finding in the log: the recheck replaces the first check."""
     latest = {e["finding"]["fingerprint"]: e["finding"] for e in events if e["event"] == "finding"}
     return list(latest.values())
 
@@ -114,7 +114,8 @@ def _broken_tasks(events: t.Iterable[Event]) -> list[str]:
 def _lost(logged: t.Iterable[Finding], facts: t.Mapping[str, t.Sequence[Finding]]) -> list[str]:
     known = {f["fingerprint"] for f in logged}
     return [
-        f"{host}: finding {f['check']} was recorded but does not stand in the event log; the report would not show it"
+        f"{host}: finding {f['check']} was recorded but is not in the event log, so the report "
+        "would not show it"
         for host, own in sorted(facts.items())
         for f in own
         if f["fingerprint"] not in known

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Points of key figures and how they become fewer with age: single samples, then means of an hour, then of a day."""
+"""Points of key figures that become fewer with age: samples, means of an hour, of a day."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ class Keep(t.NamedTuple):
     def problems(self) -> list[str]:
         """Return what is wrong with the figures."""
         if not 1 <= self.run <= self.hour <= self.day:
-            return [
-                f"keep {self.run}, {self.hour}, {self.day} days: each must be at least the one before, the first 1"
-            ]
+            given = f"{self.run}, {self.hour}, {self.day}"
+            return [f"keep {given} days: at least 1, and each at least as long as the previous one"]
 
         return []
 
@@ -72,12 +71,12 @@ def coarser(point: Point) -> Place:
 
 
 def start_of(time: str, level: str) -> str:
-    """Return the beginning of the hour or day that an ISO 8601 UTC time with milliseconds lies in."""
+    """Return the beginning of the hour or day of an ISO 8601 UTC time with milliseconds."""
     return time[: LEVELS[level]] + _REST[level]
 
 
 def merge(points: Iterable[Point]) -> list[Point]:
-    """Return one point of the next level for each hour or day of each figure, from points of one level.
+    """Return points of the next level, one for each hour or day of each figure.
 
     Counts add up; the mean is that of all samples and never leaves what was seen.
     """

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The history of key figures over all runs, in a database: a file beside the runs, or whatever SQLAlchemy speaks to.
+"""The history of key figures over all runs, in any database that SQLAlchemy speaks to.
 
 The runs' records are the truth and hold their samples; this is made from them and can be made again
 (``python -m upkeep kpis --rebuild``). A run is kept once, however often it is handed in.
@@ -8,59 +8,30 @@ The runs' records are the truth and hold their samples; this is made from them a
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import sys
 import typing as t
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import sqlalchemy as sa
+
+from upkeep.database import Database
 from upkeep.kpi.downsampling import Keep, Place, Point, combined, cut_off, merge
+from upkeep.kpi.figures import Day, Figure, HistoryError
 from upkeep.run import clean
-from upkeep.run.types import Record
-from upkeep.store.connect_timeouts import patience
+from upkeep.run.types import Bounds, KpiSample, Record
 
-
-def _when_needed(name: str) -> t.Any:
-    """Return a package that is loaded when something of it is used first.
-
-    None when it is not installed.
-
-    Loading SQLAlchemy takes half as long as loading Ansible, and most playbooks have no figures to
-    keep.
-    """
-    if name in sys.modules:
-        return sys.modules[name]
-
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        return None
-
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    return module
-
-
-#: None is answered by History, so that a run is kept all the same.
-sa: t.Any = _when_needed("sqlalchemy")
-FILE_NAME: t.Final = "kpis.sqlite"
 #: The same number on every controller: the first eight bytes of sha256("upkeep.kpi.history"),
 #: signed.
 CREATION_LOCK: t.Final = 4115259304978217878
 
 
-class HistoryError(Exception):
-    """The history cannot be read or written.
-
-    The message says what to do and never holds a password.
-    """
+_NO_BOUNDS: t.Final[Bounds] = {"at_least": None, "at_most": None}
+#: The columns of a figure's bounds.
+_BOUNDS: t.Final = ("target_at_least", "target_at_most", "alert_at_least", "alert_at_most")
 
 
 def _tables() -> tuple[t.Any, ...]:
-    """Return metadata and tables: points, the runs that are in, what each figure is called, and the lock."""
+    """Return metadata and tables: points, kept runs, definitions of figures, and the lock."""
     text, metadata = sa.String(200), sa.MetaData()
     key = {"primary_key": True}
     points = sa.Table(
@@ -81,10 +52,11 @@ def _tables() -> tuple[t.Any, ...]:
         *(sa.Column(name, text, nullable=False) for name in ("started", "outcome", "systems")),
     )
     figures = sa.Table(
-        "upkeep_kpi_figures",
+        "upkeep_kpi_definitions",
         metadata,
         *(sa.Column(name, text, **key) for name in ("system", "kpi")),
-        *(sa.Column(name, text, nullable=False) for name in ("title", "unit", "target", "alert")),
+        *(sa.Column(name, text, nullable=False) for name in ("title", "unit")),
+        *(sa.Column(name, sa.Float(53)) for name in _BOUNDS),
     )
     lock = sa.Table(
         "upkeep_kpi_lock",
@@ -96,72 +68,23 @@ def _tables() -> tuple[t.Any, ...]:
     return metadata, points, runs, figures, lock
 
 
-class Day(t.NamedTuple):
-    """One figure of one system on one day (``2026-03-01``), over all its hosts."""
-
-    day: str
-    system: str
-    kpi: str
-    samples: int
-    mean: float
-    low: float
-    high: float
-
-
-class Figure(t.NamedTuple):
-    """What a figure is called and what is asked of it."""
-
-    system: str
-    kpi: str
-    title: str
-    unit: str
-    target: str
-    alert: str
-
-
-def address_of(store: str, given: str = "") -> str:
-    """Return the SQLAlchemy address of the history: the given one, the store's own, or a file in its directory."""
-    for place in (given, store):
-        if "://" in place:
-            return place
-    return f"sqlite:///{Path(given or store).expanduser() / FILE_NAME}"
-
-
 class History:
     """The open history; every failure leaves as a HistoryError."""
 
-    def __init__(self, address: str, keep: Keep = Keep()) -> None:  # noqa: B008 - a tuple cannot change
-        if sa is None:
-            raise HistoryError(
-                "key figures over time need the package SQLAlchemy: pip install SQLAlchemy"
-            )
-
+    def __init__(self, address: str, keep: Keep) -> None:
         for problem in keep.problems():
             raise HistoryError(problem)
 
         self._keep = keep
-
-        try:
-            self._url = sa.engine.make_url(address)
-            self._engine = sa.create_engine(
-                self._url, hide_parameters=True, connect_args=patience(self._url)
-            )
-        except ModuleNotFoundError as error:
-            raise HistoryError(
-                f"this database needs the package {error.name}: install it"
-            ) from None
-        except (sa.exc.ArgumentError, ValueError):
-            raise HistoryError(
-                "the address of the history cannot be read; write postgresql+psycopg2://user:password@host/database"
-            ) from None
-
+        self._database = Database(
+            address, "the history of key figures", HistoryError, "python -m upkeep kpis --rebuild"
+        )
         self._metadata, self._points, self._runs, self._figures, self._lock = _tables()
-        with self._clear_errors():
-            self._create()
+        self._create()
 
     def close(self) -> None:
         """Give all connections back."""
-        self._engine.dispose()
+        self._database.engine.dispose()
 
     def keep(self, record: Record, now: datetime | None = None) -> bool:
         """Keep the samples of a run and make old points fewer, all or nothing.
@@ -173,7 +96,7 @@ class History:
         if record["check_mode"] or not record["started"] or not record["kpis"]:
             return False
 
-        with self._clear_errors(), self._engine.begin() as connection:
+        with self._database.writing() as connection:
             self._take_turn(connection)
             runs = self._runs
             if connection.execute(
@@ -203,8 +126,8 @@ class History:
         if system:
             query = query.where(table.c.system == system)
 
-        with self._clear_errors(), self._engine.connect() as connection:
-            return [Figure(**row) for row in connection.execute(query).mappings()]
+        with self._database.reading() as connection:
+            return [_figure(row) for row in connection.execute(query).mappings()]
 
     def days(
         self, system: str = "", days: int | None = None, now: datetime | None = None
@@ -227,10 +150,10 @@ class History:
             query = query.where(points.c.system == system)
 
         if days is not None:
-            since = (now or datetime.now(UTC)) - timedelta(days=days)
-            query = query.where(points.c.start >= since.strftime("%Y-%m-%d"))
+            first = _day_before(now or datetime.now(UTC), days)
+            query = query.where(points.c.start >= first)
 
-        with self._clear_errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(query.order_by(day, points.c.system, points.c.kpi))
             return [_day(*row) for row in rows]
 
@@ -238,7 +161,7 @@ class History:
         """Return (day, system) -> the outcomes of its runs that did not end well."""
         runs, found = self._runs, {}  # type: ignore[var-annotated]
         query = sa.select(runs).where(runs.c.outcome != "ok").order_by(runs.c.started)
-        with self._clear_errors(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             for row in connection.execute(query):
                 for system in row.systems.split(","):
                     found.setdefault((row.started[:10], system), []).append(row.outcome)
@@ -252,8 +175,8 @@ class History:
         """
         table = self._lock
         none = sa.select(sa.literal(1), sa.literal(0)).where(~sa.exists(sa.select(table.c.id)))
-        with self._engine.begin() as connection:
-            if self._engine.dialect.name == "postgresql":
+        with self._database.writing() as connection:
+            if self._database.engine.dialect.name == "postgresql":
                 # IF NOT EXISTS alone still fails there when two sessions come at once.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATION_LOCK)))
 
@@ -270,16 +193,13 @@ class History:
 
     def _name_figures(self, connection: t.Any, record: Record) -> None:
         table = self._figures
-        newest = {
-            (sample["system"], sample["kpi"]): {name: sample[name][:200] for name in Figure._fields}  # type: ignore[literal-required]
-            for sample in record["kpis"]
-        }
+        newest = {(sample["system"], sample["kpi"]): _row(sample) for sample in record["kpis"]}
         for (system, kpi), row in newest.items():
             connection.execute(sa.delete(table).where(table.c.system == system, table.c.kpi == kpi))
             connection.execute(sa.insert(table), row)
 
     def _make_fewer(self, connection: t.Any, now: datetime) -> None:
-        """Turn points that have served into means of the next level, and forget what is older than all limits."""
+        """Turn old points into means of the next level, and remove what is too old."""
         table = self._points
         for level in ("run", "hour"):
             old = sa.and_(table.c.level == level, table.c.start < cut_off(level, self._keep, now))
@@ -305,21 +225,39 @@ class History:
         whole = combined(place, [point, *there])
         connection.execute(sa.insert(table), whole._asdict())
 
-    @contextlib.contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        """Turn database errors into HistoryError, without their causes: those may hold the address and its password."""
-        try:
-            yield
-        except sa.exc.SQLAlchemyError as error:
-            text = " ".join(str(getattr(error, "orig", None) or error).split())
-            for secret in (self._url.password, self._url.query.get("password")):
-                text = text.replace(str(secret), "***") if secret else text
 
-            hint = ""
-            if any(word in text for word in ("malformed", "not a database", "disk image")):
-                hint = f"; move {self._url.database} away and run `python -m upkeep kpis --rebuild`"
+def _day_before(now: datetime, days: int) -> str:
+    """Return the day some days ago; the first one of all when there are not so many."""
+    try:
+        return (now - timedelta(days=days)).strftime("%Y-%m-%d")
+    except OverflowError:
+        return ""
 
-            raise HistoryError(f"the history of key figures answered: {text[:300]}{hint}") from None
+
+def _row(sample: KpiSample) -> dict[str, t.Any]:
+    """Return the row of a figure from one of its samples."""
+    names = {
+        "system": sample["system"],
+        "kpi": sample["kpi"],
+        "title": sample["title"],
+        "unit": sample["unit"],
+    }
+    target, alert = sample["target"] or _NO_BOUNDS, sample["alert"] or _NO_BOUNDS
+    numbers = (target["at_least"], target["at_most"], alert["at_least"], alert["at_most"])
+
+    return {**names, **dict(zip(_BOUNDS, numbers, strict=True))}
+
+
+def _figure(row: t.Any) -> Figure:
+    target, alert = (
+        _bounds(row[f"{side}_at_least"], row[f"{side}_at_most"]) for side in ("target", "alert")
+    )
+
+    return Figure(row["system"], row["kpi"], row["title"], row["unit"], target, alert)
+
+
+def _bounds(low: float | None, high: float | None) -> Bounds | None:
+    return None if low is None and high is None else {"at_least": low, "at_most": high}
 
 
 def _day(
@@ -329,7 +267,7 @@ def _day(
 
 
 def _points(record: Record) -> Sequence[Point]:
-    """Return the samples of a run as points, one for each figure of each host: the last one counts."""
+    """Return the samples of a run as points, one for each figure of each host."""
     start = clean.stamp(clean.moment(record["started"])) or ""
     samples = {
         (sample["system"], sample["host"], sample["kpi"]): sample["value"]

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.upkeep.findings import Finding
 
+from upkeep.run.types import Bounds, KpiSample
+
 #: Statuses of a check that is fine, and the one that says that nobody could see.
 FINE: t.Final = ("ok", "info")
 UNSEEN: t.Final = "unknown"
@@ -24,29 +26,11 @@ _NUMBER: t.Final = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 Definition = Mapping[str, t.Any]
 
 
-class Sample(t.TypedDict):
-    """One figure of one host, with what its definition says, so that it can be read on its own.
-
-    ``target`` and ``alert`` are what the guide asks for and where it raises an alarm, as ``at least
-    99.9``.
-    """
-
-    system: str
-    host: str
-    kpi: str
-    title: str
-    unit: str
-    target: str
-    alert: str
-    value: float
-    met: bool | None
-
-
 def samples(
     definitions: Mapping[str, Sequence[Definition]],
     findings: Iterable[Finding],
     first: Mapping[str, Finding],
-) -> list[Sample]:
+) -> list[KpiSample]:
     """Return the samples of a run.
 
     ``definitions`` are those of each system, ``findings`` the last state of each finding. ``first``
@@ -64,7 +48,7 @@ def samples(
 
 
 def first_states(logged: Iterable[Finding]) -> dict[str, Finding]:
-    """Return by fingerprint how each finding was seen first, from all findings in the order of the log."""
+    """Return by fingerprint the first state of each finding; the input has the order of the log."""
     states: dict[str, Finding] = {}
     for found in logged:
         states.setdefault(found["fingerprint"], found)
@@ -78,21 +62,21 @@ def _is_source(definition: Definition, found: Finding) -> bool:
     )
 
 
-def _sample(definition: Definition, found: Finding) -> Iterator[Sample]:
+def _sample(definition: Definition, found: Finding) -> Iterator[KpiSample]:
     """Yield the sample of one finding; what could not be observed gives none."""
     value = measured(definition, found)
     if value is None:
         return
 
-    target = definition.get("target")
+    target = bounds_of(definition.get("target"))
     yield {
         "system": found["system"],
         "host": found["host"],
         "kpi": definition["name"],
         "title": definition.get("title", definition["name"]),
         "unit": definition.get("unit", ""),
-        "target": limit_text(target),
-        "alert": limit_text(definition.get("alert")),
+        "target": target,
+        "alert": bounds_of(definition.get("alert")),
         "value": value,
         "met": None if target is None else within(target, value),
     }
@@ -124,22 +108,27 @@ def number(observed: t.Any) -> float | None:
     return float(observed)
 
 
-def limit_text(limit: Mapping[str, float] | None) -> str:
-    """Return a limit as people write it: ``at least 99.9``, ``at most 10``; '' for none."""
-    if not limit:
+def bounds_of(given: Mapping[str, float] | None) -> Bounds | None:
+    """Return the bounds that a definition gives as ``at_least`` and ``at_most``; None for none."""
+    if not given:
+        return None
+
+    return {"at_least": given.get("at_least"), "at_most": given.get("at_most")}
+
+
+def within(bounds: Bounds, value: float) -> bool:
+    """Return whether a value keeps its bounds; a bound itself is within."""
+    low, high = bounds["at_least"], bounds["at_most"]
+
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def bounds_text(bounds: Bounds | None) -> str:
+    """Return bounds as people write them: ``at least 99.9``, ``at most 10``; '' for none."""
+    if bounds is None:
         return ""
 
-    return " and ".join(
-        f"{key.replace('_', ' ')} {value:.15g}" for key, value in sorted(limit.items())
-    )
+    low, high = bounds["at_least"], bounds["at_most"]
+    parts = (("at least", low), ("at most", high))
 
-
-def within(limit: Mapping[str, float], value: float) -> bool:
-    """Return whether a value keeps a limit; the limit itself does."""
-    return limit.get("at_least", -math.inf) <= value <= limit.get("at_most", math.inf)
-
-
-def limit_of(text: str) -> dict[str, float]:
-    """Return the limit that `limit_text` wrote."""
-    pairs = (part.rsplit(" ", 1) for part in text.split(" and ") if part)
-    return {key.replace(" ", "_"): float(value) for key, value in pairs}
+    return " and ".join(f"{words} {number:.15g}" for words, number in parts if number is not None)

@@ -22,12 +22,13 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from upkeep.report import summary as terminal
+from upkeep.kpi.kpis import bounds_text
+from upkeep.report import summary, text
+from upkeep.report.rollup import roll_up
 from upkeep.report.trends import HEIGHT, WIDTH, Trend, figure, of_run
 from upkeep.run import events, record
 from upkeep.run import types as rt
 
-LOG_NAME: t.Final = events.LOG_NAME
 RECORD_NAME: t.Final = "record.json"
 PAGE_NAME: t.Final = "report.html"
 TEXT_NAME: t.Final = "report.txt"
@@ -39,13 +40,13 @@ Trends = t.Mapping[str, t.Sequence[Trend]]
 
 
 class AreaView(t.TypedDict):
-    """The findings of one area: ``notable`` are shown at once, ``rest`` (ok and information) is folded."""
+    """The findings of one area: ``notable`` are shown at once, ``rest`` (ok, notes) is folded."""
 
     name: str
     anchor: str
     facts: rt.Area
-    notable: list[rt.Finding]
-    rest: list[rt.Finding]
+    notable: list[rt.FoldedFinding]
+    rest: list[rt.FoldedFinding]
 
 
 class RoleView(t.TypedDict):
@@ -74,20 +75,23 @@ class SystemView(t.TypedDict):
     roles: list[RoleView]
 
 
-def render(run_dir: Path, trends: Trends | None = None) -> Path:
+def render(run_dir: Path) -> Path:
     """Write record, text and page beside a run's event log and return the page's path.
 
     Raises OSError.
+    """
+    return write(run_dir, record.of_folder(run_dir))
+
+
+def write(run_dir: Path, folded: rt.Record, trends: Trends | None = None) -> Path:
+    """Write a run's record, text and page and return the page's path; raises OSError.
 
     Without ``trends`` the page shows the run's own key figures only. Each file replaces an older
     one in a single step and may be read by whoever may read the log.
     """
-    log = run_dir / events.LOG_NAME
-    seen, unreadable = record.read_log(log)
-    folded = record.fold(seen, run_id=run_dir.name, unreadable=unreadable)
-    mode = log.stat().st_mode & 0o777
+    mode = (run_dir / events.LOG_NAME).stat().st_mode & 0o777
     write_atomically(run_dir / RECORD_NAME, json.dumps(folded, indent=1) + "\n", mode)
-    write_atomically(run_dir / TEXT_NAME, terminal.report(folded), mode)
+    write_atomically(run_dir / TEXT_NAME, text.report(folded), mode)
 
     return write_atomically(run_dir / PAGE_NAME, page(folded, trends), mode)
 
@@ -131,15 +135,11 @@ def page(folded: rt.Record, trends: Trends | None = None) -> str:
         .get_template("report.html.j2")
         .render(
             record=folded,
-            headline=terminal.headline(folded),
-            open_findings=terminal.together(terminal.open_findings(folded)),
+            headline=summary.headline(folded),
+            open_findings=summary.group_hosts(summary.open_findings(folded)),
             broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
-            host_count=terminal.host_count(folded),
-            areas=list(
-                dict.fromkeys(
-                    area for system in folded["systems"].values() for area in system["areas"]
-                )
-            ),
+            host_count=summary.host_count(folded),
+            rollup=roll_up(folded),
             systems=system_views(folded, told),
             lost=[
                 name
@@ -163,16 +163,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        anchor=anchor, duration=terminal.duration, value=terminal.value, when=when, words=words
+        anchor=anchor, duration=summary.duration, value=summary.with_unit, when=when, words=words
     )
-    environment.filters.update(figure=figure)
-    environment.globals.update(plural=terminal.plural, curve_width=WIDTH, curve_height=HEIGHT)
+    environment.filters.update(bounds=bounds_text, figure=figure)
+    environment.globals.update(plural=summary.plural, curve_width=WIDTH, curve_height=HEIGHT)
 
     return environment
 
 
 def policy(style: str, script: str) -> str:
-    """Return the content security policy that allows nothing but exactly this style and this script."""
+    """Return the content security policy that allows exactly this style and this script."""
     sources = {
         "default-src": "'none'",
         "style-src": _hash(style),
@@ -194,7 +194,7 @@ def anchor(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """Return an area's or a playbook's name as it is read: ``db_maintenance`` becomes ``database maintenance``."""
+    """Return the name of an area or a playbook in words: ``database maintenance``."""
     return re.sub(r"^db\b", "database", Path(name).stem.replace("_", " "))
 
 
@@ -205,7 +205,7 @@ def when(time: str | None) -> str:
 
 def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
     """Return what the page shows of each system, in the record's order."""
-    findings: dict[str, list[rt.Finding]] = defaultdict(list)
+    findings: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
     for finding in folded["findings"]:
         findings[finding["system"]].append(finding)
 
@@ -219,7 +219,7 @@ def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
 
     return [
         {
-            "name": name or terminal.CONTROLLER,
+            "name": name or summary.CONTROLLER,
             "anchor": anchor(name),
             "facts": system,
             "areas": area_views(name, system, findings[name]),
@@ -233,10 +233,10 @@ def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
     ]
 
 
-def area_views(name: str, system: rt.System, findings: list[rt.Finding]) -> list[AreaView]:
+def area_views(name: str, system: rt.System, findings: list[rt.FoldedFinding]) -> list[AreaView]:
     """Return the areas of a system, each with its findings worst first."""
-    by_area: dict[str, list[rt.Finding]] = defaultdict(list)
-    for finding in terminal.by_severity(findings):
+    by_area: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
+    for finding in summary.by_severity(findings):
         by_area[finding["area"]].append(finding)
 
     return [
@@ -251,8 +251,8 @@ def area_views(name: str, system: rt.System, findings: list[rt.Finding]) -> list
     ]
 
 
-def notable(finding: rt.Finding) -> bool:
-    """Return whether a finding is worth a look without being asked for: not fine now, or not when the run began."""
+def notable(finding: rt.FoldedFinding) -> bool:
+    """Return whether a finding is shown at once: not fine now, or not when the run began."""
     return not {finding["status"], finding["first_status"]} <= {"ok", "info", None}
 
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Key figures for people: a row with a small curve on the run's page, and the tracking sheet as CSV."""
+"""Key figures for people: rows with a curve on the page of a run, and the tracking sheet."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from upkeep.kpi import kpis
-from upkeep.kpi.history import Day, Figure
-from upkeep.run.types import KpiSample
+from upkeep.kpi.figures import Day, Figure
+from upkeep.run.types import Bounds, KpiSample
 
 #: Days on the page, and size of a curve there, in pixels.
 DAYS: t.Final = 30
@@ -22,12 +22,12 @@ _FORMULA: t.Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Trend(t.NamedTuple):
-    """One key figure of one system: this run's value (the worst host's), the mean of the last days, and its curve."""
+    """One key figure of one system: worst host's value, mean of the last days, curve."""
 
     title: str
     unit: str
-    target: str
-    alert: str
+    target: Bounds | None
+    alert: Bounds | None
     value: float
     met: bool | None
     mean: float | None
@@ -63,7 +63,7 @@ def of_run(samples: Sequence[KpiSample], days: Sequence[Day]) -> dict[str, list[
 
 
 def figure(value: float) -> str:
-    """Return a number for people: four digits that count, thousands apart, no powers of ten for what is large."""
+    """Return a number for people: four digits that count, thousands separated, no exponent."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -88,7 +88,9 @@ def sheet(
     days: Iterable[Day],
     outcomes: Mapping[tuple[str, str], Sequence[str]],
 ) -> str:
-    """Return the tracking sheet as CSV: a line for each day and system, each figure with target and alarm beside it.
+    """Return the tracking sheet as CSV: a line for each day and system.
+
+    Each figure has its target and its alarm beside it.
 
     The notes count the runs of that day that did not end well.
     """
@@ -126,13 +128,14 @@ def _cells(figure: Figure | None, day: Day | None) -> tuple[str, str, str]:
     if figure is None:
         return "", "", ""
     value = f"{day.mean:.6g} {figure.unit}".strip() if day else ""
-    return value, figure.target, figure.alert
+    return value, kpis.bounds_text(figure.target), kpis.bounds_text(figure.alert)
 
 
 def _missed(figure: Figure | None, day: Day) -> bool:
-    return bool(figure and figure.target) and not kpis.within(
-        kpis.limit_of(figure.target if figure else ""), day.mean
-    )
+    if figure is None or figure.target is None:
+        return False
+
+    return not kpis.within(figure.target, day.mean)
 
 
 def _notes(outcomes: Sequence[str]) -> str:

@@ -7,12 +7,29 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from upkeep.kpi import history
-from upkeep.kpi.downsampling import Keep
+from upkeep.kpi import open_history
+from upkeep.kpi.figures import Day, address_of, parse_keep
 from upkeep.report import render as report
 from upkeep.report import trends
 from upkeep.run import record
-from upkeep.store import base as store
+from upkeep.run.types import Record
+from upkeep.store import StoreError, open_store
+
+
+class Settings(t.NamedTuple):
+    """Where a run and its key figures are kept, as the user gave it."""
+
+    store: str
+    history: str = ""
+    history_days: str = ""
+
+
+class Closed(t.NamedTuple):
+    """What became of a finished run; ``problem`` is why its figures are not in the history."""
+
+    page: Path
+    record: Record
+    problem: str
 
 
 def local_folder(target: str, project: Path) -> Path:
@@ -23,9 +40,24 @@ def local_folder(target: str, project: Path) -> Path:
     if "://" in target:
         return project / "store"
 
-    return (
-        Path(target).expanduser() if Path(target).expanduser().is_absolute() else project / target
-    )
+    given = Path(target).expanduser()
+
+    return given if given.is_absolute() else project / target
+
+
+def close(run_dir: Path, settings: Settings) -> Closed:
+    """Fold the run's log, keep its key figures, render it and hand it to the store.
+
+    The log is read and folded once. Raises StoreError and OSError; trouble with the history is only
+    named, since `python -m upkeep kpis --rebuild` takes the samples from the record.
+    """
+    folded = record.of_folder(run_dir)
+    root = settings.store if "://" in settings.store else str(run_dir.parent.parent)
+    rows, problem = keep_figures(folded, root, settings)
+    page = report.write(run_dir, folded, rows)
+    open_store(root).save(run_dir, folded)
+
+    return Closed(page, folded, problem)
 
 
 def trouble_with(target: str) -> str:
@@ -37,73 +69,35 @@ def trouble_with(target: str) -> str:
         return ""
 
     try:
-        store.open_store(target)
-    except store.StoreError as error:
+        open_store(target)
+    except StoreError as error:
         return f"{error}"
 
     return ""
 
 
-def publish(run_dir: Path, target: str, told: report.Trends | None = None) -> Path:
-    """Render the run, hand it to the store and return the path of the report.
-
-    ``told`` are rows of key figures.
-    """
-    page = report.render(run_dir, told)
-    if "://" in target:
-        store.open_store(target).save(run_dir)
-    else:
-        store.open_store(str(run_dir.parent.parent)).save(run_dir)
-
-    return page
-
-
-def keep_figures(run_dir: Path, address: str, keep: Keep) -> tuple[report.Trends | None, str]:
+def keep_figures(folded: Record, root: str, settings: Settings) -> tuple[report.Trends | None, str]:
     """Add the run's key figures to the history.
 
-    Return the rows for its page, and what went wrong ('' for nothing).
-
-    Never raises: the run's record holds the same samples, and `python -m upkeep kpis --rebuild`
-    takes them from there.
+    Return the rows for its page, and what went wrong ('' for nothing). Never raises.
     """
-    folded: t.Any = None
+    if not folded["kpis"]:
+        return None, ""
 
     try:
-        events, unreadable = record.read_log(run_dir / report.LOG_NAME)
-        folded = record.fold(events, run_id=run_dir.name, unreadable=unreadable)
-        if not folded["kpis"]:
-            return None, ""
-
-        opened = history.History(address, keep)
-        try:
-            opened.keep(folded)
-            systems = {sample["system"] for sample in folded["kpis"]}
-            days = [day for system in sorted(systems) for day in opened.days(system, trends.DAYS)]
-        finally:
-            opened.close()
+        days = _kept_days(folded, root, settings)
     except Exception as error:
-        told = trends.of_run(folded["kpis"], []) if folded else None
-        return told, f"{error}"
+        return trends.of_run(folded["kpis"], []), f"{error}"
 
     return trends.of_run(folded["kpis"], days), ""
 
 
-def keep_of(words: str) -> Keep:
-    """Return for how long figures are kept, from text such as ``90,365,3650`` (days).
-
-    Raises HistoryError.
-    """
-    if not words:
-        return Keep()
-
+def _kept_days(folded: Record, root: str, settings: Settings) -> list[Day]:
+    """Keep the run's samples and return the last days of its systems."""
+    opened = open_history(address_of(root, settings.history), parse_keep(settings.history_days))
     try:
-        keep = Keep(*(int(word) for word in words.split(",")))
-    except (TypeError, ValueError):
-        raise history.HistoryError(
-            f"'{words}' must be up to three numbers of days, such as 90,365,3650"
-        ) from None
-
-    for problem in keep.problems():
-        raise history.HistoryError(problem)
-
-    return keep
+        opened.keep(folded)
+        systems = {sample["system"] for sample in folded["kpis"]}
+        return [day for system in sorted(systems) for day in opened.days(system, trends.DAYS)]
+    finally:
+        opened.close()

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Turn whatever an event log holds into values that are safe to print, to store and to put on a page.
+"""Turn whatever an event log holds into values that are safe to print, to store and to render.
 
 Nothing here raises: a value of the wrong kind becomes the empty value of its kind.
 """
@@ -31,7 +31,7 @@ def line(value: t.Any) -> str:
 
 
 def clean(value: t.Any, limit: int = LONG) -> str:
-    """Return ``value`` as text that is safe to print and store, at most ``limit`` characters and a note."""
+    """Return ``value`` as safe text of at most ``limit`` characters."""
     if value is None:
         return ""
 
@@ -65,6 +65,14 @@ def number(value: t.Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e18:
         return float(value)
     return 0.0
+
+
+def finite(value: t.Any) -> float | None:
+    """Return a number that is not absurdly large (1e18); None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e18:
+        return None
+
+    return float(value)
 
 
 def names(value: t.Any) -> list[str]:

@@ -62,21 +62,49 @@ def append(path: Path, event: str, **fields: t.Any) -> Event:
     return line
 
 
-def read(path: Path) -> list[Event]:
-    """Return the events of a log.
+class Log(t.NamedTuple):
+    """What a log file holds: its events, and how many lines are not a JSON object."""
 
-    A damaged line (a kill in the middle of a write) is left out, the rest is kept.
+    events: list[Event]
+    unreadable: int
+
+
+def read_log(path: Path) -> Log:
+    """Return the events of a log; raises OSError.
+
+    A damaged line (a kill in the middle of a write) is counted and left out, the rest is kept.
     """
-    events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and "event" in event:
-            events.append(event)
+    with path.open("rb") as lines:
+        return parse_log(lines)
 
-    return events
+
+def parse_log(lines: t.Iterable[bytes]) -> Log:
+    """Return the events of the lines of a log."""
+    events: list[Event] = []
+    unreadable = 0
+
+    for line in lines:
+        event = _parse(line)
+        if event is not None:
+            events.append(event)
+        elif line.strip():
+            unreadable += 1
+
+    return Log(events, unreadable)
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+    return event if isinstance(event, dict) else None
+
+
+def read(path: Path) -> list[Event]:
+    """Return the events of a log that name their kind; raises OSError."""
+    return [event for event in read_log(path).events if "event" in event]
 
 
 def broken_hosts(events: t.Iterable[Event]) -> set[str]:

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fold the event log of one run into its record: what was seen, changed and failed, in one JSON document.
+"""Fold the event log of one run into its record: what was seen, changed and failed.
 
 A log may end anywhere, come from a newer version and hold hostile text. Every value is cleaned
 here, once, and nothing in a log can raise: what does not fit is counted in ``record["log"]``.
@@ -8,7 +8,6 @@ here, once, and nothing in a log can raise: what does not fit is counted in ``re
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -18,7 +17,7 @@ from ansible.module_utils.upkeep.findings import SEVERITY, STATUSES, fingerprint
 
 from upkeep.run import events as event_log
 from upkeep.run import types as rt
-from upkeep.run.clean import clean, line, mapping, moment, names, number, scalar, stamp
+from upkeep.run.clean import clean, finite, line, mapping, moment, names, number, scalar, stamp
 
 EVENT_KINDS: t.Final = frozenset(
     (
@@ -53,36 +52,20 @@ class Task(t.TypedDict):
     diff: str
 
 
-def read_log(path: Path) -> tuple[list[Event], int]:
-    """Return the events of a log and the number of lines that are no JSON object.
+def of_folder(run_dir: Path) -> rt.Record:
+    """Return the record of the run whose log lies in a folder; raises OSError."""
+    return of_log(event_log.read_log(run_dir / event_log.LOG_NAME), run_dir.name)
 
-    Raises OSError.
-    """
-    events: list[Event] = []
-    unreadable = 0
-    with path.open("rb") as log:
-        for raw in log:
-            if not raw.strip():
-                continue
 
-            try:
-                event = json.loads(raw.decode("utf-8", "replace"))
-            except (ValueError, RecursionError):
-                event = None
-
-            if isinstance(event, dict):
-                events.append(event)
-            else:
-                unreadable += 1
-
-    return events, unreadable
+def of_log(log: event_log.Log, run_id: str) -> rt.Record:
+    """Return the record of a log that was read."""
+    return fold(log.events, run_id=run_id, unreadable=log.unreadable)
 
 
 def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) -> rt.Record:
     """Return the record of a run.
 
-    ``run_id`` is used when the log does not say it, ``unreadable`` is the number of lines that
-    `read_log` skipped.
+    ``run_id`` is used when the log does not name it; ``unreadable`` lines were left out.
     """
     known: list[Event] = []
     unknown = 0
@@ -166,6 +149,7 @@ def _verdict(event: Event) -> rt.Verdict:
         "fail_on": names(event.get("fail_on")),
         "failing": names(event.get("failing")),
         "messages": [clean(item) for item in messages] if isinstance(messages, list) else [],
+        "show_report": event.get("show_report") is not False,
     }
 
 
@@ -220,10 +204,10 @@ def _failed(task: Task) -> rt.FailedTask:
     }
 
 
-def _findings(events: list[Event], said: Event | None) -> list[rt.Finding]:
-    """Return the latest finding per fingerprint in the order first seen, with what an earlier stage saw."""
+def _findings(events: list[Event], said: Event | None) -> list[rt.FoldedFinding]:
+    """Return the latest finding per fingerprint, in the order first seen, with its first status."""
     acknowledged = mapping((said or {}).get("acknowledged"))
-    latest: dict[str, rt.Finding] = {}
+    latest: dict[str, rt.FoldedFinding] = {}
     for event in events:
         finding = _finding(event, acknowledged)
         earlier = latest.get(finding["fingerprint"])
@@ -235,7 +219,7 @@ def _findings(events: list[Event], said: Event | None) -> list[rt.Finding]:
     return list(latest.values())
 
 
-def _remember(finding: rt.Finding, earlier: rt.Finding) -> None:
+def _remember(finding: rt.FoldedFinding, earlier: rt.FoldedFinding) -> None:
     """Carry the first status over when it differs from the one seen now: "was critical, now ok"."""
     had_first = earlier["first_status"] is not None
     status = earlier["first_status"] if had_first else earlier["status"]
@@ -244,7 +228,7 @@ def _remember(finding: rt.Finding, earlier: rt.Finding) -> None:
         finding["first_observed"] = earlier["first_observed"] if had_first else earlier["observed"]
 
 
-def _finding(event: Event, acknowledged: Event) -> rt.Finding:
+def _finding(event: Event, acknowledged: Event) -> rt.FoldedFinding:
     seen = event["finding"]
     system, host, area, check = (line(seen.get(key)) for key in ("system", "host", "area", "check"))
     mark = line(seen.get("fingerprint")) or fingerprint(system, host, area, check)
@@ -258,6 +242,7 @@ def _finding(event: Event, acknowledged: Event) -> rt.Finding:
         "status": status if status in STATUSES else "unknown",
         "observed": scalar(seen.get("observed")),
         "expected": scalar(seen.get("expected")),
+        "limits": _limits(seen.get("limits")),
         "unit": line(seen.get("unit")),
         "message": clean(seen.get("message")),
         "requirements": names(seen.get("requirements")),
@@ -269,33 +254,52 @@ def _finding(event: Event, acknowledged: Event) -> rt.Finding:
     }
 
 
+def _limits(value: t.Any) -> rt.Limits | None:
+    """Return the numbers behind ``expected``; None for anything else."""
+    side = mapping(value).get("side")
+    if side not in ("above", "below"):
+        return None
+
+    return {
+        "warning": finite(value.get("warning")),
+        "critical": finite(value.get("critical")),
+        "side": side,
+    }
+
+
+def _bounds(value: t.Any) -> rt.Bounds | None:
+    """Return the bounds of a key figure; None where there is none."""
+    given = mapping(value)
+    low, high = finite(given.get("at_least")), finite(given.get("at_most"))
+
+    return None if low is None and high is None else {"at_least": low, "at_most": high}
+
+
 def _kpis(event: Event) -> t.Iterator[rt.KpiSample]:
-    """Yield the samples of key figures; one whose value is no number is left out."""
+    """Yield the samples of key figures; one whose value is not a number is left out."""
     listed = event.get("samples")
     for sample in map(mapping, listed if isinstance(listed, list) else []):
-        value, met = scalar(sample.get("value")), sample.get("met")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        value, met = finite(sample.get("value")), sample.get("met")
+        if value is None:
             continue
 
-        system, host, kpi, title, unit, target, alert = (
-            line(sample.get(key))
-            for key in ("system", "host", "kpi", "title", "unit", "target", "alert")
+        system, host, kpi, title, unit = (
+            line(sample.get(key)) for key in ("system", "host", "kpi", "title", "unit")
         )
-        known = met if isinstance(met, bool) else None
         yield {
             "system": system,
             "host": host,
             "kpi": kpi,
             "title": title,
             "unit": unit,
-            "target": target,
-            "alert": alert,
-            "value": float(value),
-            "met": known,
+            "target": _bounds(sample.get("target")),
+            "alert": _bounds(sample.get("alert")),
+            "value": value,
+            "met": met if isinstance(met, bool) else None,
         }
 
 
-def _acknowledgement(value: t.Any) -> rt.Acknowledgement | None:
+def _acknowledgement(value: t.Any) -> rt.MutedBy | None:
     if not isinstance(value, dict):
         return None
 
@@ -310,7 +314,7 @@ def _hosts(
     start: Event,
     stages: list[Event],
     tasks: list[Task],
-    findings: list[rt.Finding],
+    findings: list[rt.FoldedFinding],
     said: Event | None,
     end: Event | None,
 ) -> dict[str, rt.Host]:
@@ -362,13 +366,13 @@ def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt
 
 
 def _systems(
-    hosts: dict[str, rt.Host], findings: list[rt.Finding], tasks: list[Task]
+    hosts: dict[str, rt.Host], findings: list[rt.FoldedFinding], tasks: list[Task]
 ) -> dict[str, rt.System]:
     """Return the systems by name.
 
     The controller's own things are kept under ``""``, after the others.
     """
-    seen: dict[str, list[rt.Finding]] = defaultdict(list)
+    seen: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
     for finding in findings:
         seen[finding["system"]].append(finding)
 
@@ -386,8 +390,8 @@ def _systems(
     }
 
 
-def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) -> rt.System:
-    areas: dict[str, list[rt.Finding]] = defaultdict(list)
+def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.FoldedFinding]) -> rt.System:
+    areas: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
     for finding in findings:
         areas[finding["area"]].append(finding)
 
@@ -398,7 +402,7 @@ def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) ->
     statuses += ["critical" for facts in own.values() if facts["failed"]]
     statuses += ["unknown" for facts in own.values() if facts["missing"] or facts["unreachable"]]
     if name == "" and not statuses:  # nothing is ever checked there
-        statuses = ["info"]
+        statuses = ["ok"]
 
     counts = Counter(finding["status"] for finding in findings if not finding["acknowledged"])
 
@@ -408,18 +412,20 @@ def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.Finding]) ->
         "areas": summed,
         "counts": {status: counts[status] for status in SEVERITY},
         "acknowledged": sum(area["acknowledged"] for area in summed.values()),
+        "notes": sum(area["notes"] for area in summed.values()),
     }
 
 
-def _area(findings: list[rt.Finding]) -> rt.Area:
-    """Sum an area up; an acknowledged finding is shown but weighs no more than information."""
-    acknowledged = [finding for finding in findings if finding["acknowledged"]]
+def _area(findings: list[rt.FoldedFinding]) -> rt.Area:
+    """Sum an area up: what is acknowledged or a mere note counts as fine."""
+    open_findings = [finding for finding in findings if not finding["acknowledged"]]
+    statuses = [finding["status"] for finding in open_findings]
+
     return {
-        "status": worst(
-            "info" if finding["acknowledged"] else finding["status"] for finding in findings
-        ),
+        "status": worst(["ok", *(status for status in statuses if status != "info")]),
         "findings": len(findings),
-        "acknowledged": len(acknowledged),
+        "acknowledged": len(findings) - len(open_findings),
+        "notes": statuses.count("info"),
     }
 
 

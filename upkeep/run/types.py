@@ -19,14 +19,31 @@ TASK_STATUSES: t.Final = ("ok", "changed", "failed", "unreachable", "ignored", "
 Scalar = str | int | float | bool | None
 
 
-class Acknowledgement(t.TypedDict):
+class Limits(t.TypedDict):
+    """The numbers behind ``expected``; ``side`` is where a figure gets bad: above or below."""
+
+    warning: float | None
+    critical: float | None
+    side: str
+
+
+class Bounds(t.TypedDict):
+    """The range that a key figure should keep to; at least one of both is a number."""
+
+    at_least: float | None
+    at_most: float | None
+
+
+class MutedBy(t.TypedDict):
+    """The acknowledgement that covers a finding."""
+
     owner: str
     reason: str
     until: str
 
 
-class Finding(t.TypedDict):
-    """A full finding.
+class FoldedFinding(t.TypedDict):
+    """A finding of a record: the full one of the log, cleaned, and what the run made of it.
 
     ``first_*`` are set when an earlier stage of the same run saw another status.
     """
@@ -38,6 +55,7 @@ class Finding(t.TypedDict):
     status: str
     observed: Scalar
     expected: Scalar
+    limits: Limits | None
     unit: str
     message: str
     requirements: list[str]
@@ -45,13 +63,14 @@ class Finding(t.TypedDict):
     play: str
     first_status: str | None
     first_observed: Scalar
-    acknowledged: Acknowledgement | None
+    acknowledged: MutedBy | None
 
 
 class Area(t.TypedDict):
     status: str
     findings: int
     acknowledged: int
+    notes: int
 
 
 class System(t.TypedDict):
@@ -60,6 +79,7 @@ class System(t.TypedDict):
     areas: dict[str, Area]
     counts: dict[str, int]
     acknowledged: int
+    notes: int
 
 
 class Host(t.TypedDict):
@@ -112,16 +132,20 @@ class Play(t.TypedDict):
 
 
 class Verdict(t.TypedDict):
+    """``show_report`` is whether a run shows the text of its report at its end."""
+
     outcome: str
     fail_on: list[str]
     failing: list[str]
     messages: list[str]
+    show_report: bool
 
 
 class KpiSample(t.TypedDict):
-    """One figure of one host.
+    """One figure of one host, with what its definition says, so that it can be read on its own.
 
-    ``target`` and ``alert`` are limits in words, ``met`` is about the target.
+    ``target`` is what the guide asks for, ``alert`` where it raises an alarm; ``met`` is about the
+    target.
     """
 
     system: str
@@ -129,8 +153,8 @@ class KpiSample(t.TypedDict):
     kpi: str
     title: str
     unit: str
-    target: str
-    alert: str
+    target: Bounds | None
+    alert: Bounds | None
     value: float
     met: bool | None
 
@@ -161,7 +185,7 @@ class Record(t.TypedDict):
     verdict: Verdict | None
     systems: dict[str, System]
     hosts: dict[str, Host]
-    findings: list[Finding]
+    findings: list[FoldedFinding]
     changes: list[Change]
     failed_tasks: list[FailedTask]
     roles: list[Role]

@@ -7,25 +7,29 @@ Imported only when a database address is used, since SQLAlchemy is optional.
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 import typing as t
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from upkeep.run import events
+import sqlalchemy as sa
+
+from upkeep.database import Database
 from upkeep.report import render as report
-from upkeep.store.connect_timeouts import patience
-from upkeep.run.types import SCHEMA_VERSION, Record
-from upkeep.store.base import LATEST, StoreError, check_run_id, expired, read_record
-
-try:
-    import sqlalchemy as sa
-except ModuleNotFoundError as error:
-    raise StoreError("a database store needs the package SQLAlchemy: pip install SQLAlchemy") from error
-
-#: The Python package behind a driver's module, where the names differ.
-_PACKAGES: t.Final = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
+from upkeep.run import events
+from upkeep.run.types import Record
+from upkeep.store.base import (
+    LATEST,
+    StoreError,
+    check_run_id,
+    expired,
+    fold_log,
+    order_of,
+    parse_record,
+    read_record,
+)
 
 _METADATA = sa.MetaData()
 _RUNS = sa.Table(
@@ -34,35 +38,33 @@ _RUNS = sa.Table(
     sa.Column("run_id", sa.String(128), primary_key=True),
     sa.Column("schema_version", sa.Integer, nullable=False),
     # ISO 8601 UTC text sorts as time does; empty when a log had none.
-    sa.Column("started", sa.String(32), nullable=False, index=True),
+    sa.Column("started", sa.String(32), nullable=False),
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("playbook", sa.String(300), nullable=False),
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("events", sa.Text, nullable=False),
+    sa.Index("upkeep_runs_by_start", "started", "run_id"),
 )
-_NEWEST_FIRST: t.Final = (_RUNS.c.started.desc(), _RUNS.c.run_id.desc())
+#: Rows that are read at once.
+_AT_ONCE: t.Final = 20
 
 
 class SqlStore:
-    """Runs in the table ``upkeep_runs``, which is made when it is missing."""
+    """Runs in the table ``upkeep_runs``."""
 
-    def __init__(self, dsn: str) -> None:
-        try:
-            self._url = sa.engine.make_url(dsn)
-            self._engine = sa.create_engine(self._url, hide_parameters=True, connect_args=patience(self._url))
-        except ModuleNotFoundError as error:
-            package = _PACKAGES.get(error.name or "", error.name)
-            raise StoreError(f"this database needs the package {package}: pip install {package}") from None
-        except (sa.exc.ArgumentError, ValueError):
-            hint = "write it as postgresql+psycopg2://user:password@host/database or sqlite:///file"
-            raise StoreError(f"the database address of the store cannot be read; {hint}") from None
+    def __init__(self, address: str, *, create: bool = True) -> None:
+        """Open the store, and make its table when it is missing; raises StoreError.
 
-        with self._clear_errors():
+        Without ``create`` a missing table is an error.
+        """
+        self._database = Database(address, "the database of the store", StoreError)
+        if create:
             self._create()
+        else:
+            self._require_table()
 
     def __repr__(self) -> str:
-        # The query part may hold a password too.
-        return f"SqlStore({self._url.set(query={}).render_as_string(hide_password=True)})"
+        return f"SqlStore({self._database!r})"
 
     def save(self, run_dir: Path, folded: Record | None = None) -> None:
         """Keep a run; saving it again replaces its row."""
@@ -78,24 +80,28 @@ class SqlStore:
             # PostgreSQL's text cannot hold a zero byte; in the log's JSON one can only be damage.
             "events": log.replace("\x00", "\ufffd"),
         }
-        with self._clear_errors(), self._engine.begin() as connection:
+        with self._database.writing() as connection:
             connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id == row["run_id"]))
             connection.execute(sa.insert(_RUNS), row)
 
     def runs(self, limit: int | None = None) -> list[Record]:
-        """Return the kept runs, newest first."""
-        query = sa.select(_RUNS).order_by(*_NEWEST_FIRST).limit(limit)
-        with self._clear_errors(), self._engine.connect() as connection:
-            return [_record(row) for row in connection.execute(query)]
+        """Return the kept runs, newest first; one that this version cannot read is left out."""
+        return list(itertools.islice(self._readable(), limit))
 
     def load(self, run_id: str) -> Record:
         """Return one run; raises StoreError when there is none."""
-        return _record(self._row(run_id))
+        row = self._row(run_id)
+        found = _record(row)
+        if found is None:
+            version = f"it is of schema version {row.schema_version}"
+            raise StoreError(f"run '{row.run_id}' cannot be read by this version; {version}")
+
+        return found
 
     def write_report(self, run_id: str, output: Path | None) -> Path:
         """Render a run into the folder ``output``; raises StoreError, OSError."""
         if output is None:
-            raise StoreError("a run from a database needs a folder for its report: give --output DIRECTORY")
+            raise StoreError("the report of a run in a database needs --output DIRECTORY")
 
         row = self._row(run_id)
         output.mkdir(parents=True, exist_ok=True)
@@ -105,55 +111,91 @@ class SqlStore:
 
     def prune(self, keep_days: int, keep_min: int, *, dry_run: bool = False) -> list[str]:
         """Remove old runs; their ids are returned."""
-        with self._clear_errors(), self._engine.begin() as connection:
-            rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started))
-            names = expired({row.run_id: row.started for row in rows}, keep_days, keep_min, datetime.now(UTC))
-            if not dry_run:
-                connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id.in_(names)))
+        names = expired(dict(self._starts()), keep_days, keep_min, datetime.now(UTC))
+        if not dry_run:
+            with self._database.writing() as connection:
+                for part in _parts(names):
+                    connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id.in_(part)))
 
         return names
 
     def _create(self) -> None:
         """Make the table when it is missing; a server that does not answer is noticed before."""
-        self._engine.connect().close()
+        with self._database.reading():
+            pass
+
         try:
-            _METADATA.create_all(self._engine)
-        except sa.exc.DBAPIError:
+            self._make_table()
+        except StoreError:
             # Two runs that end at the same moment may both find no table; the second one then finds
             # the first one's.
-            _METADATA.create_all(self._engine)
+            self._make_table()
+
+    def _make_table(self) -> None:
+        with self._database.writing() as connection:
+            connection.execute(sa.schema.CreateTable(_RUNS, if_not_exists=True))
+            for index in _RUNS.indexes:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+    def _require_table(self) -> None:
+        """Raise StoreError when there is nothing to read; a missing SQLite file is not made."""
+        missing = self._database.missing_file()
+        if missing is not None:
+            raise StoreError(f"there is no database '{missing}'")
+
+        with self._database.reading() as connection:
+            if not sa.inspect(connection).has_table(_RUNS.name):
+                raise StoreError(f"no run is kept in {self!r} yet")
+
+    def _starts(self) -> list[tuple[str, str]]:
+        """Return (id, start) of all runs; the index alone holds both."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started))
+            return [(row.run_id, row.started) for row in rows]
+
+    def _readable(self) -> Iterator[Record]:
+        """Yield the records, newest first, read a few at a time."""
+        now = datetime.now(UTC)
+        newest = sorted(self._starts(), key=lambda run: order_of(run[1], run[0], now), reverse=True)
+
+        for part in _parts([name for name, _ in newest]):
+            with self._database.reading() as connection:
+                found = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id.in_(part)))
+                rows = {row.run_id: row for row in found}
+
+            yield from filter(None, (_record(rows[name]) for name in part if name in rows))
+
+    def _latest_id(self) -> str:
+        newest = self.runs(1)
+        if not newest:
+            raise StoreError(f"no run is kept in {self!r} yet")
+
+        return newest[0]["run_id"]
 
     def _row(self, run_id: str) -> t.Any:
-        query = sa.select(_RUNS)
-        if run_id == LATEST:
-            query = query.order_by(*_NEWEST_FIRST).limit(1)
-        else:
-            query = query.where(_RUNS.c.run_id == check_run_id(run_id))
-
-        with self._clear_errors(), self._engine.connect() as connection:
-            row = connection.execute(query).first()
+        name = self._latest_id() if run_id == LATEST else check_run_id(run_id)
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id == name)).first()
 
         if row is None:
-            raise StoreError(f"no run '{run_id}' in {self!r}; `python -m upkeep list` shows what is there")
+            known = "`python -m upkeep list` shows what is there"
+            raise StoreError(f"no run '{run_id}' in {self!r}; {known}")
 
         return row
 
-    @contextlib.contextmanager
-    def _clear_errors(self) -> t.Iterator[None]:
-        """Turn database errors into StoreError, without their causes: those may hold the address and its password."""
-        try:
-            yield
-        except sa.exc.SQLAlchemyError as error:
-            text = str(getattr(error, "orig", None) or error).strip()
-            for secret in (self._url.password, self._url.query.get("password")):
-                text = text.replace(str(secret), "***") if secret else text
 
-            raise StoreError(f"the database of the store answered: {text}") from None
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the names a few at a time: the first question is mostly for the newest run alone."""
+    for begin in range(0, len(names), _AT_ONCE):
+        yield names[begin : begin + _AT_ONCE]
 
 
-def _record(row: t.Any) -> Record:
-    """Return a row's record under the id that the store knows it by."""
-    version = row.schema_version
-    if version != SCHEMA_VERSION:
-        raise StoreError(f"the store holds a run of schema version {version}; this Upkeep reads {SCHEMA_VERSION}")
-    return t.cast(Record, {**json.loads(row.record), "run_id": row.run_id})
+def _record(row: t.Any) -> Record | None:
+    """Return a row's record under the id that the store knows it by.
+
+    It is folded from the row's log when it is damaged or of another version; None when that does
+    not help.
+    """
+    found = parse_record(row.record) or fold_log(row.events.encode(), row.run_id)
+
+    return None if found is None else {**found, "run_id": row.run_id}

@@ -85,7 +85,7 @@ def open_regular(
     """
     folder, name = _descend(path, root, trusted_links=trusted_links)
     try:
-        # Opening a device can already do something, so it is looked at before; what counts is after.
+        # Opening a device can already do something, so it is checked before; what counts is after.
         _require(path, os.stat(name, dir_fd=folder, follow_symlinks=False), owner, max_bytes)
         descriptor = os.open(name, _READ, dir_fd=folder)
     finally:

@@ -185,7 +185,7 @@ def _value_problems(spec: Option, value: t.Any, place: str) -> Iterator[str]:
         yield f"{place} is {_shown(value)}; it must be {_NAMES.get(kind, kind)}{_hint(kind, value)}"
         return
 
-    if "choices" in spec and value not in spec["choices"]:
+    if kind != "list" and "choices" in spec and value not in spec["choices"]:
         yield f"{place} is {value!r}; {_choice(value, spec['choices'])}"
 
     if kind in ("int", "float"):

@@ -1,100 +1,83 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The argument spec of data_quality: closed, so that an unknown key is an error that names it."""
+"""Options of data_quality: those of the module, and those that checks of every kind have.
+
+A kind adds its own in its file in ``kinds/``.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-_Spec = dict[str, t.Any]
+from ..base.login import login_options, run_as_option
+from ..base.options import Options, option, requirements
+from ..cadence import CADENCES
 
-KINDS: t.Final = ("series", "table", "scrapers", "figure", "integrity", "cache")
-TYPES: t.Final = ("text", "number", "whole", "flag", "date", "time", "list", "mapping")
+#: Options that name where the data are; a kind declares those it can read.
+SOURCES: t.Final = ("database", "sqlite", "folder")
 
-_TEXT: t.Final[_Spec] = {"type": "str"}
-_NEEDED: t.Final[_Spec] = {"type": "str", "required": True}
-_NAMES: t.Final[_Spec] = {"type": "list", "elements": "str"}
-_NUMBER: t.Final[_Spec] = {"type": "float"}
-
-_CHECK: t.Final[_Spec] = {
-    "name": _NEEDED,
-    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
-    "component": _TEXT,
-    "cadences": _NAMES,
-    "requirements": {**_NAMES, "default": []},
-    "aspects": {"type": "dict"},
-    "timeout": {"type": "float", "default": 30},
-    # where the data are
-    "database": _TEXT,
-    "sqlite": _TEXT,
-    "folder": _TEXT,
-    "schema": {"type": "str", "default": "public"},
-    "table": _TEXT,
-    "where": {"type": "dict"},
-    "time": _TEXT,
-    # series, scrapers
-    "key": _TEXT,
-    "keys": _NAMES,
-    "keys_from": {
-        "type": "dict",
-        "options": {
-            "schema": {"type": "str", "default": "public"},
-            "table": _NEEDED,
-            "column": _NEEDED,
-            "where": {"type": "dict"},
-        },
-    },
-    "price": _TEXT,
-    "volume": _TEXT,
-    "interval_seconds": _NUMBER,
-    "window_hours": {"type": "float", "default": 24},
-    "deviations": {"type": "float", "default": 8},
-    "least_price_percent": {"type": "float", "default": 5},
-    "least_volume_factor": {"type": "float", "default": 10},
-    "status": _TEXT,
-    "good": _TEXT,
-    "rows": _TEXT,
-    # figure
-    "query": _TEXT,
-    "unit": {"type": "str", "default": ""},
-    "labelled": {"type": "bool", "default": False},
-    "baseline": {"type": "bool", "default": False},
-    "worse": {"type": "str", "choices": ["above", "below"], "default": "above"},
-    # integrity
-    "references": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "schema": {"type": "str", "default": "public"},
-            "table": _NEEDED,
-            "column": _NEEDED,
-            "parent_schema": {"type": "str", "default": "public"},
-            "parent": _NEEDED,
-            "parent_column": {"type": "str", "default": "id"},
-        },
-    },
-    "amcheck": {"type": "bool", "default": False},
-    # cache
-    "pages": _TEXT,
-    "entries": _TEXT,
-    "row_pattern": _TEXT,
-    "structure_pattern": _TEXT,
-    "items": _TEXT,
-    "fields": {"type": "dict"},
-    "life": {
-        "type": "list",
-        "elements": "dict",
-        "options": {"files": _NEEDED, "hours": {"type": "float", "required": True}},
-    },
+#: The option of a kind that reads PostgreSQL.
+DATABASE: t.Final[Options] = {
+    "database": option("str", "PostgreSQL database that holds the data.", min_length=1),
+}
+#: The options of a kind that reads PostgreSQL or SQLite.
+SQL: t.Final[Options] = {
+    **DATABASE,
+    "sqlite": option("str", "SQLite file that holds the data.", pattern=r"/[^\n]*"),
+}
+SCHEMA: t.Final[Options] = {
+    "schema": option("str", "Schema of the table, or of the tables in a query.", default="public"),
 }
 
-ARGUMENTS: t.Final[_Spec] = {
-    "checks": {"type": "list", "elements": "dict", "required": True, "options": _CHECK},
-    "cadence": {"type": "str", "default": ""},
-    "login_user": {"type": "str", "default": "postgres"},
-    "login_host": {"type": "str", "default": ""},
-    "login_port": {"type": "int", "default": 5432},
-    "login_password": {"type": "str", "no_log": True},
-    "run_as": {"type": "str", "default": "postgres"},
-    "max_seconds": {"type": "float", "default": 300},
+#: Options of a check of any kind.
+CHECK: t.Final[Options] = {
+    "name": option(
+        "str",
+        "Name of the check, unique in its kind; findings are called C(kind:name) and an aspect.",
+        required=True,
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    ),
+    "kind": option("str", "Kind of the check. It decides the further options.", required=True),
+    "component": option("str", "Component that holds the data; chooses the hosts of the check."),
+    "cadences": option(
+        "list",
+        "Cadences that include this check; all of them when there are none.",
+        elements="str",
+        choices=CADENCES,
+        min_items=1,
+    ),
+    "requirements": requirements(),
+    "aspects": option(
+        "dict",
+        "Aspect to its limits, C(warning) and C(critical), and to C(requirements), which replace "
+        "those of the whole check. A value beyond a limit gets that status.",
+    ),
+    "timeout": option(
+        "float", "Seconds that one query may take.", default=30, above=0, maximum=3600
+    ),
+}
+
+#: Options of the module.
+OPTIONS: t.Final[Options] = {
+    "checks": option(
+        "list",
+        "What to check. Which options a check has depends on its kind.",
+        elements="dict",
+        required=True,
+    ),
+    "cadence": option(
+        "str",
+        "Cadence of the run; V('') takes all checks.",
+        choices=("", *CADENCES),
+        default="",
+    ),
+    **login_options(),
+    "run_as": run_as_option("postgres"),
+    "max_seconds": option(
+        "float",
+        "Seconds for all checks together. What is not checked by then is C(unknown).",
+        default=300,
+        above=0,
+        maximum=86400,
+    ),
 }

@@ -1,8 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading from PostgreSQL and SQLite alike: one read-only question at a time, with a time limit, in both dialects.
+"""Reads PostgreSQL and SQLite alike: one read-only query at a time, with a time limit.
 
-In the text of a question {braces} are identifiers, which are quoted here, and %(names)s are values,
+In the text of a query {braces} are identifiers, which are quoted here, and %(names)s are values,
 which are bound.
 """
 
@@ -13,79 +13,74 @@ import re
 import sqlite3
 import time
 import typing as t
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
 from ..base.login import Login
+from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
 
-#: Milliseconds to wait for a lock: a question that stands in a queue makes those behind it wait,
-#: too.
+#: Milliseconds to wait for a lock: a query in its queue makes those behind it wait, too.
 LOCK_MS: t.Final = 2000
-#: Steps of SQLite's machine between two looks at the clock.
+#: Steps of SQLite's machine between two comparisons with the clock.
 STEPS: t.Final = 20_000
 
 Row = tuple[t.Any, ...]
-Values = t.Mapping[str, t.Any]
+Values = Mapping[str, t.Any]
+Names = Mapping[str, Sequence[str]]
 
 
 class SourceError(Exception):
-    """The question was not answered; the message says what to do about it."""
+    """The query was not answered; the message says what to do about it."""
 
 
 class Source(t.Protocol):
-    """Something that answers questions in SQL.
+    """Something that answers queries in SQL.
 
-    ``age`` gives the seconds since a moment, as SQL around ``{}``.
+    ``age`` gives the seconds since a moment, as SQL around ``{}``. ``login`` is how a server was
+    reached, None for a file.
     """
 
     age: str
+    login: Login | None
 
-    def rows(
-        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
-    ) -> list[Row]:
-        """Return the rows of a question; raises SourceError."""
+    def rows(self, text: str, values: Values, names: Names, seconds: float) -> list[Row]:
+        """Return the rows of a query; raises SourceError."""
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
-        """Return the rows of a question that the profile spells out; raises SourceError."""
+        """Return the rows of a query that the profile spells out; raises SourceError."""
 
 
 class PostgresqlSource:
-    """A session that cannot write, and that reads with the rights of pg_read_all_data where it came as superuser."""
+    """A session that cannot write."""
 
     age = "CAST(extract(epoch FROM clock_timestamp() - {}) AS double precision)"
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session: Session, login: Login) -> None:
+        self.login: Login | None = login
+        self._session = session
 
-    def rows(
-        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
-    ) -> list[Row]:
-        """Return the rows of a question, asked in a read-only transaction."""
+    def rows(self, text: str, values: Values, names: Names, seconds: float) -> list[Row]:
+        """Return the rows of a query, asked in a read-only transaction."""
         # Beside bound values a percent sign in a name would be taken for one more of them.
         named = {key: [part.replace("%", "%%") for part in parts] for key, parts in names.items()}
         with self._asking(seconds):
-            return self.session.rows(text, values, **named)
+            return self._session.rows(text, values, **named)
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
-        """Return the rows of the profile's question.
-
-        Tables without a schema are looked for in ``schema``.
-        """
+        """Return the rows of the profile's query; its tables are looked up in ``schema``."""
+        path = "SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(%(schema)s), true)"
         with self._asking(seconds):
-            self.session.rows(
-                "SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(%(schema)s), true)",
-                {"schema": schema},
-            )
-            return self.session.rows(_literal(query))
+            self._session.rows(path, {"schema": schema})
+            return self._session.rows(_literal(query))
 
     @contextlib.contextmanager
-    def _asking(self, seconds: float) -> t.Iterator[None]:
+    def _asking(self, seconds: float) -> Iterator[None]:
+        limit = f"{max(int(seconds * 1000), 1)}ms"
         try:
-            with self.session.rolled_back():
-                self.session.execute("SET TRANSACTION READ ONLY")
-                self.session.rows(
-                    "SELECT set_config('statement_timeout', %(limit)s, true)",
-                    {"limit": f"{max(int(seconds * 1000), 1)}ms"},
+            with self._session.rolled_back():
+                self._session.execute("SET TRANSACTION READ ONLY")
+                self._session.rows(
+                    "SELECT set_config('statement_timeout', %(limit)s, true)", {"limit": limit}
                 )
                 yield
         except DatabaseError as error:
@@ -96,22 +91,23 @@ class SqliteSource:
     """An SQLite file, opened for reading only."""
 
     age = "((julianday('now') - julianday({})) * 86400.0)"
+    login: Login | None = None
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def rows(
-        self, text: str, values: Values, names: t.Mapping[str, t.Sequence[str]], seconds: float
-    ) -> list[Row]:
-        """Return the rows of a question."""
+    def rows(self, text: str, values: Values, names: Names, seconds: float) -> list[Row]:
+        """Return the rows of a query."""
         quoted = {
             key: ".".join(_quoted(part) for part in _without_schema(parts))
             for key, parts in names.items()
         }
-        return self._ask(re.sub(r"%\((\w+)\)s", r":\1", text.format(**quoted)), values, seconds)
+        query = re.sub(r"%\((\w+)\)s", r":\1", text.format(**quoted))
+
+        return self._ask(query, values, seconds)
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
-        """Return the rows of the profile's question; SQLite has no schemas."""
+        """Return the rows of the profile's query; SQLite has no schemas."""
         return self._ask(query, {}, seconds)
 
     def _ask(self, text: str, values: Values, seconds: float) -> list[Row]:
@@ -120,20 +116,14 @@ class SqliteSource:
         try:
             return [tuple(row) for row in self._connection.execute(text, dict(values))]
         except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
-                raise SourceError(
-                    f"no answer within {seconds:g} s; give the check more time or the table an index"
-                ) from error
-            raise SourceError(
-                f"SQLite says: {error}; compare the names in the profile with the file"
-            ) from error
+            raise SourceError(_sqlite_advice(error, seconds)) from error
         except sqlite3.Error as error:
-            raise SourceError(
-                f"SQLite says: {error}; look at the file with the job db_maintenance"
-            ) from error
+            message = f"SQLite reports: {error}; check the file with the job db_maintenance"
+            raise SourceError(message) from error
 
 
-def open_postgresql(login: Login, database: str) -> PostgresqlSource:
+@contextlib.contextmanager
+def open_postgresql(login: Login, database: str) -> Iterator[PostgresqlSource]:
     """Connect for reading; raises SourceError."""
     try:
         session = open_session(login, database, LOCK_MS)
@@ -143,26 +133,30 @@ def open_postgresql(login: Login, database: str) -> PostgresqlSource:
         raise SourceError(advice(error)) from error
 
     try:
-        session.rows(
-            "SELECT set_config('default_transaction_read_only', 'on', false), set_config('timezone', 'UTC', false)"
-        )
-        # Policies that hide rows would make every count a guess: better an error than a wrong
-        # figure.
-        session.rows("SELECT set_config('row_security', 'off', false)")
-        if session.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-            session.execute("SET ROLE pg_read_all_data")
+        _prepare(session)
+        yield PostgresqlSource(session, login)
     except DatabaseError as error:
-        session.close()
         raise SourceError(advice(error)) from error
+    finally:
+        session.close()
 
-    return PostgresqlSource(session)
+
+def _prepare(session: Session) -> None:
+    """Set up a session that reads only; raises DatabaseError."""
+    session.rows("SELECT set_config('default_transaction_read_only', 'on', false)")
+    session.rows("SELECT set_config('timezone', 'UTC', false)")
+    # Policies that hide rows would make every count a guess: an error is better than a wrong
+    # figure.
+    session.rows("SELECT set_config('row_security', 'off', false)")
+    if session.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        session.execute("SET ROLE pg_read_all_data")
 
 
 @contextlib.contextmanager
-def open_sqlite(path: Path, seconds: float) -> t.Iterator[SqliteSource]:
+def open_sqlite(path: Path, seconds: float) -> Iterator[SqliteSource]:
     """Open an existing file for reading; raises SourceError.
 
-    A journal or log beside the file would be played back by a connection that may write, so it then
+    A journal or log beside the file would be replayed by a connection that may write, so it then
     may not. Without one, a connection that may not write would leave an empty log behind; the other
     one only never writes.
     """
@@ -180,31 +174,39 @@ def open_sqlite(path: Path, seconds: float) -> t.Iterator[SqliteSource]:
             connection.execute("PRAGMA trusted_schema = OFF")
         except sqlite3.Error as error:
             raise SourceError(f"{str(path)!r} cannot be read: {error}") from error
+
         yield SqliteSource(connection)
 
 
 #: SQLSTATE -> what to do; see appendix A of the PostgreSQL manual.
 _ADVICE: t.Final = {
-    "57014": "it took too long: give the check more time, or the table an index on its time column",
-    "53300": "the server is at its connection limit: see who holds connections (pg_stat_activity) before raising it",
-    "42P01": "the table is not there: compare the names in the profile with the database",
-    "42703": "a column is not there: compare the names in the profile with the table",
-    "42501": "the login may not read this: grant it pg_read_all_data (and BYPASSRLS where rows have policies)",
-    "55P03": "the table stayed locked: see who holds the lock (pg_locks) and look again later",
+    "57014": "it took too long: raise timeout, or add an index on the time column",
+    "53300": "the server is at its connection limit: see pg_stat_activity for who holds them",
+    "42P01": "the table does not exist: compare the names in the profile with the database",
+    "42703": "a column does not exist: compare the names in the profile with the table",
+    "42501": "the login may not read this: grant it pg_read_all_data, and BYPASSRLS for policies",
+    "55P03": "the table stayed locked: see pg_locks for who holds the lock, and try again later",
 }
+_LIMIT_WORDS: t.Final = ("too many clients", "remaining connection slots")
 
 
 def advice(error: DatabaseError) -> str:
-    """Return the server's words with what to do about them."""
-    cause = error.__cause__
-    state = getattr(cause, "pgcode", None) or ""
+    """Return the server's message with what to do about it."""
+    state = getattr(error.__cause__, "pgcode", None) or ""
     hint = _ADVICE.get(state)
-    if any(words in str(error) for words in ("too many clients", "remaining connection slots")):
+    if any(words in str(error) for words in _LIMIT_WORDS):
         hint = _ADVICE["53300"]
     elif not state:
-        hint = "the database cannot be reached: see whether its server runs and takes connections"
+        hint = "the database cannot be reached: check that its server runs and takes connections"
 
-    return f"{hint} (the server says: {error})" if hint else f"the server says: {error}"
+    return f"{hint} (the server reports: {error})" if hint else f"the server reports: {error}"
+
+
+def _sqlite_advice(error: sqlite3.OperationalError, seconds: float) -> str:
+    if "interrupted" in str(error):
+        return f"no answer within {seconds:g} s; raise timeout or add an index to the table"
+
+    return f"SQLite reports: {error}; compare the names in the profile with the file"
 
 
 def _literal(query: str) -> str:
@@ -213,9 +215,12 @@ def _literal(query: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Return an identifier in SQLite's other quotes: in double ones it takes a misspelled column for text."""
+    """Return an identifier in SQLite's other quotes.
+
+    A misspelled column in double quotes would be taken for text.
+    """
     return "`" + name.replace("`", "``") + "`"
 
 
-def _without_schema(parts: t.Sequence[str]) -> t.Sequence[str]:
+def _without_schema(parts: Sequence[str]) -> Sequence[str]:
     return parts[-1:] if len(parts) == 2 else parts

@@ -106,5 +106,5 @@ def test_a_database_that_is_down_is_unknown_and_files_are_still_judged(
     found = {item["check"]: item for item in records("converge")[-1]["findings"]}
 
     assert found["integrity:trailblaze"]["status"] == "unknown"
-    assert "see whether its server runs" in found["integrity:trailblaze"]["message"]
+    assert "check that its server runs" in found["integrity:trailblaze"]["message"]
     assert found["cache:aerc_calendar.fields"]["status"] == "warning"

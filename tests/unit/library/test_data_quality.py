@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module data_quality: arguments, cadences and components, and that nothing to look at is said."""
+"""The module data_quality: arguments, cadences, and a host without checks."""
 
 from __future__ import annotations
 
@@ -121,27 +121,27 @@ def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
         ({**TABLE, "name": "a b"}, "a b"),
         ({**TABLE, "database": None}, "exactly one of database, sqlite"),
         ({**TABLE, "sqlite": "/x"}, "exactly one of database, sqlite"),
-        ({**TABLE, "folder": "/x", "database": None}, "exactly one of"),
-        ({**TABLE, "sqlite": "data.db", "database": None}, "must begin with /"),
-        ({**TABLE, "table": ""}, "needs 'table'"),
-        ({**TABLE, "query": "SELECT 1"}, "'query' is nothing that kind table knows"),
+        ({**TABLE, "folder": "/x", "database": None}, "'folder' is not a known name"),
+        ({**TABLE, "sqlite": "data.db", "database": None}, "must match /"),
+        ({**TABLE, "table": ""}, "table is empty"),
+        ({**TABLE, "query": "SELECT 1"}, "'query' is not a known name"),
         (
             {**TABLE, "aspects": {"size": {"warning": 1}}},
-            "aspects knows age, rows here, not 'size'",
+            "aspects: 'size' is not a known name; known are: age, rows",
         ),
-        ({**TABLE, "aspects": {"rows": {"alarm": 1}}}, "give warning, critical or requirements"),
-        ({**TABLE, "aspects": {"rows": {"warning": "few"}}}, "must hold numbers"),
+        ({**TABLE, "aspects": {"rows": {"alarm": 1}}}, "'alarm' is not a known name"),
+        ({**TABLE, "aspects": {"rows": {"warning": "few"}}}, "must be a number"),
         ({**TABLE, "timeout": 0}, "timeout is 0"),
         ({**TABLE, "cadences": ["yearly"]}, "yearly"),
-        ({**CACHE, "aspects": {"rows": {"warning": 1}}}, "takes no limit"),
+        ({**CACHE, "aspects": {"rows": {"warning": 1}}}, "'warning' is not a known name"),
         ({**SERIES, "keys": None}, "give either keys or keys_from"),
         ({**SERIES, "interval_seconds": -1}, "interval_seconds is -1"),
         ({**SERIES, "interval_seconds": 90000}, "longer than the window"),
         ({**CACHE, "pages": "*"}, ""),
         ({**CACHE, "pages": "page.html"}, "one '*'"),
         ({**CACHE, "entries": "a/*.json"}, "one '*'"),
-        ({**CACHE, "row_pattern": "("}, "no regular expression"),
-        ({**CACHE, "fields": {"name": "string"}}, "known are text"),
+        ({**CACHE, "row_pattern": "("}, "not a regular expression"),
+        ({**CACHE, "fields": {"name": "string"}}, "choose one of text"),
         (
             {"name": "i", "kind": "integrity", "sqlite": "/x", "amcheck": True},
             "amcheck is for PostgreSQL",
@@ -156,8 +156,8 @@ def test_input_that_cannot_be_worked_with_is_named(
     assert words in answer.get("msg", "")
 
 
-def test_a_name_that_stands_twice_is_an_error(call: Call) -> None:
-    assert "stands there twice" in call(checks=[TABLE, TABLE])["msg"]
+def test_a_duplicate_name_is_an_error(call: Call) -> None:
+    assert "duplicate name" in call(checks=[TABLE, TABLE])["msg"]
 
 
 def test_the_time_for_all_must_make_sense(call: Call) -> None:

@@ -103,7 +103,7 @@ def counts(
 
 
 def weekly() -> list[Event]:
-    """Return a whole weekly run: one repaired finding, one acknowledged, one change, nothing failing."""
+    """Return a whole weekly run: one finding repaired, one acknowledged, one change."""
     hyperopt = {"system": "hyperopt", "host": "hyperopt-db"}
     late = seen(
         "database:hyperopt.vacuum",

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT
 from upkeep.__main__ import main
-from upkeep.store.base import DirectoryStore
+from upkeep.store import DirectoryStore
 
 
 @pytest.fixture
@@ -142,6 +142,19 @@ def test_a_reader_that_has_seen_enough_is_no_error(store: Path):
         os.close(write)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["list", "--limit", "-1"], ["list", "--limit", "x"], ["prune", "--keep-days", "0"]],
+)
+def test_an_odd_number_is_refused(
+    store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+):
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, "--store", str(store)])
+    assert end.value.code == 2
+    assert "is not a whole number of at least 1" in capsys.readouterr().err
 
 
 def test_no_command_prints_how_to_use_it(capsys: pytest.CaptureFixture[str]):

@@ -23,6 +23,7 @@ ENTRY = {
     "share": option("float", "Share.", minimum=0, maximum=100),
     "wait": option("int", "Wait.", above=0),
     "mode": option("str", "Mode.", choices=["fast", "slow"]),
+    "days_off": option("list", "Days.", elements="str", choices=["Saturday", "Sunday"]),
     "requirements": requirements(),
 }
 OPTIONS = {
@@ -53,7 +54,15 @@ def test_values_are_filled_with_defaults_at_every_depth() -> None:
 
     assert filled["password"] is None
     assert filled["entries"] == [
-        {"name": "app", "days": 7, "share": None, "wait": 3, "mode": None, "requirements": []}
+        {
+            "name": "app",
+            "days": 7,
+            "share": None,
+            "wait": 3,
+            "mode": None,
+            "days_off": None,
+            "requirements": [],
+        }
     ]
 
     filled["entries"][0]["requirements"].append("x")
@@ -102,4 +111,11 @@ def test_all_problems_are_told_at_once() -> None:
     assert str(caught.value).splitlines() == [
         "profile: 'pasword' is not a known name; did you mean 'password'?",
         "profile.entries is empty; name at least 1",
+    ]
+
+
+def test_choices_of_a_list_are_for_its_elements() -> None:
+    assert told({"days_off": ["Sunday"]}) == []
+    assert told({"days_off": ["Sundy"]}) == [
+        "entries 'app'.days_off[0] is 'Sundy'; did you mean 'Sunday'?"
     ]

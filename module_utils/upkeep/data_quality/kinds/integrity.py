@@ -1,0 +1,243 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``integrity``: are references whole, constraints in force and the storage undamaged?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import typing as t
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...base.login import Login
+from ...base.options import Options, option
+from ...base.text import list_some
+from ...findings import Finding, Limits
+from .. import sql
+from ..check import Check, Kind
+from ..options import SCHEMA, SQL
+from ..sources import Source, SourceError
+
+#: Names in a message; a damaged database can have thousands.
+NAMED: t.Final = 5
+BINARIES: t.Final = Path("/usr/lib/postgresql")
+
+DESCRIPTION: t.Final = (
+    "looks for rows that refer to nothing, constraints that are not in force, and damaged storage"
+)
+OPTIONS: t.Final[Options] = {
+    **SQL,
+    "references": option(
+        "list",
+        "Columns that refer to rows of another table.",
+        elements="dict",
+        options={
+            **SCHEMA,
+            "table": option("str", "The table.", required=True, min_length=1),
+            "column": option("str", "Its column.", required=True, min_length=1),
+            "parent_schema": option("str", "Schema of the other table.", default="public"),
+            "parent": option("str", "The other table.", required=True, min_length=1),
+            "parent_column": option("str", "Column of the other table.", default="id"),
+        },
+    ),
+    "amcheck": option(
+        "bool",
+        "Whether C(pg_amcheck) reads all tables and indexes. Needs the extension amcheck in the "
+        "database.",
+        default=False,
+    ),
+}
+
+_CONSTRAINTS: t.Final = """
+SELECT format('%%s on %%s is not validated', c.conname, c.conrelid::regclass)
+  FROM pg_constraint c
+ WHERE NOT c.convalidated AND c.contype IN ('c', 'f')
+UNION ALL
+SELECT format('the trigger of %%s on %%s is disabled',
+              coalesce(c.conname, t.tgname), t.tgrelid::regclass)
+  FROM pg_trigger t LEFT JOIN pg_constraint c ON c.oid = t.tgconstraint
+ WHERE t.tgisinternal AND t.tgenabled = 'D' AND t.tgconstraint <> 0
+ ORDER BY 1
+"""
+_ORPHANS: t.Final = (
+    "count(*) FILTER (WHERE c.{column_#} IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM {parent_#} p WHERE p.{key_#} = c.{column_#}))"
+)
+_AMCHECK: t.Final = "SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'"
+
+
+def probe(check: Check, source: Source) -> Iterator[Finding]:
+    """Yield the findings on a database; raises SourceError."""
+    if source.login is not None:
+        yield _constraints(check, source)
+
+    yield from _references(check, source)
+    if check.options["amcheck"] and source.login is not None:
+        yield _amcheck(check, source, source.login)
+
+
+def _constraints(check: Check, source: Source) -> Finding:
+    loose = [str(row[0]) for row in source.rows(_CONSTRAINTS, {}, {}, check.timeout)]
+    message = "Every foreign key and check constraint is validated and in force"
+    if loose:
+        message = list_some(loose, NAMED)
+
+    return check.subject("constraints").measured(
+        len(loose),
+        Limits(warning=0),
+        message,
+        "clean the rows, then ALTER TABLE ... VALIDATE CONSTRAINT or ENABLE TRIGGER ALL",
+        aspect="constraints",
+    )
+
+
+def _references(check: Check, source: Source) -> Iterator[Finding]:
+    """Yield for each declared reference how many rows refer to nothing; one query per table."""
+    by_table: dict[tuple[str, str], list[Mapping[str, t.Any]]] = defaultdict(list)
+    for reference in check.options["references"] or ():
+        by_table[reference["schema"], reference["table"]].append(reference)
+
+    for table, references in by_table.items():
+        names: dict[str, t.Sequence[str]] = {"child": table}
+        parts = []
+        for number, reference in enumerate(references):
+            names[f"column_{number}"] = (reference["column"],)
+            names[f"parent_{number}"] = (reference["parent_schema"], reference["parent"])
+            names[f"key_{number}"] = (reference["parent_column"],)
+            parts.append(_ORPHANS.replace("#", str(number)))
+
+        query = " ".join(("SELECT", ", ".join(parts), "FROM {child} c"))
+        [counts] = source.rows(query, {}, names, check.timeout)
+        for reference, count in zip(references, counts, strict=True):
+            yield _orphans(check, reference, count)
+
+
+def _orphans(check: Check, reference: Mapping[str, t.Any], count: int) -> Finding:
+    column = f"{reference['table']}.{reference['column']}"
+    parent = f"{reference['parent']}.{reference['parent_column']}"
+    limits = check.limits("orphans")
+    limits = limits if limits.numbers else Limits(warning=0)
+    message = f"Every {column} has its row in {parent}"
+    if count:
+        message = f"{count} rows of {column} have none in {parent}"
+
+    return check.subject("orphans", column).measured(
+        count,
+        limits,
+        message,
+        "find out who deleted those before cleaning up",
+        aspect="orphans",
+        unit="rows",
+        status="info" if count and limits.judge(count) == "ok" else "",
+    )
+
+
+def _amcheck(check: Check, source: Source, login: Login) -> Finding:
+    """Return what PostgreSQL's own tool reports on tables and indexes; its locks block nobody."""
+    if not source.rows(_AMCHECK, {}, {}, check.timeout)[0][0]:
+        message = f"The extension amcheck is missing: CREATE EXTENSION amcheck in {check.place}."
+        return check.finding("unknown", message, aspect="amcheck")
+
+    tool = find_tool()
+    if tool is None:
+        message = "pg_amcheck is not installed: install the package of the server's client tools."
+        return check.finding("unknown", message, aspect="amcheck")
+
+    try:
+        done = subprocess.run(  # noqa: S603 - argv list; the name is one argument
+            amcheck_command(tool, check.place, login),
+            env={**os.environ, **_environment(login, check.timeout)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=check.timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        message = f"pg_amcheck took more than {check.timeout:g} s and was stopped: raise timeout."
+        return check.finding("unknown", message, aspect="amcheck")
+    except OSError as error:
+        raise SourceError(f"{tool} cannot be started: {error}") from error
+
+    return _reported(check, done)
+
+
+def _reported(check: Check, done: subprocess.CompletedProcess[bytes]) -> Finding:
+    """Return the finding for what pg_amcheck printed and its exit code."""
+    output = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").split())[:400]
+    if done.returncode not in (0, 2):
+        return check.finding("unknown", f"pg_amcheck failed: {output}", aspect="amcheck")
+
+    damaged = done.returncode == 2
+    message = "pg_amcheck finds tables and indexes undamaged."
+    if damaged:
+        message = "pg_amcheck finds damage: stop writers, copy the data folder, then restore."
+
+    return check.finding(
+        "critical" if damaged else "ok",
+        f"{message} {output}" if damaged else message,
+        aspect="amcheck",
+        observed="damaged" if damaged else "undamaged",
+        expected="undamaged",
+    )
+
+
+def find_tool() -> str | None:
+    """Return the path of the newest pg_amcheck on this host, None when there is none."""
+    found = sorted(BINARIES.glob("*/bin/pg_amcheck"), key=lambda path: path.parts[-3].zfill(4))
+
+    return str(found[-1]) if found else shutil.which("pg_amcheck")
+
+
+def amcheck_command(tool: str, database: str, login: Login) -> list[str]:
+    """Return the command line.
+
+    A database name is a pattern to this tool, so every letter of it is quoted.
+    """
+    quoted = '"' + database.replace('"', '""') + '"'
+    host = [f"--host={login.host}"] if login.host else []
+
+    return [
+        tool,
+        "--no-password",
+        f"--username={login.user}",
+        f"--port={login.port}",
+        *host,
+        f"--database={quoted}",
+    ]
+
+
+def _environment(login: Login, seconds: float) -> dict[str, str]:
+    # The server ends what the tool would leave behind when it is killed.
+    environment = {
+        "PGOPTIONS": f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout=2000",
+        "LC_ALL": "C.UTF-8",
+    }
+
+    return environment | ({"PGPASSWORD": login.password} if login.password else {})
+
+
+def _validate(check: Check) -> Iterator[str]:
+    if check.source == "sqlite" and check.options["amcheck"]:
+        yield "amcheck is for PostgreSQL; the job db_maintenance checks SQLite files"
+
+
+def _describe(entry: Mapping[str, t.Any]) -> str:
+    columns = [f"`{one['table']}.{one['column']}`" for one in entry.get("references") or ()]
+    orphans = f", orphans of {', '.join(columns)}" if columns else ""
+    damage = ", damage by `pg_amcheck`" if entry.get("amcheck") else ""
+
+    return f"constraints of {sql.place(entry)}{orphans}{damage}"
+
+
+KIND: t.Final = Kind(
+    prefix="integrity",
+    description=DESCRIPTION,
+    options=OPTIONS,
+    aspects={"orphans": "above", "constraints": None, "amcheck": None},
+    probe=probe,
+    describe=_describe,
+    validate=_validate,
+)

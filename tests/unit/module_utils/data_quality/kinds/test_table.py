@@ -1,0 +1,74 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind ``table``, in PostgreSQL and SQLite alike."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from tests.unit.module_utils.data_quality.conftest import OFFERS, Make, Review, brief
+from tests.unit.module_utils.postgresql.server import Server
+
+
+@pytest.mark.requirement("R-fairedge-17", "R-fairedge-18")
+def test_rows_that_count_and_their_age(make: Make, review: Review) -> None:
+    table = {"kind": "table", "table": "offers", "time": "updated_at", **make(*OFFERS)}
+    limits = {"rows": {"warning": 2, "critical": 1}, "age": {"warning": 600, "critical": 3600}}
+    found = review(
+        {**table, "name": "tennis", "where": {"sport": "tennis"}, "aspects": limits},
+        {**table, "name": "hockey", "where": {"sport": "hockey"}, "aspects": limits},
+        {
+            **table,
+            "name": "none",
+            "where": {"sport": "'; DROP TABLE offers; --"},
+            "aspects": limits,
+        },
+        {**table, "name": "all"},
+    )
+    seen = brief(found)
+
+    assert (seen["table:tennis.rows"], seen["table:tennis.age"][0]) == (("ok", 2), "ok")
+    assert (seen["table:hockey.rows"], seen["table:hockey.age"][0]) == (("warning", 1), "critical")
+    assert abs(seen["table:hockey.age"][1] - 3 * 3600) < 60
+    assert (seen["table:none.rows"], seen["table:none.age"][0]) == (("critical", 0), "critical")
+    assert seen["table:all.rows"] == ("ok", 3)
+    assert found["table:hockey.age"]["expected"] == "at most 600"
+
+
+@pytest.mark.parametrize("word", ["table", "column", "file"])
+def test_what_is_not_there_is_unknown_and_others_are_judged(
+    make: Make, review: Review, word: str
+) -> None:
+    place = make(*OFFERS)
+    wrong: dict[str, t.Any] = {
+        "table": {"table": "gone", **place},
+        "column": {"table": "offers", "time": "gone", **place},
+        "file": {"table": "offers", "sqlite": "/nowhere/data.db"},
+    }[word]
+    found = review(
+        {"name": "wrong", "kind": "table", **wrong},
+        {"name": "right", "kind": "table", "table": "offers", **place},
+    )
+
+    assert found["table:wrong"]["status"] == "unknown"
+    assert found["table:right.rows"]["status"] == "ok"
+
+
+def test_nothing_is_ever_written(make: Make, review: Review, pg: Server) -> None:
+    place = make(*OFFERS, "CREATE TABLE log (at timestamp)")
+    writing = "DELETE FROM offers" if "sqlite" in place else "SELECT nextval('seq')"
+    if "database" in place:
+        pg.run(place["database"], "CREATE SEQUENCE seq")
+
+    found = review({"name": "bad", "kind": "figure", "query": writing, **place})
+
+    assert found["figure:bad"]["status"] == "unknown"
+
+    again = review({"name": "offers", "kind": "table", "table": "offers", **place})
+
+    assert again["table:offers.rows"]["observed"] == 3
+
+    if "database" in place:
+        assert pg.query(place["database"], "SELECT is_called FROM seq") == [(False,)]
