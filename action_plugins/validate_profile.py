@@ -66,8 +66,8 @@ class ActionModule(ControlAction):
         name = str(task_vars.get("system_name", ""))
         if not name:
             raise AnsibleActionFail(
-                f"host '{host}' belongs to no known system. Put it into the group of a system that has a folder "
-                "inventory/group_vars/<system>/ with system_name, or add such a folder"
+                f"host '{host}' belongs to no known system. Put it into the group of a system that"
+                " has a folder inventory/group_vars/<system>/ with system_name, or add such a folder"
             )
 
         if name not in task_vars["group_names"]:

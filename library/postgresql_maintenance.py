@@ -15,8 +15,8 @@ description:
   - A second run right after finds nothing due.
   - Never fails on what a server says. An unreachable database or a failed statement is a finding.
   - An advisory lock per database keeps two runs apart.
-  - In check mode nothing stays changed. When the extension C(pgstattuple) is missing it is created in a
-    transaction that is rolled back, so that the prediction rests on real measurement.
+  - In check mode nothing stays changed. When the extension C(pgstattuple) is missing it is created
+    in a transaction that is rolled back, so that the prediction rests on real measurement.
 extends_documentation_fragment: [postgresql_maintenance]
 attributes:
   check_mode:

@@ -10,8 +10,8 @@ module: sqlite_maintenance
 short_description: Check SQLite files, and vacuum, analyse and shorten the log of those that need it
 version_added: "0.1.0"
 description:
-  - Decides from the file itself what is due, does only that, and reports what it saw as findings. A second run right
-    after finds nothing due.
+  - Decides from the file itself what is due, does only that, and reports what it saw as findings.
+    A second run right after finds nothing due.
   - Checks structure and references first. A damaged file is left as it is.
   - Never fails on what it sees. A locked, damaged or missing file is a finding.
   - When run as root, each file is worked on by a process of the user that owns it.
@@ -24,8 +24,8 @@ attributes:
     description: Shows what was due and what is left of it.
     support: full
 notes:
-  - A vacuum needs twice the size of the file free on its disk, and a moment without other writers. It may change the
-    row ids of tables without an C(INTEGER PRIMARY KEY).
+  - A vacuum needs twice the size of the file free on its disk, and a moment without other writers.
+    It may change the row ids of tables without an C(INTEGER PRIMARY KEY).
 author:
   - Upkeep contributors
 """
@@ -62,7 +62,9 @@ actions:
       description: Why it is due.
       type: str
     status:
-      description: C(planned) in check mode, C(done), C(failed), C(skipped) (in the way) or C(not_started) (time up).
+      description: >-
+        C(planned) in check mode, C(done), C(failed), C(skipped) (in use) or C(not_started) (no time
+        left).
       type: str
     message:
       description: What was in the way.

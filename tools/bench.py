@@ -16,7 +16,7 @@ from tools.process import environment
 
 
 def benchmarks(project: Path) -> list[str]:
-    """Return the names of all benchmarks: the modules of bench/ that do not begin with an underscore."""
+    """Return the names of all benchmarks: the modules of bench/ without leading underscore."""
     return sorted(path.stem for path in project.glob("bench/*.py") if not path.stem.startswith("_"))
 
 
@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     unknown = [name for name in wanted if name not in known]
     if unknown or not known:
         print(
-            f"no such benchmark: {', '.join(unknown) or 'any'}; there are: {', '.join(known) or 'none'}",
+            f"no such benchmark: {', '.join(unknown) or 'any'};"
+            f" there are: {', '.join(known) or 'none'}",
             file=sys.stderr,
         )
         return 2

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Show Upkeep at work: start the demo fleet, run the weekly maintenance twice, show what the second run recorded.
+"""Show Upkeep at work: start the demo fleet, run the weekly maintenance twice, show the second.
 
 The second run must change nothing. ``--defects a,b`` plants faults first, which the runs must then
 report.
@@ -40,7 +40,8 @@ def ended_well(code: int, record: Record) -> str:
     """
     failed = [task for task in record["failed_tasks"] if task["role"] != "verdict"]
     if failed:
-        return f"task '{failed[0]['task']}' failed on {failed[0]['host']}: {failed[0].get('message', '')}"
+        first = failed[0]
+        return f"task '{first['task']}' failed on {first['host']}: {first.get('message', '')}"
     if code == 0 or (code == 2 and record["outcome"] == "findings"):
         return ""
 
@@ -70,7 +71,8 @@ def weekly(name: str) -> Record:
     folder = _latest()
     if folder is None or folder == before:
         raise DemoError(
-            f"{name} left no record in {STORE.name}/runs (exit code {outcome.code})\n{tail(outcome.log)}"
+            f"{name} left no record in {STORE.name}/runs (exit code {outcome.code})\n"
+            f"{tail(outcome.log)}"
         )
 
     record: Record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
@@ -101,7 +103,8 @@ def play(defects: list[str]) -> Path:
         raise DemoError("the second weekly run reached no host")
     if changed_hosts(second):
         raise DemoError(
-            f"the second weekly run must change nothing, but changed (host: tasks) {changed_hosts(second)}"
+            "the second weekly run must change nothing, but changed (host: tasks)"
+            f" {changed_hosts(second)}"
         )
 
     show()

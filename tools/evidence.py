@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where requirement ids stand: in data (what delivers them) and in marks of tests (what shows them)."""
+"""Where requirement ids stand: in data, which delivers them, and in marks of tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EvidenceError(ValueError):
 
 
 class Place(t.NamedTuple):
-    """One place that names a requirement: a file relative to the project, and what in it (entry or test)."""
+    """One place that names a requirement: a file of the project, and the entry or test in it."""
 
     path: str
     name: str
@@ -35,7 +35,7 @@ Places = dict[str, list[Place]]
 
 
 class Data(t.NamedTuple):
-    """What the ``requirements`` lists in YAML data name: figures that something reads, and figures for later."""
+    """What ``requirements`` lists in YAML name: figures that something reads, figures for later."""
 
     delivered: Places
     planned: Places
@@ -66,7 +66,7 @@ def from_data(project: Path) -> Data:
 
 
 def variables_in_use(project: Path) -> set[str]:
-    """Return the names of the profiles' variables that roles and playbooks read, directly or through each other."""
+    """Return the profiles' variables that roles and playbooks read, also through each other."""
     values: dict[str, set[str]] = {}
     for path in _files(project, [PROFILE_GLOB]):
         for variable, value in (yamlfiles.read(path) or {}).items():
@@ -105,7 +105,7 @@ def from_tests(project: Path) -> Places:
 
 
 def check_known(known: t.Container[str], *evidence: Places) -> None:
-    """Raise EvidenceError that lists every id that is not a requirement, with the file that names it."""
+    """Raise EvidenceError for ids that are not requirements, with the files that name them."""
     unknown = [
         f"{place.path}: {requirement} is not in docs/requirements.csv"
         for places in evidence

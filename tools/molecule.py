@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the Molecule scenarios as separate processes, three at a time: ``python -m tools.molecule [SCENARIO...]``.
+"""Run Molecule scenarios as processes, three at a time: ``python -m tools.molecule [NAME...]``.
 
 Molecule's own workers need a collection, and scenarios that share state overwrite each other's
 files.
@@ -164,7 +164,8 @@ def main(argv: list[str] | None = None) -> int:
 
     if arguments.oldest and not oldest():
         print(
-            f"set-up found no Python for the oldest ansible-core, so there is no {OLDEST.parent.name}",
+            "set-up found no Python for the oldest ansible-core, so there is no"
+            f" {OLDEST.parent.name}",
             file=sys.stderr,
         )
         return 2

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Debian packages behind the demo fleet and the tests: which are missing, and their installation."""
+"""The Debian packages behind demo fleet and tests: which are missing, and how to install them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def missing(wanted: t.Iterable[str], installed: t.Container[str]) -> list[str]:
 
 
 def parse_installed(listing: str) -> set[str]:
-    """Return the installed packages of a listing whose lines are a three-letter state and a name."""
+    """Return the installed packages of a listing; a line is a three-letter state and a name."""
     return {line[3:].strip() for line in listing.splitlines() if line.startswith("ii")}
 
 

@@ -18,7 +18,7 @@ def cell(text: t.Any) -> str:
 
 
 def move_links(text: str, source: str, target: str) -> str:
-    """Return Markdown whose relative links, right for folder ``source``, are right for folder ``target``."""
+    """Return Markdown with its relative links, right in folder ``source``, right in ``target``."""
 
     def moved(match: re.Match[str]) -> str:
         return PurePosixPath(os.path.relpath(f"{source}/{match.group(1)}", target)).as_posix()
@@ -27,7 +27,7 @@ def move_links(text: str, source: str, target: str) -> str:
 
 
 def bring_up_to_date(pages: t.Mapping[Path, str], *, write: bool) -> list[Path]:
-    """Return the pages whose file differs from the text, after writing them when ``write`` is set."""
+    """Return the pages whose file differs from the text; with ``write`` they are written."""
     stale = [
         path
         for path, text in pages.items()

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Render docs/playbooks.md: for every playbook its own opening comment and its plays in order, imports looked into."""
+"""Render docs/playbooks.md: of each playbook the opening comment and all plays in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def render(project: Path) -> str:
 
 
 def opening_comment(text: str) -> str:
-    """Return the comment lines between the document start and the first play, without their marks."""
+    """Return the comment between the document start and the first play, without its marks."""
     lines = []
     for line in text.splitlines():
         if line.startswith("#"):
@@ -42,7 +42,7 @@ def opening_comment(text: str) -> str:
 
 
 def plays(path: Path) -> list[Play]:
-    """Return the plays of a playbook in order, those of imported playbooks in place of the import."""
+    """Return the plays of a playbook in order; an import is replaced by what it imports."""
     found: list[Play] = []
     for play in yamlfiles.read(path) or []:
         found += plays(path.parent / play[IMPORT]) if IMPORT in play else [play]

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run one command with its output in a log file, timed, and show the end of the log when it fails."""
+"""Run a command with its output in a log file, timed; show the end of the log when it fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def tool(name: str) -> str:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Return the environment of commands: the virtual environment's programs first, no terminal tricks."""
+    """Return the environment of commands: programs of .venv first, no terminal control."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     plain = {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "TERM": "dumb"}
 
@@ -109,7 +109,7 @@ def run_logged(
 
 @contextlib.contextmanager
 def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
-    """Let no interrupt in until the function that this gives is called: a command that just began must be known first.
+    """Hold interrupts back until the yielded function is called, when a new command is known.
 
     Only the main thread gets signals, so others have nothing to hold. Blocking them instead would
     block them in the command as well.
@@ -137,7 +137,7 @@ def _interrupts_held() -> t.Iterator[t.Callable[[], None]]:
 
 
 def stop_all() -> None:
-    """End every command, and start no more: threads that work through a list would go on to the next."""
+    """End every command and start no more; a thread with a list would go on to its next."""
     _stopped.set()
     end_all()
 

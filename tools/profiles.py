@@ -39,7 +39,7 @@ def load(project: Path, system: str) -> Figures:
 
 
 def _resolved(value: t.Any, figures: Figures) -> t.Any:
-    """Return a value with its references (``{{ system_x }}``, ``{{ upkeep_x }}``) replaced where they are known."""
+    """Return a value with its known references (``{{ system_x }}``) replaced."""
     if isinstance(value, dict):
         return {key: _resolved(inner, figures) for key, inner in value.items()}
     if isinstance(value, list):

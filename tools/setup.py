@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make this checkout ready: Debian packages, the virtual environment, and a second one for the oldest core.
+"""Make this checkout ready: Debian packages, .venv, and an environment for the oldest core.
 
 Runs before anything is installed, so standard library only. Safe to repeat and to interrupt: an
 environment counts as made only when its stamp, written last, names the inputs of today.
@@ -48,7 +48,7 @@ class Environment(t.NamedTuple):
 def environments(
     python: str, version: str, oldest: str | None, project: Path = PROJECT
 ) -> list[Environment]:
-    """Return the environments to have, given the best Python and the path of the oldest one (None: not here)."""
+    """Return the environments to have for the best and the oldest Python (None: not here)."""
     main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"))
     if version == OLDEST or oldest is None:
         return [main]
@@ -60,7 +60,7 @@ def environments(
 
 
 def digest(environment: Environment, project: Path) -> str:
-    """Return what the stamp must hold: a hash of the interpreter, pip's arguments and every requirements file."""
+    """Return the stamp: a hash of interpreter, pip's arguments and all requirements files."""
     seen = hashlib.sha256(repr((str(environment.path), *environment[1:])).encode())
     for path in sorted(project.glob("requirements*.txt")):
         seen.update(path.read_bytes())

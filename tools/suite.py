@@ -155,7 +155,8 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
     """Return the table of parts and, last, the closing line."""
     total = sum((count for count, _ in results.values()), Count())
     rows = [
-        f"{name:<12}{seconds:8.1f} s {count.passed:6} passed {count.failed:4} failed {count.skipped:4} skipped"
+        f"{name:<12}{seconds:8.1f} s {count.passed:6} passed {count.failed:4} failed"
+        f" {count.skipped:4} skipped"
         for name, (count, seconds) in results.items()
     ]
 

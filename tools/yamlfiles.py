@@ -11,7 +11,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Safe loading that reads ``!vault`` and ``!unsafe`` values as the plain value behind the tag."""
+    """Safe loading that reads ``!vault`` and ``!unsafe`` values as plain ones."""
 
 
 def _plain(loader: _Loader, _suffix: str, node: yaml.Node) -> t.Any:

@@ -25,7 +25,7 @@ def project() -> Path:
 def ansible(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs one of Ansible's commands in the project and returns the completed process.
+    """Return a function that runs a command of Ansible in the project and returns its process.
 
     Its runs are kept apart from those that people made.
     """

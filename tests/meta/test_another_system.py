@@ -58,7 +58,7 @@ def run(
 
 @pytest.fixture
 def validate(ansible: Ansible, inventory: Path, tmp_path: Path) -> Ansible:
-    """Return a function that holds every profile against the schema, as the first stage of each playbook does."""
+    """Return a function that validates every profile, as the first stage of a playbook does."""
     playbook = tmp_path / "validate.yml"
     playbook.write_text(json.dumps(VALIDATE))
     return lambda *arguments: run(ansible, inventory, str(playbook), *arguments)

@@ -26,7 +26,7 @@ def inventory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def look(ansible: Ansible, inventory: Path) -> Callable[..., str]:
-    """Return a function that starts a run on one system, which must not get beyond its first stage."""
+    """Return a function that starts a run on one system that must end in its first stage."""
 
     def run(*arguments: str) -> str:
         place = f"--inventory={inventory / 'production.yml'}"
@@ -59,8 +59,9 @@ def test_text_where_a_number_belongs_is_told_with_its_place(look: Callable[..., 
 
 
 def test_a_slip_in_a_variable_of_a_role_is_told(look: Callable[..., str]) -> None:
-    assert "'preflight_acept' is no variable of a role; did you mean 'preflight_accept'?" in look(
-        "-e", "preflight_acept=1"
+    assert (
+        "'preflight_acept' is not a variable of a role; did you mean 'preflight_accept'?"
+        in look("-e", "preflight_acept=1")
     )
 
 

@@ -105,7 +105,7 @@ def test_both_ends_of_the_supported_range_are_installed(project: Path) -> None:
 
 
 def test_no_package_has_two_versions(project: Path) -> None:
-    """What runs is in requirements.txt, the tools of both environments in the other two: alike where they share one."""
+    """Both environments have the same versions of the tools that they share."""
     core, tools, oldest = (
         requirement_lines(project / f"requirements{part}.txt") for part in ("", "-dev", "-oldest")
     )

@@ -66,7 +66,7 @@ def is_action(name: str) -> bool:
 
 
 def real_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the keyword arguments with which a module, or its action plugin, declares its options."""
+    """Return the keyword arguments by which a module or action plugin declares its options."""
     if is_action(name):
         plugin = load("action_plugins", name).ActionModule
         monkeypatch.setattr(ActionBase, "run", lambda *_, **__: {})
@@ -116,7 +116,7 @@ def test_module_is_documented(documentation: dict[str, Any], name: str) -> None:
 
 
 def facts(options: dict[str, Any], inner: str, place: str = "") -> dict[str, dict[str, Any]]:
-    """Return what counts of options at every depth, by place; ``inner`` is the key of inner ones."""
+    """Return what counts of options at every depth, by place; ``inner`` is the key of nesting."""
     found: dict[str, dict[str, Any]] = {}
     for name, option in options.items():
         kind, default = option.get("type", "str"), option.get("default")
@@ -159,7 +159,7 @@ def test_module_has_unit_tests(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if is_action(name)])
 def test_action_plugin_is_tested_within_a_playbook(name: str) -> None:
-    """An action plugin lives on what Ansible hands it, so a playbook proves more than a stand-in."""
+    """An action plugin depends on Ansible, so a playbook proves more than a stand-in."""
     task = re.compile(rf"^\s+(?:- )?{name}:", re.MULTILINE)
     callers = [
         path.parents[1].name

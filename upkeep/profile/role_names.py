@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Variables that are almost, but not quite, those of our roles: Ansible would ignore them without a word."""
+"""Find variables that are misspelled names of role variables; Ansible ignores them silently."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def misspelled(names: t.Iterable[str]) -> list[str]:
     pairs = ((name, difflib.get_close_matches(name, known, 1, ALIKE)) for name in suspects)
 
     return [
-        f"'{name}' is no variable of a role; did you mean '{close[0]}'?"
+        f"'{name}' is not a variable of a role; did you mean '{close[0]}'?"
         for name, close in pairs
         if close
     ]

@@ -90,13 +90,15 @@ def _explain(error: t.Any) -> list[str]:
 
     if error.validator == "required":
         return [
-            f"{place or 'profile'}: {error.message.replace(' is a required property', ' is missing')}"
+            f"{place or 'profile'}: "
+            + error.message.replace(" is a required property", " is missing")
         ]
 
     if error.validator == "type":
         wanted = _kinds(error.validator_value)
         return [
-            f"{place}: {error.instance!r} is {_kind(error.instance)}, but must be {wanted}{_hint(error)}"
+            f"{place}: {error.instance!r} is {_kind(error.instance)},"
+            f" but must be {wanted}{_hint(error)}"
         ]
 
     if error.validator == "enum":

@@ -16,7 +16,7 @@ SEALED: t.Final = b"$ANSIBLE_VAULT;"
 
 
 def variable_files(inventories: t.Iterable[str]) -> list[Path]:
-    """Return the files of group and host variables that lie beside the inventories, in the order of their names."""
+    """Return the files of group and host variables beside the inventories, sorted by name."""
     places = {
         Path(inventory) if Path(inventory).is_dir() else Path(inventory).parent
         for inventory in inventories
@@ -29,7 +29,7 @@ def variable_files(inventories: t.Iterable[str]) -> list[Path]:
 
 
 def unreadable(inventories: t.Iterable[str], load: t.Callable[[str], t.Any]) -> list[str]:
-    """Return a sentence for each file of variables that ``load`` cannot read: which file, and what to do."""
+    """Return a sentence for each file that ``load`` cannot read: which one, and what to do."""
     found = ((path, _error(path, load)) for path in variable_files(inventories))
     return [_sentence(path, error) for path, error in found if error]
 
@@ -52,8 +52,9 @@ def _words(error: BaseException) -> str:
 def _sentence(path: Path, error: str) -> str:
     if _is_sealed(path):
         return (
-            f"'{path}' is encrypted, and the passwords of this run do not open it: give the right one by"
-            " --ask-vault-pass, --vault-password-file FILE or the variable ANSIBLE_VAULT_PASSWORD_FILE"
+            f"'{path}' is encrypted, and the passwords of this run do not open it: give the right"
+            " one by --ask-vault-pass, --vault-password-file FILE or the variable"
+            " ANSIBLE_VAULT_PASSWORD_FILE"
         )
 
     return f"'{path}' cannot be read: {error}"

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make a SQLite file, named as the first argument, of which most pages hold nothing and that was never analysed."""
+"""Make a SQLite file, the first argument, that has mostly free pages and was never analysed."""
 
 import sqlite3
 import sys

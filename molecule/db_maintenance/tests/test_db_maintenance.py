@@ -80,7 +80,10 @@ def test_the_server_agrees(fleet_host: t.Any, name: str) -> None:
         int(psql(host, database, f"SELECT avg_leaf_density::int FROM pgstatindex('{index}')")) >= 80  # noqa: S608
     )
 
-    worked = "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL AND n_dead_tup = 0 FROM pg_stat_user_tables"
+    worked = (
+        "SELECT last_vacuum IS NOT NULL AND last_analyze IS NOT NULL AND n_dead_tup = 0"
+        " FROM pg_stat_user_tables"
+    )
 
     assert psql(host, database, f"{worked} WHERE relname = '{table}'") == "t"
 

@@ -41,7 +41,7 @@ def make(
 
 
 class Application:
-    """A process of its own that uses a file: locks of SQLite do not survive being forked along with a test."""
+    """A process that uses a file: locks of SQLite do not survive the fork of a test."""
 
     SCRIPT: t.ClassVar = """
 import sqlite3, sys

@@ -258,7 +258,10 @@ def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None
         ({"databases": [{"name": "app", "path": "app.db"}]}, "'app.db'"),
         ({"databases": [{"name": "app", "path": "/app\n.db"}]}, "\\n"),
         ({"databases": [{"name": "app/../x", "path": "/app.db"}]}, "app/../x"),
-        ({"databases": [{"name": "app", "path": "/a"}, {"name": "app", "path": "/b"}]}, "duplicate name"),
+        (
+            {"databases": [{"name": "app", "path": "/a"}, {"name": "app", "path": "/b"}]},
+            "duplicate name",
+        ),
         (
             {"databases": [{"name": "app", "path": "/a", "vacuum": {"free_percent": 0}}]},
             "free_percent",

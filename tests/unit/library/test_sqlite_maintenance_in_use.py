@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module sqlite_maintenance on files that an application uses at the same time, or was using when it crashed."""
+"""The module sqlite_maintenance on files that an application uses, or used when it crashed."""
 
 from __future__ import annotations
 

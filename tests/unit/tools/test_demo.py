@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The demonstration when it is interrupted: it ends what it started, in one line, and leaves no run behind."""
+"""The demonstration when it is interrupted: it ends what it started and leaves no run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ SCRIPT = """
 import signal, sys, threading, time
 from pathlib import Path
 from tools import demo, process
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background ignores it
+# Whoever runs tests in the background ignores this signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 process.LOGS = Path(sys.argv[1]) / "logs"
 def tell():
     while not process._running:
         time.sleep(0.01)
     print("up", flush=True)
 threading.Thread(target=tell, daemon=True).start()
-demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", f"exec 9>{sys.argv[1]}/alive; sleep 600"])
+wait = f"exec 9>{sys.argv[1]}/alive; sleep 600"
+demo.play = lambda defects: demo.phase("wait", ["/bin/sh", "-c", wait])
 sys.exit(demo.main([]))
 """
 

@@ -142,7 +142,8 @@ def test_findings_are_no_failure_of_the_demonstration(stage: Stage) -> None:
     [
         (
             {"changes": [1, 2]},
-            "the second weekly run must change nothing, but changed (host: tasks) {'fairedge-1': 2}",
+            "the second weekly run must change nothing, but changed (host: tasks)"
+            " {'fairedge-1': 2}",
         ),
         ({"code": 4}, "first weekly run: exit code 4 with outcome 'ok'"),
         ({"silent": "up"}, "fleet ended with exit code 3"),

@@ -47,7 +47,8 @@ def project(tmp_path: Path) -> Path:
     files = {
         "roles/rotate/meta/argument_specs.yml": SPEC,
         "docs/roles/rotate.md": "# rotate\n\nSee [why](../architecture.md) and [web](https://example.org/x).\n",
-        "playbooks/weekly.yml": "---\n# Once a week.\n- name: G\n  ansible.builtin.import_playbook: stages/gate.yml\n"
+        "playbooks/weekly.yml": "---\n# Once a week.\n- name: G\n"
+        "  ansible.builtin.import_playbook: stages/gate.yml\n"
         "- name: Rotate\n  hosts: cleared\n  roles: [{role: rotate, tags: rotate}]\n",
         "playbooks/stages/gate.yml": STAGE,
     }

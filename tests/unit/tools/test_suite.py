@@ -19,7 +19,7 @@ JUNIT = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}
 
 @pytest.fixture(autouse=True)
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the logs of commands that tests start apart from those of the run that they are part of."""
+    """Keep logs of commands that tests start away from those of the run that runs the tests."""
     monkeypatch.setattr(process, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(process, "GRACE", 1.0)
     monkeypatch.setattr(process, "_stopped", threading.Event())

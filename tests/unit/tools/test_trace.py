@@ -33,7 +33,8 @@ def project(tmp_path: Path) -> Path:
     write(
         tmp_path,
         "inventory/group_vars/alpha/health.yml",
-        "system_checks:\n  - name: api\n    password: !vault |\n      abc\n    requirements: [R-alpha-01]\n"
+        "system_checks:\n  - name: api\n    password: !vault |\n      abc\n"
+        "    requirements: [R-alpha-01]\n"
         "system_keep:\n  days: 7\n  requirements: [R-alpha-03]\n",
     )
     write(tmp_path, "inventory/group_vars/all/inputs.yml", "logs_entries: '{{ system_checks }}'\n")
@@ -51,7 +52,8 @@ def project(tmp_path: Path) -> Path:
     write(
         tmp_path,
         "tests/unit/test_a.py",
-        'import pytest\n\nclass TestApi:\n    @pytest.mark.requirement("R-alpha-01", "R-alpha-02")\n'
+        "import pytest\n\nclass TestApi:\n"
+        '    @pytest.mark.requirement("R-alpha-01", "R-alpha-02")\n'
         "    def test_lives(self): ...\n\nTEXT = '@pytest.mark.requirement(\"R-none-01\")'\n",
     )
 

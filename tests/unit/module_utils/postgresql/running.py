@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the maintenance against the throw-away server as the module does, in this process or in one to be killed."""
+"""Run the maintenance against the throw-away server, in this process or in one to be killed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ROLES = [
 )
 def test_a_slip_is_told_with_what_was_meant(slip: str, meant: str) -> None:
     assert misspelled([slip, "ansible_host"]) == [
-        f"'{slip}' is no variable of a role; did you mean '{meant}'?"
+        f"'{slip}' is not a variable of a role; did you mean '{meant}'?"
     ]
 
 
