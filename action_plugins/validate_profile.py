@@ -67,7 +67,7 @@ class ActionModule(ControlAction):
         if not name:
             raise AnsibleActionFail(
                 f"host '{host}' belongs to no known system. Put it into the group of a system that"
-                " has a folder inventory/group_vars/<system>/ with system_name, or add such a folder"
+                " has a folder inventory/group_vars/<system>/ with system_name, or add one"
             )
 
         if name not in task_vars["group_names"]:
