@@ -1,6 +1,7 @@
+#!/usr/bin/python
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rotate logs with logrotate; see DOCUMENTATION."""
+"""Ansible module: rotate the logs of one host with logrotate."""
 
 from __future__ import annotations
 
@@ -16,83 +17,9 @@ description:
     the same time.
   - Returns findings on every log. A rotation that fails is a finding, not a failed task, and a file
     that cannot be rotated costs that file only.
-options:
-  logs:
-    description: What to rotate. Two entries must not match the same file.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the log in findings.
-        type: str
-        required: true
-      paths:
-        description:
-          - Absolute paths; wildcards are allowed unless they would match rotated files too.
-        type: list
-        elements: str
-        required: true
-      cadence:
-        description: How often to rotate.
-        type: str
-        choices: [daily, weekly, monthly]
-        required: true
-      keep_days:
-        description: Days that a rotated file is kept, counted from the time in its name.
-        type: int
-        required: true
-      max_size:
-        description: Rotate earlier above this size; a number with C(k), C(M) or C(G).
-        type: str
-      compress_after_days:
-        description:
-          - C(0) compresses at rotation; anything else at the rotation after it, which is safe for
-            every writer.
-        type: int
-        default: 1
-      owner:
-        description: Owner of the new log file.
-        type: str
-        default: root
-      group:
-        description: Group of the new log file.
-        type: str
-        default: root
-      mode:
-        description: Mode of the new log file, four octal digits in quotes.
-        type: str
-        default: "0640"
-      su_user:
-        description:
-          - User to rotate and to remove as; who may write in the log's folder. Default is
-            O(logs[].owner).
-        type: str
-      su_group:
-        description: Group to rotate as. Default is O(logs[].group).
-        type: str
-      reopen:
-        description:
-          - How the writer comes to the new file. C(none) when it watches its file itself.
-          - C(copytruncate) for one that cannot be signalled; lines written during the copy may
-            be lost.
-          - Or a mapping of C(unit) and C(signal) (C(HUP), C(USR1), C(USR2), C(WINCH)).
-        type: raw
-        default: none
-      requirements:
-        description: Ids of the requirements that asked for this log.
-        type: list
-        elements: str
-        default: []
-  config_path:
-    description: The configuration file to manage.
-    type: path
-    required: true
-  state_path:
-    description: The state file of logrotate.
-    type: path
-    default: /var/lib/logrotate/status
-author: Upkeep contributors
+extends_documentation_fragment: [log_rotation]
+author:
+  - Upkeep contributors
 attributes:
   check_mode:
     description: Predicts the same changes, also on a host where logrotate is not installed yet.
