@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Work in a process of its own: what it yielded is kept, what hangs is ended, and rights are given up for good."""
+"""Isolated work: what it yielded is kept, what hangs is ended, and rights are given up for good."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.base import isolated
-from ansible.module_utils.upkeep.base.isolated import ApartError, Child, Owner
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.base.files import Owner
+from ansible.module_utils.upkeep.base.isolated import Child, IsolatedError
+from ansible.module_utils.upkeep.base.processes import ResourceLimits
 
 PROJECT: t.Final = Path(__file__).resolve().parents[4]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -74,7 +77,7 @@ def test_a_process_that_says_no_more_and_does_not_end_is_ended() -> None:
 
 def test_an_error_is_said_on_one_line() -> None:
     def fail() -> None:
-        raise ApartError("not\nthere")
+        raise IsolatedError("not\nthere")
 
     def crash() -> None:
         raise ValueError("surprise")
@@ -183,8 +186,8 @@ def ending(child: Child) -> int:
 
 
 @as_root
-@pytest.mark.parametrize("whom", ["nobody", Owner(61234, 61235)])
-def test_rights_are_given_up_for_good(whom: isolated.Whom) -> None:
+@pytest.mark.parametrize("run_as", ["nobody", Owner(61234, 61235)])
+def test_rights_are_given_up_for_good(run_as: isolated.RunAs) -> None:
     def rights() -> Iterator[t.Any]:
         yield [os.getresuid(), os.getresgid(), os.getgroups()]
         try:
@@ -192,11 +195,13 @@ def test_rights_are_given_up_for_good(whom: isolated.Whom) -> None:
         except PermissionError:
             yield "no way back"
 
-    uid, gid = isolated.account_of(whom)[2:4] if isinstance(whom, str) else t.cast(Owner, whom)
-    (ids, answer), problem = isolated.run(rights, 10, whom)
+    uid, gid = (
+        isolated.account_of(run_as)[2:4] if isinstance(run_as, str) else t.cast(Owner, run_as)
+    )
+    (ids, answer), problem = isolated.run(rights, 10, run_as)
 
     assert (ids[:2], answer, problem) == ([[uid] * 3, [gid] * 3], "no way back", "")
-    assert ids[2] == (os.getgrouplist(whom, gid) if isinstance(whom, str) else []), (
+    assert ids[2] == (os.getgrouplist(run_as, gid) if isinstance(run_as, str) else []), (
         "no group of ours is kept"
     )
 
@@ -212,3 +217,128 @@ def test_a_user_that_is_not_there_or_that_we_cannot_be_is_named() -> None:
             [],
             "cannot act as the user root: Operation not permitted",
         )
+
+
+def starting_a_grandchild(marker: Path) -> Iterator[t.Any]:
+    process = subprocess.Popen(["sleep", "300"])
+    marker.write_text(str(process.pid))
+    yield process.pid
+    threading.Event().wait()
+
+
+def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
+    (pid,), problem = isolated.run(lambda: starting_a_grandchild(tmp_path / "pid"), 0.5, grace=0.1)
+
+    assert "was ended" in problem
+    assert_ended(pid)
+
+
+def test_what_it_left_behind_ends_with_it() -> None:
+    def leaving() -> Iterator[t.Any]:
+        yield subprocess.Popen(["sleep", "300"]).pid
+
+    (pid,), problem = isolated.run(leaving, 10)
+
+    assert problem == ""
+    assert_ended(pid)
+
+
+def assert_ended(pid: int) -> None:
+    give_up = time.monotonic() + 10
+    while runs(Path(f"/proc/{pid}/exe")):
+        assert time.monotonic() < give_up, f"process {pid} was left behind"
+        time.sleep(0.02)
+
+
+def test_memory_and_files_are_bounded(tmp_path: Path) -> None:
+    limits = ResourceLimits(address_space=1 << 30, file_size=1000)
+
+    def greedy() -> Iterator[t.Any]:
+        yield "before"
+        yield len(bytes(2 << 30))
+
+    def writing() -> Iterator[t.Any]:
+        yield (tmp_path / "file").write_bytes(bytes(2000))
+
+    too_much = isolated.run(greedy, 10, limits=limits)
+    too_long = isolated.run(writing, 10, limits=limits)
+
+    assert too_much == (["before"], "it needs more memory than it may use")
+    assert too_long == ([], "OSError: [Errno 27] File too large")
+
+
+def test_an_endless_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "MAX_BYTES", 3 << 20)
+
+    _, problem = isolated.run(lambda: iter(lambda: "x" * 100_000, None), 10)
+
+    assert problem == "it returned more than 3 MB"
+    assert nothing_is_left()
+
+
+@as_root
+def test_another_user_gets_neither_our_files_nor_our_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hunter2")
+    secret = (tmp_path / "secret").open("w")
+
+    def inherited() -> Iterator[t.Any]:
+        yield sorted(os.environ)
+        yield [str(path.readlink()) for path in Path("/proc/self/fd").iterdir()]
+        status = Path("/proc/self/status").read_text()
+        yield "NoNewPrivs:\t1" in status
+
+    with secret:
+        (names, files, no_new_rights), problem = isolated.run(inherited, 10, "nobody")
+
+    assert problem == ""
+    assert "DB_PASSWORD" not in names
+    assert "HOME" in names
+    assert not [name for name in files if "secret" in name]
+    assert no_new_rights
+
+
+class TestRunEach:
+    def test_each_has_its_own_outcome(self) -> None:
+        def fail() -> None:
+            raise IsolatedError("not there")
+
+        works = [work(1, 2), work(3, then=fail), work(), work({"a": None})]
+
+        assert isolated.run_each(works, 10, Deadline(20)) == [
+            ([1, 2], ""),
+            ([3], "not there"),
+            ([], ""),
+            ([{"a": None}], ""),
+        ]
+
+    def test_one_that_hangs_only_loses_itself(self) -> None:
+        works = [work(1), work(2, then=threading.Event().wait), work(3)]
+
+        assert isolated.run_each(works, 0.3, Deadline(20)) == [
+            ([1], ""),
+            ([2], "it took more than 0.3 s and was ended"),
+            ([3], ""),
+        ]
+        assert nothing_is_left()
+
+    def test_one_that_kills_its_process_only_loses_itself(self) -> None:
+        works = [work(1), work(2, then=lambda: os._exit(3)), work(3)]
+
+        assert isolated.run_each(works, 10, Deadline(20)) == [
+            ([1], ""),
+            ([2], "its process ended with 3"),
+            ([3], ""),
+        ]
+
+    def test_the_deadline_bounds_them_all(self) -> None:
+        works = [work(then=threading.Event().wait)] * 50
+        began = time.monotonic()
+
+        outcomes = isolated.run_each(works, 10, Deadline(0.5))
+
+        assert len(outcomes) == 50
+        assert all(problem for _, problem in outcomes)
+        assert outcomes[-1] == ([], "there was no time left of 0.5 s")
+        assert time.monotonic() - began < 8
