@@ -7,11 +7,15 @@ Check mode; second run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import typing as t
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -223,6 +227,26 @@ def test_a_disk_that_cannot_be_asked_is_unknown(
     assert statuses(call(databases=[entry(neglected)])) == {"app": "unknown"}
 
 
+KEEP_LOG: t.Final = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT 1 FROM visits").fetchone()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def log_kept_by_another_process(path: Path) -> Iterator[None]:
+    """Keep a database in WAL mode open, so that its log and index stay."""
+    argv = [sys.executable, "-c", KEEP_LOG, str(path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield
+        process.communicate()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None:
     nobody = 65534
@@ -237,8 +261,7 @@ def test_root_works_as_the_owner_of_the_file(call: Call, tmp_path: Path) -> None
     os.chown(folder, nobody, nobody)
     os.chown(path, nobody, nobody)
 
-    with closing(sqlite3.connect(path)) as keeps_the_log:
-        keeps_the_log.execute("SELECT 1 FROM visits").fetchone()
+    with log_kept_by_another_process(path):
         for beside in folder.iterdir():
             os.chown(beside, nobody, nobody)
 
