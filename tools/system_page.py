@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Render docs/systems/<system>.md from its profile: what is done when, with which limits, for which requirements."""
+"""Render docs/systems/<system>.md from its profile: what is done when, limits, requirements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tools import check_words, job_words, playbook_page, profiles
+from tools import check_words, describe_databases, describe_jobs, playbook_page, profiles
 from tools.pages import cell
 
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
@@ -80,8 +80,8 @@ def _head(project: Path, figures: Figures) -> str:
             f"{about[:1].upper()}{about[1:]}\n",
             *facts,
             "",
-            f"Change a figure in `{profiles.FOLDER}/{name}/`. The ids lead to the sentence of the system's guide that",
-            f"asked for it: [requirements](../requirements.md#{name}).\n",
+            f"Change a figure in `{profiles.FOLDER}/{name}/`. The ids lead to the sentence of the",
+            f"system's guide that requires it: [requirements](../requirements.md#{name}).\n",
         ]
     )
 
@@ -97,8 +97,8 @@ def _cadences(project: Path, figures: Figures) -> str:
         for cadence in CADENCES
     ]
     about = (
-        "A playbook changes a system only when all its hosts are well and nobody else is changing it. Jobs find out\n"
-        "themselves what is due, so running one more often does no harm."
+        "A playbook changes a system only when all its hosts are well and nobody else is changing\n"
+        "it. Jobs find out themselves what is due, so running one more often does no harm."
     )
 
     return _section(
@@ -112,14 +112,14 @@ def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
     jobs = {job: f"[{job}](../../roles/{job}/README.md)" for job in figures["jobs"][cadence]}
     if any(CLEARED in play["hosts"] for play in plays):
         return (
-            f"looks, then {', '.join(jobs.values())}, looks again"
+            f"checks, then {', '.join(jobs.values())}, then checks again what was changed"
             if jobs
-            else "only looks: no job of this system"
+            else "only checks: no job of this system"
         )
 
     healing = f"{jobs.pop('self_heal')} where something is down" if "self_heal" in jobs else ""
 
-    return ", then ".join(filter(None, ("looks", ", ".join(jobs.values()), healing)))
+    return ", then ".join(filter(None, ("checks", ", ".join(jobs.values()), healing)))
 
 
 def _time(schedule: Entry, cadence: str) -> str:
@@ -139,10 +139,11 @@ def _checks(figures: Figures) -> str:
         ]
         for r in judged
     ]
-    head = ["finding", "what is asked", "hosts", "warning", "critical", "asked for by"]
+    head = ["finding", "what is checked", "hosts", "warning", "critical", "asked for by"]
     about = (
-        "Every playbook asks all of this; one that changes something asks before and after. What hangs is critical,\n"
-        "what could not be observed is unknown and never ok."
+        "Every playbook checks all of this first. One that changes something checks the systems again\n"
+        "in which a task changed something or failed. What hangs is critical; what could not be\n"
+        "observed is unknown and never ok."
     )
 
     return _section("Health checks", about, head, rows)
@@ -165,80 +166,11 @@ def _logs(project: Path, figures: Figures) -> str:
 
 
 def _databases(project: Path, figures: Figures) -> str:
-    rows = [
-        [
-            f"`{database['name']}`",
-            _plain_key(aspect),
-            words(database[aspect]),
-            _ids(database[aspect].get("requirements", ())),
-        ]
-        for database in figures["databases"]
-        for aspect, words in _ASPECTS.items()
-        if aspect in database
-    ]
+    described = describe_databases.postgresql(figures["databases"])
+    rows = [[*cells, _ids(ids)] for cells, ids in described]
     head = ["database", "what", "when", "asked for by"]
+
     return _section("Databases", _comment(project, figures, "database"), head, rows)
-
-
-def _analyze(entry: Entry) -> str:
-    share = (
-        f" and {entry['min_changed_percent']} % of its rows"
-        if "min_changed_percent" in entry
-        else ""
-    )
-    return (
-        f"a table changed{share}, and its statistics are {entry.get('due_after_days', 7)} days old"
-    )
-
-
-def _vacuum(entry: Entry) -> str:
-    share, least = entry.get("dead_tuple_percent", 20), entry.get("dead_tuples_min", 1000)
-    age = entry.get("due_after_days", 7)
-    return f"above {share} % dead rows and {least} of them, or dead or new rows and {age} days since the last time"
-
-
-def _reindex(entry: Entry) -> str:
-    names = _codes(entry.get("indexes", ())) or "every B-tree index"
-    bloat, least = entry.get("bloat_percent", 30), entry.get("min_size_mb", 1)
-    return f"{names}: above {bloat} % unused, from {least} MB on; nobody is blocked"
-
-
-def _connections(entry: Entry) -> str:
-    words = {"warning_percent": "warning", "critical_percent": "critical"}
-    return (
-        ", ".join(f"{word} above {entry[key]} %" for key, word in words.items() if key in entry)
-        or "reported"
-    )
-
-
-def _statements(entry: Entry) -> str:
-    limit = (
-        f"; above {entry['warning_ms']:g} ms on average is a warning"
-        if "warning_ms" in entry
-        else ""
-    )
-    return f"the {entry.get('show', 10)} slowest are told{limit}"
-
-
-def _index_use(entry: Entry) -> str:
-    told = f"indexes not used in {entry.get('least_days', 7):g} days and tables read whole are told"
-    return (
-        f"{told}; above {entry['warning_mb']:g} MB is a warning" if "warning_mb" in entry else told
-    )
-
-
-_ASPECTS: t.Final[Mapping[str, t.Callable[[Entry], str]]] = {
-    "analyze": _analyze,
-    "vacuum": _vacuum,
-    "reindex": _reindex,
-    "sizes": lambda _entry: "reported",
-    "connections": _connections,
-    "long_running": lambda entry: (
-        f"a transaction open for {entry.get('warning_seconds', 300)} s is a warning"
-    ),
-    "statements": _statements,
-    "index_use": _index_use,
-}
 
 
 def _preflight(figures: Figures) -> str:
@@ -251,10 +183,13 @@ def _preflight(figures: Figures) -> str:
         for entry in figures.get("python_modules", ())
     ]
     rows += [
-        ["old job", f"`{pattern}`", "must be found in no cron job and no foreign logrotate file"]
+        ["old job", f"`{pattern}`", "must not be in any cron job or foreign logrotate file"]
         for pattern in figures.get("legacy_patterns", ())
     ]
-    about = "Looked at before anything is changed, besides rights, clock, room on disk and the acceptance of the host."
+    about = (
+        "Checked before anything is changed, besides rights, clock, disk space and the acceptance\n"
+        "of the host."
+    )
 
     return _section("What a host must have", about, ["kind", "what", "how"], rows)
 
@@ -267,15 +202,15 @@ def _path_words(entry: Entry) -> str:
 
 
 def _lists(figures: Figures) -> Iterator[str]:
-    """Yield a section for every list of entries that has none of its own yet, those that have their own words first."""
+    """Yield a section for every list of entries that has none yet; described ones come first."""
     lists = {
         name: value
         for name, value in figures.items()
         if name not in _SHOWN and isinstance(value, list) and value and isinstance(value[0], dict)
     }
 
-    for name, (heading, about, head, words) in job_words.SECTIONS.items():
-        rows = [[*cells, _ids(ids)] for cells, ids in words(lists.pop(name, ()))]
+    for name, (heading, about, head, describe) in describe_jobs.SECTIONS.items():
+        rows = [[*cells, _ids(ids)] for cells, ids in describe(lists.pop(name, ()))]
         if rows:
             yield _section(heading, about, [*head, "asked for by"], rows)
 
@@ -367,13 +302,13 @@ def _codes(values: Iterable[str]) -> str:
 
 
 def _ids(requirements: Iterable[str]) -> str:
-    """Return ids with what they have in common said once: ``R-racing-05, -11, -58``."""
+    """Return ids with their common beginning once: ``R-racing-05, -11, -58``."""
     first, *others = list(requirements) or [NONE]
     return ", ".join([first, *(f"-{other.rpartition('-')[2]}" for other in others)])
 
 
 def _comment(project: Path, figures: Figures, stem: str) -> str:
-    """Return what a file of the profile says about itself.
+    """Return the opening comment of a file of the profile.
 
     A system is free to have fewer files, or others.
     """

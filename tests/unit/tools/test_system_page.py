@@ -20,18 +20,33 @@ system_user: shop
 system_home: /opt/shop
 system_api_port: 8000
 system_components: [app]
-system_jobs: {quarter_hourly: [], hourly: [], daily: [], weekly: [rotate], monthly: [], quarterly: []}
+system_jobs:
+  {quarter_hourly: [], hourly: [], daily: [], weekly: [rotate], monthly: [], quarterly: []}
 system_required_paths: [{path: /opt/shop, type: directory, owner: shop, group: shop, mode: "0750"}]
 system_health_checks:
-  - {name: web, kind: http, url: "http://127.0.0.1:{{ system_api_port }}/", requirements: [R-shop-01, R-shop-07]}
+  - name: web
+    kind: http
+    url: "http://127.0.0.1:{{ system_api_port }}/"
+    requirements: [R-shop-01, R-shop-07]
 system_log_files:
   - {name: api, paths: [/var/log/a.log], cadence: weekly, keep_days: 30, compress_after_days: 0}
 system_databases:
-  - {name: shop, vacuum: {dead_tuple_percent: 5}, connections: {warning_percent: 70, requirements: [R-shop-02]}}
-system_models: [{name: prices, path: p.pkl, limits: {r2: 0.9, requirements: [R-shop-06]}, requirements: [R-shop-03]}]
+  - name: shop
+    vacuum: {dead_tuple_percent: 5}
+    connections: {warning_percent: 70, requirements: [R-shop-02]}
+system_models:
+  - name: prices
+    path: p.pkl
+    limits: {r2: 0.9, requirements: [R-shop-06]}
+    requirements: [R-shop-03]
 system_folders: [{path: /opt/shop/results}]
 system_schedule: {weekly: {value: Monday, requirements: [R-shop-04]}}
-system_limits: {errors: {levels: {warning: 10, critical: 50}, unit: in 1 h, note: by name, requirements: [R-shop-05]}}
+system_limits:
+  errors:
+    levels: {warning: 10, critical: 50}
+    unit: in 1 h
+    note: by name
+    requirements: [R-shop-05]
 """
 CHANGE = "- {name: Rotate, hosts: upkeep_cleared, roles: [rotate]}\n"
 LOOK = "- {name: Look, hosts: systems, roles: [health]}\n"
@@ -69,17 +84,19 @@ def test_page_opens_with_what_the_system_is(project: Path) -> None:
 def test_playbooks_show_jobs_and_the_time_of_the_guide(project: Path) -> None:
     rows = section(system_page.render(project, "shop", {"system_limits"}), "What runs when")
     job = "[rotate](../../roles/rotate/README.md)"
-    assert f"| [weekly](../playbooks.md#weekly) | looks, then {job}, looks again | Monday |" in rows
-    assert "| [monthly](../playbooks.md#monthly) | only looks: no job of this system | - |" in rows
-    assert "| [hourly](../playbooks.md#hourly) | looks | - |" in rows
+    what = f"checks, then {job}, then checks again what was changed"
+
+    assert f"| [weekly](../playbooks.md#weekly) | {what} | Monday |" in rows
+    assert "| [monthly](../playbooks.md#monthly) | only checks: no job of this system | - |" in rows
+    assert "| [hourly](../playbooks.md#hourly) | checks | - |" in rows
 
 
 def test_figures_are_shown_with_limits_and_ids(project: Path) -> None:
     page = system_page.render(project, "shop", {"system_limits"})
 
     assert (
-        "| `http:web` | `http://127.0.0.1:8000/` answers 200 | all | - | otherwise | R-shop-01, -07 |"
-        in page
+        "| `http:web` | `http://127.0.0.1:8000/` answers 200 | all | - | otherwise |"
+        " R-shop-01, -07 |" in page
     )
     assert "Lines are never lost." in section(page, "Logs")
     assert "| api | `/var/log/a.log` | weekly | at once | 30 days | - |" in page

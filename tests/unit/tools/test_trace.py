@@ -94,13 +94,11 @@ def test_page_links_what_delivers_and_marks_what_is_open(project: Path) -> None:
 
     assert (
         "| Ask \\| whether it lives. | "
-        "[alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |"
-        in page
+        "[alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |" in page
     )
     assert (
         "| Rotate the logs. | open | "
-        "[unit/test_a.py](../tests/unit/test_a.py): `TestApi.test_lives` |"
-        in page
+        "[unit/test_a.py](../tests/unit/test_a.py): `TestApi.test_lives` |" in page
     )
     assert "| all | 2 | 1 | 1 | 1 | 1 |" in page
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the jobs of a profile do, in words: every entry of every shipped profile has its own, and limits have a side."""
+"""What the jobs of a profile do, in words: every shipped entry has some, limits have a side."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tools import PROJECT, job_words, profiles
+from tools import PROJECT, describe_jobs, describe_logs, profiles
 
 LISTS = [
     (system, name, entries)
     for system in profiles.systems(PROJECT)
     for name, entries in profiles.load(PROJECT, system).items()
-    if name.removeprefix("system_") in job_words.SECTIONS
+    if name.removeprefix("system_") in describe_jobs.SECTIONS
 ]
 
 
@@ -24,7 +24,7 @@ LISTS = [
 def test_no_entry_is_shown_as_program_text(
     system: str, name: str, entries: list[dict[str, Any]]
 ) -> None:
-    section = job_words.SECTIONS[name.removeprefix("system_")]
+    section = describe_jobs.SECTIONS[name.removeprefix("system_")]
     rows = list(section.rows(entries))
 
     assert len(rows) >= len(entries)
@@ -35,7 +35,7 @@ def test_no_entry_is_shown_as_program_text(
 
 
 def review(**options: Any) -> list[str]:
-    [(cells, _)] = job_words.log_reviews(
+    [(cells, _)] = describe_logs.log_reviews(
         [{"name": "app", "paths": ["/var/log/a.log"], "reviews": [options]}]
     )
     return cells[1:]
@@ -60,7 +60,7 @@ def review(**options: Any) -> list[str]:
                 "unit": "ms",
             },
             "average of `ms` in lines with `done`",
-            ["7 days", "always", "above the time before by 50 %", "-"],
+            ["7 days", "always", "above the previous time by 50 %", "-"],
         ),
         (
             {
@@ -92,7 +92,7 @@ def test_figures_that_may_not_fall_are_bad_below() -> None:
         {**figure, "worse": "below", "unit": "%", "aspects": {"value": {"warning": 90}}},
         figure,
     ]
-    (limited, _), (told, _) = job_words.data_quality(checks)
+    (limited, _), (told, _) = describe_jobs.data_quality(checks)
 
     assert limited == [
         "`figure:ok`",

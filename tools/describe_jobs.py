@@ -1,0 +1,201 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the jobs of a profile check and do, in words: one table a list for the page of a system.
+
+Each function takes the entries of a profile's list and yields rows: cells under the columns that
+SECTIONS names, and the ids that ask for it. What a check of a kind asks is described by the kind.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
+from tools import describe_databases, describe_logs
+from tools.describe_entries import (
+    NONE,
+    Entry,
+    Row,
+    Section,
+    code,
+    codes,
+    filled,
+    limits,
+    plain,
+    when,
+)
+
+# isort: split
+from ansible.module_utils.upkeep.data_quality.kinds import KINDS
+
+_DATA_UNITS: t.Final = {"age": " s", "gaps": " s", "baseline": " % from what is usual"}
+
+
+def data_quality(checks: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each aspect of the data that has a limit; a check without any is only reported."""
+    for check in checks:
+        kind = KINDS[check["kind"]]
+        name, asked = f"{kind.prefix}:{check['name']}", kind.describe(check)
+        where = [asked, check["component"], when(check)]
+        aspects: Mapping[str, Entry] = check.get("aspects") or {}
+
+        for aspect, entry in aspects.items():
+            side = kind.aspects.get(aspect) or "above"
+            side = check.get("worse", "above") if aspect == "value" else side
+            finding = name if aspect in ("value", "baseline") else f"{name}.{aspect}"
+            ids = entry.get("requirements") or check.get("requirements", ())
+            yield [code(finding), *where, *limits(entry, side, _data_unit(check, aspect))], ids
+
+        if not aspects:
+            broken = "otherwise" if check["kind"] == "integrity" else NONE
+            yield [code(name), *where, broken, NONE], check.get("requirements", ())
+
+
+def _data_unit(check: Entry, aspect: str) -> str:
+    if aspect == "value" and check.get("unit"):
+        return f" {check['unit']}"
+
+    return _DATA_UNITS.get(aspect, "")
+
+
+def self_heal(units: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each unit that may be restarted."""
+    for unit in filled("self_heal", units):
+        checks = f" or {codes(unit['checks'])} fails" if unit.get("checks") else ""
+        times = unit.get("at_most", 3)
+        often = "once" if times == 1 else f"{times} times"
+        cells = [
+            code(unit["unit"]),
+            unit.get("component") or "all",
+            f"it is not active{checks}",
+            f"{often} in {unit.get('window_minutes', 60)} min",
+            codes(unit.get("needs") or ()) or NONE,
+        ]
+        yield cells, unit.get("requirements", ())
+
+
+def kpis(figures: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each key figure with its target and its alarm."""
+    for figure in figures:
+        unit = f" {figure['unit']}" if "unit" in figure else ""
+        how = ": how often it is ok" if figure.get("measure") == "ok" else ""
+        sides = [_kept(figure.get(key, {}), unit) for key in ("target", "alert")]
+        cells = [figure["title"], f"{code(figure['check'])}{how}", *sides]
+        yield cells, figure.get("requirements", ())
+
+
+def _kept(limit: Entry, unit: str) -> str:
+    sides = [f"{key.replace('_', ' ')} {value:g}{unit}" for key, value in limit.items()]
+
+    return ", ".join(sides) or NONE
+
+
+def models(entries: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each approved file and what else is required of it."""
+    for model in filled("models", entries):
+        path = code("/".join(filter(None, (model.get("root"), model["path"]))))
+        recorded = "the file is the recorded one: SHA-256, MD5 and size"
+        yield [path, recorded], model["requirements"]
+
+        for key, describe in _MODEL.items():
+            if model.get(key):
+                yield [path, describe(model[key])], model[key]["requirements"]
+
+
+def _model_limits(entry: Entry) -> str:
+    given = {name: value for name, value in entry.items() if name != "requirements"}
+    sides = {name: "at most" if name.startswith("max") else "at least" for name in given}
+
+    return ", ".join(
+        f"{name.replace('_', ' ')} {sides[name]} {value:g}"
+        for name, value in given.items()
+        if value is not None
+    )
+
+
+_MODEL: t.Final[Mapping[str, Callable[[Entry], str]]] = {
+    "metadata": lambda entry: f"{code(entry['path'])} beside it has {plain(entry['keys'])}",
+    "limits": _model_limits,
+    "in_use": lambda entry: f"last line of {code(entry['log'])} is {code(entry['expected'])}",
+    "drift": lambda entry: (
+        f"it predicts {code(entry['reference'])} with an R2 of at least {entry['r2']:g}"
+    ),
+}
+
+
+def model_folders(folders: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each folder in which no other file may lie."""
+    for folder in filled("model_folders", folders):
+        only = codes(folder["patterns"]) or "files"
+        yield [code(folder["path"]), f"no {only} that nobody recorded"], folder["requirements"]
+
+
+def test_suites(suites: Sequence[Entry]) -> Iterator[Row]:
+    """Yield each suite of the application's own tests."""
+    for suite in filled("test_suites", suites):
+        coverage, figures = suite["coverage"], suite["figures"]
+        required = [f"coverage at least {coverage['minimum']:g} %"] if coverage else []
+        required += [_figure(figure) for figure in figures]
+        cells = [
+            code(f"tests:{suite['name']}"),
+            codes(suite["paths"]),
+            "a test database" if suite["database"] else NONE,
+            "on demand" if suite.get("on_demand") else when(suite),
+            "; ".join(required) or "all pass",
+        ]
+        inner = [*([coverage] if coverage else []), *figures]
+        ids = [id_ for part in (suite, *inner) for id_ in part["requirements"]]
+        yield cells, ids
+
+
+def _figure(figure: Entry) -> str:
+    name, side = figure["name"].replace("_", " "), figure["worse"]
+
+    return f"{name} at most {figure['warning_percent']:g} % {side} its baseline"
+
+
+#: Name of a profile's list -> its table.
+SECTIONS: t.Final[Mapping[str, Section]] = {
+    "log_reviews": Section(
+        "Log review",
+        "A log that is missing or cannot be read is unknown. What has no limit is only reported.",
+        ("finding", "what is looked for", "over", "playbooks", "warning", "critical"),
+        describe_logs.log_reviews,
+    ),
+    "data_quality": Section(
+        "Data quality",
+        "One read-only query a table. What has no limit is only reported.",
+        ("finding", "what is checked", "hosts", "playbooks", "warning", "critical"),
+        data_quality,
+    ),
+    "models": Section(
+        "Models",
+        "A file without a record is unknown, another file is critical.",
+        ("file", "what is required"),
+        models,
+    ),
+    "model_folders": Section(
+        "Folders of models", "", ("folder", "what is required"), model_folders
+    ),
+    "sqlite_databases": Section("SQLite", "", ("file", "what", "when"), describe_databases.sqlite),
+    "test_suites": Section(
+        "Tests of the application",
+        "They run away from production: another user or database, refused when it is production's.",
+        ("finding", "tests", "with", "playbooks", "what is required"),
+        test_suites,
+    ),
+    "self_heal": Section(
+        "Restarted when down",
+        "Under the lock, never on a host that is not accepted. A unit is left alone while one that"
+        " it needs is down.",
+        ("unit", "hosts", "when", "at most", "needs"),
+        self_heal,
+    ),
+    "kpis": Section(
+        "Key figures",
+        "`python -m upkeep kpis` shows them over time.",
+        ("figure", "taken from", "target", "alarm unless"),
+        kpis,
+    ),
+}
