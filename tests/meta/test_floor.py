@@ -44,7 +44,6 @@ PENDING: t.Final = frozenset(
         "health_check/kinds/process.py",
         "health_check/kinds/unit_memory.py",
         "health_check/state.py",
-        "lock.py",
         "log_review/containers.py",
         "log_review/state.py",
         "model_verification/in_use.py",

@@ -28,14 +28,23 @@ def test_take_and_give_back_never_report_a_change(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     taken = call(capsys, tmp_path)
-
-    assert (taken["lock_state"], taken["changed"]) == ("taken", False)
-
     held = call(capsys, tmp_path, run_id="r2")
+    renewed = call(capsys, tmp_path, state="renewed")
+    lost = call(capsys, tmp_path, state="renewed", run_id="r2")
+    released = call(capsys, tmp_path, state="released")
 
-    assert (held["lock_state"], held["holder"]["run_id"]) == ("held", "r1")
+    answers = [taken, held, renewed, lost, released]
+    assert [answer["lock_state"] for answer in answers] == [
+        "taken",
+        "held",
+        "renewed",
+        "lost",
+        "released",
+    ]
+    assert not any(answer["changed"] for answer in answers)
+    assert held["holder"]["run_id"] == "r1"
     assert held["findings"][0]["status"] == "critical"
-    assert call(capsys, tmp_path, state="released")["lock_state"] == "released"
+    assert lost["findings"][0]["status"] == "critical"
 
 
 def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -50,6 +59,8 @@ def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path:
         ({"system": "A b"}, "A b"),
         ({"minutes": 0}, "minutes"),
         ({"state": "taken"}, "taken"),
+        ({"minutes": 2000}, "from 1 to 1440"),
+        ({"run_id": ""}, "needs run_id"),
     ],
 )
 def test_bad_input_is_named(
