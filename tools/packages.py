@@ -26,6 +26,7 @@ PACKAGES: t.Final = {
     "logrotate": "tests",
     "procps": "tests, which look for processes and kill them",
     "postgresql": "tests; binaries only, no server is started",
+    "pgbouncer": "tests; binaries only, no pooler is started",
 }
 NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
 

@@ -11,7 +11,7 @@ from ..base.login import Login, connection_parameters, no_libpq_environment
 
 try:
     import psycopg2
-    from psycopg2 import errors, sql
+    from psycopg2 import errorcodes, errors, sql
 except ImportError:  # answered by open_session, so that a host without the driver gets a finding
     psycopg2 = None
 
@@ -24,15 +24,26 @@ READ_SECONDS: t.Final = 60
 #: signed.
 LOCK_KEY: t.Final = 2078999284841504728
 
+#: Settings of a session, in the units of pg_settings. They are given when it starts and are gone
+#: with it: a pooler would hand what is set later to the next client.
 _SESSION: t.Final = {
     # As superuser in somebody's database: nothing in it may stand in for a function or operator of
     # PostgreSQL.
-    "search_path": "pg_catalog, pg_temp",
-    "statement_timeout": f"{READ_SECONDS}s",
-    "idle_in_transaction_session_timeout": f"{READ_SECONDS}s",
+    "search_path": "pg_catalog,pg_temp",
+    "statement_timeout": str(READ_SECONDS * 1000),
+    "idle_in_transaction_session_timeout": str(READ_SECONDS * 1000),
     # A killed module must not leave its statement running for hours.
-    "client_connection_check_interval": "2s",
+    "client_connection_check_interval": "2000",
 }
+_POOLED: t.Final = (
+    "it is reached through a connection pooler, whose connections are shared with applications;"
+    " log in to the server itself (login_host, login_port)"
+)
+#: What psycopg2 calls the states of a connection within a transaction.
+_IN_TRANSACTION: t.Final = 2
+_IN_ERROR: t.Final = 3
+#: Classes of errors whose text may hold what stands in rows: data, constraints, code of functions.
+_TELLING: t.Final = ("22", "23", "38", "39", "P0")
 
 
 class DriverMissingError(Exception):
@@ -40,7 +51,7 @@ class DriverMissingError(Exception):
 
 
 class DatabaseError(Exception):
-    """The server refused or was lost; the message is the server's, on one line, without secrets."""
+    """The server refused or was lost; the message is one line without values of rows."""
 
 
 class BusyError(DatabaseError):
@@ -103,6 +114,21 @@ class Session:
                 self.execute("ROLLBACK")
                 self._set("statement_timeout", f"{READ_SECONDS}s")
 
+    @contextlib.contextmanager
+    def undone_on_error(self) -> t.Iterator[None]:
+        """Keep an open transaction usable when a statement inside fails; without one do nothing."""
+        if self._transaction_status() != _IN_TRANSACTION:
+            yield
+            return
+
+        self.execute("SAVEPOINT upkeep")
+        try:
+            yield
+        except DatabaseError:
+            if not self.lost:
+                self.execute("ROLLBACK TO SAVEPOINT upkeep")
+            raise
+
     def take_lock(self) -> bool:
         """Take the lock that keeps two maintenance runs apart; it ends with the session."""
         return bool(self.value("SELECT pg_try_advisory_lock(%(key)s)", {"key": LOCK_KEY}))
@@ -121,10 +147,12 @@ class Session:
         self.rows("SELECT set_config(%(name)s, %(value)s, false)", {"name": name, "value": value})
 
     def _in_failed_transaction(self) -> bool:
-        return bool(
-            self._connection.info.transaction_status
-            == psycopg2.extensions.TRANSACTION_STATUS_INERROR
-        )
+        return self._transaction_status() == _IN_ERROR
+
+    def _transaction_status(self) -> int:
+        status: int = self._connection.info.transaction_status
+
+        return status
 
     @contextlib.contextmanager
     def _cursor(self) -> t.Iterator[t.Any]:
@@ -132,16 +160,20 @@ class Session:
             with self._connection.cursor() as cursor:
                 yield cursor
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
-            raise BusyError(one_line(error)) from error
+            raise BusyError(describe(error)) from error
         except (psycopg2.Error, UnicodeError) as error:
-            raise DatabaseError(one_line(error)) from error
+            raise DatabaseError(describe(error)) from error
 
 
 def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
-    """Connect to one database; raises DriverMissingError or DatabaseError."""
+    """Connect to one database; raises DriverMissingError or DatabaseError.
+
+    A connection that is not a session of our own is refused before anything is changed in it.
+    """
     if psycopg2 is None:
         raise DriverMissingError("the Python module psycopg2 is not installed")
 
+    settings = {**_SESSION, "lock_timeout": str(lock_timeout_ms)}
     try:
         with no_libpq_environment():
             connection = psycopg2.connect(
@@ -149,37 +181,78 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
                 connect_timeout=CONNECT_SECONDS,
                 application_name="upkeep_maintenance",
                 client_encoding="UTF8",
+                options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
                 **connection_parameters(login),
             )
     except psycopg2.Error as error:
-        raise DatabaseError(one_line(error)) from error
+        raise DatabaseError(_why_not_connected(describe(error))) from None
 
     connection.autocommit = True
     session = Session(connection)
 
     try:
-        _prepare(session, connection.server_version, lock_timeout_ms)
+        _verify(session, connection.info.backend_pid, connection.server_version, settings)
     except DatabaseError:
-        session.close()
+        connection.close()
         raise
 
     return session
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's text on one line, short enough for a report."""
-    return " ".join(str(error).split())[:500] or type(error).__name__
+def describe(error: BaseException) -> str:
+    """Return what went wrong, on one line and short enough for a report.
+
+    Only the server's primary message counts: detail, hint and context may quote rows. Where that
+    may, too, the name of the error stands for it.
+    """
+    code = getattr(error, "pgcode", None) or ""
+    if code.startswith(_TELLING):
+        return f"{_error_name(code)} (SQLSTATE {code}); the server's log says more"
+
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+
+    return " ".join(str(primary or error).split())[:500] or type(error).__name__
 
 
-def _prepare(session: Session, version: int, lock_timeout_ms: int) -> None:
+def _error_name(code: str) -> str:
+    try:
+        return str(errorcodes.lookup(code)).lower().replace("_", " ")
+    except KeyError:
+        return "error"
+
+
+def _why_not_connected(message: str) -> str:
+    if "unsupported startup parameter" in message:
+        return _POOLED
+    if "client_connection_check_interval" in message:
+        return f"the server is too old for this job; it needs PostgreSQL {OLDEST_SERVER // 10000}"
+
+    return message
+
+
+def _verify(
+    session: Session, backend_pid: int, version: int, settings: t.Mapping[str, str]
+) -> None:
+    """Raise DatabaseError unless the session is our own, new enough and has our settings."""
     if version < OLDEST_SERVER:
         raise DatabaseError(
             f"PostgreSQL {version // 10000} is too old for this job;"
             f" it needs {OLDEST_SERVER // 10000}"
         )
 
-    for name, value in {**_SESSION, "lock_timeout": f"{lock_timeout_ms}ms"}.items():
-        session._set(name, value)
+    # A pooler answers for the server: the process that it announced is not the one that works.
+    if session.value("SELECT pg_backend_pid()") != backend_pid:
+        raise DatabaseError(_POOLED)
+
+    found = dict(
+        session.rows(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%(names)s)",
+            {"names": list(settings)},
+        )
+    )
+    changed = sorted(name for name, value in settings.items() if found.get(name) != value)
+    if changed:
+        raise DatabaseError(f"the session does not keep its settings ({', '.join(changed)})")
 
 
 def _compose(text: str, names: t.Mapping[str, t.Sequence[str]]) -> t.Any:

@@ -236,7 +236,7 @@ def test_a_failed_statement_is_critical_and_stops_nothing_else(pg: Server) -> No
     ]
     assert [action["object"] for action in result["failed_actions"]] == ["public.idx_part"]
     assert statuses(result)["reindex"] == "critical"
-    assert "broken helper" in message(result, "reindex")
+    assert "raise exception (SQLSTATE P0001)" in message(result, "reindex")
     assert pg.query(name, INVALID) == [], "nothing of the failed rebuild is left"
 
 
