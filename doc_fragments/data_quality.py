@@ -43,8 +43,9 @@ options:
           - series
           - table
       component:
-        description: Component that holds the data; chooses the hosts of the check.
+        description: Component that holds the data; its hosts get the check.
         type: str
+        required: true
       cadences:
         description: Cadences that include this check; all of them when there are none.
         type: list

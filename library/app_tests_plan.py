@@ -10,19 +10,21 @@ short_description: Choose the test suites of a host, and read the baseline of th
 version_added: "0.1.0"
 description:
   - Runs on the controller only and changes nothing.
-  - Fails for the name of a suite that nobody has, and for a test database with the name of a production database. It
-    does not fail for a damaged baseline but gives the reason as RV(problem), so that every figure can be unknown.
+  - Fails for the name of a suite that no host has, and for a test database with the name of a
+    production database. It does not fail for a damaged baseline but gives the reason as
+    RV(problem), so that every figure can be unknown.
 extends_documentation_fragment: [effects.looks]
 options:
   suites:
     description: >-
-      The suites of the host's profile. An entry with C(cadences) belongs to those only, one with C(on_demand) must be
-      named.
+      The suites of the host's profile. An entry with C(cadences) belongs to those only, one with
+      C(on_demand) must be named.
     type: list
     elements: dict
     required: true
   only:
-    description: Names of the suites that are wanted, whatever their cadence; a list, or text with commas.
+    description: >-
+      Names of the suites to run, whatever their cadence; a list, or text with commas.
     type: raw
   known:
     description: Names of the suites of all hosts of the run, of which O(only) must be some.
@@ -30,7 +32,7 @@ options:
     elements: str
     default: []
   cadence:
-    description: The cadence that is running. Empty for a run by hand, which takes all suites.
+    description: Cadence of the run. Empty for a run by hand, which takes all suites.
     type: str
     default: ""
   database:
@@ -42,7 +44,7 @@ options:
     elements: str
     default: []
   baseline:
-    description: File with the approved figures, YAML. A file that is not there holds none.
+    description: File with the approved figures, YAML. A file that does not exist holds none.
     type: path
     required: true
 author:
@@ -63,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 suites:
-  description: The suites to carry out, without C(cadences).
+  description: The suites to run.
   returned: always
   type: list
   elements: dict
@@ -72,7 +74,7 @@ baseline:
   returned: always
   type: dict
 problem:
-  description: Why no record may be used. Empty when all is well.
+  description: Why no record may be used. Empty when there is no problem.
   returned: always
   type: str
 """

@@ -27,10 +27,6 @@ HARMLESS: t.Final = frozenset(("files", "copy"))
 #: Files that wait for their conversion.
 PENDING: t.Final = frozenset(
     (
-        "app_tests/environments.py",
-        "app_tests/processes.py",
-        "app_tests/supervisor.py",
-        "data_quality/kinds/cache.py",
         "health_check/clients/procfs.py",
         "health_check/clients/upload.py",
         "health_check/counters.py",

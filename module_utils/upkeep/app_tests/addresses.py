@@ -43,26 +43,28 @@ class Address(t.NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Return what people may see: never user or password."""
+        """Return what may be shown: never user or password."""
         return self.name if self.kind == "sqlite" else f"{self.name} on {self.host or LOCAL}"
 
 
 def addresses(environment: t.Mapping[str, str]) -> list[Address]:
-    """Return every database that the values of an environment lead to: URLs, libpq texts, libpq's own variables."""
-    found = [address for value in environment.values() for address in [from_text(value)] if address]
-    if environment.get("PGDATABASE"):
+    """Return every database that the values of an environment lead to.
+
+    These are URLs, connection strings of libpq, and the variables of libpq itself.
+    """
+    found = [address for value in environment.values() if (address := from_text(value))]
+    if name := environment.get("PGDATABASE"):
         host = environment.get("PGHOSTADDR") or environment.get("PGHOST", "")
-        found.append(
-            Address(
-                "postgresql", host, _port(environment.get("PGPORT", "")), environment["PGDATABASE"]
-            )
-        )
+        found.append(Address("postgresql", host, _port(environment.get("PGPORT", "")), name))
 
     return found
 
 
 def from_text(text: str) -> Address | None:
-    """Return the database that a URL or a libpq text ('host=... dbname=...') leads to, None when it is neither."""
+    """Return the database of a URL or a connection string of libpq, None when it is neither.
+
+    A connection string is text such as ``host=... dbname=...``.
+    """
     if "://" in text:
         return _from_url(text.strip())
 
@@ -127,7 +129,7 @@ def resolve(host: str) -> Hosts:
 
 
 def is_own(address: str) -> bool:
-    """Tell whether an IP address is one of this host: only those can be bound to."""
+    """Return whether an IP address is one of this host: only those can be bound to."""
     parsed = ipaddress.ip_address(address)
     if parsed.is_loopback or parsed.is_unspecified:
         return True
@@ -141,7 +143,7 @@ def is_own(address: str) -> bool:
 
 
 def same(one: Address, other: Address, known: Resolve = resolve) -> bool:
-    """Tell whether two addresses are, or may be, one database.
+    """Return whether two addresses are, or may be, one database.
 
     A host that cannot be resolved may be any.
     """

@@ -8,26 +8,25 @@ import datetime as dt
 import math
 import re
 import typing as t
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..findings import Finding, finding, judge
+from ..findings import Finding, Limits, Subject
 from .errors import TestsError
-from .junit import Measured
+from .junit import MeasuredFigure
 from .settings import Figure
 
 RENEW: t.Final = "ansible-playbook playbooks/renew_baseline.yml -e baseline_approved_by=NAME"
 #: What a record may hold.
 FIELDS: t.Final = frozenset(("value", "unit", "approved_by", "date", "tolerance"))
+LEVELS: t.Final = ("warning_percent", "critical_percent")
 
-_DATE: t.Final = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_DATE: t.Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Record:
-    """The approved value of a figure.
-
-    ``tolerance`` are levels (%) that go before those of the profile.
-    """
+class BaselineRecord:
+    """The approved value of a figure; its percents, where given, replace those of the profile."""
 
     value: float
     unit: str
@@ -36,45 +35,65 @@ class Record:
     warning_percent: float | None = None
     critical_percent: float | None = None
 
+    def limits(self, figure: Figure) -> Limits:
+        """Return the limits of a figure in its own unit."""
+        warning, critical = self.warning_percent, self.critical_percent
+        warning = figure.warning_percent if warning is None else warning
+        critical = figure.critical_percent if critical is None else critical
+
+        return Limits(
+            warning=self._limit(figure, warning),
+            critical=None if critical is None else self._limit(figure, critical),
+            side=figure.worse,
+        )
+
+    def _limit(self, figure: Figure, percent: float) -> float:
+        sign = 1 if figure.worse == "above" else -1
+
+        return self.value * (1 + sign * percent / 100)
+
 
 class RecordError(Exception):
     """A record that cannot be used; the message says why."""
 
 
-def record_of(given: t.Any) -> Record:
+def record_of(given: t.Any) -> BaselineRecord:
     """Return a record of the baseline; raises RecordError."""
     if not isinstance(given, dict):
         raise RecordError(f"it is a {type(given).__name__}, not a mapping")
 
-    strange = sorted(set(given) - FIELDS, key=str)
-    if strange:
-        raise RecordError(f"it holds {strange[0]!r}, which is none of {', '.join(sorted(FIELDS))}")
+    unknown = sorted(set(given) - FIELDS, key=str)
+    if unknown:
+        raise RecordError(f"it holds {unknown[0]!r}; known are {', '.join(sorted(FIELDS))}")
 
     tolerance = given.get("tolerance") or {}
-    if not isinstance(tolerance, dict) or set(tolerance) - {"warning_percent", "critical_percent"}:
-        raise RecordError("its tolerance may hold warning_percent and critical_percent only")
+    if not isinstance(tolerance, dict) or set(tolerance) - set(LEVELS):
+        raise RecordError(f"its tolerance may hold {' and '.join(LEVELS)} only")
 
     value = _number("value", given.get("value"))
     if value <= 0:
-        raise RecordError(f"its value is {value:g}; nothing can be a percentage of that")
+        raise RecordError(f"its value is {value:g}; it must be above 0")
 
-    levels = {key: _number(key, tolerance[key]) for key in tolerance}
-
-    return Record(
-        value, str(given.get("unit", "")), str(given.get("approved_by", "")), _date(given), **levels
+    return BaselineRecord(
+        value=value,
+        unit=str(given.get("unit", "")),
+        approved_by=str(given.get("approved_by", "")),
+        date=_date(given),
+        **{key: _number(key, tolerance[key]) for key in tolerance},
     )
 
 
 def _number(name: str, value: t.Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise RecordError(f"its {name} is {value!r}, not a number")
+
     return float(value)
 
 
 def _date(given: dict[str, t.Any]) -> dt.date:
     text = str(given.get("date", ""))
     try:
-        if _DATE.match(text):
+        if _DATE.fullmatch(text):
             return dt.date.fromisoformat(text)
     except ValueError:
         pass
@@ -84,86 +103,82 @@ def _date(given: dict[str, t.Any]) -> dt.date:
 
 def figure_finding(
     figure: Figure,
-    measured: Measured | None,
-    baseline: t.Mapping[str, t.Any],
+    measured: MeasuredFigure | None,
+    baseline: Mapping[str, t.Any],
     problem: str,
     max_age: dt.timedelta | None,
 ) -> Finding:
-    """Return how a figure compares.
+    """Return how a figure compares with its baseline.
 
-    ``problem`` says why there is no baseline, ``max_age`` when a record is old.
+    ``problem`` is why there is no baseline, ``max_age`` from when on a record is old.
     """
-    check = f"performance:{figure.name}"
+    about = Subject(f"performance:{figure.name}", figure.requirements)
     if measured is None:
         message = "The suite did not measure it: a test must record it as a property of its own."
-        return finding(check, "unknown", message, requirements=figure.requirements)
+        return about.finding("unknown", message)
 
-    seen: dict[str, t.Any] = {
-        "observed": measured.value,
-        "unit": measured.unit,
-        "requirements": figure.requirements,
-    }
+    record, obstacle = _comparable(figure, measured, baseline, problem)
+    if record is None:
+        return about.finding("unknown", obstacle, observed=measured.value, unit=measured.unit)
+
+    return _compared(about, figure, measured, record, max_age)
+
+
+def _comparable(
+    figure: Figure, measured: MeasuredFigure, baseline: Mapping[str, t.Any], problem: str
+) -> tuple[BaselineRecord | None, str]:
+    """Return the record that a figure is compared with, or why there is none."""
     if problem:
-        return finding(check, "unknown", f"Not compared: {problem}.", **seen)
+        return None, f"Not compared: {problem}."
     if figure.name not in baseline:
-        message = f"Nobody has approved a baseline for it yet. When this value is right: {RENEW}"
-        return finding(check, "unknown", message, **seen)
+        return None, f"No baseline has been approved for it yet. When this value is right: {RENEW}"
 
     try:
         record = record_of(baseline[figure.name])
     except RecordError as error:
-        return finding(
-            check,
-            "unknown",
-            f"Its record in the baseline is damaged: {error}. Write it anew: {RENEW}",
-            **seen,
-        )
+        return None, f"Its record in the baseline is damaged: {error}. Write it again: {RENEW}"
 
     if record.unit != measured.unit:
-        message = f"It is measured in '{measured.unit}', but its baseline in '{record.unit}'. Renew it: {RENEW}"
-        return finding(check, "unknown", message, **seen)
+        units = f"measured in '{measured.unit}', but its baseline in '{record.unit}'"
+        return None, f"It is {units}. Renew it: {RENEW}"
 
-    return _compared(figure, measured, record, max_age, check)
+    return record, ""
 
 
 def _compared(
-    figure: Figure, measured: Measured, record: Record, max_age: dt.timedelta | None, check: str
+    about: Subject,
+    figure: Figure,
+    measured: MeasuredFigure,
+    record: BaselineRecord,
+    max_age: dt.timedelta | None,
 ) -> Finding:
     sign = 1 if figure.worse == "above" else -1
     worse = sign * (measured.value / record.value - 1) * 100
-    warning = figure.warning_percent if record.warning_percent is None else record.warning_percent
-    critical = (
-        figure.critical_percent if record.critical_percent is None else record.critical_percent
-    )
-    status = judge(worse, warning, critical)
-    limit = record.value * (1 + sign * warning / 100)
-    word = "most" if sign > 0 else "least"
+    direction = "worse" if worse > 0 else "better"
     base = f"{record.value:g} {record.unit}".strip()
-    approved = f"that {record.approved_by} approved on {record.date}"
-    change = f"{abs(worse):.0f} % {'worse' if worse > 0 else 'better'} than the {base} {approved}"
-    if status != "ok":
-        message = f"It is {change}. Find out what has changed since; only then renew the baseline."
-    elif max_age and dt.datetime.now(dt.UTC).date() - record.date > max_age:
-        status = "info"
-        message = f"It is {change}, more than {max_age.days} days ago. Renew the baseline: {RENEW}"
-    else:
-        message = f"It is {change}."
+    message = f"It is {abs(worse):.0f} % {direction} than the {base}"
+    message += f" that {record.approved_by} approved on {record.date}"
+    limits = record.limits(figure)
+    status = limits.judge(measured.value)
 
-    return finding(
-        check,
-        status,
+    if status == "ok" and max_age and dt.datetime.now(dt.UTC).date() - record.date > max_age:
+        status = "info"
+        message += f", more than {max_age.days} days ago. Renew the baseline: {RENEW}"
+
+    return about.measured(
+        measured.value,
+        limits,
         message,
-        observed=measured.value,
-        expected=f"at {word} {limit:g}",
+        "find out what has changed since; only then renew the baseline",
         unit=measured.unit,
-        requirements=figure.requirements,
+        status=status,
     )
 
 
 def new_records(
-    figures: t.Iterable[Figure],
-    measured: t.Mapping[str, Measured],
-    baseline: t.Mapping[str, t.Any],
+    figures: Iterable[Figure],
+    measured: Mapping[str, MeasuredFigure],
+    baseline: Mapping[str, t.Any],
     approved_by: str,
     today: dt.date,
 ) -> dict[str, t.Any]:
@@ -171,19 +186,16 @@ def new_records(
 
     Raises TestsError.
     """
-    made = dict(baseline)
+    records = dict(baseline)
     for figure in figures:
         seen = measured.get(figure.name)
         if seen is None:
-            raise TestsError(
-                f"the figure '{figure.name}' was not measured, so there is nothing to record"
-            )
+            raise TestsError(f"nothing is recorded: the figure '{figure.name}' was not measured")
         if seen.value <= 0:
-            raise TestsError(
-                f"the figure '{figure.name}' is {seen.value:g}; a baseline must be above 0"
-            )
+            value = f"the figure '{figure.name}' is {seen.value:g}"
+            raise TestsError(f"nothing is recorded: {value}; a baseline must be above 0")
 
-        entry = {
+        record = {
             "value": seen.value,
             "unit": seen.unit,
             "approved_by": approved_by,
@@ -191,8 +203,8 @@ def new_records(
         }
         old = baseline.get(figure.name)
         if isinstance(old, dict) and old.get("tolerance"):
-            entry["tolerance"] = old["tolerance"]
+            record["tolerance"] = old["tolerance"]
 
-        made[figure.name] = entry
+        records[figure.name] = record
 
-    return made
+    return records

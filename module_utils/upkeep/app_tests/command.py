@@ -1,9 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The command and the environment of one suite.
-
-Nothing of production's environment is handed on.
-"""
+"""The command and the environment of one suite; nothing of production's is handed on."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from pathlib import Path
 
 from .settings import Setup, Suite
 
-#: Names within the scratch folder of a run. Only the folder itself is made by root; these belong to
-#: the suite.
+#: Names in the scratch folder of a run; they belong to the suite.
 REPORT: t.Final = "report.xml"
 COVERAGE: t.Final = "coverage.lcov"
 HOME: t.Final = "home"
@@ -23,10 +19,10 @@ WORK: t.Final = "work"
 
 
 def argv(setup: Setup, suite: Suite, scratch: Path) -> list[str]:
-    """Return the command: pytest by the application's own interpreter, its report and caches kept in ``scratch``."""
+    """Return the command: pytest by the application's own interpreter, its files in ``scratch``."""
     command = [setup.interpreter, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
-    # pytest warns of properties of a test in its other family, and a project may take warnings for
-    # errors.
+    # pytest warns of properties of a test in its other family, and a project may treat warnings
+    # as errors.
     command += ["-o", "junit_family=xunit1"]
     command += [f"--rootdir={setup.folder}", f"--junitxml={scratch / REPORT}"]
     if suite.marker:
@@ -48,7 +44,7 @@ def environment(
 ) -> dict[str, str]:
     """Return the whole environment.
 
-    ``given`` is that of the test database's file, empty for suites without one.
+    ``given`` are the variables of the test database, empty for suites without one.
     """
     return {
         "LANG": "C.UTF-8",

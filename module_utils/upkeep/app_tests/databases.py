@@ -1,19 +1,17 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""May suites use the database that their environment leads to?
-
-Only when it is surely not production's.
-"""
+"""May suites use the database of their environment? Only when it is certainly not production's."""
 
 from __future__ import annotations
 
 import typing as t
 from pathlib import Path
 
+from ..base.text import list_some
 from . import addresses, environments
 from .addresses import SERVERS, Address, Resolve
 from .errors import RefusedError
-from .settings import Database, Setup
+from .settings import NamedDatabase, Setup
 
 
 def environment_of(setup: Setup, resolve: Resolve = addresses.resolve) -> dict[str, str]:
@@ -21,8 +19,8 @@ def environment_of(setup: Setup, resolve: Resolve = addresses.resolve) -> dict[s
 
     Raises RefusedError when production's could be reached.
     """
-    given = environments.read(Path(setup.environment_file))
-    database = t.cast(Database, setup.database)
+    given = environments.read_as(setup.user, Path(setup.environment_file))
+    database = t.cast(NamedDatabase, setup.database)
     production = production_addresses(setup.production_units)
     require_apart(
         addresses.addresses(given), database, production, setup.production_databases, resolve
@@ -32,9 +30,9 @@ def environment_of(setup: Setup, resolve: Resolve = addresses.resolve) -> dict[s
 
 
 def production_addresses(units: t.Iterable[str]) -> list[Address]:
-    """Return the databases that the running units use.
+    """Return the databases that the units use.
 
-    Raises RefusedError when one cannot be asked.
+    Raises RefusedError when the environment of one is not known.
     """
     found: list[Address] = []
     for unit in units:
@@ -49,14 +47,14 @@ def production_addresses(units: t.Iterable[str]) -> list[Address]:
 
 def require_apart(
     tests: t.Sequence[Address],
-    database: Database,
+    database: NamedDatabase,
     production: t.Sequence[Address],
     names: t.Collection[str],
     resolve: Resolve = addresses.resolve,
 ) -> None:
-    """Raise RefusedError unless the addresses lead to the named test database, and none of them to production.
+    """Raise RefusedError unless the addresses lead to the test database and none to production.
 
-    ``names`` are production databases of the profile: theirs is no name for a test database,
+    ``names`` are production databases of the profile: no test database may have such a name,
     whatever its host.
     """
     for address in tests:
@@ -71,16 +69,16 @@ def require_apart(
 
     named = [Address(kind, database.host, 0, database.name) for kind in SERVERS]
     if not any(addresses.same(address, wanted, resolve) for address in tests for wanted in named):
-        led = ", ".join(map(str, tests)) or "no database that can be recognised"
+        led = list_some(tests, 5) or "no database that can be recognised"
         raise RefusedError(f"it leads to {led}, but the profile names {named[0]}")
 
-    strange = [
+    others = [
         address
         for address in tests
         if address.kind in SERVERS
         and not any(addresses.same(address, wanted, resolve) for wanted in named)
     ]
-    if strange:
-        raise RefusedError(f"it also leads to {strange[0]}, which the profile does not name")
+    if others:
+        raise RefusedError(f"it also leads to {others[0]}, which the profile does not name")
     if not production and not names:
-        raise RefusedError("nothing says which database production uses; name production_units")
+        raise RefusedError("production's database is not known; name production_units")

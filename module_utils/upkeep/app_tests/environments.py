@@ -1,22 +1,21 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Environments that suites and services live in: files in systemd's format, and what a running unit really has."""
+"""Environments of suites and services: files in systemd's format, and that of a running unit."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import stat
 import subprocess
 import typing as t
 from pathlib import Path
 
+from ..base import files, isolated
 from .errors import RefusedError
 
 #: Largest file that is read, bytes.
 LARGEST: t.Final = 1 << 20
-#: Seconds that systemd may take to answer.
+#: Seconds that systemd, or reading a file, may take.
 SECONDS: t.Final = 10
 
 _LINE: t.Final = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$")
@@ -26,7 +25,10 @@ Pairs = list[tuple[str, str]]
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the variables of an environment file (systemd.exec(5), and ``export`` as shells have it)."""
+    """Return the variables of an environment file.
+
+    The format is that of systemd.exec(5), and ``export`` as shells have it.
+    """
     found = {}
     for line in text.replace("\\\n", "").splitlines():
         matched = _LINE.match(line.strip())
@@ -46,73 +48,75 @@ def _unquoted(value: str) -> str:
         return value
 
 
-def read(path: Path) -> dict[str, str]:
-    """Return the variables of the file at ``path``; raises RefusedError when it cannot be read.
+def read_as(user: str, path: Path) -> dict[str, str]:
+    """Return the variables of a file as a user may read it; raises RefusedError.
 
-    Waits for no FIFO.
+    A suite is given what is in the file, so it must be a file that the suite itself could read:
+    whatever the path leads to.
+    """
+    answers, problem = isolated.run(lambda: [_content(path)], SECONDS, user)
+    if not answers:
+        raise RefusedError(f"'{path}' cannot be read as {user}: {problem}")
+
+    return parse(answers[0])
+
+
+def _content(path: Path) -> str:
+    try:
+        return files.read_text(path, LARGEST, trusted_links=True, errors="replace")
+    except OSError as error:
+        raise isolated.ApartError(files.reason_of(error)) from error
+
+
+def read(path: Path) -> dict[str, str]:
+    """Return the variables of a file that systemd reads; raises RefusedError.
+
+    A link is followed only where root made it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RefusedError(f"'{path}' is no regular file")
-            content = stream.read(LARGEST + 1)
+        return parse(files.read_text(path, LARGEST, trusted_links=True, errors="replace"))
     except OSError as error:
-        raise RefusedError(f"'{path}' cannot be read ({error.strerror})") from error
-
-    if len(content) > LARGEST:
-        raise RefusedError(f"'{path}' is larger than {LARGEST} bytes, so it is no environment file")
-
-    return parse(content.decode("utf-8", "replace"))
+        raise RefusedError(f"'{path}' cannot be read: {files.reason_of(error)}") from error
 
 
 def of_unit(unit: str) -> Pairs:
-    """Return all variables of a unit, those of its process first, then what it would be started with.
+    """Return all variables of a unit: those of its process, then those that it would start with.
 
-    Both, since its file may have changed after its start. Raises RefusedError when nobody can tell.
+    Both, since its file may have changed after its start. Raises RefusedError when they are not
+    known.
     """
-    shown = _show(unit)
-    facts = dict(shown)
+    pairs = _show(unit)
+    facts = dict(pairs)
     if facts.get("LoadState") != "loaded":
-        raise RefusedError(
-            f"the unit {unit} of production is not there, so its database is not known"
-        )
+        raise RefusedError(f"the production unit {unit} does not exist, so its database is unknown")
 
     found = _of_process(facts.get("MainPID", "0"))
-    found += [
-        (key, value)
-        for key, _, value in (word.partition("=") for word in _words(facts.get("Environment", "")))
-    ]
+    words = _words(facts.get("Environment", ""))
+    found += [(key, value) for key, _, value in (word.partition("=") for word in words)]
 
-    for path in (
-        match[1]
-        for key, value in shown
-        if key == "EnvironmentFiles"
-        for match in [_FILE.match(value)]
-        if match
-    ):
-        if Path(path).exists():
-            found += read(Path(path)).items()
+    for key, value in pairs:
+        matched = _FILE.match(value) if key == "EnvironmentFiles" else None
+        if matched and Path(matched[1]).exists():
+            found += read(Path(matched[1])).items()
 
     return found
 
 
 def _show(unit: str) -> Pairs:
-    command = [
-        "systemctl",
-        "show",
-        "--property=LoadState,MainPID,Environment,EnvironmentFiles",
-        "--",
-        unit,
-    ]
+    """Return the properties of a unit; one with several values, as EnvironmentFiles, repeats."""
+    properties = "--property=LoadState,MainPID,Environment,EnvironmentFiles"
     try:
         done = subprocess.run(  # noqa: S603 - argv list from the profile
-            command, capture_output=True, text=True, timeout=SECONDS, check=False
+            ["systemctl", "show", properties, "--", unit],  # noqa: S607 - root's PATH
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RefusedError(
-            f"systemd does not say what the unit {unit} of production uses ({error})"
-        ) from error
+        message = f"systemd does not report what the production unit {unit} uses ({error})"
+        raise RefusedError(message) from error
 
     return [
         (key, value) for key, _, value in (line.partition("=") for line in done.stdout.splitlines())
@@ -131,12 +135,10 @@ def _of_process(pid: str) -> Pairs:
         return []
 
     try:
-        content = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # it has just ended: what it would be started with says the same
+        content = files.read_kernel(f"/proc/{pid}/environ")
+    except OSError:  # it has just ended: what it would start with is the same
         return []
 
-    pairs = (
-        entry.partition("=") for entry in content.decode("utf-8", "replace").split("\0") if entry
-    )
+    pairs = (entry.partition("=") for entry in content.split("\0") if entry)
 
     return [(key, value) for key, _, value in pairs]

@@ -1,15 +1,16 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the outcome of a suite means: one finding for its tests, one for its coverage."""
+"""From the outcome of a suite to findings: one for its tests, one for its coverage."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..findings import Finding, finding
-from .redaction import shown
+from ..base.text import list_some
+from ..findings import Finding, Limits, Subject
+from .printed import printable
 from .settings import Suite
-from .supervisor import Outcome
+from .supervisor import SuiteOutcome
 
 #: Names of failed tests, and characters of each and of what a suite printed, that are shown.
 NAMES: t.Final = 3
@@ -17,88 +18,90 @@ NAME: t.Final = 120
 PRINTED: t.Final = 200
 
 
+def subject(suite: Suite) -> Subject:
+    """Return what the finding on a suite is about."""
+    return Subject(f"tests:{suite.name}", suite.requirements)
+
+
 def missing(suite: Suite, path: str) -> Finding:
-    """Return the finding for a suite of which a path is not there."""
+    """Return the finding for a suite of which a path does not exist."""
     message = (
-        f"'{path}' is not there, so nothing was tested. Deploy the tests, or mend the profile."
+        f"'{path}' does not exist, so nothing was tested. Deploy the tests or fix the profile."
     )
-    return finding(f"tests:{suite.name}", "unknown", message, requirements=suite.requirements)
+
+    return subject(suite).finding("unknown", message)
 
 
-def not_run(suite: Suite, why: str) -> Finding:
+def not_run(suite: Suite, reason: str) -> Finding:
     """Return the finding for a suite that was not started."""
-    return finding(
-        f"tests:{suite.name}", "unknown", f"Not run: {why}.", requirements=suite.requirements
-    )
+    return subject(suite).finding("unknown", f"Not run: {reason}.")
 
 
-def suite_finding(suite: Suite, outcome: Outcome, secrets: t.Collection[str]) -> Finding:
-    """Return what a suite found. Only its report counts; the exit code must not contradict it."""
-    check = f"tests:{suite.name}"
+def suite_finding(suite: Suite, outcome: SuiteOutcome, secrets: t.Collection[str]) -> Finding:
+    """Return what a suite found; only its report counts, and the exit code must agree with it."""
     report = outcome.report
     if report is None or not trusted(outcome):
-        return finding(
-            check, "unknown", _unseen(suite, outcome, secrets), requirements=suite.requirements
+        return subject(suite).finding("unknown", _no_result(suite, outcome, secrets))
+
+    counts, after = _counts(outcome), _after(outcome)
+    seen = {"observed": counts, "expected": "all pass"}
+    if report.failed or report.broken:
+        names = [printable(name, secrets, NAME) for name in report.names]
+        names += ["?"] * (report.failed + report.broken - len(names))
+        failed = list_some(names, NAMES)
+        return subject(suite).finding(
+            "critical", f"Tests fail: {failed} ({counts}){after}.", **seen
         )
 
-    counts = _counts(outcome)
-    facts: dict[str, t.Any] = {
-        "observed": counts,
-        "expected": "all pass",
-        "requirements": suite.requirements,
-    }
-    after = _after(outcome)
-    if report.failed or report.broken:
-        names = [shown(name, secrets, NAME) for name in report.names[:NAMES]]
-        more = report.failed + report.broken - len(names)
-        told = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-        return finding(check, "critical", f"Tests fail: {told} ({counts}){after}.", **facts)
-
-    return finding(check, "ok", f"{counts} in {outcome.seconds:.1f} s{after}.", **facts)
+    return subject(suite).finding("ok", f"{counts} in {outcome.seconds:.1f} s{after}.", **seen)
 
 
-def coverage_finding(suite: Suite, outcome: Outcome) -> Finding | None:
-    """Return whether the tests ran through enough of the code; None when nobody asked."""
-    if not suite.coverage:
+def coverage_finding(suite: Suite, outcome: SuiteOutcome) -> Finding | None:
+    """Return whether the tests ran through enough of the code; None where no limit is set."""
+    coverage = suite.coverage
+    if not coverage:
         return None
 
-    check = f"tests:{suite.name}.coverage"
-    wanted, requirements = suite.coverage.minimum, suite.coverage.requirements or suite.requirements
-    expected = f"at least {wanted:g}"
+    about = Subject(f"tests:{suite.name}", coverage.requirements or suite.requirements)
+    limits = Limits(warning=coverage.minimum, side="below")
     if outcome.coverage is None or not trusted(outcome):
-        why = outcome.coverage_problem or "the suite gave no report that can be trusted"
-        message = f"Not measured: {why}. Is pytest-cov (package python3-pytest-cov) there?"
-        return finding(
-            check, "unknown", message, expected=expected, unit="%", requirements=requirements
+        reason = outcome.coverage_problem or "the suite gave no report that can be trusted"
+        message = f"Not measured: {reason}. Is pytest-cov (package python3-pytest-cov) installed?"
+        return about.finding(
+            "unknown",
+            message,
+            aspect="coverage",
+            expected=limits.text,
+            limits=limits.numbers,
+            unit="%",
         )
 
     share = round(outcome.coverage, 1)
-    enough = outcome.coverage >= wanted
-    message = f"The tests run through {share:g} % of {', '.join(suite.coverage.source)}"
 
-    return finding(
-        check,
-        "ok" if enough else "warning",
-        f"{message}." if enough else f"{message}; write tests for what is new.",
-        observed=share,
-        expected=expected,
+    return about.measured(
+        share,
+        limits,
+        f"The tests run through {share:g} % of {', '.join(coverage.source)}",
+        "write tests for what is new",
+        aspect="coverage",
         unit="%",
-        requirements=requirements,
+        status=limits.judge(outcome.coverage),
     )
 
 
-def trusted(outcome: Outcome) -> bool:
-    """Tell whether the report says what the suite found: it is whole, holds tests that ran, and fits the exit code."""
+def trusted(outcome: SuiteOutcome) -> bool:
+    """Return whether the report is whole, holds tests that ran, and agrees with the exit code."""
     report = outcome.report
     if outcome.ended != "itself" or report is None or report.tests == report.skipped:
         return False
+
     return outcome.code == 0 or report.failed + report.broken > 0
 
 
-def _counts(outcome: Outcome) -> str:
+def _counts(outcome: SuiteOutcome) -> str:
     report = outcome.report
-
-    assert report is not None  # noqa: S101 - callers have looked
+    if report is None:
+        return ""
 
     counts = {
         "passed": report.passed,
@@ -106,45 +109,49 @@ def _counts(outcome: Outcome) -> str:
         "broken": report.broken,
         "skipped": report.skipped,
     }
+    named = (f"{count} {word}" for word, count in counts.items() if count or word == "passed")
 
-    return ", ".join(
-        f"{count} {word}" for word, count in counts.items() if count or word == "passed"
-    )
+    return ", ".join(named)
 
 
-def _unseen(suite: Suite, outcome: Outcome, secrets: t.Collection[str]) -> str:
-    printed = shown(outcome.tail, secrets, PRINTED)
-    said = f" It said: {printed}" if printed else ""
+def _no_result(suite: Suite, outcome: SuiteOutcome, secrets: t.Collection[str]) -> str:
+    """Return why a suite has no result that can be trusted."""
+    last_line = printable(outcome.tail, secrets, PRINTED)
+    printed = f" Its last line of output: {last_line}" if last_line else ""
     after = _after(outcome)
     if outcome.ended in ("not_started", "lost"):
-        return f"Not run: {shown(outcome.why, secrets, PRINTED)}."
+        return f"Not run: {printable(outcome.why, secrets, PRINTED)}."
     if outcome.ended == "time":
-        return f"It did not end within {suite.seconds} s and was stopped with all that it had started{after}.{said}"
+        stopped = "was stopped with all that it had started"
+        return f"It did not end within {suite.seconds} s and {stopped}{after}.{printed}"
     if outcome.ended == "space":
-        return f"It filled its scratch folder and was stopped{after}.{said}"
+        return f"It filled its scratch folder and was stopped{after}.{printed}"
 
+    return f"{_why_not_trusted(outcome, secrets)}{after}.{printed}"
+
+
+def _why_not_trusted(outcome: SuiteOutcome, secrets: t.Collection[str]) -> str:
+    """Return, without a full stop, why the report of a suite that ended does not count."""
     ending = f"signal {-outcome.code}" if outcome.code < 0 else f"exit code {outcome.code}"
-    if outcome.report is None:
-        return (
-            f"It ended with {ending}, and {shown(outcome.problem, secrets, PRINTED)}{after}.{said}"
-        )
-    if outcome.report.tests == 0:
-        return f"It holds no tests (it ended with {ending}), so nothing was tested{after}.{said}"
-    if outcome.report.tests == outcome.report.skipped:
-        return f"All its {outcome.report.tests} tests were skipped, so nothing was tested{after}."
+    report = outcome.report
+    if report is None:
+        return f"It ended with {ending}, and {printable(outcome.problem, secrets, PRINTED)}"
+    if report.tests == 0:
+        return f"It holds no tests (it ended with {ending}), so nothing was tested"
+    if report.tests == report.skipped:
+        return f"All its {report.tests} tests were skipped, so nothing was tested"
 
-    return f"Its report says {_counts(outcome)}, but it ended with {ending}, so nobody knows{after}.{said}"
+    return f"Its report has {_counts(outcome)}, but it ended with {ending}, so neither counts"
 
 
-def _after(outcome: Outcome) -> str:
-    told = ""
+def _after(outcome: SuiteOutcome) -> str:
+    """Return what else there is to know of a suite that has ended."""
+    notes = ""
     if outcome.others:
-        told += f"; {outcome.others} processes that it left were ended"
-
+        notes += f"; {outcome.others} processes that it left were ended"
     if outcome.running:
-        told += f"; {outcome.running} processes cannot be ended"
-
+        notes += f"; {outcome.running} processes cannot be ended"
     if outcome.remains:
-        told += f"; '{outcome.remains}' cannot be removed"
+        notes += f"; '{outcome.remains}' cannot be removed"
 
-    return told
+    return notes

@@ -1,9 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The report of a run in JUnit's XML: counts, the names of failed tests, and the figures that tests recorded.
+"""The report of a run in JUnit's XML: counts, names of failed tests, and recorded figures.
 
-The file was written by code that is under test, so it is read by the strict rules of a stranger's
-file: UTF-8, no document type (and so no entities), a bounded number of bytes and tests.
+It was written by code under test, so it is read strictly: UTF-8, no document type (and so no
+entities), a bounded number of bytes, names and figures.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _VALUE: t.Final = re.compile(
 )
 
 
-class Measured(t.NamedTuple):
-    """A figure as a test recorded it; ``unit`` is empty for a mere number."""
+class MeasuredFigure(t.NamedTuple):
+    """A figure as a test recorded it; ``unit`` is empty for a number without one."""
 
     value: float
     unit: str
 
 
 @dataclass
-class Report:
-    """What one run said. ``broken`` are tests that could not even be carried out, or collected."""
+class JunitReport:
+    """What one run reported; ``broken`` are tests that could not be run or collected."""
 
     tests: int = 0
     failed: int = 0
     broken: int = 0
     skipped: int = 0
     names: list[str] = field(default_factory=list)
-    figures: dict[str, Measured] = field(default_factory=dict)
+    figures: dict[str, MeasuredFigure] = field(default_factory=dict)
 
     @property
     def passed(self) -> int:
@@ -53,15 +53,15 @@ class Report:
         return self.tests - self.failed - self.broken - self.skipped
 
 
-def parse(content: bytes) -> Report:
-    """Return what a report says.
+def parse(content: bytes, figures: t.Collection[str] = ()) -> JunitReport:
+    """Return what a report holds, of its figures only those with the given names.
 
-    Raises ReportError when it is damaged, cut short or no such report.
+    Raises ReportError when it is damaged, cut short or not such a report.
     """
     if len(content) > LARGEST:
         raise ReportError(f"the report is larger than {LARGEST} bytes")
 
-    reader = _Reader()
+    reader = _Reader(figures)
 
     try:
         reader.parser.Parse(content.decode("utf-8"), True)
@@ -75,10 +75,11 @@ def parse(content: bytes) -> Report:
 
 
 class _Reader:
-    """Takes a report in as it is parsed; only the outcome of each test is kept."""
+    """Collects a report while it is parsed; only the outcome of each test is kept."""
 
-    def __init__(self) -> None:
-        self.report = Report()
+    def __init__(self, figures: t.Collection[str]) -> None:
+        self.wanted = frozenset(figures)
+        self.report = JunitReport()
         self.is_report = False
         self.depth = 0
         self.test: str | None = None
@@ -126,15 +127,14 @@ class _Reader:
         self.test = None
 
     def keep(self, name: str, value: str) -> None:
+        if name not in self.wanted:
+            return
+
         matched = _VALUE.match(value)
         number = float(matched[1]) if matched else math.nan
         if not math.isfinite(number):
-            raise ReportError(
-                f"the figure {name!r:.60} is {value!r:.60}, not a number and its unit"
-            )
+            raise ReportError(f"the figure '{name}' is {value!r:.60}, not a number and its unit")
         if name in self.report.figures:
-            raise ReportError(
-                f"the figure {name!r:.60} was recorded twice, so nobody knows which one counts"
-            )
+            raise ReportError(f"the figure '{name}' was recorded twice, so neither counts")
 
-        self.report.figures[name] = Measured(number, (matched[2] or "") if matched else "")
+        self.report.figures[name] = MeasuredFigure(number, (matched[2] or "") if matched else "")

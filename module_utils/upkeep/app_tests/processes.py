@@ -1,9 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a supervising process needs of the kernel: limits for what it starts, and an end for all of that.
+"""What a supervising process needs of the kernel: limits for what it starts, and a way to end it.
 
 A suite may start processes that leave its process group. The supervisor is their "subreaper"
-(prctl(2)): whatever loses its parent becomes the supervisor's child, so that none can get away.
+(prctl(2)): whatever loses its parent becomes the supervisor's child, so that none escapes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from ..base import files
 from ..base.isolated import end_with
 
 #: Seconds that killed processes may take to be gone.
@@ -32,22 +33,21 @@ _PR_SET_NO_NEW_PRIVS: t.Final = 38
 
 
 def become_supervisor(parent: int) -> None:
-    """Adopt what loses its parent, gain no rights by exec, and end by SIGTERM together with the process ``parent``."""
+    """Adopt orphans, gain no rights by exec, and end by SIGTERM together with ``parent``."""
     library = ctypes.CDLL(None, use_errno=True)
     for option in (_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS):
         if library.prctl(option, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    end_with(
-        parent, signal.SIGTERM
-    )  # not by SIGKILL, as other work: there is something to end and to remove
+    # Not by SIGKILL, as other work: there is something to end and to remove.
+    end_with(parent, signal.SIGTERM)
 
 
 def limit(memory_mb: int, file_mb: int) -> None:
-    """Bound memory and size of files for this process and all that it starts.
+    """Limit memory and size of files for this process and all that it starts.
 
-    No core dumps; let others go first.
+    No core dumps; others get the processor first.
     """
     os.nice(10)
     wanted = {
@@ -100,7 +100,7 @@ def children() -> set[int]:
 
 def _parent(pid: str) -> str:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        stat = files.read_kernel(f"/proc/{pid}/stat")
     except OSError:
         return ""
     return stat.rpartition(")")[2].split()[1]
@@ -123,7 +123,7 @@ def _kill(pid: int, give_up: float) -> None:
 
 
 def used(folder: Path, most: int) -> int:
-    """Return the bytes that lie in a folder, or more than ``most`` when it holds too many files.
+    """Return the bytes used in a folder, or more than ``most`` when it holds too many files.
 
     Follows no link.
     """

@@ -1,30 +1,36 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the profile asks for, checked and typed."""
+"""The suites of a profile and what they have in common, checked and typed."""
 
 from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ..base import options
 from ..base.text import duplicates
 from .errors import TestsError
+from .options import OPTIONS
 
 #: Variables that the runner sets itself, so that no suite leads its files elsewhere.
 RESERVED: t.Final = frozenset(
     ("HOME", "USER", "LOGNAME", "TMPDIR", "COVERAGE_FILE", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 )
 
-_NAME: t.Final = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
-_FIGURE: t.Final = re.compile(r"^[a-z][a-z0-9_.-]{0,59}$")
-_VARIABLE: t.Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_MODULE: t.Final = re.compile(r"^[A-Za-z_][\w.]*$")
+_VARIABLE: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MODULE: t.Final = re.compile(r"[A-Za-z_][\w.]*")
+
+Values = Mapping[str, t.Any]
 
 
 class Figure(t.NamedTuple):
-    """A figure that a suite measures: which way is worse, and by how many percent of its baseline it may be."""
+    """A figure that a suite measures.
+
+    ``worse`` is which way is worse, the percents are by how much worse than its baseline it may be.
+    """
 
     name: str
     worse: t.Literal["above", "below"]
@@ -41,7 +47,7 @@ class Coverage(t.NamedTuple):
     requirements: tuple[str, ...]
 
 
-class Database(t.NamedTuple):
+class NamedDatabase(t.NamedTuple):
     """The test database that the profile names; an empty host is this one."""
 
     name: str
@@ -59,7 +65,7 @@ class Suite:
     paths: tuple[str, ...]
     marker: str
     database: bool
-    environment: t.Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     seconds: int
     coverage: Coverage | None
     figures: tuple[Figure, ...]
@@ -68,7 +74,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class Setup:
-    """What all suites of a host have in common."""
+    """What all suites of a host have in common; '' is an option that was not given."""
 
     user: str
     folder: Path
@@ -76,131 +82,154 @@ class Setup:
     python_path: tuple[str, ...]
     chdir: str
     environment_file: str
-    database: Database | None
+    database: NamedDatabase | None
     production_units: tuple[str, ...]
     production_databases: tuple[str, ...]
     seconds: int
     memory_mb: int
     space_mb: int
+    baseline_max_age_days: int
 
 
-def setup_of(params: t.Mapping[str, t.Any]) -> Setup:
-    """Return what the suites have in common; raises TestsError."""
-    for name in ("folder", "interpreter"):
-        if not params[name].startswith("/"):
-            raise TestsError(f"{name} must be an absolute path, not {params[name]!r}")
+@dataclass(frozen=True)
+class Settings:
+    """What one run of the module does; ``approved_by`` is '' unless new records are made."""
 
-    for name in ("seconds", "memory_mb", "space_mb"):
-        if params[name] < 1:
-            raise TestsError(f"{name} must be at least 1, not {params[name]}")
+    setup: Setup
+    suites: tuple[Suite, ...]
+    baseline: Values
+    baseline_problem: str
+    recording: bool
+    approved_by: str
 
-    named = params["database"]
-    database = Database(named["name"], named["host"] or "") if named else None
-    if database and database.name in params["production_databases"]:
-        raise TestsError(
-            f"the test database '{database.name}' is a production database of the profile; give tests one of their own"
-        )
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures of all suites, with the requirements of their suite where they have none."""
+        return [
+            figure if figure.requirements else figure._replace(requirements=suite.requirements)
+            for suite in self.suites
+            for figure in suite.figures
+        ]
+
+
+def parse(values: Values) -> Settings:
+    """Return the settings of the module; raises TestsError with a line for each problem."""
+    try:
+        given = options.parse(OPTIONS, values)
+    except options.OptionError as error:
+        raise TestsError(str(error)) from error
+
+    suites = [_suite(entry) for entry in given["suites"]]
+    setup = _setup(given["setup"], given["production_databases"])
+    recording, approved_by = given["state"] == "recorded", given["approved_by"].strip()
+    problems = [*_setup_problems(setup, suites), *_suite_problems(suites)]
+    if recording and not approved_by:
+        problems.append("approved_by: name who approved the new baseline")
+    if problems:
+        raise TestsError("\n".join(problems))
+
+    return Settings(
+        setup=setup,
+        suites=tuple(suite for suite in suites if suite.figures or not recording),
+        baseline=given["baseline"],
+        baseline_problem=given["baseline_problem"],
+        recording=recording,
+        approved_by=approved_by,
+    )
+
+
+def _setup(given: Values, production: Sequence[str]) -> Setup:
+    named = given["database"]
 
     return Setup(
-        user=params["user"],
-        folder=Path(params["folder"]),
-        interpreter=params["interpreter"],
-        python_path=tuple(params["python_path"]),
-        chdir=params["chdir"] or "",
-        environment_file=params["environment_file"] or "",
-        database=database,
-        production_units=tuple(params["production_units"]),
-        production_databases=tuple(params["production_databases"]),
-        seconds=params["seconds"],
-        memory_mb=params["memory_mb"],
-        space_mb=params["space_mb"],
+        user=given["user"],
+        folder=Path(given["folder"] or "/"),
+        interpreter=given["interpreter"],
+        python_path=tuple(given["python_path"]),
+        chdir=given["chdir"] or "",
+        environment_file=given["environment_file"] or "",
+        database=NamedDatabase(named["name"], named["host"]) if named else None,
+        production_units=tuple(given["production_units"]),
+        production_databases=tuple(production),
+        seconds=given["seconds"],
+        memory_mb=given["memory_mb"],
+        space_mb=given["space_mb"],
+        baseline_max_age_days=given["baseline_max_age_days"],
     )
 
 
-def suites_of(params: t.Mapping[str, t.Any]) -> list[Suite]:
-    """Return the suites; raises TestsError that names the one which does not fit."""
-    suites = [_suite(entry) for entry in params["suites"]]
-    names = [suite.name for suite in suites]
-    figures = [figure.name for suite in suites for figure in suite.figures]
-    for kind, given in (("suite", names), ("figure", figures)):
-        if again := duplicates(given):
-            raise TestsError(f"two {kind}s are named {again[0]!r}")
-
-    if any(suite.database for suite in suites) and not (
-        params["database"] and params["environment_file"]
-    ):
-        raise TestsError(
-            "suites with `database: true` need `database` (the test database) and `environment_file`"
-        )
-
-    return suites
-
-
-def _suite(entry: t.Mapping[str, t.Any]) -> Suite:
-    name = entry["name"]
-    if not _NAME.match(name):
-        raise TestsError(
-            f"suite {name!r}: a name is lower case letters, digits, hyphens and underscores"
-        )
-    if not entry["paths"]:
-        raise TestsError(f"suite '{name}': paths must name a file or folder")
-
-    for path in entry["paths"]:
-        if not path or path.startswith(("/", "-")) or ".." in PurePosixPath(path).parts:
-            raise TestsError(
-                f"suite '{name}': path {path!r} must be relative to the project's folder and stay in it"
-            )
-
-    if entry["seconds"] < 1:
-        raise TestsError(f"suite '{name}': seconds must be at least 1, not {entry['seconds']}")
+def _suite(given: Values) -> Suite:
+    coverage = given["coverage"]
 
     return Suite(
-        name=name,
-        paths=tuple(entry["paths"]),
-        marker=entry["marker"],
-        database=entry["database"],
-        environment=_environment(name, entry["environment"]),
-        seconds=entry["seconds"],
-        coverage=_coverage(name, entry["coverage"]) if entry["coverage"] else None,
-        figures=tuple(_figure(name, figure) for figure in entry["figures"]),
-        requirements=tuple(entry["requirements"]),
+        name=given["name"],
+        paths=tuple(given["paths"]),
+        marker=given["marker"],
+        database=given["database"],
+        environment={str(name): str(value) for name, value in given["environment"].items()},
+        seconds=given["seconds"],
+        coverage=_coverage(coverage) if coverage else None,
+        figures=tuple(map(_figure, given["figures"])),
+        requirements=tuple(given["requirements"]),
     )
 
 
-def _environment(suite: str, given: t.Mapping[str, t.Any]) -> dict[str, str]:
-    for name in given:
-        if not _VARIABLE.match(name) or name in RESERVED:
-            raise TestsError(f"suite '{suite}': environment may not set {name!r}")
-        if "\0" in str(given[name]):
-            raise TestsError(f"suite '{suite}': the value of {name} has a NUL byte")
-
-    return {name: str(value) for name, value in given.items()}
-
-
-def _coverage(suite: str, given: t.Mapping[str, t.Any]) -> Coverage:
-    if not 0 < given["minimum"] <= 100:
-        raise TestsError(
-            f"suite '{suite}': coverage.minimum must be above 0 and at most 100 %, not {given['minimum']}"
-        )
-
-    strange = [name for name in given["source"] if not _MODULE.match(name)]
-    if strange or not given["source"]:
-        raise TestsError(
-            f"suite '{suite}': coverage.source must name Python packages, not {strange}"
-        )
-
+def _coverage(given: Values) -> Coverage:
     return Coverage(tuple(given["source"]), given["minimum"], tuple(given["requirements"]))
 
 
-def _figure(suite: str, given: t.Mapping[str, t.Any]) -> Figure:
-    name, warning, critical = given["name"], given["warning_percent"], given["critical_percent"]
-    if not _FIGURE.match(name):
-        raise TestsError(
-            f"suite '{suite}': figure {name!r} is not lower case letters, digits, dots and underscores"
-        )
-    if warning <= 0 or (critical is not None and critical < warning):
-        raise TestsError(
-            f"suite '{suite}': figure '{name}' needs 0 < warning_percent <= critical_percent"
+def _figure(given: Values) -> Figure:
+    return Figure(
+        given["name"],
+        given["worse"],
+        given["warning_percent"],
+        given["critical_percent"],
+        tuple(given["requirements"]),
+    )
+
+
+def _setup_problems(setup: Setup, suites: Sequence[Suite]) -> Iterator[str]:
+    if setup.database and setup.database.name in setup.production_databases:
+        yield (
+            f"setup.database: '{setup.database.name}' is a production database of the profile;"
+            " give the tests one of their own"
         )
 
-    return Figure(name, given["worse"], warning, critical, tuple(given["requirements"]))
+    complete = setup.database and setup.environment_file
+    if any(suite.database for suite in suites) and not complete:
+        yield (
+            "setup: suites with `database: true` need `database` (the test database)"
+            " and `environment_file`"
+        )
+
+
+def _suite_problems(suites: Sequence[Suite]) -> Iterator[str]:
+    names = [suite.name for suite in suites]
+    figures = [figure.name for suite in suites for figure in suite.figures]
+    for kind, given in (("suite", names), ("figure", figures)):
+        for name in duplicates(given):
+            yield f"suites: duplicate name {name!r} of a {kind}"
+
+    for suite in suites:
+        for problem in _problems(suite):
+            yield f"suites '{suite.name}': {problem}"
+
+
+def _problems(suite: Suite) -> Iterator[str]:
+    for path in suite.paths:
+        if ".." in PurePosixPath(path).parts:
+            yield f"path {path!r} must stay in the project's folder"
+
+    for name, value in suite.environment.items():
+        if not _VARIABLE.fullmatch(name) or name in RESERVED:
+            yield f"environment must not set {name!r}"
+        if "\0" in value:
+            yield f"the value of {name} holds a NUL character"
+
+    for source in suite.coverage.source if suite.coverage else ():
+        if not _MODULE.fullmatch(source):
+            yield f"coverage.source {source!r} is not the name of a Python package"
+
+    for figure in suite.figures:
+        if figure.critical_percent is not None and figure.critical_percent < figure.warning_percent:
+            yield f"figure '{figure.name}' has critical_percent below warning_percent"

@@ -1,11 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carry out one suite: as the service user, in a scratch folder, bounded in time, memory and space.
+"""Run one suite as the service user, in a scratch folder, limited in time, memory and space.
 
-Then clear up.
-
-A process between the module and the suite does it. When the module is killed, it ends the suite and
-removes the folder nevertheless; when the suite breaks it, the module is still there to say so.
+A process between the module and the suite does it. When the module is killed, it still ends the
+suite and removes the folder; when the suite breaks it, the module still reports that.
 """
 
 from __future__ import annotations
@@ -25,28 +23,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..base import isolated
+from ..base import files, isolated
 from . import command, junit, processes
 from .errors import ReportError
 
 #: Bytes of what a suite prints that are kept, from the end.
 KEPT: t.Final = 4096
-#: Seconds between two looks at how much space is used.
+#: Seconds between two measurements of the space used.
 INTERVAL: t.Final = 0.5
 #: Seconds beyond a suite's own limit after which its supervisor itself is ended.
 SLACK: t.Final = 2 * processes.GRACE + 20.0
 LARGEST_COVERAGE: t.Final = 64 << 20
-#: Lines of lcov's format that say how many lines of a file there are, and how many of them were
-#: run.
+#: Records of lcov's format with the number of lines of a file, and of those that ran.
 COUNTS: t.Final = (b"LF", b"LH")
 PREFIX: t.Final = "upkeep-tests-"
 
 
 @dataclass(frozen=True)
-class Job:
-    """One suite to carry out.
+class SuiteJob:
+    """One suite to run.
 
-    ``build`` makes command and environment once the scratch folder is known.
+    ``build`` makes command and environment once the scratch folder is known. ``figures`` are the
+    names of those that are read from its report.
     """
 
     account: pwd.struct_passwd
@@ -56,22 +54,24 @@ class Job:
     memory_mb: int
     space_mb: int
     coverage: bool
+    figures: tuple[str, ...]
 
 
 @dataclass
-class Outcome:
-    """What came of a suite.
+class SuiteOutcome:
+    """How a suite ended.
 
     ``ended`` is itself, time, space, not_started or lost; ``why`` explains the last two.
-    ``problem`` says why there is no report, ``tail`` the end of what was printed, ``others`` how
-    many processes were left to be ended.
+    ``problem`` is why there is no report, ``tail`` the end of what was printed, ``others`` how
+    many processes it left that were ended, ``running`` those that cannot be ended, ``remains`` a
+    scratch folder that cannot be removed.
     """
 
     ended: str
     why: str = ""
     code: int = 0
     seconds: float = 0.0
-    report: junit.Report | None = None
+    report: junit.JunitReport | None = None
     problem: str = ""
     coverage: float | None = None
     coverage_problem: str = ""
@@ -81,8 +81,8 @@ class Outcome:
     remains: str = ""
 
 
-def carry_out(job: Job) -> Outcome:
-    """Carry a suite out and return what came of it; never raises because of the suite."""
+def run_suite(job: SuiteJob) -> SuiteOutcome:
+    """Run a suite and return how it ended; never raises because of the suite."""
     parent = os.getpid()
 
     def work() -> Iterator[dict[str, t.Any]]:
@@ -91,22 +91,22 @@ def carry_out(job: Job) -> Outcome:
 
     answers, problem = isolated.run(work, job.seconds, grace=SLACK)
     if not answers:
-        return Outcome("lost", why=f"what watched it is lost: {problem}")
+        return SuiteOutcome("lost", why=f"its supervisor ended: {problem}")
 
-    said = answers[0]
-    if said["report"]:
+    answer = answers[0]
+    if report := answer["report"]:
         figures = {
-            name: junit.Measured(*value) for name, value in said["report"].pop("figures").items()
+            name: junit.MeasuredFigure(*value) for name, value in report.pop("figures").items()
         }
-        said["report"] = junit.Report(**said["report"], figures=figures)
+        answer["report"] = junit.JunitReport(**report, figures=figures)
 
-    return Outcome(**said)
+    return SuiteOutcome(**answer)
 
 
-def supervise(job: Job) -> Outcome:
-    """Carry a suite out in this process, which must be its supervisor."""
+def supervise(job: SuiteJob) -> SuiteOutcome:
+    """Run a suite from this process, which must be its supervisor."""
     if shutil.disk_usage(tempfile.gettempdir()).free < 2 * (job.space_mb << 20):
-        return Outcome(
+        return SuiteOutcome(
             "not_started", why=f"{tempfile.gettempdir()} has less than {2 * job.space_mb} MB free"
         )
 
@@ -119,8 +119,8 @@ def supervise(job: Job) -> Outcome:
 
 
 @contextlib.contextmanager
-def _scratch(job: Job) -> Iterator[tuple[Path, list[str]]]:
-    """Give a folder of the service user, and a list that names it afterwards should it not be removable."""
+def _scratch(job: SuiteJob) -> Iterator[tuple[Path, list[str]]]:
+    """Give a folder of the service user, and a list that names it afterwards if it remains."""
     scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
     left: list[str] = []
     try:
@@ -140,7 +140,7 @@ def _scratch(job: Job) -> Iterator[tuple[Path, list[str]]]:
 def _remove(scratch: Path) -> None:
     """Remove a folder with all that a suite put there.
 
-    It may have taken rights away, which only stops non-root.
+    Without root, rights that the suite took away are given back first.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     if scratch.exists() and os.geteuid() != 0:
@@ -149,7 +149,7 @@ def _remove(scratch: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _run(job: Job, scratch: Path) -> Outcome:
+def _run(job: SuiteJob, scratch: Path) -> SuiteOutcome:
     argv, environment = job.build(scratch)
     processes.limit(job.memory_mb, job.space_mb)
     begun = time.monotonic()
@@ -166,7 +166,7 @@ def _run(job: Job, scratch: Path) -> Outcome:
             **isolated.program_rights(job.account),
         )
     except OSError as error:
-        return Outcome(
+        return SuiteOutcome(
             "not_started", why=f"'{argv[0]}' cannot be run as {job.account.pw_name} ({error})"
         )
 
@@ -180,7 +180,7 @@ def _run(job: Job, scratch: Path) -> Outcome:
         others, running = processes.end(process)
 
     tail.take()
-    outcome = Outcome(
+    outcome = SuiteOutcome(
         ended, code=process.returncode or 0, seconds=seconds, others=others, running=running
     )
     outcome.tail = tail.text()
@@ -192,16 +192,13 @@ def _run(job: Job, scratch: Path) -> Outcome:
 
 @dataclass
 class Tail:
-    """The end of what comes out of a pipe.
-
-    The rest is read too, so that the writer never waits, and forgotten.
-    """
+    """The end of what comes out of a pipe; the rest is read, so that the writer never waits."""
 
     pipe: int
     kept: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        """Let no reader wait."""
+        """Make reading non-blocking."""
         os.set_blocking(self.pipe, False)
 
     def take(self) -> bool:
@@ -214,19 +211,19 @@ class Tail:
 
                 self.kept += block
                 if len(self.kept) > KEPT:
-                    # Half a word might be half a secret, which nobody would recognise.
+                    # Half a word might be half a secret, which would not be recognised.
                     self.kept = self.kept[-KEPT:].partition(b" ")[2]
 
         return True
 
     def text(self) -> str:
-        """Return the last line that says something."""
+        """Return the last line with more than a rule of ``=``."""
         lines = [line.strip() for line in self.kept.decode("utf-8", "replace").splitlines()]
         return next((line for line in reversed(lines) if line.strip("= ")), "")
 
 
-def _watch(process: subprocess.Popen[bytes], job: Job, scratch: Path, tail: Tail) -> str:
-    """Wait until a suite ends or must be ended; return which."""
+def _watch(process: subprocess.Popen[bytes], job: SuiteJob, scratch: Path, tail: Tail) -> str:
+    """Wait until a suite ends or must be ended; return what ended it."""
     handle = os.pidfd_open(process.pid)
     poller = select.poll()
     poller.register(handle, select.POLLIN)
@@ -252,15 +249,15 @@ def _watch(process: subprocess.Popen[bytes], job: Job, scratch: Path, tail: Tail
         os.close(handle)
 
 
-def _read_reports(job: Job, scratch: Path, outcome: Outcome) -> None:
+def _read_reports(job: SuiteJob, scratch: Path, outcome: SuiteOutcome) -> None:
     try:
-        outcome.report = junit.parse(_content(scratch / command.REPORT, junit.LARGEST))
+        outcome.report = junit.parse(_content(scratch, command.REPORT, junit.LARGEST), job.figures)
     except ReportError as error:
         outcome.problem = str(error)
 
     if job.coverage:
         try:
-            outcome.coverage = covered(_content(scratch / command.COVERAGE, LARGEST_COVERAGE))
+            outcome.coverage = covered(_content(scratch, command.COVERAGE, LARGEST_COVERAGE))
         except ReportError as error:
             outcome.coverage_problem = str(error)
 
@@ -285,15 +282,11 @@ def covered(content: bytes) -> float:
     return 100 * hit / found
 
 
-def _content(path: Path, largest: int) -> bytes:
+def _content(scratch: Path, name: str, limit: int) -> bytes:
     """Return a file that a suite wrote; raises ReportError. Follows no link, waits for no FIFO."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ReportError(f"{path.name} is no regular file")
-            return stream.read(largest + 1)
+        return files.read_bytes(scratch / name, limit, root=scratch)
     except FileNotFoundError as error:
         raise ReportError("it wrote no report") from error
     except OSError as error:
-        raise ReportError(f"{path.name} cannot be read ({error.strerror})") from error
+        raise ReportError(f"{name} cannot be read: it {files.reason_of(error)}") from error

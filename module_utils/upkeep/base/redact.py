@@ -66,7 +66,7 @@ def _assigned(name: str, label: str, sign: str, more: str = "", spoken: str = ""
         rf"|'(?P<{label}_single>(?:[^'\\\r\n*]|\\.|''){{1,1024}}+)"
         rf"|\\[\"'](?P<{label}_escaped>[^\"'\\*]{{1,1024}}+)"
         rf"|(?P<{label}_bare>{_VALUE}{{4,}}+))"
-        rf"|:\s{{0,3}}+{sign}{_HARMLESS}(?P<{label}_plain>{_VALUE}{{4,}}+{more}))"
+        rf"|:(?!:)\s{{0,3}}+{sign}{_HARMLESS}(?P<{label}_plain>{_VALUE}{{4,}}+{more}))"
     )
 
 

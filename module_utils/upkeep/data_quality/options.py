@@ -38,7 +38,9 @@ CHECK: t.Final[Options] = {
         pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     ),
     "kind": option("str", "Kind of the check. It decides the further options.", required=True),
-    "component": option("str", "Component that holds the data; chooses the hosts of the check."),
+    "component": option(
+        "str", "Component that holds the data; its hosts get the check.", required=True
+    ),
     "cadences": option(
         "list",
         "Cadences that include this check; all of them when there are none.",

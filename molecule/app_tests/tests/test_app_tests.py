@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Suites on a live host: each outcome has its finding, nothing is left behind, production stays out of reach."""
+"""Suites on a live host: each outcome has its finding, nothing is left, production is not used."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ LISTING: t.Final = (
 FIGURES: t.Final = {"prediction_time", "prediction_time_per_student", "page_time"}
 
 Findings = list[dict[str, t.Any]]
+
+
+def setup(**changed: t.Any) -> dict[str, t.Any]:
+    """Return what the profile's suites have in common, with other values in it."""
+    profile = Path(__file__).parents[3] / "inventory/group_vars/student_success/tests.yml"
+    given = yaml.safe_load(profile.read_text(encoding="utf-8"))["system_test_setup"]
+
+    return {"system_test_setup": {**given, **changed}}
 
 
 def password(host: t.Any) -> str:
@@ -96,7 +104,7 @@ def test_suites_are_run_by_name_and_none_on_production_s_database(
 ) -> None:
     before = host.check_output(LISTING)
     named = "api,integrations,integration,performance"
-    wrong = {"app_tests_environment_file": f"{HOME}/.env.wrong", "app_tests_only": named}
+    wrong = {**setup(environment_file=f"{HOME}/.env.wrong"), "app_tests_only": named}
     done = play("run_tests", "-e", json.dumps(wrong))
 
     assert done.returncode == 0, done.stdout
@@ -126,9 +134,9 @@ def test_a_suite_that_no_system_has_is_refused(play: t.Any) -> None:
 
 @pytest.mark.requirement("R-student_success-19")
 def test_production_s_database_is_refused_by_its_name(play: t.Any) -> None:
-    refused = play(
-        "run_tests", "-e", json.dumps({"app_tests_database": {"name": "student_success"}})
-    )
+    production = setup(database={"name": "student_success"})
+
+    refused = play("run_tests", "-e", json.dumps(production))
 
     assert refused.returncode == 2
     assert (

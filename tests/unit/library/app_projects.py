@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A small project with tests, for the tests of app_tests, and a Python that may run it as somebody who is not root."""
+"""A small project with tests, for app_tests, and a Python that a user who is not root may run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import sys
 import typing as t
 from pathlib import Path
 
+from ansible.module_utils.upkeep.app_tests.options import SETUP
+
 from tests.unit.library.module_calls import Answer, Call
 
 #: Somebody who is not root, so that root's tests show that privileges are given up.
 USER: t.Final = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-#: Root's own Python may lie where nobody else may look; the system's has no pytest, so it gets a
-#: copy of ours.
+#: Root's own Python may be in a folder of root's; the system's has no pytest, so it gets a copy.
 PYTHON: t.Final = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
 
 
@@ -40,12 +41,14 @@ class Project(t.NamedTuple):
         )
 
     def run(self, suites: list[dict[str, t.Any]], **arguments: t.Any) -> Answer:
-        """Call the module."""
-        given = {
+        """Call the module; arguments that belong to its ``setup`` go there."""
+        setup = {
             "user": USER,
             "folder": str(self.folder),
             "interpreter": PYTHON,
             "python_path": self.site,
             "space_mb": 20,
         }
-        return self.call(suites=suites, **{**given, **arguments})
+        setup |= {key: arguments.pop(key) for key in SETUP if key in arguments}
+
+        return self.call(suites=suites, setup=setup, **arguments)

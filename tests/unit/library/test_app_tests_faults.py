@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Suites that misbehave: each ends in time with everything that it started, and none is taken for one that passed."""
+"""Suites that misbehave: each ends in time with all that it started, and none counts as passed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.library.app_projects import USER, Project
 from tests.unit.library.module_calls import Answer, by_check
 
 #: What marks the processes of a test, so that it finds those that are left.
-MARK: t.Final = "31536.25"
+MARK: t.Final = f"31536.{os.getpid()}"
 DETACHED: t.Final = f"""
 import os, subprocess, sys
 def start():
@@ -61,7 +61,8 @@ def status(answer: Answer) -> tuple[str, str]:
     [
         "import signal\ndef test_it(): signal.pause()",
         "while True: pass",
-        "from signal import *\nfor name in (SIGTERM, SIGINT, SIGHUP): signal(name, SIG_IGN)\ndef test_it(): pause()",
+        "from signal import *\nfor name in (SIGTERM, SIGINT, SIGHUP): signal(name, SIG_IGN)\n"
+        "def test_it(): pause()",
         f"{DETACHED}\nimport signal\ndef test_it():\n    start(); signal.pause()",
     ],
     ids=["waits", "spins", "deaf", "children"],
@@ -138,11 +139,12 @@ def test_it(): pass
         ("path.write_bytes(b'\\xff\\xfe<testsuites/>')", "damaged or cut short"),
         ("path.write_text('<html/>')", "not JUnit's"),
         (
-            'path.write_text(\'<!DOCTYPE a [<!ENTITY b "c">]><testsuites><testcase name="&b;"/></testsuites>\')',
+            'path.write_text(\'<!DOCTYPE a [<!ENTITY b "c">]>'
+            '<testsuites><testcase name="&b;"/></testsuites>\')',
             "document type",
         ),
         ("path.unlink()", "it wrote no report"),
-        ("path.unlink(); os.mkfifo(path)", "no regular file"),
+        ("path.unlink(); os.mkfifo(path)", "is a FIFO, not a regular file"),
         ("path.unlink(); path.mkdir()", "cannot be read"),
         ("path.unlink(); path.symlink_to('/etc/shadow')", "cannot be read"),
         ("path.unlink(); path.symlink_to(path)", "cannot be read"),
@@ -201,7 +203,7 @@ def test_a_folder_without_rights_is_removed_too(shop: Project) -> None:
 
 
 def program(shop: Project, script: str) -> str:
-    """Return a program that takes the place of Python: pytest itself holds back what tests print."""
+    """Return a program in place of Python: pytest itself holds back what tests print."""
     shop.write("program", f"#!/bin/sh\n{script}\n")
     path = shop.folder / "program"
     path.chmod(0o755)
@@ -213,7 +215,7 @@ def program(shop: Project, script: str) -> str:
     [
         (
             "yes 'a very long line' | head -c 100000000; echo; echo the end; exit 7",
-            "It said: the end",
+            "output: the end",
         ),
         ("tr '\\000' x < /dev/zero | head -c 100000000; exit 7", "wrote no report."),
         ("exec >&- 2>&-; exit 7", "wrote no report"),
@@ -239,15 +241,17 @@ def test_secrets_are_shown_nowhere(shop: Project) -> None:
     environment = {"API_TOKEN": secret, "QUEUE": f"amqp://shop:{password}@127.0.0.1/"}
     text = f"""
 import os, sys, pytest
-@pytest.mark.parametrize("value", [{secret!r}, {password!r}, "ftp://u:another-one@127.0.0.1", "password=third-one"])
+@pytest.mark.parametrize(
+    "value", [{secret!r}, {password!r}, "ftp://u:another-one@127.0.0.1", "password=third-one"]
+)
 def test_it(value): assert False, value
 """
     failing = shop.test(text, {"environment": environment})
-    script = 'echo "token: fourth-one and $API_TOKEN and $QUEUE"; exit 1'
+    script = 'echo "token: f0urth-one-7 and $API_TOKEN and $QUEUE"; exit 1'
     dying = shop.test("", {"environment": environment}, interpreter=program(shop, script))
 
     assert [status(answer)[0] for answer in (failing, dying)] == ["critical", "unknown"]
-    assert "It said: token: *** and *** and amqp://shop:***@127.0.0.1/" in status(dying)[1]
+    assert "output: token: *** and *** and amqp://shop:***@127.0.0.1/" in status(dying)[1]
 
     for word in (secret, password, "another-one", "third-one"):
         assert word not in str(failing)
@@ -269,11 +273,12 @@ def test_a_suite_that_kills_its_supervisor_s_children_cannot_reach_the_superviso
 MODULE: t.Final = """
 import os, pathlib, pwd, sys, tempfile
 import upkeep
-from ansible.module_utils.upkeep.app_tests.supervisor import Job, carry_out
+from ansible.module_utils.upkeep.app_tests.supervisor import SuiteJob, run_suite
 tempfile.tempdir = sys.argv[1]
 def build(scratch):
-    return ["/bin/sh", "-c", "setsid sleep {mark} & touch started; sleep {mark}"], {{"PATH": "/usr/bin:/bin"}}
-carry_out(Job(pwd.getpwnam(sys.argv[2]), build, "", 600, 4096, 20, False))
+    script = "setsid sleep {mark} & touch started; sleep {mark}"
+    return ["/bin/sh", "-c", script], {{"PATH": "/usr/bin:/bin"}}
+run_suite(SuiteJob(pwd.getpwnam(sys.argv[2]), build, "", 600, 4096, 20, False, ()))
 """
 
 

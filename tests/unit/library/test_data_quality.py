@@ -14,6 +14,7 @@ from library import data_quality
 from tests.unit.library.module_calls import Call, by_check, caller
 
 SERIES: t.Final[dict[str, t.Any]] = {
+    "component": "postgresql",
     "name": "m",
     "kind": "series",
     "database": "shop",
@@ -24,12 +25,14 @@ SERIES: t.Final[dict[str, t.Any]] = {
     "interval_seconds": 60,
 }
 TABLE: t.Final[dict[str, t.Any]] = {
+    "component": "postgresql",
     "name": "t",
     "kind": "table",
     "database": "shop",
     "table": "orders",
 }
 CACHE: t.Final[dict[str, t.Any]] = {
+    "component": "app",
     "name": "c",
     "kind": "cache",
     "folder": "/srv/cache",
@@ -38,6 +41,9 @@ CACHE: t.Final[dict[str, t.Any]] = {
     "items": "events",
     "fields": {"name": "text"},
 }
+
+
+SQLITE: t.Final[dict[str, t.Any]] = {"database": None, "sqlite": "/x"}
 
 
 @pytest.fixture
@@ -54,6 +60,7 @@ def table(tmp_path: Path) -> dict[str, t.Any]:
     connection.close()
 
     return {
+        "component": "app",
         "name": "orders",
         "kind": "table",
         "table": "orders",
@@ -143,7 +150,7 @@ def test_the_cadence_chooses(call: Call, table: dict[str, t.Any]) -> None:
         ({**CACHE, "row_pattern": "("}, "not a regular expression"),
         ({**CACHE, "fields": {"name": "string"}}, "choose one of text"),
         (
-            {"name": "i", "kind": "integrity", "sqlite": "/x", "amcheck": True},
+            {**TABLE, "kind": "integrity", "table": None, "amcheck": True, **SQLITE},
             "amcheck is for PostgreSQL",
         ),
     ],

@@ -44,11 +44,12 @@ def unit(name: str) -> dict[str, t.Any]:
 
 
 def table(**options: t.Any) -> dict[str, t.Any]:
-    return {"checks": [{"name": "x", "kind": "table", "table": "y", **options}]}
+    check = {"name": "x", "kind": "table", "table": "y", "component": "app", **options}
+    return {"checks": [check]}
 
 
 def suite(**options: t.Any) -> dict[str, t.Any]:
-    return {"suites": [{"name": "x", **options}], "folder": "/nowhere", "user": "x"}
+    return {"suites": [{"name": "x", **options}], "setup": {"folder": "/nowhere", "user": "x"}}
 
 
 PLACES: t.Final[dict[str, tuple[types.ModuleType, Make]]] = {

@@ -11,13 +11,13 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-import stat
 import time
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...base import files
 from ...base.isolated import ApartError
 from ...base.options import Options, option
 from ...base.text import list_some, visible
@@ -137,25 +137,15 @@ def _ages(folder: Path, now: float) -> dict[str, float]:
     return dict(sorted(ages.items()))
 
 
-def read_text(path: Path) -> str | None:
+def read_text(folder: Path, name: str) -> str | None:
     """Return a file's text, None when it is not a readable regular file of a sane size.
 
-    Never waits for a pipe.
+    Never follows a link or waits for a pipe.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        return files.read_text(folder / name, MOST_BYTES, root=folder)
+    except (OSError, UnicodeDecodeError):
         return None
-
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
-            return None
-
-        try:
-            return file.read(MOST_BYTES + 1).decode("utf-8")
-        except (OSError, UnicodeDecodeError):
-            return None
 
 
 def _compare(check: Check, folder: Path, ages: Mapping[str, float]) -> Comparison:
@@ -164,7 +154,7 @@ def _compare(check: Check, folder: Path, ages: Mapping[str, float]) -> Compariso
     paired: set[str] = set()
 
     for stem, name in _matching(ages, check.options["entries"]):
-        text = read_text(folder / name)
+        text = read_text(folder, name)
         if text is None:
             seen.unreadable.append(name)
             continue
@@ -197,7 +187,7 @@ def _read_pages(
     rows: dict[str, int] = {}
 
     for stem, name in _matching(names, check.options["pages"]):
-        text = read_text(folder / name)
+        text = read_text(folder, name)
         if text is None:
             seen.unreadable.append(name)
             continue

@@ -50,7 +50,8 @@ def review(call: Call, pg: Server) -> Review:
 
     def run(*checks: dict[str, t.Any], **options: t.Any) -> dict[str, dict[str, t.Any]]:
         login = {"login_host": pg.login["host"], "login_port": pg.login["port"]}
-        answer: Answer = call(checks=list(checks), **{**login, **options})
+        entries = [{"component": "app", **check} for check in checks]
+        answer: Answer = call(checks=entries, **{**login, **options})
         assert answer.get("changed") is False, answer
         return by_check(answer)
 
