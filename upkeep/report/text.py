@@ -26,6 +26,8 @@ WIDTH: t.Final = 100
 NARROWEST: t.Final = 40
 #: Lines of the roll-up; a fleet with more troubled areas than that has them counted.
 LONGEST: t.Final = 24
+#: Systems that are named where there is no table; more are counted.
+NAMED: t.Final = 12
 
 _COLOURS: t.Final = {"ok": "32", "info": "34", "warning": "33", "critical": "1;31", "unknown": "35"}
 _GAP: t.Final = "  "
@@ -122,10 +124,21 @@ def _matrix(rollup: Rollup, style: Style) -> str:
     heads = [("area", ""), *((name, "") for name in rollup.systems)]
     grid = [heads, *([(area, ""), *map(_shown, cells)] for area, cells in rollup.rows)]
     table = _aligned(grid, style) if _width(grid) <= style.width else _by_area(rollup, style)
-    fine = f"Fine everywhere: {', '.join(rollup.fine)}" if rollup.fine else ""
+    fine = f"{_everywhere(rollup)}: {', '.join(rollup.fine)}" if rollup.fine else ""
     parts = [_shortened(table) if rollup.rows else "", style.paint(style.wrap(fine), "ok")]
 
     return "\n".join(part for part in parts if part and (rollup.rows or rollup.fine))
+
+
+def _everywhere(rollup: Rollup) -> str:
+    """Return what stands before the areas that are fine; without a table it names the systems."""
+    if rollup.rows:
+        return "Fine everywhere"
+
+    named = len(rollup.systems) <= NAMED
+    systems = ", ".join(rollup.systems) if named else plural(len(rollup.systems), "system")
+
+    return f"Fine everywhere ({systems})"
 
 
 def _shown(cell: Cell) -> tuple[str, str]:

@@ -97,7 +97,7 @@ def test_it_builds_starts_runs_twice_and_shows_the_table(
 
     table = "\n".join(said)
 
-    assert "Fine everywhere: health_check" in table
+    assert "Fine everywhere (fairedge): health_check" in table
 
     page = Path(said[-1].removeprefix("report: "))
 

@@ -49,7 +49,7 @@ def test_a_quiet_run_is_three_lines_and_its_notes_are_counted():
     assert overview(log.weekly()) == (
         f"{TITLE}"
         "\n"
-        "Fine everywhere: health_check\n"
+        "Fine everywhere (fairedge, hyperopt): health_check\n"
         "\n"
         "Not listed: 1 acknowledged; `python -m upkeep show --all` lists them.\n"
         "\n"
@@ -78,7 +78,7 @@ def test_the_report_has_a_title_a_date_and_an_end_mark():
         "\n"
         f"{TITLE}"
         "\n"
-        "Fine everywhere: health_check\n"
+        "Fine everywhere (fairedge, hyperopt): health_check\n"
         "\n"
         "Not listed: 1 acknowledged; the page report.html has all.\n"
         "\n"
