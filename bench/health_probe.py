@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Health checks: fifty HTTP probes in one call against fifty tasks, and against curl over the same list.
+"""Health checks: fifty HTTP probes in one call against fifty tasks, and against curl.
 
 The services of this bench take 0.3 s to answer, as a health endpoint does that asks its database,
 cache and workers.
@@ -128,7 +128,8 @@ def calls(urls: list[str]) -> bool:
 
     ratio = fifty / one
     print(
-        f"bench health_probe_calls ours={one:.2f} other={fifty:.2f} unit=s ratio={ratio:.1f} bar={CALLS_BAR}"
+        f"bench health_probe_calls ours={one:.2f} other={fifty:.2f} unit=s ratio={ratio:.1f} "
+        f"bar={CALLS_BAR}"
     )
 
     return ratio >= CALLS_BAR
@@ -208,7 +209,8 @@ def at_once(urls: list[str]) -> bool:
     ratio = ours / other
     print(f"the start of a module takes {start:.2f} s, which is not in the next figure")
     print(
-        f"bench health_probe_curl ours={ours:.2f} other={other:.2f} unit=s ratio={ratio:.2f} bar=<={CURL_BAR}"
+        f"bench health_probe_curl ours={ours:.2f} other={other:.2f} unit=s ratio={ratio:.2f} "
+        f"bar=<={CURL_BAR}"
     )
 
     return ratio <= CURL_BAR
@@ -222,7 +224,8 @@ def further(urls: list[str]) -> None:
 
     ours, other = (1000 * (times[i + 1] - times[i]) / (len(urls) - 1) for i in (0, 2))
     print(
-        f"each further probe costs {ours:.1f} ms when the service answers at once, curl {other:.1f} ms"
+        f"each further probe costs {ours:.1f} ms when the service answers at once, "
+        f"curl {other:.1f} ms"
     )
 
 

@@ -31,7 +31,7 @@ PLAYBOOK: t.Final = "playbooks/weekly.yml"
 
 
 def aliases(hosts: t.Sequence[Host], count: int) -> list[tuple[Host, str]]:
-    """Return so many aliases of the hosts in turn, each with the name of the host that it stands for."""
+    """Return so many aliases of the hosts in turn, each with the name of its real host."""
     turns = zip(range(1, count + 1), itertools.cycle(hosts), strict=False)
     return [(host._replace(name=f"{host.name}-{number}"), host.name) for number, host in turns]
 
@@ -71,7 +71,8 @@ def play(place: Path, store: Path) -> float:
     seconds = time.monotonic() - begun
     if done.returncode:
         raise SystemExit(
-            f"a run ended with exit code {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
+            f"a run ended with exit code {done.returncode}:\n"
+            f"{done.stdout[-4000:]}{done.stderr[-2000:]}"
         )
 
     return seconds

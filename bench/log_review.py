@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reviewing large logs: the last day of a log of 2 GiB, one pattern over all of it, and a compressed one.
+"""Reviewing large logs: the last day of 2 GiB, one pattern over all of it, a compressed one.
 
 Files lie in the page cache, each side is taken in turn, and the best of each side counts: noise of
 the machine only ever makes a side slower. A module call is a whole process, as Ansible starts it on
@@ -58,8 +58,10 @@ def fill(path: Path, size: int) -> float:
     end = time.time() - 1
     begin, written = end - DAYS * DAY, 0
     tails = [
-        f"{'ERROR' if number % 100 == 0 else 'INFO'} services.api: Request processed GET /api/things/{number:06d}"
-        f" 200 OK {number % 900 + 10}.5 ms by 192.0.2.{number % 250} with agent Mozilla/5.0\n".encode()
+        f"{'ERROR' if number % 100 == 0 else 'INFO'} services.api: Request processed "
+        f"GET /api/things/{number:06d}"
+        f" 200 OK {number % 900 + 10}.5 ms by 192.0.2.{number % 250} "
+        f"with agent Mozilla/5.0\n".encode()
         for number in range(LINES)
     ]
 
@@ -80,7 +82,7 @@ def fill(path: Path, size: int) -> float:
 
 
 def review(path: Path, window: str, **keys: t.Any) -> tuple[dict[str, t.Any], float]:
-    """Return the answer of a module process about the errors in a log, and its memory beyond that of its start, MiB."""
+    """Return a module's answer about the errors in a log, and its memory beyond its start (MiB)."""
     asked = {"name": "errors", "pattern": "ERROR", "window": window, "show": 0, **keys}
     source = {"name": "log", "paths": [str(path)], "time_zone": "UTC", "reviews": [asked]}
     arguments = {"sources": [source], "timeout": 600, "state": str(path.parent / "state")}
@@ -98,7 +100,7 @@ def review(path: Path, window: str, **keys: t.Any) -> tuple[dict[str, t.Any], fl
 
 
 def lines_since(path: Path, begin: float) -> int:
-    """Return how many bytes of a log belong to lines from a time on, by reading all of it with awk."""
+    """Return how many bytes of a log belong to lines from a time on, counted by awk."""
     stamp = dt.datetime.fromtimestamp(begin, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     program = '$1 >= since { bytes += length($0) + 1 } END { printf "%d", bytes }'
     done = subprocess.run(  # noqa: S603

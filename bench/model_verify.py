@@ -75,13 +75,15 @@ def digests(path: Path) -> bool:
     rate, other = (SIZE / 2**20 / statistics.median(taken) for taken in (md5, md5sum))
     faster = ratio(md5sum, md5)
     print(
-        f"bench model_md5 ours={rate:.0f} other={other:.0f} unit=MiB/s ratio={faster:.2f} bar={MD5_BAR}"
+        f"bench model_md5 ours={rate:.0f} other={other:.0f} unit=MiB/s ratio={faster:.2f} "
+        f"bar={MD5_BAR}"
     )
     slower = max(md5, sha256, key=statistics.median)
     together = ratio(both, slower)
     ours, alone = statistics.median(both), statistics.median(slower)
     print(
-        f"bench model_both ours={ours:.2f} other={alone:.2f} unit=s ratio={together:.2f} bar=<={BOTH_BAR}"
+        f"bench model_both ours={ours:.2f} other={alone:.2f} unit=s ratio={together:.2f} "
+        f"bar=<={BOTH_BAR}"
     )
 
     return faster >= MD5_BAR and together <= BOTH_BAR
@@ -133,7 +135,8 @@ def calls(folder: Path) -> bool:
     times = ratio(twenty, one)
     median, other = statistics.median(one), statistics.median(twenty)
     print(
-        f"bench model_calls ours={median:.2f} other={other:.2f} unit=s ratio={times:.2f} bar={CALLS_BAR}"
+        f"bench model_calls ours={median:.2f} other={other:.2f} unit=s ratio={times:.2f} "
+        f"bar={CALLS_BAR}"
     )
 
     return times >= CALLS_BAR

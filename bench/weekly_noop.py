@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A weekly run that finds nothing to do, against the same looks and changes written with stock modules in loops.
+"""A weekly run that finds nothing to do, against the same work with stock modules in loops.
 
 Both sides run on the demo fleet with the same inventory, profiles, forks and connection, in turn,
 after one warm-up each. Interpreter starts are counted on the targets themselves, by a wrapper
@@ -96,7 +96,7 @@ def main() -> int:
 
     for ours, other, shorter in sides:
         print(
-            f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, without second look {shorter:6.1f} s",
+            f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, once {shorter:6.1f} s",
             flush=True,
         )
 

@@ -31,4 +31,5 @@ def fleet_hint() -> str | None:
     if not silent:
         return None
 
-    return f"The demo fleet is not running (no answer from {', '.join(silent)}); start it with: python -m demo up"
+    names = ", ".join(silent)
+    return f"The demo fleet is not running ({names} silent); start it: python -m demo up"

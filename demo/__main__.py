@@ -48,7 +48,7 @@ def up(arguments: argparse.Namespace) -> int:
     if fleet.fixed_ports and (arguments.bare or suite != definition.image.suite):
         option = "--bare" if arguments.bare else "--suite"
         raise DemoError(
-            f"{option} needs --fleet NAME: the default fleet has the inventory that is in the repository"
+            f"{option} needs --fleet NAME: the inventory of the default fleet is in the repository"
         )
 
     name = images.ensure(definition.image, suite, progress.say, _stage(arguments))
@@ -226,9 +226,8 @@ def plant(arguments: argparse.Namespace) -> int:
 def _list_defects(catalogue: faults.Catalogue, planted: dict[str, list[str]]) -> int:
     def show(defect: faults.Defect) -> None:
         mark = "*" if defect.name in planted.get(defect.host, ()) else " "
-        print(
-            f" {mark} {defect.name:<24} {defect.host:<16} {defect.finding.area} {defect.finding.check}"
-        )
+        reported = f"{defect.finding.area} {defect.finding.check}"
+        print(f" {mark} {defect.name:<24} {defect.host:<16} {reported}")
 
     for name, meaning in catalogue.rounds.items():
         print(f"{name}: {meaning}")
@@ -329,7 +328,8 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
             command.add_argument(
                 "--history",
                 action=argparse.BooleanOptionalAction,
-                help="a year of rows and logs from before the first start (default: for the default fleet only)",
+                help="a year of rows and logs from before the first start "
+                "(default: for the default fleet only)",
             )
             command.add_argument(
                 "--seed", type=int, help="another history than that of fleet.yml; implies --history"

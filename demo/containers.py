@@ -28,7 +28,10 @@ STOP_SECONDS: t.Final = 10
 LOOPBACK: t.Final = "127.0.0.1"
 #: Every systemd holds some inotify instances, and all hosts of a machine share the allowance of its
 #: root user.
-INOTIFY_HINT: t.Final = "This machine has no inotify instance left: end fleets that nobody uses, or raise fs.inotify.max_user_instances"
+INOTIFY_HINT: t.Final = (
+    "This machine has no inotify instance left: end fleets that nobody uses, or raise "
+    "fs.inotify.max_user_instances"
+)
 
 _Item = t.TypeVar("_Item")
 _Result = t.TypeVar("_Result")
@@ -145,8 +148,9 @@ def _check_free(host: Host) -> None:
                 probe.bind((LOOPBACK, port))
             except OSError as error:
                 raise DemoError(
-                    f"port {port} on {LOOPBACK} is taken ({error.strerror}): stop what uses it, or change"
-                    f" hosts.{host.name}.publish.{inside} in demo/fleet.yml and run: python -m demo render-inventory"
+                    f"port {port} on {LOOPBACK} is taken ({error.strerror}): stop what uses it,"
+                    f" or change hosts.{host.name}.publish.{inside} in demo/fleet.yml and run:"
+                    " python -m demo render-inventory"
                 ) from error
 
 
@@ -214,7 +218,8 @@ def history(fleet: Fleet, host: Host) -> str:
 
     facts = json.loads(told)
     phases = ", ".join(f"{name} {seconds} s" for name, seconds in facts["seconds"].items())
-    size = f"{facts['log_bytes'] / 1e6:.1f} MB of logs, {facts['journal_bytes'] / 1e6:.1f} MB of journal"
+    logs, journal = facts["log_bytes"] / 1e6, facts["journal_bytes"] / 1e6
+    size = f"{logs:.1f} MB of logs, {journal:.1f} MB of journal"
 
     return (
         f"seed {facts['seed']}: {facts['rows']} rows, {size}, {facts['backups']} backups ({phases})"
@@ -318,13 +323,13 @@ def _journal(name: str) -> str:
 
 
 def _remove(name: str) -> None:
-    """Shut the host down politely, so that open ssh connections end now and not by a time-out, then remove it."""
+    """Shut the host down so that open ssh connections end now, then remove it."""
     podman("stop", "--time", str(STOP_SECONDS), name, check=False)
     podman("rm", "--force", "--time", "0", "--volumes", name)
 
 
 def retire(fleet: Fleet, known: t.Container[str], say: t.Callable[[str], None]) -> None:
-    """Remove hosts of the fleet that the definition no longer has: they may hold ports that others are given now."""
+    """Remove hosts that the definition no longer has: they may hold ports of others."""
     for name in _names(fleet):
         if name.removeprefix(fleet.container("")) not in known:
             say(f"{name}: no longer in demo/fleet.yml, removing it")

@@ -40,7 +40,7 @@ def require() -> None:
 
 
 def runtime(cgroup: Path = Path("/sys/fs/cgroup")) -> str:
-    """Return the OCI runtime: crun wants pure cgroup v2, runc runs on the older hybrid layout as well."""
+    """Return the OCI runtime: crun needs pure cgroup v2, runc also runs on the hybrid layout."""
     unified = (cgroup / "cgroup.controllers").exists()
     for name in ("crun", "runc") if unified else ("runc",):
         if shutil.which(name):
@@ -68,7 +68,8 @@ def settings(runtime_name: str, files: int, processes: int) -> str:
         limits.append(f'"{name}={min(1024, top) if name == "nofile" else top}:{top}"')
 
     return (
-        f"# Written by python -m demo for this machine.\n[containers]\ndefault_ulimits = [{', '.join(limits)}]\n"
+        "# Written by python -m demo for this machine.\n[containers]\n"
+        f"default_ulimits = [{', '.join(limits)}]\n"
         f'[engine]\nruntime = "{runtime_name}"\n[network]\nnetwork_backend = "netavark"\n'
     )
 

@@ -193,7 +193,8 @@ def plant(fleet: Fleet, defects: t.Sequence[Defect], undo: bool = False) -> list
             by_host.setdefault(defect.host, {})[defect.name] = defect.undo if undo else defect.plant
         elif not undo:
             raise DemoError(
-                f"{defect.name} needs the host {defect.host}, which is not running; see: python -m demo status"
+                f"{defect.name} needs the host {defect.host}, which is not running; "
+                "see: python -m demo status"
             )
 
     answers = containers.together(

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The definition in fleet.yml as checked, typed values, and the names and folders that follow from it."""
+"""The definition in fleet.yml as checked, typed values, with names and folders."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Host(t.NamedTuple):
 
 
 class Image(t.NamedTuple):
-    """Where images are named, what the bare base carries, and per release the inventory variables that differ."""
+    """Where images are named, what the base carries, and inventory variables per release."""
 
     repository: str
     suite: str
@@ -107,7 +107,7 @@ class Fleet(t.NamedTuple):
 
     @property
     def inventory(self) -> Path:
-        """The inventory file: committed for the default fleet, in the fleet's folder for the others."""
+        """The inventory file: committed for the default fleet, else in the fleet's folder."""
         return (
             PROJECT / "inventory" / "demo.yml"
             if self.fixed_ports
@@ -154,7 +154,8 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
     unknown = set(entry) - _HOST_KEYS
     if unknown:
         raise DemoError(
-            f"fleet.yml: host {name} has unknown keys {sorted(unknown)}; known: {sorted(_HOST_KEYS)}"
+            f"fleet.yml: host {name} has unknown keys {sorted(unknown)}; "
+            f"known: {sorted(_HOST_KEYS)}"
         )
     if not _NAME.match(name):
         raise DemoError(
@@ -168,7 +169,8 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
     strange = set(entry["components"]) - COMPONENTS
     if strange:
         raise DemoError(
-            f"fleet.yml: host {name} has unknown components {sorted(strange)}; known: {sorted(COMPONENTS)}"
+            f"fleet.yml: host {name} has unknown components {sorted(strange)}; "
+            f"known: {sorted(COMPONENTS)}"
         )
     if SSH not in entry["publish"]:
         raise DemoError(f"fleet.yml: host {name} must publish port {SSH}, Ansible reaches it there")

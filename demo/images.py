@@ -45,7 +45,8 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None], stage: str = 
         # An image gets its name only when it is complete: a build that was cut short is simply not
         # there.
         podman(
-            "build", "--layers", "--quiet", "--build-arg", f"BASE={base}", "--label", f"{LABEL}={wanted}",
+            "build", "--layers", "--quiet", "--build-arg", f"BASE={base}",
+            "--label", f"{LABEL}={wanted}",
             "--volume", f"{packages}:/mnt:ro", "--target", stage,
             "--tag", name, "--file", str(CONTEXT / "image" / "Containerfile"), str(CONTEXT),
             timeout=BUILD_SECONDS,
@@ -58,7 +59,7 @@ def ensure(image: Image, suite: str, say: t.Callable[[str], None], stage: str = 
 
 
 def inputs(context: Path, base: str) -> str:
-    """Return a digest of everything that the image is made of: base, and path, mode and bytes of each file."""
+    """Return a digest of all inputs of the image: base, and path, mode and bytes of files."""
     digest = hashlib.sha256(base.encode())
     for source in SOURCES:
         for path in sorted((context / source).rglob("*")):

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Ansible inventory of a fleet: the committed one for the default fleet, one in its folder for any other."""
+"""The Ansible inventory of a fleet: committed for the default one, else in its folder."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _by_system(hosts: list[Host]) -> dict[str, t.Any]:
 
 
 def _connection(fleet: Fleet) -> dict[str, t.Any]:
-    """Return how Ansible reaches the hosts: as it would in production, by key and with strict host keys."""
+    """Return how Ansible reaches the hosts: by key and with strict host keys."""
     folder = (
         f"{{{{ inventory_dir }}}}/../.demo/{fleet.name}"
         if fleet.fixed_ports
@@ -76,7 +76,9 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         "ansible_host_key_checking": True,
         "ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
-        "model_verification_manifest_file": f"{folder}/{manifests.FOLDER}/{{{{ model_verification_system }}}}.yml",
+        "model_verification_manifest_file": (
+            f"{folder}/{manifests.FOLDER}/{{{{ model_verification_system }}}}.yml"
+        ),
     }
 
 
@@ -98,7 +100,7 @@ def fixed_ports(fleet: Fleet) -> dict[str, int]:
 
 
 def link_profiles(fleet: Fleet) -> None:
-    """Put the project's group variables beside a fleet's own inventory, so that the profiles apply to its hosts."""
+    """Put the project's group variables beside a fleet's own inventory."""
     link = fleet.inventory.parent / "group_vars"
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():

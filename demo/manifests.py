@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The trusted records of the demo's models, made on the controller from the image and never from a host that runs."""
+"""The trusted records of the demo's models, made from the image and never from a host."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def profile(system: str) -> list[dict[str, t.Any]]:
 
 
 def _copy(image: str, host: Host, home: Path) -> None:
-    """Copy what the first boot gives the home of a host: it lies in the image where no host can change it."""
+    """Copy what the first boot gives the home of a host, from the image."""
     container = podman("create", "--network=none", image, "/bin/true").stdout.strip()
     try:
         folders = {

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Inventories with more hosts than a fleet has: several names for one machine, for tests and measurements of scale."""
+"""Inventories with more hosts than a fleet has: several names for one machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def profiles(*without: str) -> dict[str, Path]:
 def write(
     folder: Path, real: Fleet, aliases: t.Sequence[tuple[Host, str]], profiles: t.Mapping[str, Path]
 ) -> Path:
-    """Write an inventory of aliases (host, name of the real one) with profiles (name -> folder) and return its path.
+    """Write an inventory of aliases (host, name of the real one) and return its path.
 
     Raises DemoError when one of the real hosts does not run.
     """

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Python packages for the image that Debian does not have: fetched by pip on the controller, by name and digest."""
+"""Python packages that Debian does not have: fetched by pip, by name and digest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def ensure(requirements: Path, cache: Path) -> Path:
 
     if done.returncode:
         raise DemoError(
-            f"the packages of {requirements} could not be fetched: {' '.join(done.stderr.split())[-800:]}"
+            f"the packages of {requirements} could not be fetched: "
+            f"{' '.join(done.stderr.split())[-800:]}"
         )
 
     partial.replace(folder)

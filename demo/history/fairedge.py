@@ -32,7 +32,7 @@ TASKS: t.Final = (
 
 
 class Day(t.NamedTuple):
-    """What happened on one day: requests with the lines that came before each of them, and lines of their own."""
+    """What happened on one day: requests with the lines before each, and lines of their own."""
 
     requests: list[Request]
     lines: list[Line]
@@ -126,7 +126,8 @@ def _too_many_requests(
         request = web.stranger(numbers, ms, "GET", BEST, 429, 0.4)._replace(
             user=f"user_{numbers.randrange(900)}"
         )
-        text = f"rate_limit_exceeded: {numbers.randint(61, 70)} requests in 60 s, the limit of free is 60"
+        seen = numbers.randint(61, 70)
+        text = f"rate_limit_exceeded: {seen} requests in 60 s, the limit of free is 60"
         requests.append(request)
         lines.append(_about(day, request, "WARNING", text))
 
@@ -182,7 +183,8 @@ def _a_lost_database(
 def _about(day: dt.date, request: Request, level: str, text: str) -> Line:
     return json_line(
         day, request.ms, level, "api", text,
-        request_id=request.request_id, user=request.user, endpoint=request.path, status=request.status, ip=request.ip,
+        request_id=request.request_id, user=request.user, endpoint=request.path,
+        status=request.status, ip=request.ip,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ SECONDS: t.Final = 300  # for one command
 
 
 class Host(t.NamedTuple):
-    """What demo/fleet.yml says about the host, and about the history: seed, days of rows, days of logs."""
+    """What demo/fleet.yml gives for the host and for the history: seed, days of rows and logs."""
 
     name: str
     system: str

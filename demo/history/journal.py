@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The journal of units that log there, by systemd-journal-remote, which takes entries with times of their own."""
+"""The journal of units, by systemd-journal-remote, which takes entries with their own times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINK: t.Final = Path("/etc/tmpfiles.d/demo-journal.conf")
 
 
 class Source(t.NamedTuple):
-    """One unit: what it is called, what its lines are, and the fields that journald would have added."""
+    """One unit: its name, its lines, and the fields that journald would have added."""
 
     unit: str
     identifier: str

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Log files as they lie on a host after months: the live one, rotated ones, compressed ones, and archives."""
+"""Log files as they are after months: the live one, rotated, compressed, and archives."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Writer:
                 self.write(log.with_name(log.name + stamp), data, owner, period.end, packed)
 
     def numbered(self, log: Path, count: int, clock: Clock, lines: DayLines, owner: Owner) -> None:
-        """Write a log whose daily rotated files carry numbers, as Debian's own configurations want it."""
+        """Write a log whose daily rotated files are numbered, as in Debian's configurations."""
         for age in range(count + 1):
             day = clock.today - dt.timedelta(days=age)
             name = log.name + (f".{age}" if age else "") + (".gz" if age > 1 else "")
@@ -152,7 +152,7 @@ class Writer:
         clock: Clock,
         logs: t.Mapping[str, DayLines],
     ) -> None:
-        """Write one tar archive a month of the days from ``oldest`` to before ``end``, named by the day it was made."""
+        """Write one tar archive a month of the days from ``oldest`` to before ``end``."""
         months: dict[tuple[int, int], list[dt.date]] = {}
         for number in range((end - oldest).days):
             day = oldest + dt.timedelta(days=number)

@@ -33,8 +33,9 @@ def postgresql(host: Host) -> int:
     as_postgres(*psql, "-c", f"ALTER DATABASE \"{database}\" SET demo.seed = '{host.seed}'")
     script = f'SET ROLE "{host.user}";\n{statements}'.encode()
     as_postgres(
-        *psql, "--single-transaction", "-v", f"seed={host.seed}", "-v", f"days={host.days}", stdin=script
-    )  # fmt: skip
+        *(*psql, "--single-transaction", "-v", f"seed={host.seed}", "-v", f"days={host.days}"),
+        stdin=script,
+    )
     # Statistics and free space are those of a database that is looked after.
     as_postgres(*psql, "-c", "VACUUM (ANALYZE)")
     counted = as_postgres(*psql, "-c", "SELECT sum(n_live_tup) FROM pg_stat_user_tables")
@@ -73,7 +74,7 @@ def sqlite(host: Host) -> int:
 
 
 def task_keys(host: Host) -> list[tuple[str, ...]]:
-    """Return the Redis commands that leave what workers leave: results that expire, and a few tasks that failed."""
+    """Return the Redis commands that leave what workers leave: results, a few failed tasks."""
     numbers = seeded.stream(host.seed, "tasks", host.clock.today)
     commands: list[tuple[str, ...]] = []
     midnight = dt.datetime.combine(host.clock.today, dt.time())

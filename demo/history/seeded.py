@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Chance that can be repeated: streams of random numbers by name, and moments that follow the hours of the week."""
+"""Repeatable random numbers: streams by name, and times that follow the hours of the week."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def some(numbers: random.Random, most: int) -> int:
 
 
 def once_in(numbers: random.Random, days: int, age: int) -> bool:
-    """Return whether something quiet that comes once in so many days comes on the day that is ``age`` days ago."""
+    """Return whether an event that comes once in so many days comes ``age`` days ago."""
     drawn = numbers.random() * days < 1
     return drawn and age >= QUIET_DAYS
 

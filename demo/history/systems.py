@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A day of the logs of racing, student_success, hyperopt and trailblaze, and of every host's sshd."""
+"""A day of the logs of racing, student_success, hyperopt, trailblaze, and of every sshd."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ TRAILBLAZE: t.Final[tuple[web.Path, ...]] = (
 TRACEBACK: t.Final = (
     "Exception in ASGI application\n"
     "Traceback (most recent call last):\n"
-    '  File "/srv/racing_analytics/src/models/inference/simple_post_race_predictor.py", line 33, in predict\n'
+    '  File "/srv/racing_analytics/src/models/inference/simple_post_race_predictor.py", '
+    "line 33, in predict\n"
     "    return [float(value) for value in self.model.predict(rows)]\n"
     "ValueError: Input contains NaN."
 )
@@ -66,7 +67,8 @@ def racing(seed: int, day: dt.date, age: int) -> list[Line]:
         seeded.EVENING,
         0,
     ):
-        text = f"Predictions generated: {numbers.randint(3, 60)} rows in {request.duration / 2000:.3f} s"
+        rows, seconds = numbers.randint(3, 60), request.duration / 2000
+        text = f"Predictions generated: {rows} rows in {seconds:.3f} s"
         lines += [
             text_line(day, request.ms, "INFO", "services.racing", text),
             text_request(day, request),
@@ -146,7 +148,8 @@ def student_monitor(seed: int, day: dt.date, age: int) -> list[Line]:
 
     for quarter in range(96):
         ms = quarter * 15 * MINUTE_MS + numbers.randrange(2000)
-        text = f"Health check passed: api {numbers.randint(20, 80)} ms, database {numbers.randint(1, 9)} ms"
+        api, database = numbers.randint(20, 80), numbers.randint(1, 9)
+        text = f"Health check passed: api {api} ms, database {database} ms"
         level = "INFO"
         if quarter == bad:
             level, text = "ERROR", "Health check failed: api answered HTTP 503"
@@ -222,7 +225,8 @@ def sshd(seed: int, host: str, day: dt.date, age: int) -> list[Line]:
     lines: list[Line] = []
     for ms in seeded.moments(numbers, 2, seeded.OFFICE):
         port = numbers.randint(32_768, 60_999)
-        text = f"Accepted publickey for upkeep from 192.0.2.5 port {port} ssh2: ED25519 SHA256:{'demo' * 10}abc"
+        key = f"ED25519 SHA256:{'demo' * 10}abc"
+        text = f"Accepted publickey for upkeep from 192.0.2.5 port {port} ssh2: {key}"
         lines.append((ms, text))
 
     seen: list[str] = []

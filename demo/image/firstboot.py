@@ -99,7 +99,7 @@ def values(host: Host) -> dict[str, t.Any]:
 
 
 def units(host: Host) -> dict[str, tuple[str, str]]:
-    """Return unit name -> (template, name of its log file) for the parts of this host that are ours."""
+    """Return unit name -> (template, name of its log file) for our parts of this host."""
     wanted: dict[str, tuple[str, str]] = {}
     settings = host.settings
     if "app" in host.components:
@@ -220,7 +220,7 @@ def set_up_postgresql(host: Host) -> list[str]:
 
 
 def forget_statements(host: Host) -> None:
-    """Let PostgreSQL count statements anew: those that filled the database are not the application's."""
+    """Reset the statement counters: the statements so far are not the application's."""
     reset = f'\\connect "{host.settings["database"]}"\nSELECT pg_stat_statements_reset();\n'
     run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=reset)
 

@@ -35,7 +35,7 @@ STUDENT: t.Final = ("early_avg_score", "early_total_clicks", "studied_credits")
 
 
 def laps() -> tuple[t.Any, t.Any]:
-    """Return feature rows and lap times (s): tyres wear, fuel weighs, heat hurts, each compound has its own pace."""
+    """Return feature rows and lap times (s), shaped by tyres, fuel, heat and compound."""
     random = np.random.default_rng(SEED)
     tyre_age, compound = random.integers(0, 35, ROWS), random.integers(0, 3, ROWS)
     lap, temperature = random.integers(1, 61, ROWS), random.uniform(18, 48, ROWS)
@@ -86,7 +86,7 @@ def describe(folder: Path, figures: dict[str, float], features: t.Sequence[str])
 
 
 def racing(folder: Path) -> None:
-    """Train the lap time model, and keep the held-out laps as the set that tells later whether it has drifted."""
+    """Train the lap time model, and keep the held-out laps as the reference for drift."""
     rows, seconds = laps()
     train, test, known, held_out = train_test_split(
         rows, seconds, test_size=0.25, random_state=SEED

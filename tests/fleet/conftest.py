@@ -47,7 +47,7 @@ def running(demo: t.Callable[..., None]) -> t.Iterator[fleet.Fleet]:
 
 @pytest.fixture(scope="session")
 def play(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> Play:
-    """Return a function that runs the playbook of a cadence on the fleet, each time with a store of its own."""
+    """Return a function that runs a cadence on the fleet, with a store of its own."""
     tool = str(Path(sys.executable).parent / "ansible-playbook")
     clean = {
         name: value

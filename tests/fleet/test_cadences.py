@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every cadence in turn on one fleet that lives on: looks only look, jobs are done once, and what is well is let be.
+"""Every cadence in turn on one fleet: checks only look, jobs run once, fine things stay.
 
 Needs a running fleet (``python -m demo up``).
 """
@@ -51,7 +51,10 @@ def test_only_systems_with_a_job_of_the_day_get_it_and_once(
 ) -> None:
     databases = {"fairedge-1": "fairedge_prod", "hyperopt-db": "hyperopt"}
     # Autovacuum would do the job of the day when it comes first.
-    plant = "CREATE TABLE of_the_day WITH (autovacuum_enabled = false) AS SELECT generate_series(1, 5000) AS day"
+    plant = (
+        "CREATE TABLE of_the_day WITH (autovacuum_enabled = false) AS "
+        "SELECT generate_series(1, 5000) AS day"
+    )
 
     def sql(text: str) -> None:
         for host, database in databases.items():

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every planted fault is reported by its finding, a clean fleet by none, and what a weekly run mends is mended.
+"""Every planted fault is reported by its finding, and a weekly run repairs what it can.
 
 Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
 Six weekly runs serve all tests: one on the clean fleet, one per round of faults (the first once

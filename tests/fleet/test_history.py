@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The history on a fleet that runs: a year of rows, logs that go on, a journal that reaches back, whole backups.
+"""The history on a running fleet: a year of rows, logs that go on, a journal, whole backups.
 
 Needs a fleet that was started with a history, as the default one is; ``UPKEEP_FLEET`` names another
 one.

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The demo systems do what they stand for: models predict, caches fill, notices arrive, test uploads leave no record.
+"""The demo systems do what they stand for: models predict, caches fill, notices arrive.
 
 Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
 """
@@ -168,7 +168,7 @@ def test_the_switches_of_the_scraper_do_what_they_say(ports: t.Any) -> None:
     page = f"/opt/trailblaze/cache/aerc_calendar_{dt.datetime.now(dt.UTC):%Y-%m}.html"
 
     def scrape(**switches: str) -> tuple[int, int, set[str]]:
-        """Return how many entries came from the cache, of how many, and the levels of what was logged."""
+        """Return how many entries came from the cache, of how many, and the logged levels."""
         given = " ".join(f"SCRAPER_{name}={value}" for name, value in switches.items())
         environment = "set -a; . /opt/trailblaze/.env.production; SERVICE=scraper"
         # A scraper that fails says so by its code as well, which is of no interest here.

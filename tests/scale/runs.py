@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Inventories with more hosts than the demo fleet has: several names for one machine, each with a part of it."""
+"""Runs on inventories with several names for one machine, each with a part of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def running() -> Fleet:
 
 
 def spread(hosts: t.Iterable[Host]) -> dict[str, list[tuple[Host, str]]]:
-    """Return system -> (alias, name of the real host): two data hosts where it keeps data, three others."""
+    """Return system -> (alias, name of the real host): two with its data, three others."""
     by_system: dict[str, list[tuple[Host, str]]] = {}
     for system, group in itertools.groupby(
         sorted(hosts, key=lambda host: host.system), lambda host: host.system

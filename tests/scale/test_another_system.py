@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A sixth system is one folder of figures and a few inventory lines, and one that leaves takes no more with it.
+"""A sixth system is one folder of figures and a few inventory lines, and leaves the same way.
 
 Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
 """
@@ -27,7 +27,7 @@ LOG: t.Final = "/var/log/harbour/berths.log"
 
 @pytest.fixture(scope="module")
 def inside() -> t.Iterator[t.Callable[..., str]]:
-    """Return a function that runs a command on the machine, which has the new system's user and log, then no more."""
+    """Return a function that runs a command on the machine of the new system."""
     engine.require()
     name = runs.running().container(STAGE)
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Two database hosts and three application hosts per system, over ssh: nothing takes a component for one host.
+"""Two database hosts and three application hosts per system, over ssh.
 
 Needs a running fleet (``python -m demo up``); ``UPKEEP_FLEET`` names another one than the default.
 Several aliases share a machine, so what would change it is only predicted; locks are really taken.
@@ -51,7 +51,7 @@ def expected() -> Spread:
 
 @pytest.fixture(scope="module")
 def apart(expected: Spread) -> str:
-    """Return the system that one test locks and of which one host is silent: one that keeps data."""
+    """Return the system that one test locks and of which one host is silent."""
     return next(
         system for system, hosts in expected.items() if len(hosts) == DATA_HOSTS + OTHER_HOSTS
     )
@@ -61,7 +61,7 @@ def apart(expected: Spread) -> str:
 def predicted(
     place: Path, apart: str, expected: Spread, tmp_path_factory: pytest.TempPathFactory
 ) -> Record:
-    """Return the record of a weekly run in check mode on all hosts, one of which does not answer."""
+    """Return the record of a weekly run in check mode; one host does not answer."""
     # In the order of the inventory, the first host would also have kept the lock.
     silent = next(iter(expected[apart]))
     text = place.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who uploads: a visitor, who needs no account, or the account that maintenance tools test the service with."""
+"""Who uploads: a visitor without an account, or the account that maintenance tests with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import settings
 
 
 def is_visitor(request: t.Any, config: settings.Settings) -> bool:
-    """Return whether an upload is a visitor's, which is recorded, or the test account's, which leaves no record.
+    """Return whether an upload is recorded: a visitor's is, the test account's leaves no record.
 
     Raises HTTPException 401 for any other account.
     """

@@ -13,7 +13,7 @@ from . import logs, settings, tasks
 
 
 def make_app(config: settings.Settings) -> t.Any:
-    """Return the Celery application with its tasks and their periods (short ones, so that a demo shows something)."""
+    """Return the Celery application with its tasks and their (short) periods."""
     app = celery.Celery(config.system, broker=config.broker_url, backend=config.broker_url)
     app.conf.update(
         beat_schedule={

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""fairedge: what is worth a bet now, from the cache that the workers keep warm, else from PostgreSQL."""
+"""fairedge: opportunities from the cache that the workers keep warm, else from PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The file that somebody uploads: the first one of a browser's form, or the plain body of a request."""
+"""The uploaded file: the first one of a browser's form, or the plain body of a request."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""hyperopt: strategies from PostgreSQL, and a feed that keeps the market data up to date while the API runs."""
+"""hyperopt: strategies from PostgreSQL, and a feed that updates the market data."""
 
 from __future__ import annotations
 

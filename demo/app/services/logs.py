@@ -94,7 +94,7 @@ FORMATTERS: t.Final[dict[str, t.Callable[[str], logging.Formatter]]] = {
 
 
 def configure(config: Settings) -> None:
-    """Send everything to the log file (reopened after a rotation by itself), or to standard output without one."""
+    """Send everything to the log file (reopened after a rotation), or to standard output."""
     to_file = logging.handlers.WatchedFileHandler
     handler: logging.Handler = (
         to_file(config.log_file) if config.log_file else logging.StreamHandler(sys.stdout)

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The off-host store of ops: a folder that takes whole files from other hosts and never one in place of another."""
+"""The off-host store of ops: a folder that takes whole files and never replaces one."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class ObjectStore:
         return self.folder.joinpath(*parts)
 
     def look(self, name: str) -> Kept:
-        """Return what is known of a kept file, its digest read from the disk; raises ObjectStoreError."""
+        """Return a kept file with its digest, read from the disk; raises ObjectStoreError."""
         path = self.path_of(name)
         try:
             with path.open("rb") as file:

@@ -64,9 +64,8 @@ def page(first: dt.date) -> str:
         end = start + dt.timedelta(days=number % 3)
         ride = f"Ride {number + 1} of {first:%B}"
         place = html.escape(f"Camp {(first.month * 7 + number * 3) % 40} & meadow")
-        rows.append(
-            f"<tr><td>{ride}</td><td>{place}</td><td>{start}</td><td>{end}</td><td>{25 * (1 + number % 4)}</td></tr>"
-        )
+        cells = (ride, place, start, end, 25 * (1 + number % 4))
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
 
     return "<!doctype html><title>Calendar</title><table>\n" + "\n".join(rows) + "\n</table>\n"
 

@@ -35,7 +35,8 @@ KEEP: t.Final = """
      WHERE events.location <> excluded.location
 """
 RECORD: t.Final = """
-    INSERT INTO scraper_runs (scraper, status, started_at, finished_at, events, cache_hits, cache_misses, message)
+    INSERT INTO scraper_runs
+           (scraper, status, started_at, finished_at, events, cache_hits, cache_misses, message)
     VALUES (:scraper, :status, :started_at, now(), :events, :hits, :misses, :message)
 """
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""ops: takes mails and web hooks, so that notices can be looked at, and keeps files for other hosts; sends nothing on.
+"""ops: takes mails and web hooks for inspection and files of other hosts; sends nothing on.
 
 ``GET /mails`` and ``GET /hooks`` return what came in, the oldest first, ``DELETE`` on either
 forgets it, ``POST /hooks/NAME`` takes a hook. These are kept in memory: a restart forgets them.

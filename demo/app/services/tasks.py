@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the workers do: small versions of a betting system's jobs, in plain SQL and a few cache keys."""
+"""What the workers do: small versions of a betting system's jobs, in SQL and a few cache keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ CACHE_KEY: t.Final = "opportunities:best"
 CACHE_SECONDS: t.Final = 300
 MOVE_ODDS: t.Final = """
     UPDATE opportunities
-       SET odds = greatest(1.01, round((odds * (0.99 + random() * 0.02))::numeric, 2)), updated_at = now()
+       SET odds = greatest(1.01, round((odds * (0.99 + random() * 0.02))::numeric, 2)),
+           updated_at = now()
      WHERE active
 """
 KEEP_ODDS: t.Final = """
@@ -28,7 +29,8 @@ KEEP_ODDS: t.Final = """
 """
 CALCULATE: t.Final = """
     UPDATE opportunities SET expected_value = new.value
-      FROM (SELECT id, round(odds * probability - 1, 4) AS value FROM opportunities WHERE active) AS new
+      FROM (SELECT id, round(odds * probability - 1, 4) AS value
+              FROM opportunities WHERE active) AS new
      WHERE opportunities.id = new.id AND expected_value <> new.value
 """
 CLEAN_UP: t.Final = """
@@ -64,7 +66,7 @@ def _execute(statement: str) -> int:
 
 
 def _plain(value: t.Any) -> float | str:
-    """Return what JSON has no word for as the API writes it: numbers as numbers, moments as text."""
+    """Return a value without a JSON type as the API writes it: a number, or text for a time."""
     return float(value) if isinstance(value, decimal.Decimal) else value.isoformat()
 
 

@@ -34,7 +34,8 @@ EVENTS: t.Final = """
      WHERE id > :after ORDER BY id LIMIT :rows
 """
 STATE: t.Final = """
-    SELECT DISTINCT ON (scraper) scraper, status, started_at, finished_at, events, cache_hits, cache_misses, message
+    SELECT DISTINCT ON (scraper) scraper, status, started_at, finished_at,
+           events, cache_hits, cache_misses, message
       FROM scraper_runs ORDER BY scraper, started_at DESC
 """
 

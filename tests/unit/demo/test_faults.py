@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The catalogue of faults: what fits, how names are found, and how steps are carried out and taken back."""
+"""The catalogue of faults: valid entries, lookup by name, and steps that are undone."""
 
 from __future__ import annotations
 

@@ -111,7 +111,8 @@ def test_a_written_file_never_has_wider_rights(
 
 
 FIELDS = {
-    "timestamp", "level", "service", "message", "request_id", "user_id", "endpoint", "duration_ms", "status_code",
+    "timestamp", "level", "service", "message", "request_id", "user_id", "endpoint",
+    "duration_ms", "status_code",
 }  # fmt: skip
 
 

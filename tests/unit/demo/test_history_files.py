@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files, journal, caches, backups and queue of the history: how they lie there, and that they follow from the seed."""
+"""Files, journal, caches, backups and queue of the history, and that they follow the seed."""
 
 from __future__ import annotations
 

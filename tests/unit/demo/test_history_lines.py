@@ -48,8 +48,8 @@ SEEDS = st.integers(min_value=1, max_value=2**31)
 DAYS = st.dates(min_value=dt.date(2024, 1, 1), max_value=dt.date(2035, 12, 31))
 AGES = st.integers(min_value=0, max_value=400)
 NOT_QUIET = re.compile(
-    r"memory_warning|database connection failed|raised unexpected|LMS sync failed|Notification error"
-    r"|Health check failed|scraper \w+ failed"
+    r"memory_warning|database connection failed|raised unexpected|LMS sync failed"
+    r"|Notification error|Health check failed|scraper \w+ failed"
 )
 
 
@@ -212,8 +212,8 @@ def record(
 MS = (9 * 60 + 15) * 60_000 + 2_481
 REQUEST = lines.Request(MS, "GET", "/v1/events", 200, 12.4, "192.0.2.17", None, "req_5f1c0a9be2d4")
 EXTRA = {
-    "method": "GET", "endpoint": "/v1/events", "status_code": 200, "duration_ms": 12.4, "client_ip": "192.0.2.17",
-    "request_id": "req_5f1c0a9be2d4",
+    "method": "GET", "endpoint": "/v1/events", "status_code": 200, "duration_ms": 12.4,
+    "client_ip": "192.0.2.17", "request_id": "req_5f1c0a9be2d4",
 }  # fmt: skip
 QUOTED = 'a "quoted" \\ line\nof two rows, größer'
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The SQL of the history in a real PostgreSQL: a seed gives the same rows, another one others, none is out of place."""
+"""The SQL of the history in a real PostgreSQL: a seed gives the same rows, another one others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGE = fleet.PROJECT / "demo" / "image" / "sql"
 
 
 class System(t.NamedTuple):
-    """How many days its history has here (some more than the rows of the image), and moments of its tables."""
+    """How many days its history has here, and the time columns of its tables."""
 
     days: int
     moments: dict[str, str]
@@ -99,8 +99,8 @@ def test_a_seed_gives_the_same_rows_and_another_seed_others(
 ) -> None:
     days, moment = SYSTEMS[system].days, SYSTEMS[system].moments[table]
     query = (
-        f"SELECT count(*), md5(string_agg(({moment}, {columns})::text, ';' ORDER BY {moment})) FROM {table}"  # noqa: S608
-        f" WHERE {moment} < date_trunc('day', now()) - interval '{days - 8} days'"
+        f"SELECT count(*), md5(string_agg(({moment}, {columns})::text, ';' ORDER BY {moment}))"  # noqa: S608
+        f" FROM {table} WHERE {moment} < date_trunc('day', now()) - interval '{days - 8} days'"
     )
     place, database = databases(system, 1)
     first = place.query(database, query)
@@ -115,8 +115,8 @@ def test_no_result_is_older_than_its_strategy(databases: Find) -> None:
         place, database = databases("hyperopt", seed)
         for table in ("optimization_results", "backtest_trades"):
             query = (
-                f'SELECT count(*), count(*) FILTER (WHERE s.created_at > r."timestamp") FROM {table} AS r'  # noqa: S608
-                " JOIN strategies AS s ON s.id = r.strategy_id WHERE s.id > 500"
+                'SELECT count(*), count(*) FILTER (WHERE s.created_at > r."timestamp")'  # noqa: S608
+                f" FROM {table} AS r JOIN strategies AS s ON s.id = r.strategy_id WHERE s.id > 500"
             )
             [(count, early)] = place.query(database, query)
             assert count > 100 and early == 0
@@ -125,8 +125,9 @@ def test_no_result_is_older_than_its_strategy(databases: Find) -> None:
 def test_odds_follow_their_opportunity(databases: Find) -> None:
     place, database = databases("fairedge", 2)
     query = (
-        "SELECT count(*), count(*) FILTER (WHERE h.recorded_at < o.created_at) FROM odds_history AS h"
-        " JOIN opportunities AS o ON o.id = h.opportunity_id WHERE o.id > 20000"
+        "SELECT count(*), count(*) FILTER (WHERE h.recorded_at < o.created_at)"
+        " FROM odds_history AS h JOIN opportunities AS o ON o.id = h.opportunity_id"
+        " WHERE o.id > 20000"
     )
     [(count, early)] = place.query(database, query)
 

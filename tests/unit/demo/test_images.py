@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Images that were half built: said in podman's words, built by the next call, and never taken for finished."""
+"""Images that were half built: named in podman's words and built by the next call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ PODMAN = """\
 for last; do :; done
 file=$STATE/$(echo "$last" | tr / _)
 case "$1 $2" in
-    "image inspect") [ -f "$file" ] && echo "[{\\"Labels\\": {\\"org.upkeep.inputs\\": \\"$(cat "$file")\\"}}]" ;;
+    "image inspect")
+        [ -f "$file" ] || exit
+        echo "[{\\"Labels\\": {\\"org.upkeep.inputs\\": \\"$(cat "$file")\\"}}]" ;;
     "image exists") [ -f "$file" ] ;;
     "import "*) : >"$file" ;;
     "build "*)

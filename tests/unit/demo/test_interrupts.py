@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A demo fleet whose start is interrupted, and interrupted again while it waits for its podman commands."""
+"""A demo fleet whose start is interrupted, also while it waits for its podman commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from demo.fleet import PROJECT
 SCRIPT = """
 import os, signal, sys
 from demo import __main__ as cli, containers
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background processes
 
 def work(number):
     os.write(1, b"up\\n")
@@ -30,7 +30,9 @@ def wait(*futures, real=containers.cf.wait, **options):
 
 containers.cf.wait = wait
 
-cli.parse = lambda _argv: type("Arguments", (), {"run": staticmethod(lambda _: containers.together(work, [1, 2]))})
+run = staticmethod(lambda _: containers.together(work, [1, 2]))
+arguments = type("Arguments", (), {"run": run})
+cli.parse = lambda _argv: arguments
 sys.exit(cli.main())
 """
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The demo's trusted records: made from a copy of the image's files, and kept for as long as their hosts live."""
+"""The demo's trusted records: made from the image's files, kept as long as their hosts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The off-host store of the demo: whole files or none, never one in place of another, no name that leads away."""
+"""The off-host store of the demo: whole files or none, no replacement, safe names."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_name_cannot_lead_away(store: ObjectStore, name: str) -> None:
 
 
 @given(st.text() | st.lists(st.sampled_from(["..", ".", "a", "", "~"])).map("/".join))
-def test_whatever_a_name_is_it_lies_below_the_shelf_or_is_refused(name: str) -> None:
+def test_whatever_a_name_is_it_lies_below_the_store_or_is_refused(name: str) -> None:
     store = ObjectStore(Path("/store"))
     path: t.Any = None
     try:

@@ -103,7 +103,8 @@ def test_an_entry_is_used_until_its_kind_is_too_old_or_a_refresh_is_asked_for(
 def test_a_file_in_a_form_is_taken_like_a_plain_body() -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="tab"\r\n\r\nAnalysis\r\n'
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\nContent-Type: text/csv\r\n\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\n'
+        b"Content-Type: text/csv\r\n\r\n"
         b"lap,time\n1,90\n\r\n--b--\r\n"
     )
 

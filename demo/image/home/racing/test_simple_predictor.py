@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The predictor with the model that is approved: lap times of the sample are plausible, bad files are refused."""
+"""The predictor with the approved model: plausible lap times, bad files are refused."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def configuration(home: Path) -> settings.Settings:
-    """Return the settings of this run: those of its environment, without a database where it names none."""
+    """Return the settings of this run: those of its environment, without an unnamed database."""
     own = {"SYSTEM": "student_success", "SERVICE": "tests", "APP_HOME": str(home)}
     return settings.load({**os.environ, **own})
 

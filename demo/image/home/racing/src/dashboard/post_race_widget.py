@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The part of the racing dashboard that shows a session: a chart of the predicted lap times, as SVG."""
+"""The part of the racing dashboard that shows a session: a chart of lap times, as SVG."""
 
 from __future__ import annotations
 
@@ -20,4 +20,6 @@ def chart(seconds: t.Sequence[float]) -> str:
     )
     line = f'<polyline fill="none" stroke="currentColor" points="{points}"/>'
 
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{line}</svg>'
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}"'
+
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">{line}</svg>'

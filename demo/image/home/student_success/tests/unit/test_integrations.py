@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Students as other systems hand them over: numbers as text, columns that nobody here knows, none at all."""
+"""Students as other systems send them: numbers as text, unknown columns, none at all."""
 
 from __future__ import annotations
 

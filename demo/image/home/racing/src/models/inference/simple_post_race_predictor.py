@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The predictor of the racing dashboard, deployed apart from it: the dashboard loads this file from its home."""
+"""The predictor of the racing dashboard, deployed separately and loaded from its home."""
 
 from __future__ import annotations
 
