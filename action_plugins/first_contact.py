@@ -14,13 +14,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ControlAction
 from upkeep.run import reachability as contact
+from upkeep.run.facts import require_run_id
 
 
 class ActionModule(ControlAction):
-    """Try the ssh ports of all hosts of the play at once."""
+    """Require a store that keeps the run, then try the ssh ports of all hosts of the play at once."""
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""
+        require_run_id()
         hosts = [task_vars["hostvars"][name] for name in task_vars["ansible_play_hosts_all"]]
         hints = sorted(
             {str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")}

@@ -23,6 +23,8 @@ from upkeep.run import facts as run_facts
 class ActionModule(ControlAction):
     """Read the findings of all hosts of the system and answer once for this host."""
 
+    AREA: t.ClassVar = "gate"
+
     SPEC: t.ClassVar = {
         "system": {"type": "str", "required": True},
         "holding_checks": {"type": "list", "elements": "str", "required": True},
@@ -42,7 +44,7 @@ class ActionModule(ControlAction):
             hosts,
             live=set(task_vars["ansible_play_hosts"]) - _broken_earlier(),
             in_play=set(task_vars["ansible_play_hosts_all"]),
-            findings=run_facts.by_host(task_vars, hosts),
+            findings=run_facts.by_host(hosts),
             holding_checks=args["holding_checks"],
             required_checks=args["required_checks"],
             allow_unseen=args["allow_unseen"],
@@ -51,7 +53,7 @@ class ActionModule(ControlAction):
         return {
             "cleared": decision.cleared,
             "reasons": decision.reasons,
-            "findings": [_as_finding(decision)],
+            "upkeep_recorded": self.record([_as_finding(decision)], task_vars),
         }
 
 

@@ -23,6 +23,8 @@ from upkeep.run import process
 class ActionModule(ModuleAction):
     """Fill in who runs, call the module, and call it once more when the holder is dead."""
 
+    AREA: t.ClassVar = "lock"
+
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result."""
         args |= {**process.identity(), "run_id": run_facts.require_run_id()}
@@ -34,5 +36,8 @@ class ActionModule(ModuleAction):
             and process.is_dead(holder)
         ):
             answer = self.call({**args, "steal_from": holder["run_id"]}, task_vars)
+
+        if args.get("state", "held") == "released":
+            answer.pop("findings", None)  # what was found when it was taken stays the finding
 
         return answer

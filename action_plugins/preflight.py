@@ -23,6 +23,8 @@ from ansible.module_utils.upkeep.preflight.clock import clock_finding, skew_boun
 class ActionModule(ModuleAction):
     """Run the module of the same name and add what the two clocks say."""
 
+    AREA: t.ClassVar = "preflight"
+
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result with one more finding, ``host:clock``."""
         sent = time.time()

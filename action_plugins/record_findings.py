@@ -11,13 +11,10 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
-
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ControlAction
-from upkeep.run.facts import FACT, merge_findings
-from upkeep.run.findings import complete_all
+from upkeep.run.facts import require_run_id
 
 
 class ActionModule(ControlAction):
@@ -30,22 +27,11 @@ class ActionModule(ControlAction):
     }
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the completed findings, and as facts all findings of this host in this run."""
-        self._refuse_repetition()
-        host = task_vars["inventory_hostname"]
-        system = args["system"] or self._templar.template(task_vars.get("system_name", ""))
-        recorded = complete_all(args["findings"], system=system, host=host, area=args["area"])
-        kept = merge_findings(task_vars.get("ansible_facts", {}).get(FACT), recorded)
+        """Return the completed findings, which the callback writes to the event log."""
+        require_run_id()
 
-        return {"upkeep_recorded": recorded, "ansible_facts": {FACT: kept}}
-
-    def _refuse_repetition(self) -> None:
-        """A loop keeps only its last item's facts and run_once only one host's: both would lose findings."""
-        if self._task.loop is not None or self._task.loop_with:
-            raise AnsibleActionFail(
-                "record_findings takes the whole list at once; remove 'loop' from the task"
+        return {
+            "upkeep_recorded": self.record(
+                args["findings"], task_vars, area=args["area"], system=args["system"] or ""
             )
-        if self._task.run_once:
-            raise AnsibleActionFail(
-                "record_findings records for every host; remove 'run_once' from the task"
-            )
+        }

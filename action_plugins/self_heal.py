@@ -33,9 +33,7 @@ class ActionModule(ModuleAction):
             if host != task_vars["inventory_hostname"]
         ]
 
-        return self.call(
-            {**args, "failed_elsewhere": failed(run_facts.by_host(task_vars, others))}, task_vars
-        )
+        return self.call({**args, "failed_elsewhere": failed(run_facts.by_host(others))}, task_vars)
 
 
 def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ short_description: Decide whether the hosts of a system may be changed
 description:
   - Reads this run's findings of all hosts of a system. Clears it only when none of them speaks against a change.
   - One broken host closes the gate for every host of its system. A host that was not looked at closes it too.
-  - Runs on the controller only and never fails because of what it sees.
+  - Runs on the controller only, records its own finding and never fails because of what it sees.
 options:
   system:
     description: Name of the system, which is the name of its inventory group.
@@ -51,8 +51,8 @@ reasons:
   type: list
   elements: str
   returned: always
-findings:
-  description: The gate's own partial finding, for record_findings.
+upkeep_recorded:
+  description: The gate's own finding, as it was recorded.
   type: list
   elements: dict
   returned: always

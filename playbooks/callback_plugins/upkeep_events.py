@@ -55,13 +55,13 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from upkeep import PROJECT, __version__
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
-from upkeep.run import events, process
+from upkeep.run import events, groups, process, store_setting
 from upkeep.run.archive import Closed, Settings, close, local_folder, trouble_with
-from upkeep.run.task_event import describe
+from upkeep.run.task_event import describe, recorded
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """One object a run; Ansible calls it in the controller's main process."""
+    """One object a command, one run a playbook; Ansible calls it in the controller's main process."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -70,39 +70,63 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._playbook = ""
+        self._groups = groups.names(PROJECT)
+        #: What Ansible has counted in the earlier playbooks of this command, which it goes on from.
+        self._counted: dict[str, dict[str, int]] = {}
+        self._begin("")
+        atexit.register(self._explain_early_end, os.getpid())
+
+    def _begin(self, playbook: str) -> None:
+        self._playbook = playbook
         self._play = ""
+        self._opened = False
         self._started: dict[tuple[str, str], float] = {}
         self._log: Path | None = None
         self._target = ""
         self._manager: t.Any = None
+        self._inventory: t.Any = None
+        #: The play in which hosts were given their jobs.
+        self._jobs_play = ""
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Name the run; the log is opened with the first play, when the variables are known."""
-        self._playbook = os.path.relpath(playbook._file_name, PROJECT)
+        self._begin(os.path.relpath(playbook._file_name, PROJECT))
         os.environ[events.ENV_RUN_ID] = events.new_run_id(self._playbook)
         os.environ[process.ENV_PID] = str(os.getpid())
-        os.environ.pop(events.ENV_RUN_DIR, None)
-        atexit.register(self._explain_early_end, os.getpid())
+        for name in (events.ENV_RUN_DIR, events.ENV_TROUBLE):
+            os.environ.pop(name, None)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """Open the log once, then note each play with the hosts that it is meant for."""
         self._play, self._manager = play.get_name(), play.get_variable_manager()
-        variables = play.get_variable_manager().get_vars(play=play)
+        variables = self._manager.get_vars(play=play)
         hosts = list(variables.get("ansible_play_hosts_all", []))
-        if self._log is None:
-            self._open(variables.get("upkeep_store") or self._inventory_store(play), hosts)
+        if not self._opened:
+            self._opened = True
+            self._inventory = self._manager._inventory
+            groups.prepare(self._inventory, self._groups)
+            try:
+                target, trouble = store_setting.store(self._manager, play, variables), ""
+            except store_setting.SettingError as error:
+                target, trouble = "", str(error)
+
+            self._open(target, trouble, hosts)
 
         self._write("play_started", play=self._play, hosts=hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        """An empty group is worth knowing: a check that ran nowhere must not look like a check that passed."""
+        """Note an empty group: a check that ran nowhere must not look like a check that passed."""
         self._write("no_hosts", play=self._play)
 
     def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
-        """Remember when a host began a task."""
+        """Remember when a host began a task, and undo what an earlier stage has decided on it."""
         self._manager = None
         self._started[(host.name, task._uuid)] = time.monotonic()
+        if task.action == "gate":
+            groups.take_out(self._inventory, groups.CLEARED, host.name)
+        if task.action == "validate_profile" and self._jobs_play != task.play:
+            self._jobs_play = task.play
+            groups.prepare(self._inventory, self._groups)
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Note a task that went well, and every finding that it recorded."""
@@ -128,9 +152,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return
 
         self._manager = None
-        self._write(
-            "run_finished", stats={host: stats.summarize(host) for host in sorted(stats.processed)}
-        )
+        counted = {host: stats.summarize(host) for host in sorted(stats.processed)}
+        self._write("run_finished", stats=_since(self._counted, counted))
+        self._counted = counted
 
         settings = Settings(
             self._target, self.get_option("history"), self.get_option("history_days")
@@ -170,20 +194,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         for sentence in sources.unreadable(inventories, self._manager._loader.load_from_file):
             self._display.display(f"Upkeep: {sentence}", color="red", stderr=True)
 
-    def _inventory_store(self, play: t.Any) -> t.Any:
-        """Return upkeep_store as the inventory's group 'all' has it.
-
-        None when it is not set there.
-        """
-        inventory = play.get_variable_manager()._inventory
-        return inventory.groups["all"].get_vars().get("upkeep_store") if inventory else None
-
-    def _open(self, target: t.Any, expected: list[str]) -> None:
+    def _open(self, target: str, trouble: str, expected: list[str]) -> None:
         cli = context.CLIARGS
-        self._target = str(target or self.get_option("store"))
+        self._target = target or str(self.get_option("store"))
         run_id = os.environ[events.ENV_RUN_ID]
         folder = local_folder(self._target, PROJECT) / "runs" / run_id
-        trouble = trouble_with(self._target)
+        trouble = trouble or trouble_with(self._target)
 
         try:
             if not trouble:
@@ -192,13 +208,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             trouble = f"'{folder}' cannot be made: {error}"
 
         if trouble:
-            # No log means no verdict: record_findings and verdict fail the run with their own
-            # words, and before it changes anything. Found at the end, the record of a throw-away
-            # environment would be lost.
-            self._display.warning(
-                f"Upkeep cannot keep this run: {trouble}. Set upkeep_store to a writable place"
-            )
-            os.environ.pop(events.ENV_RUN_ID)
+            # Open and every job of ours fail with this sentence before anything is changed. Found
+            # at the end, the record of a throw-away environment would be lost.
+            self._stop(f"this run cannot be kept: {trouble}. Set upkeep_store to a writable place")
             return
 
         self._log = folder / events.LOG_NAME
@@ -221,9 +233,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _task(self, result: t.Any, status: str) -> None:
         begun = self._started.pop((result.host.name, result.task._uuid), None)
         seconds = time.monotonic() - begun if begun is not None else 0.0
-        outcome = result.result
         self._write("task", play=self._play, seconds=round(seconds, 3), **describe(result, status))
-        for finding in outcome.get("upkeep_recorded", []):
+        for finding in recorded(result):
             self._write("finding", play=self._play, finding=finding)
 
     def _write(self, event: str, **fields: t.Any) -> None:
@@ -233,4 +244,21 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         try:
             events.append(self._log, event, **fields)
         except OSError as error:
-            self._display.warning(f"Upkeep could not write to '{self._log}': {error}")
+            self._stop(f"the event log of this run cannot be written: {error}")
+
+    def _stop(self, trouble: str) -> None:
+        """Let every further job of ours fail: a run without a record must not change anything."""
+        if os.environ.get(events.ENV_TROUBLE) != trouble:
+            self._display.warning(f"Upkeep: {trouble}")
+
+        os.environ[events.ENV_TROUBLE] = trouble
+
+
+def _since(
+    earlier: dict[str, dict[str, int]], counted: dict[str, dict[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Return what was counted since an earlier count, by host."""
+    return {
+        host: {key: number - earlier.get(host, {}).get(key, 0) for key, number in numbers.items()}
+        for host, numbers in counted.items()
+    }

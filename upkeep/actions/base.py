@@ -1,20 +1,77 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What our action plugins have in common: those that work on the controller alone, and those that call a module."""
+"""The base classes of our action plugins.
+
+``ControlAction`` works on the controller alone, ``ModuleAction`` calls a module on a host. Either
+records the findings of its job itself when it has an ``AREA``.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.upkeep.findings import Finding
 from ansible.plugins.action import ActionBase
 
+from upkeep.run import clean
+from upkeep.run.facts import require_run_id
+from upkeep.run.findings import record
 
-class ControlAction(ActionBase):  # type: ignore[misc]
-    """An action that contacts no host and changes nothing; a subclass gives SPEC and ``act``."""
+#: Keys of a task's result that have a meaning on the controller. A module's answer comes from a
+#: host, so it must not hold them: it would record findings, set facts, add hosts or join groups.
+CONTROLLER_KEYS: t.Final = (
+    "upkeep_recorded",
+    "ansible_facts",
+    "ansible_stats",
+    "add_host",
+    "add_group",
+    "parent_groups",
+)
+
+
+class _RecordingAction(ActionBase):  # type: ignore[misc]
+    """An action that may record findings."""
 
     TRANSFERS_FILES = False
-    _requires_connection = False
     _supports_check_mode = True
+
+    #: The area of the findings that the action records; empty for one that records none.
+    AREA: t.ClassVar[str] = ""
+
+    def record(
+        self,
+        partials: t.Iterable[t.Any],
+        task_vars: t.Mapping[str, t.Any],
+        *,
+        area: str = "",
+        system: str = "",
+    ) -> list[Finding]:
+        """Return the completed findings of this host for the key ``upkeep_recorded``."""
+        self._refuse_repetition()
+
+        return record(
+            partials,
+            system=system or str(self._templar.template(task_vars.get("system_name", ""))),
+            host=str(task_vars["inventory_hostname"]),
+            area=area or self.AREA,
+        )
+
+    def _refuse_repetition(self) -> None:
+        """A loop keeps only the last item's result and run_once only one host's: findings would be lost."""
+        task, name = self._task, self._task.action
+        if task.loop is not None or task.loop_with:
+            raise AnsibleActionFail(
+                f"{name} takes the whole list at once; remove 'loop' from the task"
+            )
+        if task.run_once:
+            raise AnsibleActionFail(f"{name} records for every host; remove 'run_once' of the task")
+
+
+class ControlAction(_RecordingAction):
+    """An action that contacts no host and changes nothing; a subclass gives SPEC and ``act``."""
+
+    _requires_connection = False
 
     SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
 
@@ -27,6 +84,7 @@ class ControlAction(ActionBase):  # type: ignore[misc]
         """
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _, args = self.validate_argument_spec(argument_spec=self.SPEC)
+
         return {**result, "changed": False, **self.act(args, task_vars or {})}
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -34,27 +92,49 @@ class ControlAction(ActionBase):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class ModuleAction(ActionBase):  # type: ignore[misc]
-    """An action that tells the module of its own name what only the controller knows.
+class ModuleAction(_RecordingAction):
+    """An action that calls the module of its own name.
 
-    A subclass gives ``act``.
+    A subclass overrides ``act`` to add what only the controller knows. With an ``AREA``, the
+    findings of the answer are recorded when the task belongs to a role: it is a job then. A task
+    under ``no_log`` shows nothing to the event log, so its role records in a task of its own.
     """
-
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         """Return what ``act`` makes of the task's arguments."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        return {**result, **self.act(dict(self._task.args), task_vars or {})}
+        if self._task._role is not None:  # before a host is changed by a run that leaves no record
+            require_run_id()
+
+        answer = self.act(dict(self._task.args), task_vars or {})
+        if self._is_job() and not answer.get("failed"):
+            answer["upkeep_recorded"] = self.record(answer.pop("findings", []), task_vars or {})
+
+        return {**result, **answer}
+
+    def _is_job(self) -> bool:
+        return bool(self.AREA and self._task._role is not None and not self._task.no_log)
 
     def call(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Run the module on the host and return its answer."""
+        """Run the module on the host and return its answer, which may come from a hostile host."""
         answer: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
-        return answer
+
+        return without_controller_keys(answer)
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module as often as it takes and return the result."""
-        raise NotImplementedError
+        return self.call(args, task_vars)
+
+
+def without_controller_keys(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return a module's answer without what only the controller may say, its texts safe to show."""
+    own = {key: value for key, value in answer.items() if key not in CONTROLLER_KEYS}
+    if "msg" in own:
+        own["msg"] = clean.clean(own["msg"])
+    for key in ("warnings", "deprecations"):
+        if key in own:
+            own[key] = [clean.clean(item) for item in list(own[key])[:20]]
+
+    return own

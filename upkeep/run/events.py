@@ -20,6 +20,8 @@ LOG_NAME: t.Final = "events.jsonl"
 #: Set by the callback in the controller process; forked workers (action plugins) inherit both.
 ENV_RUN_ID: t.Final = "UPKEEP_RUN_ID"
 ENV_RUN_DIR: t.Final = "UPKEEP_RUN_DIR"
+#: Why nothing of this run can be kept; set by the callback, and only then.
+ENV_TROUBLE: t.Final = "UPKEEP_TROUBLE"
 
 Event = dict[str, t.Any]
 

@@ -1,13 +1,14 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Findings of a run as host facts, keyed by run id.
+"""What this run has found so far, for stages that decide on it.
 
-The key is what keeps a fact cache honest: facts that it replays from an older run stand under
-another id.
+The event log is asked, which only the controller writes. Facts would be cheaper to ask for, but
+every module on a host may set facts, and a cache of facts may replay those of an older run.
 """
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -15,14 +16,16 @@ from ansible.module_utils.upkeep.findings import Finding
 
 from upkeep.run import events
 
-FACT: t.Final = "upkeep_findings"
-
 
 def require_run_id() -> str:
     """Return the id of this run.
 
-    Raises AnsibleActionFail when the event-log callback is not active.
+    Raises AnsibleActionFail when nothing of this run would be kept.
     """
+    trouble = os.environ.get(events.ENV_TROUBLE)
+    if trouble:
+        raise AnsibleActionFail(trouble)
+
     run_id = events.current_run_id()
     if run_id is None:
         raise AnsibleActionFail(
@@ -33,27 +36,14 @@ def require_run_id() -> str:
     return run_id
 
 
-def merge_findings(known: t.Any, recorded: list[Finding]) -> dict[str, list[Finding]]:
-    """Return the fact's new value: this run's findings only, the latest per fingerprint."""
-    run_id = require_run_id()
-    merged = {f["fingerprint"]: f for f in of_run(known, run_id)}
-    merged.update({f["fingerprint"]: f for f in recorded})
-    return {run_id: list(merged.values())}
+def by_host(hosts: t.Iterable[str]) -> dict[str, list[Finding]]:
+    """Return this run's findings of each of the hosts, the latest of each check."""
+    require_run_id()
+    log = events.current_log()
+    latest: dict[str, dict[str, Finding]] = {host: {} for host in hosts}
+    for event in events.read(log) if log and log.exists() else ():
+        if event["event"] == "finding" and event["finding"]["host"] in latest:
+            found = event["finding"]
+            latest[found["host"]][found["fingerprint"]] = found
 
-
-def of_run(fact: t.Any, run_id: str) -> list[Finding]:
-    """Return the findings that a host's fact holds for one run; empty for none."""
-    return [dict(f) for f in fact.get(run_id, [])] if isinstance(fact, t.Mapping) else []
-
-
-def by_host(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str]) -> dict[str, list[Finding]]:
-    """Return this run's findings of each of the hosts, from their facts."""
-    run_id = require_run_id()
-    hostvars = task_vars["hostvars"]
-
-    return {
-        host: of_run(hostvars[host].get("ansible_facts", {}).get(FACT), run_id)
-        if host in hostvars
-        else []
-        for host in hosts
-    }
+    return {host: list(found.values()) for host, found in latest.items()}

@@ -11,36 +11,48 @@ from upkeep.run.ssh_hints import advice
 
 #: Actions that run on the controller only and cost nothing on the target.
 CONTROLLER_ACTIONS: t.Final = frozenset(
-    {
-        *(
-            "add_host",
-            "assert",
-            "debug",
-            "fail",
-            "group_by",
-            "meta",
-            "pause",
-            "set_fact",
-            "set_stats",
-        ),
-        *(
-            "import_role",
-            "import_tasks",
-            "include_role",
-            "include_tasks",
-            "include_vars",
-            "validate_argument_spec",
-        ),
-        *(
-            "app_tests_plan",
-            "first_contact",
-            "gate",
-            "model_manifest",
-            "record_findings",
-            "touched_hosts",
-        ),
-        *("validate_profile", "verdict"),
-    }
+    [
+        "add_host",
+        "assert",
+        "debug",
+        "fail",
+        "group_by",
+        "meta",
+        "pause",
+        "set_fact",
+        "set_stats",
+        "import_role",
+        "import_tasks",
+        "include_role",
+        "include_tasks",
+        "include_vars",
+        "validate_argument_spec",
+        "app_tests_plan",
+        "first_contact",
+        "gate",
+        "model_manifest",
+        "record_findings",
+        "touched_hosts",
+        "validate_profile",
+        "verdict",
+    ]
+)
+#: Our action plugins that record findings. The callback believes no other task, since any module's
+#: answer comes from a host.
+RECORDING_ACTIONS: t.Final = frozenset(
+    [
+        "app_tests",
+        "data_quality",
+        "gate",
+        "lock",
+        "log_review",
+        "log_rotation",
+        "model_verify",
+        "postgresql_maintenance",
+        "preflight",
+        "record_findings",
+        "sqlite_maintenance",
+    ]
 )
 #: Longest message and diff that the log keeps, in characters.
 MESSAGE_LIMIT: t.Final = 4_000
@@ -67,6 +79,14 @@ def describe(result: t.Any, status: str) -> dict[str, t.Any]:
         fields["diff"] = short_diff(outcome.get("diff"))
 
     return fields
+
+
+def recorded(result: t.Any) -> list[dict[str, t.Any]]:
+    """Return the findings that a task recorded; none of a task that may not record."""
+    if result.task.action.removeprefix("ansible.legacy.") not in RECORDING_ACTIONS:
+        return []
+
+    return list(result.result.get("upkeep_recorded") or ())
 
 
 def system_of(host: t.Any) -> str:

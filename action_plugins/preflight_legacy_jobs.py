@@ -1,0 +1,19 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take old jobs out of service.
+
+See library/preflight_legacy_jobs.py for the documentation.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from upkeep.actions.base import ModuleAction
+
+
+class ActionModule(ModuleAction):
+    """Call the module and trust nothing in its answer that only the controller may say."""

@@ -1,0 +1,73 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Small questions that the stages ask about what other hosts answered."""
+
+from __future__ import annotations
+
+import typing as t
+
+#: States of the lock with which a run may change a system. In check mode nobody takes it: it is
+#: free, and nothing is restarted.
+HOLDING: t.Final = frozenset({"taken", "renewed", "taken_over", "free"})
+
+Answer = t.Mapping[str, t.Any]
+
+
+def registered(
+    hostvars: t.Mapping[str, t.Any], name: str, hosts: t.Iterable[str]
+) -> list[dict[str, t.Any]]:
+    """Return what these hosts have registered under a name, without those that have not."""
+    answers = (hostvars[host].get(name) for host in hosts if host in hostvars)
+    return [dict(answer) for answer in answers if answer]
+
+
+def holds_lock(answers: t.Iterable[Answer]) -> bool:
+    """Return whether one of the hosts of a system has taken its lock for this run."""
+    return any(answer.get("lock_state") in HOLDING for answer in answers)
+
+
+def restarted_units(answers: t.Iterable[Answer]) -> list[str]:
+    """Return the units that self_heal has restarted on these hosts."""
+    return [unit for answer in answers for unit in answer.get("restarted", [])]
+
+
+def critical_checks(answers: t.Iterable[Answer]) -> list[str]:
+    """Return the names of the checks that are critical on these hosts."""
+    return [
+        finding["check"]
+        for answer in answers
+        for finding in answer.get("findings", [])
+        if finding["status"] == "critical"
+    ]
+
+
+def checks_of_units(units: t.Iterable[Answer], checks: t.Iterable[Answer]) -> list[str]:
+    """Return the names of the checks that show that one of these units is down.
+
+    These are the checks that a unit of ``system_self_heal`` names, and the checks of kind ``unit``
+    that look at it.
+    """
+    units = list(units)
+    names = {unit["unit"] for unit in units}
+    named = [check for unit in units for check in unit.get("checks", [])]
+    own = [
+        f"unit:{check['name']}"
+        for check in checks
+        if check["kind"] == "unit" and check.get("unit") in names
+    ]
+
+    return named + own
+
+
+class FilterModule:
+    """The filters by the name that playbooks use."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters."""
+        return {
+            "checks_of_units": checks_of_units,
+            "critical_checks": critical_checks,
+            "holds_lock": holds_lock,
+            "registered": registered,
+            "restarted_units": restarted_units,
+        }

@@ -1,0 +1,81 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The filters of the stages."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tools import PROJECT
+
+
+def load() -> ModuleType:
+    """Return the plugin file as a module; Ansible does not import it as a package either."""
+    spec = importlib.util.spec_from_file_location(
+        "upkeep_filters", PROJECT / "filter_plugins" / "upkeep.py"
+    )
+
+    assert spec
+    assert spec.loader
+
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    return module
+
+
+filters = load().FilterModule().filters()
+
+
+def test_every_filter_is_used_by_a_stage_or_an_input_of_a_role() -> None:
+    files = [*PROJECT.glob("playbooks/**/*.yml"), *PROJECT.glob("inventory/group_vars/all/*.yml")]
+    text = "\n".join(path.read_text() for path in files)
+
+    assert {name for name in filters if f"| {name}" not in text} == set()
+
+
+def test_registered_leaves_out_hosts_without_an_answer() -> None:
+    hostvars = {"a": {"answer": {"x": 1}}, "b": {}, "c": {"answer": None}}
+
+    assert filters["registered"](hostvars, "answer", ["a", "b", "c", "gone"]) == [{"x": 1}]
+
+
+@pytest.mark.parametrize("state", ["taken", "renewed", "taken_over", "free"])
+def test_a_system_whose_lock_one_host_took_is_ours(state: str) -> None:
+    assert filters["holds_lock"]([{"skipped": True}, {"lock_state": state}])
+
+
+@pytest.mark.parametrize("answers", [[], [{}], [{"lock_state": "held"}], [{"failed": True}]])
+def test_without_a_lock_that_was_taken_nothing_is_ours(answers: list[dict[str, Any]]) -> None:
+    assert not filters["holds_lock"](answers)
+
+
+def test_restarted_units_are_those_of_all_hosts() -> None:
+    answers = [{"restarted": ["a.service"]}, {"skipped": True}, {"restarted": ["b.service"]}]
+
+    assert filters["restarted_units"](answers) == ["a.service", "b.service"]
+
+
+def test_only_critical_checks_count() -> None:
+    findings = [
+        {"check": "unit:a", "status": "critical"},
+        {"check": "unit:b", "status": "unknown"},
+        {"check": "unit:c", "status": "ok"},
+    ]
+
+    assert filters["critical_checks"]([{"findings": findings}, {}]) == ["unit:a"]
+
+
+def test_a_unit_is_seen_by_the_checks_it_names_and_by_those_that_look_at_it() -> None:
+    units = [{"unit": "api.service", "checks": ["http:api.status"]}, {"unit": "db.service"}]
+    checks = [
+        {"kind": "unit", "name": "database", "unit": "db.service"},
+        {"kind": "unit", "name": "other", "unit": "other.service"},
+        {"kind": "http", "name": "api"},
+    ]
+
+    assert filters["checks_of_units"](units, checks) == ["http:api.status", "unit:database"]
