@@ -13,8 +13,8 @@ import yaml
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
 # isort: split
-from ansible.module_utils.upkeep.model_verification.options import ARGUMENTS
 from ansible.module_utils.upkeep.model_verification.run import run
+from ansible.module_utils.upkeep.model_verification.settings import parse
 
 from .engine import podman
 from .errors import DemoError
@@ -84,8 +84,8 @@ def record(models: t.Sequence[dict[str, t.Any]], root: str, copy: Path) -> dict[
     Raises DemoError.
     """
     moved = [_moved(model, root, copy) for model in models]
-    defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
-    answer = run({**defaults, "models": moved, "state": "recorded", "approved_by": APPROVED_BY})
+    values = {"models": moved, "state": "recorded", "approved_by": APPROVED_BY}
+    answer = run(parse(values))
     records: dict[str, t.Any] = answer["record"]
     missing = sorted({model["name"] for model in models} - set(records))
     if missing:

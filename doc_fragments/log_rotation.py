@@ -88,4 +88,9 @@ options:
     description: The state file of logrotate.
     type: path
     default: /var/lib/logrotate/status
+  max_seconds:
+    description: Seconds after which the module ends itself and everything it has started,
+      and fails. From 1 to 86400.
+    type: int
+    default: 3600
 """

@@ -66,7 +66,10 @@ removed:
   returned: success
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.log_rotation.host import LogrotateHost
 from ansible.module_utils.upkeep.log_rotation.options import OPTIONS
@@ -80,11 +83,16 @@ def main() -> None:
     host = LogrotateHost(module.get_bin_path("logrotate", opt_dirs=["/usr/sbin", "/sbin"]))
 
     try:
-        outcome = run(parse(module.params), host, module.check_mode)
-    except (RotationOptionError, RotationError, OSError) as error:
+        settings = parse(module.params)
+    except RotationOptionError as error:
         module.fail_json(msg=str(error))
 
-    module.exit_json(**vars(outcome))
+    def work() -> dict[str, t.Any]:
+        return dict(vars(run(settings, host, module.check_mode)))
+
+    expected = (RotationError, OSError)
+
+    module.exit_json(**bounded(module, work, settings.max_seconds, expected))
 
 
 if __name__ == "__main__":

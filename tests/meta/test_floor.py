@@ -42,8 +42,6 @@ PENDING: t.Final = frozenset(
         "health_check/state.py",
         "log_review/containers.py",
         "log_review/state.py",
-        "model_verification/in_use.py",
-        "model_verification/reading.py",
         "preflight/acceptance.py",
         "preflight/legacy.py",
         "preflight/takeover.py",

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Recipes of the maintenance guides for models and SQLite files that are always content, and what we do instead.
+"""Recipes of the maintenance guides for models and SQLite files that never complain, and ours.
 
 Each test first shows the recipe failing, so that the reason for doing otherwise stays visible.
 """
@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.model_verification import run as verify
-from ansible.module_utils.upkeep.model_verification.options import ARGUMENTS
+from ansible.module_utils.upkeep.model_verification.settings import parse as parse_models
 from ansible.module_utils.upkeep.sqlite import run as maintenance
-from ansible.module_utils.upkeep.sqlite.settings import Limits, parse_databases
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -28,16 +27,15 @@ def shell(script: str) -> subprocess.CompletedProcess[str]:
 
 
 def judged(model: dict[str, t.Any], **more: t.Any) -> dict[str, Finding]:
-    defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
-    answer = verify.run({**defaults, "models": [model], **more})
+    answer = verify.run(parse_models({"models": [model], **more}))
+
     return {found["check"]: found for found in answer["findings"]}
 
 
 def record_of(model: dict[str, t.Any]) -> dict[str, t.Any]:
-    defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
-    made = verify.run(
-        {**defaults, "models": [model], "state": "recorded", "approved_by": "A. Reviewer"}
-    )
+    values = {"models": [model], "state": "recorded", "approved_by": "A. Reviewer"}
+    made = verify.run(parse_models(values))
+
     return dict(made["record"])
 
 
@@ -107,7 +105,8 @@ def test_a_metadata_file_without_figures_prints_like_a_good_one(tmp_path: Path) 
     meta = tmp_path / "meta.json"
     meta.write_text("{}")
     recipe = shell(
-        f"""python3 -c 'import json; print(json.load(open("{meta}")).get("binary_accuracy", "N/A"))'"""
+        f"""python3 -c 'import json; d = json.load(open("{meta}"))
+print(d.get("binary_accuracy", "N/A"))'"""
     )
 
     assert (recipe.returncode, recipe.stdout) == (0, "N/A\n"), (
@@ -128,7 +127,10 @@ def test_a_metadata_file_without_figures_prints_like_a_good_one(tmp_path: Path) 
     )
 
 
-RECIPE: t.Final = "import sqlite3; c = sqlite3.connect('{path}', timeout=0); c.execute('VACUUM'); c.execute('ANALYZE'); c.close()"
+RECIPE: t.Final = (
+    "import sqlite3; c = sqlite3.connect('{path}', timeout=0);"
+    " c.execute('VACUUM'); c.execute('ANALYZE'); c.close()"
+)
 
 
 @pytest.mark.requirement("R-student_success-71")
@@ -179,7 +181,5 @@ def maintained(path: Path) -> dict[str, t.Any]:
         "analyze": {"changed_percent": 20},
         "vacuum": {"free_percent": 20, "min_free_mb": 0},
     }
-    (database,) = parse_databases([raw])
-    return dict(
-        maintenance.maintain(database, Limits(busy_ms=100, end=float("inf"), check_mode=False))
-    )
+
+    return maintenance.run({"databases": [raw], "busy_timeout": 100}, check_mode=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
 
 STATE: t.Final = "/var/lib/logrotate/status"
@@ -100,4 +101,5 @@ OPTIONS: t.Final[Options] = {
     ),
     "config_path": option("path", "The configuration file to manage.", required=True),
     "state_path": option("path", "The state file of logrotate.", default=STATE),
+    **deadline_option(3600),
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..base import isolated
 from ..base.files import read_kernel, reason_of, unlink_beneath
+from ..base.rotated_names import origins
 
 #: A line may be on its way while the file is renamed; only later writes count as writing to the
 #: wrong file.
@@ -24,9 +25,6 @@ REMOVE_SECONDS: t.Final = 60.0
 _DAY: t.Final = 86400
 
 _OURS: t.Final = re.compile(r"(?P<log>.+)-(?P<stamp>\d{8}-\d{6})(?P<packed>\.[A-Za-z0-9]+)?")
-#: A number or a date, as other tools put it behind the name or before its last suffix.
-_MARK: t.Final = re.compile(r"[._-](?:\d[\d._TW:-]*|old)")
-_PACKED: t.Final = re.compile(r"\.(?:gz|bz2|xz|zst|lz4|lzma|zip|Z)$")
 _DELETED: t.Final = " (deleted)"
 
 
@@ -104,23 +102,9 @@ def list_foreign(
         for entry in _entries(logs)
         if entry.path not in live
         and not parse_rotated(entry.path)
-        and any(str(Path(entry.path).with_name(name)) in logs for name in _origins(entry.name))
+        and any(str(Path(entry.path).with_name(name)) in logs for name in origins(entry.name))
         and now - _changed(entry) > keep_days * _DAY
     )
-
-
-def _origins(name: str) -> Iterator[str]:
-    """Yield the names of logs that a file could have been rotated from."""
-    base = _PACKED.sub("", name)
-
-    for separator in re.finditer(r"[._-]", base):
-        log, mark = base[: separator.start()], base[separator.start() :]
-        if log and _MARK.fullmatch(mark):
-            yield log
-
-        mark, dot, suffix = mark.rpartition(".")
-        if log and dot and _MARK.fullmatch(mark):
-            yield f"{log}.{suffix}"
 
 
 def _changed(entry: os.DirEntry[str]) -> float:

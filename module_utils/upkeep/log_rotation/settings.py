@@ -71,6 +71,7 @@ class RotationSettings:
     logs: tuple[LogSettings, ...]
     config_path: str
     state_path: str
+    max_seconds: int
 
 
 def _matching(pattern: str) -> list[str]:
@@ -96,6 +97,7 @@ def parse(values: Mapping[str, t.Any], place: str = "") -> RotationSettings:
         tuple(_log(entry) for entry in filled["logs"]),
         filled["config_path"],
         filled["state_path"],
+        filled["max_seconds"],
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does an approved model still fit?
+"""Does an approved model still predict well?
 
 It predicts a reference set whose answers are known, as its service user would.
 """
@@ -20,68 +20,67 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ..base.isolated import ApartError, account_of, program_rights
-from ..findings import Finding, finding, judge
+from ..base.isolated import IsolatedError, account_of, program_rights
+from ..base.redact import redact
+from ..base.text import limit_text, visible
+from ..findings import Finding, Limits
 from . import predicting
-from .reading import ReadingError, opened
-from .settings import Drift, Model
+from .reading import ReadingError, opened, quoted
+from .settings import DriftCheck, ModelSettings
 
-#: Largest reference set, bytes; what the other program may say is bounded by predicting.FILE.
+#: Largest reference set, bytes; the program's output is bounded by predicting.FILE.
 LARGEST: t.Final = predicting.FILE
-#: With fewer rows R2 says nothing.
+#: With fewer rows R2 means nothing.
 LEAST_ROWS: t.Final = 10
 #: Seconds that a killed program may take to be gone.
 GRACE: t.Final = 5
-#: Characters of what failed that are shown.
+#: Characters of an error of the program that are shown.
 SHOWN: t.Final = 200
 
 
 class DriftError(Exception):
-    """No R2 came of it: the status of the finding, and why in a sentence."""
+    """There is no R2: the status of the finding, and why in a sentence."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def drift_finding(model: Model, drift: Drift, approved: bool) -> Finding:
+def drift_finding(model: ModelSettings, drift: DriftCheck, approved: bool) -> Finding:
     """Return whether the model predicts its reference set well enough.
 
     One that is not ``approved`` is not loaded.
     """
-    check = f"model:{model.name}.drift"
-    requirements = drift.requirements or model.requirements
-    expected = f"R2 at least {drift.r2}"
+    subject = model.subject(drift.requirements)
+    limits = Limits(warning=drift.r2, side="below")
 
     try:
         if not approved:
             raise DriftError("unknown", "Not tried: only the approved file is loaded.")
 
         text, known = read_reference(drift, model.root)
-        seen = r_squared(known, predictions(model, drift, text))
+        r2 = r_squared(known, predictions(model, drift, text))
     except (DriftError, ReadingError) as error:
-        return finding(
-            check, error.status, str(error), expected=expected, requirements=requirements
+        return subject.finding(
+            error.status,
+            str(error),
+            aspect="drift",
+            expected=limits.text,
+            unit="R2",
+            limits=limits.numbers,
         )
 
-    status = judge(seen, warning=drift.r2, worse="below")
-    rows = f"{len(known)} rows of '{drift.reference}'"
-    if status == "ok":
-        message = f"The model predicts {rows} with R2 {seen:.4f}."
-    else:
-        message = f"The model has drifted: it predicts {rows} with R2 {seen:.4f} only; consider training it again."
-
-    return finding(
-        check,
-        status,
-        message,
-        observed=round(seen, 4),
-        expected=expected,
-        requirements=requirements,
+    return subject.measured(
+        math.floor(r2 * 10_000) / 10_000,  # just below a limit must not read as within it
+        limits,
+        f"R2 of the predictions for {len(known)} rows of {quoted(drift.reference)}",
+        "the model has drifted, consider training it again",
+        aspect="drift",
+        unit="R2",
     )
 
 
-def read_reference(drift: Drift, root: Path) -> tuple[str, list[float]]:
+def read_reference(drift: DriftCheck, root: Path) -> tuple[str, list[float]]:
     """Return the text of the reference set and its known answers; raises DriftError."""
     try:
         with (
@@ -92,27 +91,27 @@ def read_reference(drift: Drift, root: Path) -> tuple[str, list[float]]:
     except ReadingError as error:
         raise DriftError("unknown", f"No reference set: {error}") from error
 
+    name = quoted(drift.reference)
     if len(content) > LARGEST:
-        raise DriftError(
-            "unknown", f"'{drift.reference}' is larger than {LARGEST} bytes; keep a smaller sample."
-        )
+        message = f"{name} is larger than {LARGEST} bytes; keep a smaller sample."
+        raise DriftError("unknown", message)
 
     try:
         text = content.decode("utf-8")
         known = [float(row[drift.target]) for row in csv.DictReader(io.StringIO(text, newline=""))]
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        message = f"'{drift.reference}' is no CSV with numbers in a column '{drift.target}': {error!r:.{SHOWN}}."
+        reason = visible(f"{error!r:.{SHOWN}}")
+        message = f"{name} is not CSV with numbers in a column '{drift.target}': {reason}."
         raise DriftError("unknown", message) from error
 
     if len(known) < LEAST_ROWS or not all(map(math.isfinite, known)):
-        raise DriftError(
-            "unknown", f"'{drift.reference}' needs at least {LEAST_ROWS} rows with finite numbers."
-        )
+        message = f"{name} needs at least {LEAST_ROWS} rows with finite numbers."
+        raise DriftError("unknown", message)
 
     return text, known
 
 
-def predictions(model: Model, drift: Drift, text: str) -> list[float]:
+def predictions(model: ModelSettings, drift: DriftCheck, text: str) -> list[float]:
     """Return what the model predicts, by the system's own interpreter and user.
 
     Raises DriftError.
@@ -129,21 +128,26 @@ def predictions(model: Model, drift: Drift, text: str) -> list[float]:
     }
 
     try:
-        answer = json.loads(_said(drift, json.dumps(request)))
+        answer = json.loads(_output(drift, json.dumps(request)))
         if "error" not in answer:
             return [float(value) for value in answer["predictions"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DriftError(
-            "unknown", f"The prediction gave no sound answer: {error!r:.{SHOWN}}."
-        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        reason = visible(f"{error!r:.{SHOWN}}")
+        message = f"The prediction gave no usable answer: {reason}."
+        raise DriftError("unknown", message) from error
 
-    raise DriftError(
-        "critical", f"The approved model cannot predict: {answer['error']!s:.{SHOWN}}."
-    )
+    reason = _shown(str(answer["error"]))
+
+    raise DriftError("critical", f"The approved model cannot predict: {reason}.")
 
 
-def _said(drift: Drift, request: str) -> str:
-    """Run the program and return what it says; raises DriftError.
+def _shown(text: str) -> str:
+    """Return what a program printed, for a message."""
+    return limit_text(visible(redact(" ".join(text.split()))), SHOWN)
+
+
+def _output(drift: DriftCheck, request: str) -> str:
+    """Run the program and return what it prints; raises DriftError.
 
     It is given files, not pipes, so nothing can hang.
     """
@@ -172,15 +176,15 @@ def _said(drift: Drift, request: str) -> str:
 
         code = _ended(program, drift.timeout)
         taken.seek(0)
-        said = taken.read(predicting.FILE).decode("utf-8", "replace")
-        if code == 0 and said:
-            return said
+        output = taken.read(predicting.FILE).decode("utf-8", "replace")
+        if code == 0 and output:
+            return output
 
         noise.seek(max(noise.seek(0, os.SEEK_END) - SHOWN, 0))
-        words = " ".join(noise.read(SHOWN).decode("utf-8", "replace").split())
+        last = _shown(noise.read(SHOWN).decode("utf-8", "replace"))
 
     raise DriftError(
-        "unknown", f"The prediction ended with {_name(code)}: {words or 'it said nothing'}."
+        "unknown", f"The prediction ended with {_name(code)}: {last or 'it printed nothing'}."
     )
 
 
@@ -191,7 +195,7 @@ def _identity(user: str) -> dict[str, t.Any]:
     """
     try:
         account = account_of(user)
-    except ApartError as error:
+    except IsolatedError as error:
         raise DriftError("unknown", f"The prediction cannot be run: {error}.") from error
 
     one_thread = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
@@ -233,8 +237,11 @@ def r_squared(known: t.Sequence[float], predicted: t.Sequence[float]) -> float:
     ``r2_score`` has it.
     """
     if len(known) != len(predicted) or not all(map(math.isfinite, predicted)):
-        message = f"The approved model gave {len(predicted)} predictions for {len(known)} rows, or some that are no number."
-        raise DriftError("critical", message)
+        raise DriftError(
+            "critical",
+            f"The approved model gave {len(predicted)} predictions for {len(known)} rows, or some"
+            " that are not a number.",
+        )
 
     mean = math.fsum(known) / len(known)
 
@@ -248,7 +255,7 @@ def r_squared(known: t.Sequence[float], predicted: t.Sequence[float]) -> float:
 
     if spread == 0:
         raise DriftError(
-            "unknown", "All rows of the reference set have the same answer, so it tells nothing."
+            "unknown", "All rows of the reference set have the same answer, so R2 is not defined."
         )
 
     return 1 - errors / spread

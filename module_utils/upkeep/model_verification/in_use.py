@@ -1,67 +1,101 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which model an application says that it uses: the newest line of its log that names one decides, not any line.
+"""Which model an application uses, by the newest line of its log that names one.
 
-An application says so when it starts. When the log has been rotated since, the line stands in a
+An application writes it when it starts. When the log has been rotated since, the line stands in a
 rotated file.
 """
 
 from __future__ import annotations
 
+import bz2
 import collections
 import gzip
 import itertools
+import lzma
 import os
 import re
 import typing as t
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..findings import Finding, finding
-from .reading import BLOCK, ReadingError, opened
-from .settings import InUse, Model
+from ..base.redact import redact
+from ..base.rotated_names import origins, packing, unpacked
+from ..base.text import limit_text, visible
+from ..findings import Finding
+from .reading import BLOCK, ReadingError, opened, quoted
+from .settings import InUseCheck, ModelSettings
 
-#: Bytes at the end of a log that are looked at.
+#: Bytes at the end of a log that are searched.
 TAIL: t.Final = 8 << 20
-#: Bytes that a compressed log may give, unpacked; what comes after them is not looked at.
+#: Bytes that a packed log may give, unpacked; what comes after them is not searched.
 UNPACKED: t.Final = 512 << 20
-#: Rotated files that are looked at, the newest first.
+#: Rotated files that are searched, the newest first.
 ROTATED: t.Final = 12
-#: Characters of a line that are searched, and that are shown.
-SEARCHED: t.Final = 4096
+#: Characters of a line that are searched, and that a finding shows.
+SEARCHED: t.Final = 65536
 SHOWN: t.Final = 160
+
+_OPENERS: t.Final[Mapping[str, Callable[[t.BinaryIO], t.Any]]] = {
+    "gz": gzip.open,
+    "bz2": bz2.open,
+    "xz": lzma.open,
+    "lzma": lzma.open,
+}
+_DAMAGED: t.Final = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 
 
 def newest_line(log: Path, pattern: re.Pattern[str]) -> str | None:
-    """Return the last line that fits of the log, or of the newest rotated file that has one.
+    """Return the last line that fits of the log, or of its newest rotated file that has one.
 
-    None when none has.
-
-    Raises ReadingError when the log itself cannot be read.
+    None when none has. Raises ReadingError when the log cannot be read, or a rotated file that is
+    newer than the first one with such a line: nobody knows what it names.
     """
     line = _last(_tail(log), pattern)
+    if line is not None:
+        return line
 
-    for path in rotated(log) if line is None else ():
-        try:
-            line = _last(_unpacked(path) if path.suffix == ".gz" else _tail(path), pattern)
-        except (ReadingError, OSError, EOFError, zlib.error):
-            continue  # a rotated file may be compressed or removed at any time; an older one is as good
-        if line is not None:
+    for path in rotated(log):
+        if (line := _last(_content(path), pattern)) is not None:
             break
 
     return line
 
 
 def rotated(log: Path) -> list[Path]:
-    """Return what a rotation has made of a log (name.1, name-20260131, with .gz), the newest first."""
-    own = re.compile(re.escape(log.name) + r"[.-]\d[\d-]*(\.gz)?")
-    found: list[tuple[float, Path]] = []
+    """Return the rotated files of a log, the newest first.
+
+    While a file is packed both are there; the packed one may not be whole yet.
+    """
+    found: dict[str, float] = {}
     with os.scandir(log.parent) as entries:
         for entry in entries:
-            if own.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                found.append((entry.stat(follow_symlinks=False).st_mtime, log.parent / entry.name))
+            if log.name in origins(entry.name) and entry.is_file(follow_symlinks=False):
+                found[entry.name] = entry.stat(follow_symlinks=False).st_mtime
 
-    return [path for _, path in sorted(found, reverse=True)[:ROTATED]]
+    names = [
+        (changed, name)
+        for name, changed in found.items()
+        if not (packing(name) and unpacked(name) in found)
+    ]
+
+    return [log.parent / name for _, name in sorted(names, reverse=True)[:ROTATED]]
+
+
+def _content(path: Path) -> bytes:
+    """Return the end of a rotated file; raises ReadingError.
+
+    One that was packed since it was listed is read in its new form, one that is gone holds nothing.
+    """
+    for candidate in (path, *(path.with_name(f"{path.name}.{suffix}") for suffix in _OPENERS)):
+        try:
+            return _unpacked(candidate) if packing(candidate.name) else _tail(candidate)
+        except ReadingError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+
+    return b""
 
 
 def _tail(log: Path) -> bytes:
@@ -70,57 +104,67 @@ def _tail(log: Path) -> bytes:
 
 
 def _unpacked(log: Path) -> bytes:
-    """Return the end of what a compressed log holds, of the first 512 MiB."""
-    with opened(log, log.parent) as packed, gzip.open(os.fdopen(os.dup(packed), "rb")) as plain:
-        blocks = itertools.islice(iter(lambda: plain.read(BLOCK), b""), UNPACKED // BLOCK)
-        return b"".join(collections.deque(blocks, maxlen=TAIL // BLOCK))
+    """Return the end of what a packed log holds, of its first 512 MiB; raises ReadingError."""
+    kind = packing(log.name)
+    opener = _OPENERS.get(kind)
+    if opener is None:
+        message = f"{quoted(log)} is newer than what names a model, and {kind} cannot be read here."
+        raise ReadingError("unknown", message)
+
+    with opened(log, log.parent) as descriptor:
+        try:
+            with os.fdopen(os.dup(descriptor), "rb") as packed, opener(packed) as plain:
+                blocks = itertools.islice(iter(lambda: plain.read(BLOCK), b""), UNPACKED // BLOCK)
+                return b"".join(collections.deque(blocks, maxlen=TAIL // BLOCK))
+        except _DAMAGED as error:
+            message = f"{quoted(log)} is newer than what names a model, and damaged ({kind})."
+            raise ReadingError("unknown", message) from error
 
 
 def _last(content: bytes, pattern: re.Pattern[str]) -> str | None:
-    lines = content.decode("utf-8", "replace").splitlines()
-    return next(
-        (line[:SEARCHED] for line in reversed(lines) if pattern.search(line[:SEARCHED])), None
-    )
+    """Return the last line that fits.
+
+    Only a line feed ends a line: other signs may come from whoever sends requests. A file that was
+    truncated while its writer had it open begins with a hole of NUL bytes.
+    """
+    for raw in reversed(content.replace(b"\0", b"").split(b"\n")):
+        line = raw[:SEARCHED].decode("utf-8", "replace").rstrip("\r")
+        if pattern.search(line):
+            return line
+
+    return None
 
 
-def in_use_finding(model: Model, in_use: InUse) -> Finding:
-    """Return whether the application said last that it uses this model."""
-    check = f"model:{model.name}.in_use"
-    requirements = in_use.requirements or model.requirements
-    try:
-        line = newest_line(in_use.log, in_use.pattern)
-    except ReadingError as error:
-        return finding(
-            check, "unknown", str(error), expected=in_use.expected, requirements=requirements
-        )
-
+def in_use_finding(
+    model: ModelSettings, in_use: InUseCheck, line: str | ReadingError | None
+) -> Finding:
+    """Return whether the application wrote last that it uses this model."""
+    subject = model.subject(in_use.requirements)
+    expected = in_use.expected
+    if isinstance(line, ReadingError):
+        return subject.finding("unknown", str(line), aspect="in_use", expected=expected)
     if line is None:
-        message = f"No line of '{in_use.log}' or what was rotated says what is in use; has it been started since?"
-        return finding(
-            check, "unknown", message, expected=in_use.expected, requirements=requirements
+        return subject.finding(
+            "unknown",
+            f"No line of {quoted(in_use.log)} or its rotated files names what is in use; has the"
+            " application been started since?",
+            aspect="in_use",
+            expected=expected,
         )
-
-    shown = in_use.expected if in_use.expected in line else line.strip()[:SHOWN]
-    if in_use.expected in line:
-        message = f"The newest line of '{in_use.log}' about it names this model."
-        return finding(
-            check,
+    if expected in line:
+        return subject.finding(
             "ok",
-            message,
-            observed=shown,
-            expected=in_use.expected,
-            requirements=requirements,
+            f"The newest line of {quoted(in_use.log)} about it names this model.",
+            aspect="in_use",
+            observed=expected,
+            expected=expected,
         )
 
-    message = (
-        f"'{in_use.log}' says last that something else is in use; look at the application's start."
-    )
-
-    return finding(
-        check,
+    return subject.finding(
         "critical",
-        message,
-        observed=shown,
-        expected=in_use.expected,
-        requirements=requirements,
+        f"The newest line of {quoted(in_use.log)} about it names something else; check how the"
+        " application was started.",
+        aspect="in_use",
+        observed=limit_text(visible(redact(line.strip())), SHOWN),
+        expected=expected,
     )

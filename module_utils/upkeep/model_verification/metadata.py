@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The figures that a training left beside its model.
 
-Whoever can write the model can write them: seen, not trusted.
+Whoever can write the model can write them: reported, not trusted.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ..findings import Finding, finding
-from .reading import ReadingError, opened
-from .settings import METRICS, SHARES, Metadata, Model, Record, RecordError, is_number, parse_time
+from ..findings import Finding
+from .reading import ReadingError, opened, quoted
+from .records import METRICS, SHARES, DamagedRecordError, ModelRecord, is_number, parse_time
+from .settings import MetadataFile, ModelSettings
 
 #: A file of figures is small; more than this is something else, bytes.
 LARGEST: t.Final = 1 << 20
@@ -22,19 +24,19 @@ ADVICE: t.Final = "restore it, or train the model again"
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What a metadata file gave: figures by name, time of the training, and what was wrong with the others."""
+class TrainingFigures:
+    """The figures of a metadata file by name, time of the training, what is wrong with the rest."""
 
-    metrics: dict[str, float] = field(default_factory=dict)
-    trained_at: str | None = None
-    faults: tuple[str, ...] = ()
+    metrics: Mapping[str, float]
+    trained_at: str | None
+    faults: tuple[str, ...]
 
 
-def read_metadata(model: Model, metadata: Metadata) -> Figures:
-    """Return the figures.
+NO_FIGURES: t.Final = TrainingFigures({}, None, ())
 
-    Raises ReadingError with status ``warning`` where there are none to be had.
-    """
+
+def read_metadata(model: ModelSettings, metadata: MetadataFile) -> TrainingFigures:
+    """Return the figures; raises ReadingError with status ``warning`` where there are none."""
     path = model.path.parent / metadata.path
     try:
         with opened(path, model.root) as descriptor:
@@ -49,45 +51,58 @@ def read_metadata(model: Model, metadata: Metadata) -> Figures:
 
     if len(text) > LARGEST:
         raise ReadingError(
-            "warning", f"'{path}' is larger than {LARGEST} bytes: not a metadata file; {ADVICE}."
+            "warning",
+            f"{quoted(path)} is larger than {LARGEST} bytes: not a metadata file; {ADVICE}.",
         )
 
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ReadingError("warning", f"'{path}' is no JSON ({error}); {ADVICE}.") from error
+        reason = f"{error!s:.80}"
+        raise ReadingError(
+            "warning", f"{quoted(path)} is not JSON ({reason}); {ADVICE}."
+        ) from error
 
     if not isinstance(content, dict):
-        raise ReadingError("warning", f"'{path}' holds no mapping; {ADVICE}.")
+        raise ReadingError("warning", f"{quoted(path)} does not hold a mapping; {ADVICE}.")
 
     return extract(content, metadata.keys)
 
 
-def extract(content: t.Mapping[str, t.Any], keys: t.Mapping[str, str]) -> Figures:
+def extract(content: Mapping[str, t.Any], keys: Mapping[str, str]) -> TrainingFigures:
     """Return the known figures of a metadata file.
 
-    A key that was asked for by name and is missing is a fault.
+    A key that the profile names and that is missing is a fault.
     """
     metrics: dict[str, float] = {}
     faults: list[str] = []
+
     for name in METRICS:
         key = keys.get(name, name)
         if key not in content:
             faults += [f"{key} is missing"] if name in keys else []
-        elif not is_number(content[key]):
-            faults.append(f"{key} is {content[key]!r:.40}, not a number")
-        elif name in SHARES and content[key] > 1:
-            faults.append(f"{key} is {content[key]}, not a share up to 1")
+        elif fault := _fault(name, content[key]):
+            faults.append(f"{key} is {content[key]!r:.40}, {fault}")
         else:
             metrics[name] = content[key]
 
-    trained_at, fault = _trained_at(content, keys)
+    trained_at, fault_of_time = _trained_at(content, keys)
 
-    return Figures(metrics, trained_at, (*faults, *fault))
+    return TrainingFigures(metrics, trained_at, (*faults, *fault_of_time))
+
+
+def _fault(name: str, value: t.Any) -> str:
+    """Return why a value cannot be this figure, '' when it can."""
+    if not is_number(value):
+        return "not a number"
+    if name in SHARES and value > 1:
+        return "not a share up to 1"
+
+    return ""
 
 
 def _trained_at(
-    content: t.Mapping[str, t.Any], keys: t.Mapping[str, str]
+    content: Mapping[str, t.Any], keys: Mapping[str, str]
 ) -> tuple[str | None, list[str]]:
     key = keys.get("trained_at", "trained_at")
     if key not in content:
@@ -95,65 +110,58 @@ def _trained_at(
 
     try:
         parse_time(content[key])
-    except RecordError as error:
+    except DamagedRecordError as error:
         return None, [f"{key}: {error!s:.80}"]
 
     return str(content[key]), []
 
 
 def metadata_finding(
-    model: Model, metadata: Metadata, figures: Figures | ReadingError, record: Record | None
+    model: ModelSettings,
+    metadata: MetadataFile,
+    figures: TrainingFigures | ReadingError,
+    record: ModelRecord | None,
 ) -> Finding:
-    """Return what the metadata file says, and whether the record says the same."""
-    check = f"model:{model.name}.metadata"
-    requirements = metadata.requirements or model.requirements
+    """Return what the metadata file holds, and whether it contradicts the record."""
+    subject = model.subject(metadata.requirements)
     if isinstance(figures, ReadingError):
-        return finding(
-            check,
-            figures.status,
-            str(figures),
-            expected="a metadata file",
-            requirements=requirements,
+        return subject.finding(
+            figures.status, str(figures), aspect="metadata", expected="a metadata file"
         )
 
-    shown = describe(figures)
-    against = _contradictions(figures, record) if record else []
-    if against:
-        message = f"The metadata is not that of the approved model: {'; '.join(against)}. Find out which one is right."
-        return finding(
-            check,
+    observed = describe(figures)
+    if against := _contradictions(figures, record) if record else []:
+        return subject.finding(
             "warning",
-            message,
-            observed=shown,
+            f"The metadata is not that of the approved model: {'; '.join(against)}. Find out which"
+            " one is right.",
+            aspect="metadata",
+            observed=observed,
             expected="as recorded",
-            requirements=requirements,
         )
-
     if figures.faults:
-        message = f"Figures cannot be used: {'; '.join(figures.faults)}; {ADVICE}."
-        return finding(
-            check,
+        return subject.finding(
             "info",
-            message,
-            observed=shown,
+            f"Figures cannot be used: {'; '.join(figures.faults)}; {ADVICE}.",
+            aspect="metadata",
+            observed=observed,
             expected="all figures",
-            requirements=requirements,
         )
 
-    return finding(
-        check, "ok", f"The training left: {shown}.", observed=shown, requirements=requirements
+    return subject.finding(
+        "ok", f"The training left: {observed}.", aspect="metadata", observed=observed
     )
 
 
-def describe(figures: Figures) -> str:
+def describe(figures: TrainingFigures) -> str:
     """Return the figures on one line."""
-    shown = [f"{name} {value}" for name, value in figures.metrics.items()]
-    return ", ".join([*shown, f"trained {figures.trained_at or 'at an unknown time'}"])
+    metrics = [f"{name} {value}" for name, value in figures.metrics.items()]
+    return ", ".join([*metrics, f"trained {figures.trained_at or 'at an unknown time'}"])
 
 
-def _contradictions(figures: Figures, record: Record) -> list[str]:
+def _contradictions(figures: TrainingFigures, record: ModelRecord) -> list[str]:
     different = [
-        f"{name} is {figures.metrics[name]}, the record says {value}"
+        f"{name} is {figures.metrics[name]}, the record has {value}"
         for name, value in record.metrics.items()
         if name in figures.metrics and figures.metrics[name] != value
     ]
@@ -162,8 +170,6 @@ def _contradictions(figures: Figures, record: Record) -> list[str]:
         and record.trained_at
         and parse_time(figures.trained_at) != parse_time(record.trained_at)
     ):
-        different.append(
-            f"it was trained {figures.trained_at}, the record says {record.trained_at}"
-        )
+        different.append(f"it was trained {figures.trained_at}, the record has {record.trained_at}")
 
     return different

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A program, not a library: loads a system's predictor and has it predict.
 
-Run by the system's own interpreter.
+The system's own interpreter runs it.
 
 JSON comes in on stdin, ``{"predictor", "class_name", "model", "text", "seconds"}``. JSON goes out
 on stdout: ``{"predictions": [number, ...]}`` or ``{"error": text}``. It bounds itself before it
@@ -11,6 +11,7 @@ loads anything, and runs as the service user: loading a model runs whatever code
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -23,16 +24,26 @@ from pathlib import Path
 FILE: t.Final = 16 << 20
 #: Most memory that may be asked for, bytes.
 MEMORY: t.Final = 4 << 30
+#: Most files that may be open, and most processes and threads of the user.
+OPEN_FILES: t.Final = 256
+PROCESSES: t.Final = 512
+#: PR_SET_NO_NEW_PRIVS of prctl(2).
+NO_NEW_PRIVS: t.Final = 38
 
 
 def bound(seconds: int) -> None:
-    """Let others go first, and limit processor time (s), memory and files; no core dumps."""
+    """Gain no rights, let others go first, and limit CPU time (s), memory, files and processes."""
+    if ctypes.CDLL(None).prctl(NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError("the process cannot give up gaining rights")
+
     os.nice(5)
     limits = {
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_AS: MEMORY,
         resource.RLIMIT_FSIZE: FILE,
         resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_NPROC: PROCESSES,
     }
 
     for kind, most in limits.items():
@@ -45,7 +56,7 @@ def predict(request: dict[str, t.Any]) -> list[float]:
     """Return a number for each row of the text; raises whatever predictor and model raise."""
     spec = importlib.util.spec_from_file_location("predictor", request["predictor"])
     if spec is None or spec.loader is None:
-        raise ImportError(f"{request['predictor']} is no Python file")
+        raise ImportError(f"{request['predictor']} is not a Python file")
 
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -62,12 +73,12 @@ def main() -> None:
     bound(request["seconds"])
 
     try:
-        said: dict[str, t.Any] = {"predictions": predict(request)}
+        outcome: dict[str, t.Any] = {"predictions": predict(request)}
     except Exception as error:
-        said = {"error": f"{type(error).__name__}: {error}"}
+        outcome = {"error": f"{type(error).__name__}: {error}"}
 
     with answer:
-        json.dump(said, answer)
+        json.dump(outcome, answer)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read a file once for all its digests: the very file that lies under its root, and only if it held still meanwhile."""
+"""Read a file once for all its digests, and only if it did not change meanwhile."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import stat
 import typing as t
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
+
+from ..base import files
+from ..base.text import visible
 
 #: Large enough that handing a block to a thread costs nothing beside its digest, bytes.
 BLOCK: t.Final = 1 << 20
@@ -20,6 +23,8 @@ BLOCK: t.Final = 1 << 20
 SMALL_BLOCK: t.Final = 1 << 18
 #: Blocks that may wait for a digest.
 AHEAD: t.Final = 8
+#: How often a file that changes meanwhile is read.
+ATTEMPTS: t.Final = 2
 
 Blocks = Queue[bytes | None]
 
@@ -27,8 +32,8 @@ Digester = t.Callable[[str], t.Any]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was read: size in bytes, last change (s since 1970), digests, and those that cannot be computed here."""
+class FileReading:
+    """Size in bytes, last change (s since 1970), digests, and those this host does not compute."""
 
     bytes: int
     modified: float
@@ -37,11 +42,15 @@ class Reading:
 
 
 class ReadingError(Exception):
-    """A file that gave no reading: the status of the finding, and why in a sentence."""
+    """A file that could not be read: the status of the finding, and why in a sentence."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class _ChangedError(Exception):
+    """The file was written, or another one took its place, while it was read."""
 
 
 def new_digest(name: str) -> t.Any:
@@ -53,99 +62,63 @@ def new_digest(name: str) -> t.Any:
 
 
 def read(
-    path: Path, root: Path, algorithms: t.Iterable[str], digester: Digester = new_digest
-) -> Reading:
-    """Return size and digests of the file at ``path``; raises ReadingError."""
+    path: Path, root: Path, algorithms: Iterable[str], digester: Digester = new_digest
+) -> FileReading:
+    """Return size and digests of the file at ``path``; raises ReadingError.
+
+    A file that changes meanwhile is read once more, since a training may be writing it. One that
+    changes again is critical: whoever keeps touching a file would hide what it holds.
+    """
+    names = tuple(algorithms)
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(_ChangedError):
+            return _read_once(path, root, names, digester)
+
+    raise ReadingError(
+        "critical",
+        f"{quoted(path)} changed each of the {ATTEMPTS} times it was read, so nobody knows what it"
+        " holds: find out who writes it.",
+    )
+
+
+def _read_once(
+    path: Path, root: Path, algorithms: tuple[str, ...], digester: Digester
+) -> FileReading:
     with opened(path, root) as descriptor:
         before = os.fstat(descriptor)
         digests, unavailable = _digests(algorithms, digester)
         total = _feed(descriptor, list(digests.values()), before.st_size)
-        if total != before.st_size or _moved(before, os.fstat(descriptor), path):
-            raise ReadingError(
-                "unknown", f"'{path}' changed while it was read; verify it when nobody writes it."
-            )
+        if total != before.st_size or _has_changed(before, os.fstat(descriptor), path):
+            raise _ChangedError
 
         hexadecimal = {name: digest.hexdigest() for name, digest in digests.items()}
-        return Reading(before.st_size, before.st_mtime, hexadecimal, unavailable)
+        return FileReading(before.st_size, before.st_mtime, hexadecimal, unavailable)
 
 
 @contextlib.contextmanager
 def opened(path: Path, root: Path) -> t.Iterator[int]:
     """Give a descriptor of the regular file at ``path``, which must lie under ``root``.
 
-    Raises ReadingError.
+    Raises ReadingError: critical where the file is missing or is something else.
     """
     try:
-        descriptor = _open_beneath(path, root)
+        with files.open_resolved(path, root) as stream:
+            yield stream.fileno()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ReadingError("critical", f"'{path}' is not there.") from error
-    except (OSError, RuntimeError) as error:
-        raise ReadingError("unknown", f"'{path}' cannot be read: {error}.") from error
-
-    try:
-        yield descriptor
+        raise ReadingError("critical", f"{quoted(path)} is missing.") from error
+    except files.UnsafeFileError as error:
+        raise ReadingError("critical", f"{quoted(path)} {files.reason_of(error)}.") from error
     except OSError as error:
-        raise ReadingError("unknown", f"'{path}' cannot be read: {error}.") from error
-    finally:
-        os.close(descriptor)
+        reason = files.reason_of(error)
+        raise ReadingError("unknown", f"{quoted(path)} cannot be read: {reason}.") from error
 
 
-def _open_beneath(path: Path, root: Path) -> int:
-    """Open a regular file.
-
-    Links are resolved first; the way that they lead must then hold no link any more.
-    """
-    real_root, real = root.resolve(strict=True), path.resolve(strict=True)
-    if real_root not in real.parents:
-        raise ReadingError(
-            "critical", f"'{path}' leads to {str(real)!r}, which is not under '{root}'."
-        )
-
-    *folders, name = real.relative_to(real_root).parts
-    folder = os.open(real_root, os.O_PATH | os.O_DIRECTORY)
-
-    try:
-        for part in folders:
-            deeper = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = deeper
-
-        # Looked at before it is opened: opening a device can do something, opening a FIFO waits for
-        # a writer.
-        _require_file(path, os.stat(name, dir_fd=folder, follow_symlinks=False))
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-        descriptor = os.open(name, flags, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-    try:
-        _require_file(path, os.fstat(descriptor))
-    except ReadingError:
-        os.close(descriptor)
-        raise
-
-    return descriptor
+def quoted(path: Path) -> str:
+    """Return a path for a message."""
+    return f"'{visible(str(path))}'"
 
 
-_KINDS: t.Final = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFLNK: "a link",
-}
-
-
-def _require_file(path: Path, seen: os.stat_result) -> None:
-    if not stat.S_ISREG(seen.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(seen.st_mode), "no file")
-        raise ReadingError("critical", f"'{path}' is {kind}, not a regular file.")
-
-
-def _digests(
-    names: t.Iterable[str], digester: Digester
-) -> tuple[dict[str, t.Any], tuple[str, ...]]:
+def _digests(names: Iterable[str], digester: Digester) -> tuple[dict[str, t.Any], tuple[str, ...]]:
     """Return the digest objects, and the names of those that this host refuses."""
     digests: dict[str, t.Any] = {}
     unavailable: list[str] = []
@@ -185,7 +158,7 @@ def _feed_one(descriptor: int, digest: t.Any, size: int) -> int:
 
 
 def _feed_all(descriptor: int, digests: t.Sequence[t.Any], size: int) -> int:
-    """Feed several digests: the last one here, each other in a thread that may run some blocks behind.
+    """Feed several digests: the last one here, each other in a thread some blocks behind.
 
     One thread for each digest and no more: with two processors, one that only reads would take time
     from both.
@@ -230,8 +203,8 @@ def _consume(digest: t.Any, blocks: Blocks) -> None:
         raise
 
 
-def _moved(before: os.stat_result, after: os.stat_result, path: Path) -> bool:
-    """Tell whether the file was written meanwhile, or whether its path now leads to another one."""
+def _has_changed(before: os.stat_result, after: os.stat_result, path: Path) -> bool:
+    """Return whether the file was written meanwhile, or its path now leads to another one."""
     try:
         named = path.stat()
     except OSError:

@@ -1,79 +1,70 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is known about a model before anybody looks at it: its entry in the profile and its record in the manifest."""
+"""The options of model_verify as typed settings, checked for what goes together."""
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 import re
 import typing as t
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..base import options as base_options
+from ..base.options import OptionError, entry_place, nearest
 from ..base.text import duplicates
+from ..findings import Subject
+from .options import OPTIONS
+from .records import METRICS, REQUIRED
 
-#: Digest -> hexadecimal digits of its value.
-ALGORITHMS: t.Final = {"md5": 32, "sha256": 64}
-#: Figures that a metadata file or a record may give. The first three are shares: 0.94, not 94.
-METRICS: t.Final = ("accuracy", "f1", "r2", "feature_count")
-SHARES: t.Final = ("accuracy", "f1", "r2")
-RECORD_KEYS: t.Final = (*ALGORITHMS, "bytes", "metrics", "trained_at", "approved_by")
-
-#: What a prediction of the reference set may take at most, s.
-LONGEST: t.Final = 600
-
-_NAME: t.Final = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.ASCII)
-_CLASS: t.Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_HEX: t.Final = re.compile(r"[0-9a-f]+", re.ASCII)
+_KEYS: t.Final = (*METRICS, "trained_at")
 
 
-class ModelError(ValueError):
-    """Input that cannot be worked with; the message names the model and the value."""
-
-
-class RecordError(ValueError):
-    """A record of the manifest that is damaged; the message says where."""
+class ModelOptionError(OptionError):
+    """Options that cannot be used; a line for each problem, with the model and the value."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a model must keep: shares and age at the worst allowed, the number of features exactly."""
+class ModelLimits:
+    """What a model must keep: shares and age at the worst allowed, the number of features exactly.
 
-    accuracy: float | None = None
-    f1: float | None = None
-    r2: float | None = None
-    max_age_days: float | None = None
-    feature_count: int | None = None
-    requirements: tuple[str, ...] = ()
+    None where there is no limit.
+    """
+
+    accuracy: float | None
+    f1: float | None
+    r2: float | None
+    max_age_days: float | None
+    feature_count: int | None
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """A JSON file that the training wrote, and what our figures are called in it."""
+class MetadataFile:
+    """A JSON file that the training wrote, and the names of our figures in it."""
 
     path: Path
-    keys: t.Mapping[str, str] = field(default_factory=dict)
-    requirements: tuple[str, ...] = ()
+    keys: Mapping[str, str]
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class InUse:
+class InUseCheck:
     """A log whose newest line that fits ``pattern`` must contain ``expected``."""
 
     log: Path
     pattern: re.Pattern[str]
     expected: str
-    requirements: tuple[str, ...] = ()
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Drift:
-    """A reference set and who predicts it: R2 of the predictions must not fall below ``r2``.
+class DriftCheck:
+    """A reference set and its predictor: R2 of the predictions must not fall below ``r2``.
 
     ``predictor`` is a Python file with a class ``class_name`` that takes the path of a model and
     has ``read`` (CSV text to rows) and ``predict`` (rows to one number each). ``interpreter`` runs
-    it as ``user``, ``timeout`` s at most.
+    it as ``user``, for at most ``timeout`` s.
     """
 
     reference: Path
@@ -82,220 +73,220 @@ class Drift:
     class_name: str
     user: str
     r2: float
-    interpreter: str = "/usr/bin/python3"
-    timeout: int = 120
-    requirements: tuple[str, ...] = ()
+    interpreter: str
+    timeout: int
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Model:
-    """One model file; ``path`` and ``root`` are absolute."""
+class ModelSettings:
+    """One model file and what is checked of it; ``path`` and ``root`` are absolute."""
 
     name: str
     path: Path
     root: Path
-    metadata: Metadata | None = None
-    limits: Limits | None = None
-    in_use: InUse | None = None
-    drift: Drift | None = None
-    requirements: tuple[str, ...] = ()
+    metadata: MetadataFile | None
+    limits: ModelLimits | None
+    in_use: InUseCheck | None
+    drift: DriftCheck | None
+    requirements: tuple[str, ...]
+
+    def subject(self, own: Sequence[str] = ()) -> Subject:
+        """Return what findings are about; an aspect may have requirements of its own."""
+        return Subject(f"model:{self.name}", tuple(own) or self.requirements)
 
 
 @dataclass(frozen=True)
-class Record:
-    """What was approved: digests by algorithm, size in bytes, figures of the training, its time, who approved."""
+class ModelFolder:
+    """A folder and the patterns of names in it that stand for models."""
 
-    digests: t.Mapping[str, str]
-    bytes: int | None = None
-    metrics: t.Mapping[str, float] = field(default_factory=dict)
-    trained_at: str | None = None
-    approved_by: str = ""
+    path: Path
+    patterns: tuple[str, ...]
+    requirements: tuple[str, ...]
 
 
-def parse_models(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Model]:
-    """Return the models of checked module arguments; raises ModelError."""
-    models = [_model(entry) for entry in raw]
-    if again := duplicates(model.name for model in models):
-        raise ModelError(
-            f"models: {again[0]!r} stands there twice; give each model a name of its own"
-        )
+@dataclass(frozen=True)
+class VerificationSettings:
+    """What one call of model_verify is to do."""
 
-    return models
-
-
-def _model(raw: t.Mapping[str, t.Any]) -> Model:
-    name = raw["name"]
-    if not _NAME.fullmatch(name):
-        raise ModelError(
-            f"models: name {name!r} may hold only lower case letters, digits, dot, dash and underscore"
-        )
-
-    root = _absolute(name, "root", raw["root"]) if raw.get("root") else None
-    path = (
-        root / _usable(name, "path", raw["path"]) if root else _absolute(name, "path", raw["path"])
-    )
-
-    return Model(
-        name=name,
-        path=path,
-        root=root or path.parent,
-        metadata=_metadata(name, raw.get("metadata")),
-        limits=_limits(name, raw.get("limits")),
-        in_use=_in_use(name, raw.get("in_use")),
-        drift=_drift(name, root or path.parent, raw.get("drift")),
-        requirements=tuple(raw.get("requirements") or ()),
-    )
+    models: tuple[ModelSettings, ...]
+    folders: tuple[ModelFolder, ...]
+    manifest: Mapping[str, t.Any]
+    manifest_problem: str
+    algorithms: tuple[str, ...]
+    recording: bool
+    replace: frozenset[str]
+    approved_by: str
+    workers: int
+    timeout: int
+    max_seconds: int
 
 
-def _usable(name: str, key: str, value: str) -> Path:
-    if not value or not value.isprintable() or (key != "root" and value.endswith("/")):
-        raise ModelError(
-            f"model {name!r}: {key} {value!r} must name a {'folder' if key == 'root' else 'file'}"
-        )
-    return Path(value)
+def parse(values: Mapping[str, t.Any], place: str = "") -> VerificationSettings:
+    """Return the settings; raises ModelOptionError with a line for each problem.
 
-
-def _absolute(name: str, key: str, value: str) -> Path:
-    path = _usable(name, key, value)
-    if not path.is_absolute():
-        raise ModelError(
-            f"model {name!r}: {key} {value!r} must begin with /; only a path may be relative, to its root"
-        )
-
-    return path
-
-
-def _metadata(name: str, raw: t.Mapping[str, t.Any] | None) -> Metadata | None:
-    if raw is None:
-        return None
-
-    keys = raw.get("keys") or {}
-    strange = sorted(set(keys) - {*METRICS, "trained_at"})
-    if strange or not all(isinstance(value, str) for value in keys.values()):
-        raise ModelError(
-            f"model {name!r}: metadata.keys {dict(keys)!r} must map {(*METRICS, 'trained_at')} to text"
-        )
-
-    return Metadata(
-        _usable(name, "metadata.path", raw["path"]), keys, tuple(raw.get("requirements") or ())
-    )
-
-
-def _limits(name: str, raw: t.Mapping[str, t.Any] | None) -> Limits | None:
-    if raw is None:
-        return None
-
-    values = {key: raw.get(key) for key in (*SHARES, "max_age_days", "feature_count")}
-    for key in SHARES:
-        value = values[key]
-        if value is not None and not 0 <= value <= 1:
-            raise ModelError(
-                f"model {name!r}: limits.{key} is {value}; give a share between 0 and 1, such as 0.94"
-            )
-
-    for key in ("max_age_days", "feature_count"):
-        value = values[key]
-        if value is not None and not 0 < value < math.inf:
-            raise ModelError(f"model {name!r}: limits.{key} is {value}; it must be above 0")
-
-    return Limits(**values, requirements=tuple(raw.get("requirements") or ()))
-
-
-def _in_use(name: str, raw: t.Mapping[str, t.Any] | None) -> InUse | None:
-    if raw is None:
-        return None
-
-    log = _absolute(name, "in_use.log", raw["log"])
+    ``place`` is where the values stand, for messages.
+    """
     try:
-        pattern = re.compile(raw["pattern"])
+        filled = base_options.parse(OPTIONS, values, place)
+    except OptionError as error:
+        raise ModelOptionError(str(error)) from error
+
+    if found := list(_problems(filled, f"{place}." if place else "")):
+        raise ModelOptionError("\n".join(found))
+
+    return VerificationSettings(
+        models=tuple(_model(entry) for entry in filled["models"]),
+        folders=tuple(
+            ModelFolder(Path(entry["path"]), tuple(entry["patterns"]), tuple(entry["requirements"]))
+            for entry in filled["folders"]
+        ),
+        manifest=filled["manifest"],
+        manifest_problem=filled["manifest_problem"],
+        algorithms=tuple(filled["algorithms"]),
+        recording=filled["state"] == "recorded",
+        replace=frozenset(filled["replace"]),
+        approved_by=filled["approved_by"].strip(),
+        workers=filled["workers"],
+        timeout=filled["timeout"],
+        max_seconds=filled["max_seconds"],
+    )
+
+
+def _model(raw: Mapping[str, t.Any]) -> ModelSettings:
+    path = Path(raw["path"])
+    root = Path(raw["root"]) if raw["root"] else path.parent
+
+    return ModelSettings(
+        name=raw["name"],
+        path=root / path,
+        root=root,
+        metadata=_metadata(raw["metadata"]),
+        limits=_limits(raw["limits"]),
+        in_use=_in_use(raw["in_use"]),
+        drift=_drift(raw["drift"], root),
+        requirements=tuple(raw["requirements"]),
+    )
+
+
+def _metadata(raw: Mapping[str, t.Any] | None) -> MetadataFile | None:
+    if raw is None:
+        return None
+
+    return MetadataFile(Path(raw["path"]), raw["keys"], tuple(raw["requirements"]))
+
+
+def _limits(raw: Mapping[str, t.Any] | None) -> ModelLimits | None:
+    if raw is None:
+        return None
+
+    return ModelLimits(**{**raw, "requirements": tuple(raw["requirements"])})
+
+
+def _in_use(raw: Mapping[str, t.Any] | None) -> InUseCheck | None:
+    if raw is None:
+        return None
+
+    return InUseCheck(
+        Path(raw["log"]),
+        re.compile(raw["pattern"]),
+        raw["expected"],
+        tuple(raw["requirements"]),
+    )
+
+
+def _drift(raw: Mapping[str, t.Any] | None, root: Path) -> DriftCheck | None:
+    if raw is None:
+        return None
+
+    paths = {key: root / raw[key] for key in ("reference", "predictor")}
+
+    return DriftCheck(**{**raw, **paths, "requirements": tuple(raw["requirements"])})
+
+
+def _problems(filled: Mapping[str, t.Any], prefix: str) -> Iterator[str]:
+    """Yield what does not fit together."""
+    models = filled["models"]
+    for name in duplicates(model["name"] for model in models):
+        yield f"{prefix}models: duplicate name '{name}'; give every model a name of its own"
+
+    for position, model in enumerate(models):
+        yield from _model_problems(model, entry_place(f"{prefix}models", model, position))
+
+    for position, folder in enumerate(filled["folders"]):
+        yield from _path_problems(folder["path"], f"{prefix}folders[{position}].path")
+
+    yield from _recording_problems(filled, prefix)
+
+
+def _recording_problems(filled: Mapping[str, t.Any], prefix: str) -> Iterator[str]:
+    names = {model["name"] for model in filled["models"]}
+    for name in sorted(set(filled["replace"]) - names):
+        yield f"{prefix}replace: {name!r} is not the name of a model; {nearest(name, names)}"
+
+    if REQUIRED not in filled["algorithms"]:
+        yield f"{prefix}algorithms must hold {REQUIRED}: any other digest can be forged"
+
+    if filled["state"] != "recorded":
+        if filled["replace"]:
+            yield f"{prefix}replace needs state 'recorded'"
+        return
+
+    if not filled["approved_by"].strip():
+        yield f"{prefix}approved_by is empty; name who approved the files that are recorded"
+    if filled["manifest_problem"]:
+        yield f"{prefix}state: nothing is recorded: {filled['manifest_problem']}"
+
+
+def _model_problems(model: Mapping[str, t.Any], place: str) -> Iterator[str]:
+    root = model["root"]
+    if root is not None:
+        yield from _path_problems(root, f"{place}.root", absolute=True)
+
+    yield from _file_problems(model["path"], f"{place}.path", absolute=root is None)
+
+    if metadata := model["metadata"]:
+        yield from _file_problems(metadata["path"], f"{place}.metadata.path")
+        yield from _key_problems(metadata["keys"], f"{place}.metadata.keys")
+
+    if in_use := model["in_use"]:
+        yield from _file_problems(in_use["log"], f"{place}.in_use.log", absolute=True)
+        yield from _pattern_problems(in_use["pattern"], f"{place}.in_use.pattern")
+
+    if drift := model["drift"]:
+        for key in ("reference", "predictor"):
+            yield from _file_problems(drift[key], f"{place}.drift.{key}")
+
+        yield from _file_problems(drift["interpreter"], f"{place}.drift.interpreter", absolute=True)
+        for key in ("target", "user"):
+            if not drift[key] or not drift[key].isprintable():
+                yield f"{place}.drift.{key} is {drift[key]!r}; it must be a name"
+
+
+def _file_problems(path: str, place: str, absolute: bool = False) -> Iterator[str]:
+    if path.endswith("/"):
+        yield f"{place} is {path!r}; it must name a file"
+
+    yield from _path_problems(path, place, absolute)
+
+
+def _path_problems(path: str, place: str, absolute: bool = False) -> Iterator[str]:
+    if not path or not path.isprintable():
+        yield f"{place} is {path!r}; it must name a file or folder"
+    elif absolute and not path.startswith("/"):
+        yield f"{place} is {path!r}; it must begin with /, unless it is relative to a root"
+
+
+def _key_problems(keys: Mapping[str, t.Any], place: str) -> Iterator[str]:
+    for name, value in keys.items():
+        if name not in _KEYS:
+            yield f"{place}: '{name}' is not a known name; {nearest(str(name), _KEYS)}"
+        elif not isinstance(value, str):
+            yield f"{place}.{name} is {value!r}; it must be text"
+
+
+def _pattern_problems(pattern: str, place: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
     except re.error as error:
-        raise ModelError(
-            f"model {name!r}: in_use.pattern {raw['pattern']!r} is no expression: {error}"
-        ) from error
-
-    if not raw["expected"]:
-        raise ModelError(f"model {name!r}: in_use.expected is empty, so every line would do")
-
-    return InUse(log, pattern, raw["expected"], tuple(raw.get("requirements") or ()))
-
-
-def _drift(name: str, root: Path, raw: t.Mapping[str, t.Any] | None) -> Drift | None:
-    if raw is None:
-        return None
-    if not _CLASS.fullmatch(raw["class_name"]):
-        raise ModelError(
-            f"model {name!r}: drift.class_name {raw['class_name']!r} is no name of a class"
-        )
-    if not 0 <= raw["r2"] <= 1:
-        raise ModelError(
-            f"model {name!r}: drift.r2 is {raw['r2']}; give a share between 0 and 1, such as 0.94"
-        )
-    if not 1 <= raw["timeout"] <= LONGEST:
-        raise ModelError(
-            f"model {name!r}: drift.timeout is {raw['timeout']}; give 1 to {LONGEST} s"
-        )
-
-    for key in ("target", "user"):
-        if not raw[key] or not raw[key].isprintable():
-            raise ModelError(f"model {name!r}: drift.{key} is {raw[key]!r}; it must not be empty")
-
-    return Drift(
-        reference=root / _usable(name, "drift.reference", raw["reference"]),
-        predictor=root / _usable(name, "drift.predictor", raw["predictor"]),
-        interpreter=str(_absolute(name, "drift.interpreter", raw["interpreter"])),
-        requirements=tuple(raw.get("requirements") or ()),
-        **{key: raw[key] for key in ("target", "class_name", "user", "r2", "timeout")},
-    )
-
-
-def parse_record(raw: t.Any) -> Record:
-    """Return a record of the manifest; raises RecordError."""
-    if not isinstance(raw, dict):
-        raise RecordError(f"it is {type(raw).__name__}, not a mapping")
-
-    strange = sorted(map(str, set(raw) - set(RECORD_KEYS)))
-    if strange:
-        raise RecordError(f"unknown key {strange[0]!r}; known are {', '.join(RECORD_KEYS)}")
-
-    digests = {name: _digest(name, raw[name]) for name in ALGORITHMS if raw.get(name) is not None}
-    if not digests:
-        raise RecordError(f"it holds none of {', '.join(ALGORITHMS)}")
-
-    size = raw.get("bytes")
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
-        raise RecordError(f"bytes is {size!r}, not a whole number")
-
-    metrics = raw.get("metrics") or {}
-    if not isinstance(metrics, dict) or not all(is_number(value) for value in metrics.values()):
-        raise RecordError(f"metrics is {metrics!r}, not a mapping to numbers")
-
-    trained_at = raw.get("trained_at")
-    if trained_at is not None:
-        parse_time(trained_at)
-
-    return Record(digests, size, metrics, trained_at, str(raw.get("approved_by") or ""))
-
-
-def _digest(algorithm: str, value: t.Any) -> str:
-    text = value.lower() if isinstance(value, str) else ""
-    if len(text) != ALGORITHMS[algorithm] or not _HEX.fullmatch(text):
-        raise RecordError(
-            f"{algorithm} is {value!r}, not {ALGORITHMS[algorithm]} hexadecimal digits in quotes"
-        )
-
-    return text
-
-
-def is_number(value: t.Any) -> bool:
-    """Tell whether a value is a finite number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def parse_time(value: t.Any) -> dt.datetime:
-    """Return an ISO 8601 time, in UTC when it names no zone; raises RecordError."""
-    try:
-        parsed = dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise RecordError(f"{value!r} is not a time such as 2026-01-31T12:00:00Z") from error
-
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
+        yield f"{place} is {pattern!r}; it is not a regular expression: {error}"
