@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from ansible.module_utils.upkeep.findings import Finding, finding
 
 from upkeep.actions.base import ControlAction
-from upkeep.judge.gate import Decision, decide
+from upkeep.judge.gate import HOLDING_CHECKS, Decision, decide
 from upkeep.run import events
 from upkeep.run import facts as run_facts
 
@@ -27,7 +27,7 @@ class ActionModule(ControlAction):
 
     SPEC: t.ClassVar = {
         "system": {"type": "str", "required": True},
-        "holding_checks": {"type": "list", "elements": "str", "required": True},
+        "holding_checks": {"type": "list", "elements": "str", "default": []},
         "required_checks": {"type": "list", "elements": "str", "default": []},
         "allow_unseen": {"type": "bool", "default": False},
     }
@@ -45,7 +45,7 @@ class ActionModule(ControlAction):
             live=set(task_vars["ansible_play_hosts"]) - _broken_earlier(),
             in_play=set(task_vars["ansible_play_hosts_all"]),
             findings=run_facts.by_host(hosts),
-            holding_checks=args["holding_checks"],
+            holding_checks=args["holding_checks"] or HOLDING_CHECKS,
             required_checks=args["required_checks"],
             allow_unseen=args["allow_unseen"],
         )

@@ -17,10 +17,12 @@ options:
     type: str
     required: true
   holding_checks:
-    description: Shell patterns of check names whose status C(critical) or C(unknown) holds a change back.
+    description:
+      - Shell patterns of check names whose status C(critical) or C(unknown) holds a change back.
+      - When empty, those of the kinds of health checks that hold a change, and C(host:*), C(lock:*), C(backup:*).
     type: list
     elements: str
-    required: true
+    default: []
   required_checks:
     description: Shell patterns that must be matched by at least one finding of the system, or nobody looked.
     type: list

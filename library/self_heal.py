@@ -95,7 +95,7 @@ EXAMPLES = r"""
         window_minutes: 60
     checks:
       - {name: api, kind: http, url: "http://127.0.0.1:8000/health"}
-      - {name: shop, kind: postgresql, database: shop, as_user: postgres}
+      - {name: shop, kind: postgresql, database: shop, run_as: postgres}
 """
 
 RETURN = r"""
@@ -122,7 +122,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.base.text import duplicates
 from ansible.module_utils.upkeep.findings import finding
 from ansible.module_utils.upkeep.health_check.check import CheckError
-from ansible.module_utils.upkeep.health_check.plan import secrets_of
+from ansible.module_utils.upkeep.health_check.settings import secrets_of
 from ansible.module_utils.upkeep.preflight.acceptance import is_accepted
 from ansible.module_utils.upkeep.self_heal.decision import Unit
 from ansible.module_utils.upkeep.self_heal.history import LONGEST

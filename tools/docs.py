@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Write all files that are generated from sources of the project.
 
-These are doc_fragments/<module>.py, the generated part of each role's argument spec, its
-defaults/main.yml and README.md, upkeep/profile/profile.schema.yml, docs/playbooks.md and
-docs/systems/. ``--check`` only names those that are stale.
+These are kinds/__init__.py of packages with kinds of checks, doc_fragments/<module>.py, the
+generated part of each role's argument spec, its defaults/main.yml and README.md,
+upkeep/profile/profile.schema.yml, docs/playbooks.md and docs/systems/. ``--check`` only names
+those that are stale.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tools import check_words, describe_databases, describe_jobs, playbook_page, profiles
+from tools import describe_checks, describe_databases, describe_jobs, playbook_page, profiles
 from tools.pages import cell
 
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
@@ -127,11 +127,11 @@ def _time(schedule: Entry, cadence: str) -> str:
 
 
 def _checks(figures: Figures) -> str:
-    judged = check_words.rows(figures["health_checks"])
+    judged = describe_checks.rows(figures["health_checks"])
     rows = [
         [
             f"`{r.finding}`",
-            r.asked,
+            r.asks,
             r.component or "all",
             r.warning,
             r.critical,

@@ -28,7 +28,7 @@ HARMLESS: t.Final = frozenset(("files", "copy"))
 PENDING: t.Final = frozenset(
     (
         "health_check/clients/procfs.py",
-        "health_check/clients/upload.py",
+        "health_check/upload.py",
         "health_check/counters.py",
         "health_check/kinds/cpu.py",
         "health_check/kinds/disk_io.py",
@@ -39,7 +39,6 @@ PENDING: t.Final = frozenset(
         "health_check/kinds/network.py",
         "health_check/kinds/process.py",
         "health_check/kinds/unit_memory.py",
-        "health_check/state.py",
         "log_review/containers.py",
         "log_review/state.py",
         "preflight/acceptance.py",

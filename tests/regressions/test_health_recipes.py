@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check.kinds import unit
-from ansible.module_utils.upkeep.health_check.plan import plan
-from ansible.module_utils.upkeep.health_check.run import run
+from ansible.module_utils.upkeep.health_check.scheduler import run_all
+from ansible.module_utils.upkeep.health_check.settings import parse_checks
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,9 @@ def shell(script: str) -> subprocess.CompletedProcess[str]:
 
 
 def judged(*raw: dict[str, t.Any]) -> dict[str, Finding]:
-    return {found["check"]: found for found in run(plan(raw))}
+    findings = run_all(parse_checks(list(raw))).findings
+
+    return {found["check"]: found for check in findings.values() for found in check}
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ def test_pgrep_finds_the_shell_that_asks() -> None:
 
     assert int(counted.stdout) >= 1, "the recipe sees a program that does not exist"
 
-    state = unit.parse("LoadState=not-found\nActiveState=inactive\nSubState=dead\n")
-    (check,) = plan([{"name": "x", "kind": "unit", "unit": "no-such-program-4711.service"}])
+    state = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead"}
+    (check,) = parse_checks([{"name": "x", "kind": "unit", "unit": "no-such-program-4711.service"}])
     found = unit.judge_state(check, state)
 
     assert found["status"] == "critical"

@@ -12,7 +12,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible.module_utils.upkeep.findings import Finding
+from ansible.module_utils.upkeep.health_check.kinds import HOLDING_CHANGE
 
+#: What holds a change back unless a profile says otherwise: kinds of health checks that say so, and
+#: what other roles found about the host, the lock and the backup.
+HOLDING_CHECKS: t.Final = tuple(f"{name}:*" for name in (*HOLDING_CHANGE, "host", "lock", "backup"))
 #: Statuses that hold a change back: broken, or nobody could look.
 HOLDING: t.Final = ("critical", "unknown")
 

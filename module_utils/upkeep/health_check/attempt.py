@@ -8,16 +8,17 @@ import errno
 import http.client
 import socket
 import ssl
+import typing as t
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
 
+from ..base.deadline import Deadline
 from ..findings import Finding
-from .check import Check, Deadline, ProbeError
-from .clients.http import secret_headers
+from .check import Check, ProbeError
 from .kinds import KINDS
 
-_CERTIFICATE_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
-_REASONS = {
+_MASK: t.Final = "********"
+_CERTIFICATE_EXPIRED: t.Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_REASONS: t.Final = {
     errno.ECONNREFUSED: "the connection is refused, is the service running?",
     errno.ECONNRESET: "the connection was cut by the other side",
     errno.EHOSTUNREACH: "the host cannot be reached",
@@ -25,45 +26,53 @@ _REASONS = {
 }
 
 
-def observe(check: Check) -> Iterator[Finding]:
-    """Yield the findings of one attempt as they come, and what it wants to remember.
+def observe(check: Check) -> Iterator[dict[str, t.Any]]:
+    """Yield the findings of one attempt as they come, and what the check keeps for the next run.
 
     Never raises.
     """
-    secrets = secret_texts(check)
+    secrets = KINDS[check.kind].secrets(check.options)
+
+    for output in _outputs(check):
+        yield redacted(output, secrets) if "check" in output else output
+
+
+def _outputs(check: Check) -> Iterator[dict[str, t.Any]]:
+    kind = KINDS[check.kind]
     try:
-        for found in KINDS[check.kind].probe(check, Deadline(check.timeout)):
-            yield redacted(found, secrets) if "check" in found else found
+        yield from kind.probe(check, Deadline(check.timeout))
     except ProbeError as error:
-        yield redacted(check.finding(error.status, error.message, observed=error.observed), secrets)
+        yield check.finding(error.status, error.message, observed=error.observed)
     except TimeoutError:
         yield timed_out(check)
     except OSError as error:
-        status = "critical" if KINDS[check.kind].network else "unknown"
-        yield redacted(check.finding(status, _placed(check, explain(error))), secrets)
-    except (
-        Exception
-    ) as error:  # a defect of ours must show as "nobody knows", not end the other checks
-        yield redacted(
-            check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}"), secrets
-        )
+        status = "critical" if kind.network else "unknown"
+        yield check.finding(status, _with_place(check, explain(error)))
+    except Exception as error:  # a defect of ours is "unknown" and does not end the other checks
+        yield check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}")
 
 
 def timed_out(check: Check) -> Finding:
-    """Return the finding for silence: a network service that hangs is down, anything else was not observed."""
-    if KINDS[check.kind].network:
-        message = _placed(
-            check, f"no complete answer within {check.timeout:g} s, the service hangs"
-        )
-        return check.finding(
-            "critical", message, observed="no answer", expected=f"within {check.timeout:g} s"
-        )
+    """Return the finding for silence.
 
-    return check.finding("unknown", f"could not be observed within {check.timeout:g} s")
+    A network service that hangs is down; anything else was not observed.
+    """
+    if not KINDS[check.kind].network:
+        return check.finding("unknown", f"could not be observed within {check.timeout:g} s")
+
+    message = f"no complete answer within {check.timeout:g} s, the service hangs"
+
+    return check.finding(
+        "critical",
+        _with_place(check, message),
+        observed="no answer",
+        expected=f"within {check.timeout:g} s",
+    )
 
 
-def _placed(check: Check, text: str) -> str:
+def _with_place(check: Check, text: str) -> str:
     place = KINDS[check.kind].place(check)
+
     return f"{place}: {text}" if place else text
 
 
@@ -83,22 +92,17 @@ def explain(error: OSError) -> str:
     return _REASONS.get(error.errno or 0) or f"{error.strerror or error}"
 
 
-def secret_texts(check: Check) -> set[str]:
-    """Return every text that gives a secret of this check away: also the password in a url, or in a header."""
-    texts: set[str] = set()
-    for value in (check.options[name] for name in KINDS[check.kind].secrets):
-        texts.add(value or "")
-        password = urlsplit(value).password if value and "://" in value else None
-        texts |= {password, unquote(password)} if password else set()
-
-    return (texts | secret_headers(check.options.get("headers"))) - {""}
-
-
 def redacted(found: Finding, secrets: set[str]) -> Finding:
-    """Return the finding with every secret in its texts replaced."""
-    clean = dict(found)
-    for key in ("observed", "message"):
-        for secret in sorted(secrets, key=len, reverse=True) if isinstance(clean[key], str) else ():
-            clean[key] = clean[key].replace(secret, "********")
+    """Return the finding with every secret in what was observed replaced."""
+    observed = found["observed"]
+    clean = masked(observed, secrets) if isinstance(observed, str) else observed
 
-    return clean
+    return {**found, "observed": clean, "message": masked(found["message"], secrets)}
+
+
+def masked(text: str, secrets: set[str]) -> str:
+    """Return the text with every secret in it replaced, longer ones first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+
+    return text

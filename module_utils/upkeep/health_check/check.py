@@ -1,26 +1,23 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a check and a kind of check are. Everything else of the probe speaks in these terms."""
+"""One check, and the errors about checks: the terms of every other file of the engine."""
 
 from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..findings import Finding, finding, judge
+from ..base.options import OptionError
+from ..findings import Finding, Limits, Subject
 
-#: Argument spec of the two limits that most measurements have.
-LIMITS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
-    "warning": {"type": "float"},
-    "critical": {"type": "float"},
-}
+#: What a check keeps for the next run: plain JSON.
 Memory = Mapping[str, t.Any]
 
 
-class CheckError(ValueError):
-    """A check that cannot be understood; the message names the check and the key."""
+class CheckError(OptionError):
+    """Checks that cannot be carried out; each line names the check and the key."""
 
 
 class ProbeError(Exception):
@@ -35,7 +32,7 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One check of the profile, validated and with every option of its kind present (None when not given)."""
+    """One check of a profile, validated, with every option of its kind (None when not given)."""
 
     name: str
     kind: str
@@ -44,161 +41,42 @@ class Check:
     interval: float  # seconds between attempts
     depends_on: tuple[str, ...]  # ids of other checks
     component: str | None
+    cadences: tuple[str, ...] | None  # None: every one
+    severity: str  # what a failure counts as
+    fall: int  # failures in a row, counted over runs, before it counts as failed
+    rise: int  # good answers in a row before it counts as recovered
     requirements: tuple[str, ...]
     options: Mapping[str, t.Any] = field(repr=False)  # may hold secrets
-    cadences: tuple[str, ...] | None = None  # None: every one
-    severity: str = "critical"  # what a failure counts as
-    fall: int = 1  # failures in a row, counted over runs, before it counts as failed
-    rise: int = 1  # good answers in a row before it counts as well again
-    before: Memory | None = None  # what the check remembered in an earlier run
+    previous: Memory | None  # what the check kept in a previous run
 
     @property
     def id(self) -> str:
         """The name of the check's own finding."""
         return f"{self.kind}:{self.name}"
 
-    def finding(
-        self,
-        status: str,
-        message: str,
-        *,
-        aspect: str = "",
-        observed: t.Any = None,
-        expected: t.Any = None,
-        unit: str = "",
-    ) -> Finding:
+    @property
+    def subject(self) -> Subject:
+        """What the findings of this check are about."""
+        return Subject(self.id, self.requirements)
+
+    def aspect_subject(self, entry: Mapping[str, t.Any]) -> Subject:
+        """Return the subject of one aspect, whose entry may name requirements of its own."""
+        return Subject(self.id, tuple(entry.get("requirements") or ()) or self.requirements)
+
+    def finding(self, status: str, message: str, *, aspect: str = "", **details: t.Any) -> Finding:
         """Return the finding of this check, or of one aspect of it."""
-        return self.named(
-            f"{self.id}.{aspect}" if aspect else self.id,
-            status,
-            message,
-            observed=observed,
-            expected=expected,
-            unit=unit,
-        )
+        return self.subject.finding(status, message, aspect=aspect, **details)
 
     def measured(
-        self,
-        value: float,
-        limits: Mapping[str, t.Any],
-        message: str,
-        advice: str,
-        *,
-        aspect: str = "",
-        unit: str = "",
-        worse: t.Literal["above", "below"] = "above",
+        self, value: float, limits: Limits, message: str, advice: str = "", **details: t.Any
     ) -> Finding:
-        """Return the finding for a figure with the limits ``warning`` and ``critical``.
-
-        Advice is for a bad one.
-        """
-        warning, critical = limits.get("warning"), limits.get("critical")
-        status = judge(value, warning, critical, worse)
-
-        return self.finding(
-            status,
-            message if status == "ok" else f"{message}: {advice}",
-            aspect=aspect,
-            observed=value,
-            expected=limits_text(warning, critical, worse),
-            unit=unit,
-        )
-
-    def named(self, name: str, status: str, message: str, **details: t.Any) -> Finding:
-        """Return a finding under another name than the check's own, for kinds that find several things."""
-        return finding(name, status, message, requirements=self.requirements, **details)
-
-
-class Deadline:
-    """A moment after which nothing may wait any longer."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Return the seconds left, always above zero; raises TimeoutError when there are none."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-    def part(self, seconds: float) -> Deadline:
-        """Return a deadline for a part of the work, which never lasts longer than the whole.
-
-        Raises TimeoutError.
-        """
-        return Deadline(min(seconds, self.remaining()))
-
-    def is_over(self) -> bool:
-        """Return whether there is no time left."""
-        return time.monotonic() >= self._end
-
-
-def _no_names(_check: Check) -> tuple[str, ...]:
-    return ()
-
-
-def _nowhere(_check: Check) -> str:
-    return ""
-
-
-def _accept(_check: Check) -> None:
-    return None
-
-
-def _never(_check: Check) -> bool:
-    return False
-
-
-def always(_check: Check) -> bool:
-    """Return True: something holds for every check of a kind."""
-    return True
+        """Return the finding for a figure with limits; details as ``Subject.measured`` has them."""
+        return self.subject.measured(value, limits, message, advice, **details)
 
 
 def remember(memory: Memory) -> dict[str, t.Any]:
-    """Return what a probe yields, beside its findings, for itself in the next run.
-
-    Plain JSON only.
-    """
+    """Return what a probe yields, beside its findings, for itself in the next run."""
     return {"remember": dict(memory)}
-
-
-class Kind(t.NamedTuple):
-    """How one kind of check is configured and carried out.
-
-    ``options``: argument spec of its keys. ``probe``: yields findings; may raise ProbeError,
-    TimeoutError or OSError. ``network``: not answering in time is the service's fault (critical),
-    not ours (unknown). ``secrets``: options that must never be shown. ``names``: findings besides
-    the check's own that are due whatever happens. ``place``: the address of the service, for
-    messages. ``validate``: raises CheckError for options that do not go together. ``remembers``:
-    whether the check compares with an earlier run; its probe then also yields ``remember(...)``,
-    which comes back as ``check.before``. ``waits``: whether the probe does nothing but wait for the
-    network, so that a thread is enough for it: no pattern, no large answer and no library that may
-    keep other threads from running, no other user.
-    """
-
-    options: Mapping[str, Mapping[str, t.Any]]
-    probe: Callable[[Check, Deadline], Iterator[Finding]]
-    network: bool = False
-    secrets: tuple[str, ...] = ()
-    names: Callable[[Check], tuple[str, ...]] = _no_names
-    place: Callable[[Check], str] = _nowhere
-    validate: Callable[[Check], None] = _accept
-    remembers: Callable[[Check], bool] = _never
-    waits: Callable[[Check], bool] = _never
-
-
-def host_and_port(check: Check) -> str:
-    """Return the address of a check with the options host and port."""
-    return f"{check.options['host']}:{check.options['port']}"
-
-
-def limits_text(warning: float | None, critical: float | None, worse: str = "above") -> str | None:
-    """Return how the tightest limit is shown: ``at most 90``; None when there is no limit."""
-    tightest = warning if warning is not None else critical
-    if tightest is None:
-        return None
-    return f"{'at most' if worse == 'above' else 'at least'} {tightest:g}"
 
 
 def milliseconds(started: float) -> float:

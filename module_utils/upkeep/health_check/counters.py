@@ -1,8 +1,8 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Counters that only grow, compared with an earlier run: what happened since is an average over all that time.
+"""Counters that only grow, compared with the previous run: an average over all the time between.
 
-A look of a second would mostly measure the looking itself.
+Measuring for a second would mostly measure the measuring itself.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ SHORTEST: t.Final = 60.0
 Counters = Mapping[str, int]
 
 
-class Span(t.NamedTuple):
-    """What was counted between two runs; ``seconds`` apart, ``counts`` by the counter's name."""
+class Delta(t.NamedTuple):
+    """What was counted between two runs that lie ``seconds`` apart, by the counter's name."""
 
     seconds: float
     counts: dict[str, int]
 
 
-def now(counters: Counters) -> dict[str, t.Any]:
-    """Return what has to be remembered to compare with these counters later."""
+def snapshot(counters: Counters) -> dict[str, t.Any]:
+    """Return what has to be kept to compare with these counters later."""
     boot = BOOT_ID.read_text(encoding="ascii").strip()
+
     return {
         "boot": boot,
         "at": round(time.clock_gettime(time.CLOCK_BOOTTIME), 1),
@@ -38,17 +39,17 @@ def now(counters: Counters) -> dict[str, t.Any]:
     }
 
 
-def span(before: Memory | None, current: Memory) -> Span | None:
-    """Return what was counted since.
+def delta(previous: Memory | None, current: Memory) -> Delta | None:
+    """Return what was counted since the previous run.
 
-    None without a run before, after a boot, or when counters started anew.
+    None without one, after a boot, or when counters started anew.
     """
     try:
-        if before is None or before["boot"] != current["boot"]:
+        if previous is None or previous["boot"] != current["boot"]:
             return None
 
-        old = {str(name): int(value) for name, value in before["counters"].items()}
-        seconds = float(current["at"]) - float(before["at"])
+        old = {str(name): int(value) for name, value in previous["counters"].items()}
+        seconds = float(current["at"]) - float(previous["at"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return None  # written by another version, or damaged
 
@@ -56,23 +57,29 @@ def span(before: Memory | None, current: Memory) -> Span | None:
     if seconds < 0 or not counts or any(count < 0 for count in counts.values()):
         return None
 
-    return Span(seconds, counts)
+    return Delta(seconds, counts)
 
 
 def compare(
     check: Check, counters: Counters, shortest: float = SHORTEST
-) -> tuple[Span | None, Memory]:
-    """Return what was counted since an earlier run, if that is long enough ago (s), and what to remember."""
-    current = now(counters)
-    passed = span(check.before, current)
+) -> tuple[Delta | None, Memory]:
+    """Return what was counted since a previous run, and what to keep for the next one.
+
+    A run less than ``shortest`` seconds ago is not compared with.
+    """
+    current = snapshot(counters)
+    passed = delta(check.previous, current)
     if passed is None:
         return None, current
     if passed.seconds < shortest:
-        return None, check.before or current
+        return None, check.previous or current
 
     return passed, current
 
 
-def too_early(what: str, shortest: float = SHORTEST) -> str:
-    """Return the sentence for a measurement that has nothing to compare with yet."""
-    return f"{what} cannot be told yet: there is no look at least {shortest:g} s older, or the host has started anew"
+def no_baseline(what: str, shortest: float = SHORTEST) -> str:
+    """Return the sentence for a figure that has nothing to compare with yet."""
+    return (
+        f"{what} is not known yet: no previous run at least {shortest:g} s ago,"
+        " or the counters have started anew"
+    )

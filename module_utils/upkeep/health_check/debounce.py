@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Failures and good answers in a row, counted over runs: one hiccup is no outage, one answer no recovery."""
+"""Failures and good answers in a row, counted over runs.
+
+One hiccup is not an outage, and one answer is not a recovery.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,26 @@ from .kinds import KINDS
 
 
 class Streak(t.NamedTuple):
-    """How a check stands: ``down``, and how many results in a row have spoken ``against`` that."""
+    """What a check counts as, and how many results in a row have contradicted that."""
 
     down: bool = False
     against: int = 0
 
 
 def counts(check: Check) -> bool:
-    """Return whether a check asks for results to be counted."""
+    """Return whether the results of a check are counted over runs."""
     return check.fall > 1 or check.rise > 1
 
 
 def remembers(check: Check) -> bool:
-    """Return whether a check needs anything of an earlier run."""
+    """Return whether a check needs anything of a previous run."""
     return counts(check) or KINDS[check.kind].remembers(check)
 
 
 def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak]:
     """Return the check's own finding as its streak makes it, and the streak after it.
 
-    What could not be observed changes nothing: it is neither a failure nor a good answer.
+    ``unknown`` changes nothing: it is neither a failure nor a good answer.
     """
     status = found["status"]
     if status == "unknown":
@@ -43,13 +46,20 @@ def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak
     count = streak.against + 1
     if count >= (check.rise if streak.down else check.fall):
         return found, Streak(not streak.down, 0)
-    if streak.down:
-        told = f"{found['message']} (well {count} of {check.rise} times in a row, until then it counts as failed)"
-        return {**found, "status": "critical", "message": told}, Streak(True, count)
 
-    told = f"{found['message']} (failed {count} of {check.fall} times in a row, until then it is a warning)"
+    return _held_back(check, found, streak.down, count), Streak(streak.down, count)
 
-    return {**found, "status": "warning", "message": told}, Streak(False, count)
+
+def _held_back(check: Check, found: Finding, down: bool, count: int) -> Finding:
+    """Return the finding of a result that does not count yet."""
+    if down:
+        note = f"good {count} of {check.rise} times in a row, until then it counts as failed"
+        status = "critical"
+    else:
+        note = f"failed {count} of {check.fall} times in a row, until then it is a warning"
+        status = "warning"
+
+    return {**found, "status": status, "message": f"{found['message']} ({note})"}
 
 
 def soften(check: Check, found: Finding) -> Finding:
@@ -58,7 +68,7 @@ def soften(check: Check, found: Finding) -> Finding:
 
 
 def softened(checks: Iterable[Check], found: Mapping[str, list[Finding]]) -> list[Finding]:
-    """Return all findings, in the order of the checks, with the severity that each check gives its failure."""
+    """Return all findings in the order of the checks, each with the severity of its check."""
     return [
         soften(check, one) if one["check"] == check.id else one
         for check in checks

@@ -10,10 +10,10 @@ import typing as t
 from collections.abc import Mapping
 
 from . import conditions
-from .clients.http import Answer, shown
+from .clients.http import HttpAnswer, public_url
 
 
-class Problem(t.NamedTuple):
+class AnswerProblem(t.NamedTuple):
     """One thing that is wrong with an answer."""
 
     status: str
@@ -22,46 +22,45 @@ class Problem(t.NamedTuple):
     message: str
 
 
-def problems(options: Mapping[str, t.Any], answer: Answer) -> list[Problem]:
-    """Return what is wrong with the answer: nothing else is judged when the status is wrong."""
+def problems(options: Mapping[str, t.Any], answer: HttpAnswer) -> list[AnswerProblem]:
+    """Return what is wrong with the answer; nothing else is judged when the status is wrong."""
     if answer.status not in options["expect_status"]:
-        target = answer.headers.get("Location")
-        where = f" (to {shown(target)})" if target else ""
-        wanted = " or ".join(map(str, options["expect_status"]))
-        return [
-            Problem(
-                "critical",
-                answer.status,
-                wanted,
-                f"answered {answer.status}{where} instead of {wanted}",
-            )
-        ]
+        return [_wrong_status(options["expect_status"], answer)]
 
-    missing = [name for name in options["headers_present"] if name not in answer.headers]
-    found = [
-        Problem("critical", "missing", f"header {name}", f"the header {name} is missing")
-        for name in missing
+    missing = [
+        AnswerProblem("critical", "missing", f"header {name}", f"the header {name} is missing")
+        for name in options["headers_present"]
+        if name not in answer.headers
     ]
 
-    return (
-        found
-        + _body_problems(options["body_regex"], answer)
-        + _json_problems(options["json"], answer)
-    )
+    return [
+        *missing,
+        *_body_problems(options["body_regex"], answer),
+        *_json_problems(options["json"], answer),
+    ]
 
 
-def _body_problems(pattern: str | None, answer: Answer) -> list[Problem]:
+def _wrong_status(expected: list[int], answer: HttpAnswer) -> AnswerProblem:
+    target = answer.headers.get("Location")
+    where = f" (to {public_url(target)})" if target else ""
+    codes = " or ".join(map(str, expected))
+    message = f"answered {answer.status}{where} instead of {codes}"
+
+    return AnswerProblem("critical", answer.status, codes, message)
+
+
+def _body_problems(pattern: str | None, answer: HttpAnswer) -> list[AnswerProblem]:
     if pattern is None or re.search(pattern, answer.body.decode("utf-8", "replace")):
         return []
     if answer.truncated:
         return [_too_long(answer)]
 
-    return [
-        Problem("critical", "no match", f"matches {pattern}", f"the body does not match {pattern}")
-    ]
+    message = f"the body does not match {pattern}"
+
+    return [AnswerProblem("critical", "no match", f"matches {pattern}", message)]
 
 
-def _json_problems(rules: list[conditions.Condition], answer: Answer) -> list[Problem]:
+def _json_problems(rules: list[conditions.Condition], answer: HttpAnswer) -> list[AnswerProblem]:
     if not rules:
         return []
     if answer.truncated:
@@ -70,25 +69,25 @@ def _json_problems(rules: list[conditions.Condition], answer: Answer) -> list[Pr
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return [Problem("critical", "not JSON", "JSON", "the body is not JSON")]
+        return [AnswerProblem("critical", "not JSON", "JSON", "the body is not JSON")]
 
-    found = []
-
-    for rule in rules:
-        value = conditions.lookup(document, rule["path"])
-        if not conditions.holds(rule, value):
-            observed, expected = conditions.shown(value), conditions.expected_text(rule)
-            message = f"{rule['path']} is {observed}, expected {expected}"
-            found.append(Problem(rule["severity"], f"{rule['path']}={observed}", expected, message))
-
-    return found
+    return [
+        _failed_rule(rule, value)
+        for rule in rules
+        if not conditions.holds(rule, value := conditions.lookup(document, rule["path"]))
+    ]
 
 
-def _too_long(answer: Answer) -> Problem:
+def _failed_rule(rule: conditions.Condition, value: t.Any) -> AnswerProblem:
+    path, observed = rule["path"], conditions.as_scalar(value)
+    expected = conditions.expected_text(rule)
+    message = f"{path} is {observed}, expected {expected}"
+
+    return AnswerProblem(rule["severity"], f"{path}={observed}", expected, message)
+
+
+def _too_long(answer: HttpAnswer) -> AnswerProblem:
     size = len(answer.body)
-    return Problem(
-        "unknown",
-        f"over {size} bytes",
-        None,
-        f"the body is longer than max_body ({size} bytes), not judged",
-    )
+    message = f"the body is longer than max_body ({size} bytes), not judged"
+
+    return AnswerProblem("unknown", f"over {size} bytes", None, message)

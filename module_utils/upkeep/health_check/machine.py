@@ -10,5 +10,5 @@ CONTAINER = Path("/run/systemd/container")
 
 
 def is_shared() -> bool:
-    """Return whether this is a container: the kernel counts processors for the whole machine, not ours to judge."""
+    """Return whether this is a container: the kernel then counts for the whole machine."""
     return CONTAINER.exists()

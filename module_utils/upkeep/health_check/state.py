@@ -1,185 +1,159 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What checks remember from run to run: one small JSON file on the host, written whole or not at all.
+"""What checks keep from run to run: one small JSON file on the host, written whole or not at all.
 
-A run may look several times. Each of its looks goes on from where the run before ended, so that a
-failure counts once a run and all looks tell what happened since that run.
+A run may check a host several times. Each time goes on from where the previous run ended, so that
+a failure counts once a run and all of them compare with the same previous run.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..base import state_file
+from ..base.state_file import StateFileError
 from ..findings import Finding, finding
 from .check import Check, Memory
 from .debounce import Streak, apply, counts, soften
+from .scheduler import Observations
 
 VERSION: t.Final = 1
 CHECK: t.Final = "health:state"
-_LARGEST: t.Final = 4 << 20
 
 
 @dataclass(frozen=True)
-class State:
-    """Memories and streaks by check id; ``run`` wrote them, ``before`` are those that it found."""
+class HealthState:
+    """Memories and streaks by check id, written by ``run``; ``previous`` is what it found."""
 
     memories: dict[str, Memory] = field(default_factory=dict)
     streaks: dict[str, Streak] = field(default_factory=dict)
     run: str = ""
-    before: State | None = None
+    previous: HealthState | None = None
 
-    def as_of(self, run: str) -> State:
-        """Return what a look of this run goes on from."""
-        return self.before if self.before is not None and run and run == self.run else self
-
-
-class StateError(Exception):
-    """The file is there but cannot be read or understood; the message says what to do."""
+    def as_of(self, run: str) -> HealthState:
+        """Return what a call in this run goes on from."""
+        return self.previous if self.previous is not None and run and run == self.run else self
 
 
-def load(path: Path) -> State | None:
-    """Return what was remembered, None when there is no file yet; raises StateError."""
-    try:
-        with path.open("rb") as stream:
-            raw = json.loads(stream.read(_LARGEST))
-
-        if raw["version"] != VERSION:
-            raise StateError(
-                f"{path} was written by another version of Upkeep, so counting starts anew"
-            )
-
-        before = _parsed(raw["before"]) if raw.get("before") else None
-        return replace(_parsed(raw), run=str(raw.get("run", "")), before=before)
-    except FileNotFoundError:
+def load(path: Path) -> HealthState | None:
+    """Return what was kept, None when there is no file yet; raises StateFileError."""
+    raw = state_file.load(path, VERSION)
+    if raw is None:
         return None
-    except OSError as error:
-        raise StateError(
-            f"{path} cannot be read ({error.strerror}), so counting starts anew"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StateError(f"{path} is damaged, so counting starts anew") from error
+
+    try:
+        previous = _parsed(raw["before"]) if raw.get("before") else None
+        return replace(_parsed(raw), run=str(raw.get("run", "")), previous=previous)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateFileError(f"'{path}' is damaged") from error
 
 
-def _parsed(raw: Mapping[str, t.Any]) -> State:
+def save(path: Path, state: HealthState) -> None:
+    """Write the state; a reader sees the old file or the new one. Raises StateFileError."""
+    previous = None if state.previous is None else _plain(state.previous)
+    kept = {**_plain(state), "run": state.run, "before": previous}
+
+    state_file.save(path, VERSION, kept)
+
+
+def _plain(state: HealthState) -> dict[str, t.Any]:
+    return {"memories": state.memories, "streaks": state.streaks}
+
+
+def _parsed(raw: Mapping[str, t.Any]) -> HealthState:
     streaks = {
         str(name): Streak(bool(down), int(count)) for name, (down, count) in raw["streaks"].items()
     }
-    return State({str(name): dict(memory) for name, memory in raw["memories"].items()}, streaks)
-
-
-def save(path: Path, state: State) -> None:
-    """Write the state; a reader sees the old file or the new one. Raises OSError."""
-    before = (
-        None
-        if state.before is None
-        else {"memories": state.before.memories, "streaks": state.before.streaks}
-    )
-    kept = {
-        "memories": state.memories,
-        "streaks": state.streaks,
-        "run": state.run,
-        "before": before,
+    memories: dict[str, Memory] = {
+        str(name): dict(memory) for name, memory in raw["memories"].items()
     }
-    text = json.dumps({"version": VERSION, **kept}, sort_keys=True)
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
 
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    return HealthState(memories, streaks)
 
 
-class Book:
-    """The state of one look: read before, applied to what the checks found, written after."""
+class StateSession:
+    """The state during one call: read first, applied to what the checks found, written last."""
 
     def __init__(self, path: Path, run: str = "") -> None:
         self._path = path
         self._run = run
         self._problem = ""
         self._new = False
-        self._before = self._read()
+        self._previous = self._read()
 
-    def prepare(self, checks: Iterable[Check]) -> list[Check]:
-        """Return the checks with what they remembered."""
-        return [replace(check, before=self._before.memories.get(check.id)) for check in checks]
+    def with_memories(self, checks: Iterable[Check]) -> list[Check]:
+        """Return the checks with what they kept in the previous run."""
+        memories = self._previous.memories
 
-    def settle(
-        self,
-        checks: Iterable[Check],
-        found: Mapping[str, list[Finding]],
-        memories: Mapping[str, Memory],
-        *,
-        write: bool,
+        return [replace(check, previous=memories.get(check.id)) for check in checks]
+
+    def apply_state(
+        self, checks: Iterable[Check], observed: Observations, *, write: bool
     ) -> list[Finding]:
-        """Return all findings as streaks make them, and the state's own one.
+        """Return all findings as streaks make them, and the one on the state itself.
 
-        Writes the new state when asked to.
+        ``write`` keeps the new state.
         """
         streaks: dict[str, Streak] = {}
         findings: list[Finding] = []
-        for check in checks:
-            for one in found[check.id]:
-                shown = one
-                if one["check"] == check.id:
-                    if counts(check):
-                        shown, streaks[check.id] = apply(
-                            check, one, self._before.streaks.get(check.id, Streak())
-                        )
-                    shown = soften(check, shown)
 
-                findings.append(shown)
+        for check in checks:
+            for one in observed.findings[check.id]:
+                own = one["check"] == check.id
+                findings.append(self._own_finding(check, one, streaks) if own else one)
 
         if write:
-            self._write(State(dict(memories), streaks))
+            self._write(HealthState(dict(observed.memories), streaks))
 
-        return [*findings, self._own()]
+        return [*findings, self._state_finding()]
 
-    def _read(self) -> State:
+    def _own_finding(self, check: Check, found: Finding, streaks: dict[str, Streak]) -> Finding:
+        """Return a check's own finding by its streak, which is kept in ``streaks``."""
+        if counts(check):
+            streak = self._previous.streaks.get(check.id, Streak())
+            found, streaks[check.id] = apply(check, found, streak)
+
+        return soften(check, found)
+
+    def _read(self) -> HealthState:
         try:
             state = load(self._path)
-        except StateError as error:
-            self._problem = str(error)
-            return State()
+        except StateFileError as error:
+            self._problem = f"{error}, so counting starts anew"
+            return HealthState()
 
         self._new = state is None
-        return (state or State()).as_of(self._run)
 
-    def _write(self, ours: State) -> None:
-        """Write what this run learnt over what is there now: another cadence may have written meanwhile."""
+        return (state or HealthState()).as_of(self._run)
+
+    def _write(self, ours: HealthState) -> None:
+        """Write what this call found over what the file has now.
+
+        Another cadence may have written meanwhile.
+        """
         try:
-            latest = load(self._path) or State()
-        except StateError:
-            latest = State()
+            latest = load(self._path) or HealthState()
+        except StateFileError:
+            latest = HealthState()
 
-        before = replace(latest.as_of(self._run), run="", before=None)
-        memories, streaks = {**latest.memories, **ours.memories}, {**latest.streaks, **ours.streaks}
+        previous = replace(latest.as_of(self._run), run="", previous=None)
+        memories = {**latest.memories, **ours.memories}
+        streaks = {**latest.streaks, **ours.streaks}
 
         try:
-            save(self._path, State(memories, streaks, self._run, before))
-        except OSError as error:
-            self._problem = f"{self._path} cannot be written ({error.strerror}), so nothing is counted over runs"
+            save(self._path, HealthState(memories, streaks, self._run, previous))
+        except StateFileError as error:
+            self._problem = f"{error}, so nothing is counted over runs"
 
-    def _own(self) -> Finding:
+    def _state_finding(self) -> Finding:
         if self._problem:
             return finding(CHECK, "warning", self._problem)
 
         if self._new:
-            return finding(
-                CHECK,
-                "info",
-                f"there was no {self._path} yet, counting over runs starts with this one",
-            )
+            message = f"there was no {self._path} yet, counting over runs starts with this one"
+            return finding(CHECK, "info", message)
 
-        return finding(CHECK, "ok", f"earlier runs are known from {self._path}")
+        return finding(CHECK, "ok", f"the previous run is known from {self._path}")

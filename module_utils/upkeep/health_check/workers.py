@@ -3,9 +3,9 @@
 """Attempts at checks that are under way, each where it can do no harm.
 
 An attempt has a process of its own, which can be ended whatever it hangs in. Those that do nothing
-but wait for the network (``Kind.waits``) share one process, the crew, with a thread each: that
-costs a tenth. What hangs there, in a resolver for example, is left to itself until the crew is
-ended with all that is in it. This process has no threads.
+but wait for the network (``Kind.only_waits``) share one process, the shared worker, with a thread
+each: that costs a tenth. What hangs there, in a resolver for example, is left alone until the
+shared worker is ended with all that is in it. This process has no threads.
 """
 
 from __future__ import annotations
@@ -28,68 +28,71 @@ from .kinds import KINDS
 #: How long an attempt may take beyond the check's own limit to report that limit itself, and to be
 #: gone, s.
 GRACE: t.Final = 0.25
-#: How long a thread may keep the others of the crew from running, s: it goes into the times that
-#: they measure.
+#: How long a thread may keep the others of the shared worker from running, s: it adds to the times
+#: that they measure.
 _SWITCH: t.Final = 0.0005
 
 
-class Event(t.NamedTuple):
-    """What an attempt said. ``said`` is a finding, or what to remember, and None at its end.
+class WorkerEvent(t.NamedTuple):
+    """One output of an attempt: a finding, or what to remember; None at its end.
 
-    ``trouble`` is why it ended otherwise than it should, in words.
+    ``problem`` is why it ended otherwise than it should.
     """
 
     ticket: int
-    said: dict[str, t.Any] | None
-    trouble: str = ""
+    output: dict[str, t.Any] | None
+    problem: str = ""
 
 
 @dataclass
-class _Process:
+class _WorkerProcess:
     """A process and the tickets of the attempts that are under way in it.
 
-    ``orders`` is where a crew takes more.
+    ``requests`` is the pipe through which the shared worker takes more.
     """
 
     child: isolated.Child
     tickets: set[int] = field(default_factory=set)
-    orders: int | None = None
+    requests: int | None = None
 
 
-class Attempts:
-    """Starts attempts at these checks, gives each a ticket, hands on what they say, and ends them."""
+class WorkerPool:
+    """Starts attempts at these checks, gives each a ticket, hands on their output, ends them."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = {check.id: check for check in checks}
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[int, _Process] = {}  # by the pipe that it speaks through
-        self._crew: _Process | None = None
+        self._processes: dict[int, _WorkerProcess] = {}  # by the pipe of its output
+        self._shared_worker: _WorkerProcess | None = None
         self._last = 0
 
     def start(self, check: Check) -> int:
         """Start an attempt and return its ticket."""
         self._last += 1
-        process = self._shared(check) if KINDS[check.kind].waits(check) else self._own(check)
+        shared = KINDS[check.kind].only_waits(check)
+        process = self._start_shared(check) if shared else self._start_own(check)
         process.tickets.add(self._last)
+
         return self._last
 
-    def listen(self, seconds: float) -> Iterator[Event]:
-        """Yield what was said, after at most so long."""
+    def listen(self, seconds: float) -> Iterator[WorkerEvent]:
+        """Yield the output of attempts; waits for at most so long."""
         for key, _events in self._selector.select(seconds):
             process = self._processes[key.fd]
-            said = process.child.take()
-            if said is None:
+            outputs = process.child.take()
+            if outputs is None:
                 yield from self._ended(process)
-            elif process.orders is None:
-                yield from (Event(ticket, found) for ticket in process.tickets for found in said)
+            elif process.requests is not None:
+                yield from self._of_shared(process, outputs)
             else:
-                yield from self._of_crew(process, said)
+                for ticket in process.tickets:
+                    yield from (WorkerEvent(ticket, output) for output in outputs)
 
     def stop(self, ticket: int) -> None:
-        """End an attempt: it says nothing any more."""
+        """End an attempt: it has no further output."""
         process = next(process for process in self._processes.values() if ticket in process.tickets)
         process.tickets.remove(ticket)
-        if process.orders is None:
+        if process.requests is None:
             self._forget(process)
             process.child.end(grace=GRACE)
 
@@ -98,85 +101,90 @@ class Attempts:
         for process in list(self._processes.values()):
             self._forget(process)
             process.child.end(grace=GRACE)
+
         self._selector.close()
 
-    def _own(self, check: Check) -> _Process:
-        return self._listen_to(
-            _Process(isolated.start(lambda: observe(check), check.options.get("as_user")))
-        )
+    def _start_own(self, check: Check) -> _WorkerProcess:
+        account = KINDS[check.kind].run_as(check)
 
-    def _shared(self, check: Check) -> _Process:
-        if self._crew is None:
-            taken, orders = os.pipe()
-            self._crew = self._listen_to(
-                _Process(isolated.start(lambda: _work(taken, self._checks)), orders=orders)
-            )
+        return self._listen_to(_WorkerProcess(isolated.start(lambda: observe(check), account)))
+
+    def _start_shared(self, check: Check) -> _WorkerProcess:
+        if self._shared_worker is None:
+            taken, requests = os.pipe()
+            child = isolated.start(lambda: _work(taken, self._checks))
+            self._shared_worker = self._listen_to(_WorkerProcess(child, requests=requests))
             os.close(taken)
 
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # that it has ended is heard in a moment, for all its attempts
-            os.write(t.cast(int, self._crew.orders), f"{self._last} {check.id}\n".encode())
+        # When it has ended, all its attempts get to know in a moment.
+        with contextlib.suppress(BrokenPipeError):
+            line = f"{self._last} {check.id}\n".encode()
+            os.write(t.cast(int, self._shared_worker.requests), line)
 
-        return self._crew
+        return self._shared_worker
 
-    def _listen_to(self, process: _Process) -> _Process:
+    def _listen_to(self, process: _WorkerProcess) -> _WorkerProcess:
         self._processes[process.child.pipe] = process
         self._selector.register(process.child.pipe, selectors.EVENT_READ)
+
         return process
 
-    def _forget(self, process: _Process) -> None:
+    def _forget(self, process: _WorkerProcess) -> None:
         del self._processes[process.child.pipe]
         self._selector.unregister(process.child.pipe)
-        if process is self._crew:
-            self._crew = None
+        if process is self._shared_worker:
+            self._shared_worker = None
 
-        if process.orders is not None:
-            os.close(process.orders)
+        if process.requests is not None:
+            os.close(process.requests)
 
-    def _of_crew(self, process: _Process, said: list[t.Any]) -> Iterator[Event]:
-        for ticket, found in said:
+    def _of_shared(self, process: _WorkerProcess, outputs: list[t.Any]) -> Iterator[WorkerEvent]:
+        for ticket, output in outputs:
             if ticket in process.tickets:  # else it was stopped
-                yield Event(ticket, found)
-                if found is None:
+                yield WorkerEvent(ticket, output)
+                if output is None:
                     process.tickets.remove(ticket)
 
-    def _ended(self, process: _Process) -> Iterator[Event]:
+    def _ended(self, process: _WorkerProcess) -> Iterator[WorkerEvent]:
         self._forget(process)
         code = process.child.end(GRACE, GRACE)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        trouble = process.child.problem or (f"the probe ended with {how}" if code else "")
-        yield from (Event(ticket, None, trouble) for ticket in process.tickets)
+        problem = process.child.problem or (f"the probe ended with {how}" if code else "")
+
+        yield from (WorkerEvent(ticket, None, problem) for ticket in process.tickets)
 
 
-def _work(orders: int, checks: t.Mapping[str, Check]) -> Iterator[tuple[int, t.Any]]:
-    """Yield what the attempts of a crew say, with their tickets; it has no end of its own."""
+def _work(requests: int, checks: t.Mapping[str, Check]) -> Iterator[tuple[int, t.Any]]:
+    """Yield the output of the shared worker's attempts with their tickets; never ends by itself."""
     sys.setswitchinterval(_SWITCH)
-    said: queue.SimpleQueue[tuple[int, t.Any]] = queue.SimpleQueue()
-    threading.Thread(target=_take_orders, args=(orders, checks, said), daemon=True).start()
+    outputs: queue.SimpleQueue[tuple[int, t.Any]] = queue.SimpleQueue()
+    threading.Thread(target=_take_requests, args=(requests, checks, outputs), daemon=True).start()
+
     while True:
-        yield said.get()
+        yield outputs.get()
 
 
-def _take_orders(
-    orders: int, checks: t.Mapping[str, Check], said: queue.SimpleQueue[tuple[int, t.Any]]
+def _take_requests(
+    requests: int, checks: t.Mapping[str, Check], outputs: queue.SimpleQueue[tuple[int, t.Any]]
 ) -> None:
-    with os.fdopen(orders, encoding="utf-8") as lines:
+    with os.fdopen(requests, encoding="utf-8") as lines:
         for line in lines:
             ticket, _, check_id = line.strip().partition(" ")
             check = checks[check_id]
+            work = threading.Thread(
+                target=_attempt, args=(int(ticket), check, outputs), daemon=True
+            )
+
             try:
-                threading.Thread(
-                    target=_attempt, args=(int(ticket), check, said), daemon=True
-                ).start()
+                work.start()
             except RuntimeError as error:  # no more threads
-                said.put(
-                    (int(ticket), check.finding("unknown", f"the probe was not started: {error}"))
-                )
-                said.put((int(ticket), None))
+                reason = f"the probe was not started: {error}"
+                outputs.put((int(ticket), check.finding("unknown", reason)))
+                outputs.put((int(ticket), None))
 
 
-def _attempt(ticket: int, check: Check, said: queue.SimpleQueue[tuple[int, t.Any]]) -> None:
-    for found in observe(check):
-        said.put((ticket, found))
-    said.put((ticket, None))
+def _attempt(ticket: int, check: Check, outputs: queue.SimpleQueue[tuple[int, t.Any]]) -> None:
+    for output in observe(check):
+        outputs.put((ticket, output))
+
+    outputs.put((ticket, None))

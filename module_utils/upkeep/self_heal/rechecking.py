@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..health_check.check import CheckError
-from ..health_check.plan import plan
-from ..health_check.run import has_failed, settle
+from ..health_check.findings import has_failed
+from ..health_check.scheduler import run_all
+from ..health_check.settings import due, parse_checks
 from .decision import Unit
 
 
@@ -28,8 +29,9 @@ class Asker:
 
         Raises CheckError.
         """
-        self._known = {check.id for check in plan(raw_checks, longest=timeout)}
-        self._local = {check.id: check for check in plan(raw_checks, components, longest=timeout)}
+        checks = parse_checks(list(raw_checks), longest=timeout)
+        self._known = {check.id for check in checks}
+        self._local = {check.id: check for check in due(checks, components, "")}
         self._elsewhere = elsewhere
         self._timeout = timeout
 
@@ -45,8 +47,8 @@ class Asker:
     def failing(self, ids: Sequence[str]) -> list[str]:
         """Return which of the checks have failed, in words."""
         here = [self._local[one] for one in ids if one in self._local]
-        alone = [replace(check, depends_on=(), before=None) for check in here]
-        found = settle(alone, self._timeout).findings if alone else {}
+        alone = [replace(check, depends_on=(), previous=None) for check in here]
+        found = run_all(alone, self._timeout).findings if alone else {}
         failed = [one for one in ids if one in found and has_failed(one, found[one])]
 
         return failed + [

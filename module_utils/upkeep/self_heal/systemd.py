@@ -8,8 +8,9 @@ import subprocess
 import typing as t
 from dataclasses import dataclass
 
-from ..health_check.check import Deadline, ProbeError
-from ..health_check.kinds.unit import show
+from ..base.deadline import Deadline
+from ..health_check.check import ProbeError
+from ..health_check.clients.units import unit_properties as show
 
 PROPERTIES: t.Final = ("LoadState", "ActiveState", "SubState", "Result", "InvocationID")
 _SHOW_SECONDS: t.Final = 10.0

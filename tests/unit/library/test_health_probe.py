@@ -4,22 +4,19 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import socket
 import typing as t
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
 from ansible.module_utils.upkeep.findings import validate_partial
-from ansible.module_utils.upkeep.health_check import kinds
-from ansible.module_utils.upkeep.health_check.kinds import KINDS, SECRETS
-from ansible.module_utils.upkeep.health_check.latency import scale_limits
-from ansible.module_utils.upkeep.health_check.plan import COMMON, plan
+from ansible.module_utils.upkeep.health_check.kinds import KINDS
+from ansible.module_utils.upkeep.health_check.options import CHECK
+from ansible.module_utils.upkeep.health_check.settings import parse_checks
 
 from doc_fragments.health_probe import ModuleDocFragment
 from library import health_probe
@@ -99,24 +96,51 @@ def test_secrets_are_in_no_answer(call: Call, closed_port: int) -> None:
     )
 
 
+def test_a_common_word_as_password_leaves_the_findings_as_they_are(
+    call: Call, closed_port: int
+) -> None:
+    checks = [
+        {
+            "name": "cache",
+            "kind": "redis",
+            "port": closed_port,
+            "password": "cache",
+            "requirements": ["R-cache-01"],
+        },
+        {
+            "name": "no",
+            "kind": "http",
+            "url": f"http://127.0.0.1:{closed_port}/",
+            "headers": {"X-Api-Key": "http", "X-Token": "critical"},
+        },
+    ]
+
+    found = call(checks=checks)["findings"]
+
+    assert [one["check"] for one in found] == ["redis:cache", "http:no"]
+    assert [one["status"] for one in found] == ["critical", "critical"]
+    assert found[0]["requirements"] == ["R-cache-01"]
+    assert "cache" not in found[0]["message"]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (
             {"checks": [{"name": "r", "kind": "redis", "passwort": "p-one"}]},
-            "check 'r' (redis): unknown key(s) 'passwort'",
+            "checks 'r' (redis): 'passwort' is not a known name; did you mean 'password'?",
         ),
         (
             {"checks": [{"name": "r", "kind": "redis", "password": "p-one", "port": "p-one"}]},
-            "check 'r' (redis): argument 'port'",
+            "checks 'r' (redis).port is '********'; it must be a whole number",
         ),
         (
             {"checks": [{"name": "r", "kind": "redis", "timeout": 9}], "timeout": 8},
-            "timeout must be between 0.001 and 8",
+            "checks 'r' (redis).timeout is 9; at most 8",
         ),
-        ({"checks": [], "workers": 0}, "workers at least 1"),
-        ({"checks": [], "timeout": 0}, "timeout must be above 0"),
-        ({"checks": [], "latency_factor": 0}, "latency_factor must be above 0"),
+        ({"checks": [], "workers": 0}, "workers is 0; from 1 to 256"),
+        ({"checks": [], "timeout": 0}, "timeout is 0; above 0"),
+        ({"checks": [], "latency_factor": 0}, "latency_factor is 0; above 0"),
         ({}, "missing required arguments: checks"),
     ],
 )
@@ -129,55 +153,13 @@ def test_bad_input_fails_with_the_name_of_the_check(
     assert '"p-one"' not in json.dumps(answer)
 
 
-def test_limits_of_latency_can_be_scaled() -> None:
-    raw = {"kind": "http", "url": "http://127.0.0.1/"}
-    limited = {"warning_ms": 200, "samples": 5}
-    checks = plan([{"name": "a", **raw, "latency": limited}, {"name": "b", **raw}])
-    scaled = [check.options["latency"] for check in scale_limits(checks, 5)]
-
-    assert (scaled[0]["warning_ms"], scaled[0]["critical_ms"], scaled[0]["samples"]) == (
-        1000,
-        None,
-        5,
-    )
-    assert scaled[1] is None
-    assert checks[0].options["latency"]["warning_ms"] == 200
-
-
-def test_the_page_names_every_key_of_every_kind_and_no_other() -> None:
+def test_the_page_has_every_key_of_every_kind_and_no_other() -> None:
     page = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["checks"]["suboptions"]
 
-    assert set(page) == set(COMMON) | {key for kind in KINDS.values() for key in kind.options}
+    assert set(page) == set(CHECK) | {key for kind in KINDS.values() for key in kind.options}
     assert page["kind"]["choices"] == sorted(KINDS)
-
-    for kind in KINDS.values():
-        for key, spec in kind.options.items():
-            inner = set(spec.get("options", {}))
-            assert inner <= set(page[key].get("suboptions", {})) or key == "expect", key
-
-
-def test_what_is_known_of_kinds_before_they_are_read_is_true() -> None:
-    """A kind that Ansible does not find imported would be missing on hosts.
-
-    A secret unknown would be shown.
-    """
-    tree = ast.parse(Path(kinds.__file__).read_text())
-    imports = [
-        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is None
-    ]
-
-    assert [name.name for node in imports for name in node.names] == list(KINDS)
-    assert set(SECRETS) == {option for kind in KINDS.values() for option in kind.secrets}
-
-
-def test_the_defaults_on_the_page_are_the_real_ones() -> None:
-    page = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["checks"]["suboptions"]
-    for spec in (COMMON, *(kind.options for kind in KINDS.values())):
-        for key, option in spec.items():
-            if "default" in page[key]:
-                assert page[key]["default"] == option.get("default"), key
 
 
 def test_the_examples_are_understood() -> None:
     for task in yaml.safe_load(health_probe.EXAMPLES):
-        assert plan(task["health_probe"]["checks"])
+        assert parse_checks(task["health_probe"]["checks"])

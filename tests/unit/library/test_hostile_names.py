@@ -61,7 +61,7 @@ PLACES: t.Final[dict[str, tuple[types.ModuleType, Make]]] = {
     "probe-log": (health_probe, lambda name: probe(kind="log_line", path=f"/nowhere/{name}", pattern="x")),
     "probe-host": (health_probe, lambda name: probe(kind="tcp", host=name, port=9)),
     "probe-url": (health_probe, lambda name: probe(kind="http", url=f"http://127.0.0.1:9/{name}")),
-    "probe-user": (health_probe, lambda name: probe(kind="postgresql", database="x", as_user=name)),
+    "probe-user": (health_probe, lambda name: probe(kind="postgresql", database="x", run_as=name)),
     "log-name": (log_review, lambda name: source(paths=["/nowhere/x"]) | {"sources": [{"name": name}]}),
     "log-path": (log_review, lambda name: source(paths=[f"/nowhere/{name}"])),
     "log-unit": (log_review, lambda name: source(kind="journal", units=[name])),

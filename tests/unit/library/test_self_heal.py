@@ -135,7 +135,7 @@ def test_a_new_host_is_only_looked_at_until_somebody_accepts_it(call: Call, tmp_
         ({"units": [{**API, "checks": ["http:api"]}]}, "http:api is no check of the profile"),
         (
             {"units": [API], "checks": [{"name": "r", "kind": "redis", "passwort": "p-one"}]},
-            "unknown key(s) 'passwort'",
+            "'passwort' is not a known name",
         ),
     ],
 )

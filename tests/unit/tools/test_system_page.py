@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools import PROJECT, check_words, docs, profiles, system_page
+from tools import PROJECT, describe_checks, docs, profiles, system_page
 
 MAIN = """\
 ---
@@ -133,7 +133,7 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
     [
         (
             {"kind": "tcp", "port": 22, "attempts": 2},
-            ("127.0.0.1:22 accepts connections (2 tries, 1 s apart)", "-"),
+            ("127.0.0.1:22 accepts connections (2 attempts, 1 s apart)", "-"),
         ),
         (
             {"kind": "unit", "unit": "a.service", "expect": ["active", "reloading"]},
@@ -223,11 +223,11 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
         ),
         (
             {"kind": "cpu", "warning": 70, "fall": 3},
-            ("since the look before (3 failures in a row)", "above 70 %"),
+            ("since the previous run (3 failures in a row)", "above 70 %"),
         ),
-        ({"kind": "disk_io", "cadences": ["weekly"]}, ("since the look before (weekly)", "-")),
+        ({"kind": "disk_io", "cadences": ["weekly"]}, ("since the previous run (weekly)", "-")),
         ({"kind": "network", "warning": 5}, ("traffic in both directions", "above 5 MB/s")),
-        ({"kind": "top", "count": 3}, ("the 3 processes that use most of memory", "-")),
+        ({"kind": "top", "count": 3}, ("the 3 processes that use most memory", "-")),
         (
             {"kind": "file", "path": "/b/*.gz", "age_hours": {"warning": 26}},
             ("hours since `/b/*.gz`", "above 26 h"),
@@ -243,7 +243,7 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
         ({"kind": "dns", "host": "a.example.org"}, ("`a.example.org` resolves", "-")),
         (
             {"kind": "unit", "unit": "web.service", "max_new_restarts": 0},
-            ("since the run before", "above 0"),
+            ("since the previous run", "above 0"),
         ),
         (
             {
@@ -259,12 +259,12 @@ def test_a_page_without_a_system_is_named(project: Path) -> None:
 def test_every_kind_of_check_has_words(check: dict[str, Any], row: tuple[str, str] | None) -> None:
     if row is None:
         with pytest.raises(ValueError, match="tls_expiry is empty"):
-            check_words.rows([{"name": "x", **check}])
+            describe_checks.rows([{"name": "x", **check}])
         return
 
-    judged = check_words.rows([{"name": "x", **check}])[-1]
+    judged = describe_checks.rows([{"name": "x", **check}])[-1]
 
-    assert row[0] in judged.asked
+    assert row[0] in judged.asks
     assert row[1] in judged.warning
     assert "secret" not in str(judged)
 

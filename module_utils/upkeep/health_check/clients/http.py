@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
-from ..check import Deadline, ProbeError, milliseconds
+from ...base.deadline import Deadline
+from ..check import ProbeError, milliseconds
 
+#: Services leave requests with this mark out of their own figures: we do not measure ourselves.
+MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
 MAX_REDIRECTS: t.Final = 5
 #: Headers that must not follow a redirect to another server.
 _PRIVATE: t.Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -24,7 +27,7 @@ PHASES: t.Final = ("resolve", "connect", "tls", "first byte", "body")
 
 
 class Request(t.NamedTuple):
-    """What to ask for; ``max_body`` in bytes, ``body`` is sent."""
+    """A request; ``max_body`` is the most that is read of the answer, in bytes."""
 
     url: str
     method: str
@@ -35,12 +38,12 @@ class Request(t.NamedTuple):
     body: bytes | None = None
 
 
-class Answer(t.NamedTuple):
-    """What came back.
+class HttpAnswer(t.NamedTuple):
+    """The final answer to a request.
 
-    ``truncated``: the body went on after ``max_body`` bytes, ``not_after``: of the certificate.
-
-    ``ms`` is the whole time, ``phases`` what of it went where, by PHASES, redirects added up.
+    ``truncated``: the body went on after ``max_body`` bytes. ``not_after`` is that of the
+    certificate. ``ms`` is the whole time, ``phases`` the part of each of PHASES, redirects added
+    up.
     """
 
     url: str
@@ -84,7 +87,7 @@ class _Lines:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose headers are whole: http.client takes a connection that broke off for their end."""
+    """An answer with complete headers: http.client takes a broken connection for their end."""
 
     def begin(self) -> None:
         """Read status and headers; raises ProbeError when no blank line ended them."""
@@ -100,7 +103,7 @@ class _Response(http.client.HTTPResponse):
             raise ProbeError("critical", f"answered {self.status}, but with broken headers")
 
 
-def fetch(request: Request, deadline: Deadline) -> Answer:
+def fetch(request: Request, deadline: Deadline) -> HttpAnswer:
     """Return the final answer; raises ProbeError, TimeoutError or OSError when there is none."""
     started, clock = time.monotonic(), _Clock()
     url, headers = request.url, dict(request.headers)
@@ -113,7 +116,7 @@ def fetch(request: Request, deadline: Deadline) -> Answer:
         target = urljoin(url, location)
         if urlsplit(target).scheme not in ("http", "https"):
             raise ProbeError(
-                "critical", f"redirects to something that is not HTTP: {shown(target)}"
+                "critical", f"redirects to an address that is not HTTP: {public_url(target)}"
             )
 
         if _origin(urlsplit(target)) != _origin(urlsplit(url)):
@@ -123,17 +126,19 @@ def fetch(request: Request, deadline: Deadline) -> Answer:
 
         url = target
 
-    raise ProbeError("critical", f"redirects more than {MAX_REDIRECTS} times, last to {shown(url)}")
+    raise ProbeError(
+        "critical", f"redirects more than {MAX_REDIRECTS} times, last to {public_url(url)}"
+    )
 
 
-def shown(url: str) -> str:
-    """Return the URL without query and fragment, which may hold tokens, and without user and password."""
+def public_url(url: str) -> str:
+    """Return the URL without what may be secret: query, fragment, user and password."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def secret_headers(headers: t.Any) -> set[str]:
-    """Return the values of headers that let somebody in, by what the headers are called."""
+    """Return the values of headers that are credentials by the headers' names."""
     named = headers.items() if isinstance(headers, Mapping) else ()
     return {
         str(value)
@@ -149,7 +154,7 @@ def _exchange(
     deadline: Deadline,
     started: float,
     clock: _Clock,
-) -> Answer:
+) -> HttpAnswer:
     parts = urlsplit(url)
     sock = _connect(parts, request.context, deadline, clock)
     connection = _connection(parts)
@@ -168,7 +173,7 @@ def _exchange(
         body, truncated = _read(response, sock, request.max_body, deadline)
         clock.mark("body")
         phases = dict(clock.phases)
-        return Answer(
+        return HttpAnswer(
             url,
             response.status,
             response.headers,
@@ -182,7 +187,7 @@ def _exchange(
         raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
         raise ProbeError(
-            "critical", f"{shown(url)} does not speak proper HTTP: {type(error).__name__}"
+            "critical", f"{public_url(url)} does not speak proper HTTP: {type(error).__name__}"
         ) from error
     finally:
         connection.close()
@@ -231,7 +236,7 @@ def _not_after(sock: socket.socket) -> str | None:
 
 
 def _connection(parts: SplitResult) -> http.client.HTTPConnection:
-    """Return what writes requests; the class decides whether the Host header names the port."""
+    """Return the writer of requests; its class decides whether the Host header names the port."""
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     return kind(parts.hostname or "", parts.port)
 
@@ -251,15 +256,16 @@ def _read(
             sock.settimeout(deadline.remaining())
             chunk = response.read1(limit + 1 - len(received))
         except TimeoutError as error:
-            stalled = f"answered {response.status}, but its body was not complete in time ({len(received)} bytes so far)"
+            stalled = (
+                f"answered {response.status}, but its body was not complete in time"
+                f" ({len(received)} bytes so far)"
+            )
             raise ProbeError("critical", stalled) from error
 
         if not chunk:
             if response.length:  # read1() takes a connection that broke off for the end of the body
-                raise ProbeError(
-                    "critical",
-                    f"answered {response.status}, but broke off {response.length} bytes too early",
-                )
+                message = f"but broke off {response.length} bytes too early"
+                raise ProbeError("critical", f"answered {response.status}, {message}")
             break
 
         received += chunk

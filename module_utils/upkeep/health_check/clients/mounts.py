@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which file systems a host has, read from /proc/self/mountinfo."""
+"""The file systems of a host, read from /proc/self/mountinfo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class Mount:
-    """One line of mountinfo, as far as it matters here."""
+    """One line of mountinfo, as far as checks need it."""
 
     point: str
     root: str  # the folder of the file system that is mounted; not "/" for bind mounts
@@ -45,9 +45,8 @@ def parse(text: str) -> list[Mount]:
 
 def local(mounts: Iterable[Mount]) -> list[Mount]:
     """Return the file systems that hold this host's data, each once, sorted by mount point."""
-    visible = {
-        mount.point: mount for mount in mounts
-    }  # a later mount hides an earlier one at the same place
+    # A later mount hides an earlier one at the same place.
+    visible = {mount.point: mount for mount in mounts}
     chosen: dict[str, Mount] = {}
     for mount in sorted(visible.values(), key=lambda m: (m.root != "/", len(m.point), m.point)):
         if _holds_data(mount):
@@ -60,9 +59,8 @@ def _holds_data(mount: Mount) -> bool:
     if mount.kind in _ALWAYS_FULL:
         return False
     if mount.kind == "overlay":
-        return (
-            mount.point == "/"
-        )  # the root of a container; below that it is a container engine's view of our own disk
+        # The root of a container; below that it is a container engine's view of our own disk.
+        return mount.point == "/"
 
     # Major number 0 belongs to file systems without a device: proc, tmpfs, nfs, cifs, fuse and
     # their like.

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What runs on this host, read from /proc: no command line is ever matched, since that of the asker matches, too."""
+"""The processes of this host, read from /proc.
+
+No command line is ever matched, since that of whoever searches would match, too.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def processes() -> Iterator[Process]:
 
 
 def process(pid: int) -> Process | None:
-    """Return one process, None when there is no such."""
+    """Return one process, None when there is none."""
     try:
         return parse_stat((PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace"))
     except (OSError, ValueError, IndexError):
@@ -73,7 +76,10 @@ def process(pid: int) -> Process | None:
 
 
 def executable(pid: int) -> str | None:
-    """Return the file that a process runs, "" when that may not be seen, None when there is no such process."""
+    """Return the file that a process runs.
+
+    "" when it is not visible, None when there is no such process.
+    """
     try:
         return str((PROC / str(pid) / "exe").readlink()).removesuffix(" (deleted)")
     except PermissionError:
@@ -83,7 +89,7 @@ def executable(pid: int) -> str | None:
 
 
 def units_in(text: str) -> frozenset[str]:
-    """Return every part of the paths in a /proc/PID/cgroup: those of a unit name the unit."""
+    """Return every part of the paths in a /proc/PID/cgroup; for a unit, one is its name."""
     return frozenset(
         part for line in text.splitlines() for part in line.split(":", 2)[-1].split("/") if part
     )

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a service says at ``/metrics``: the text format of Prometheus, as far as counters and histograms need it.
+"""The text format of Prometheus (``/metrics``), as far as counters and histograms need it.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -22,7 +22,7 @@ _TYPE: t.Final = re.compile(r"#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)")
 class Sample(t.NamedTuple):
     """One line: a name, its labels, a finite number.
 
-    Infinite and undefined ones count nothing and are left out.
+    Samples with an infinite or undefined value are left out.
     """
 
     name: str
@@ -31,7 +31,10 @@ class Sample(t.NamedTuple):
 
 
 class Exposition(t.NamedTuple):
-    """All samples, and the types of the names that are announced: a counter with labels has no sample at first."""
+    """All samples, and the types that are announced.
+
+    A counter with labels has no sample at first.
+    """
 
     samples: Sequence[Sample]
     types: Mapping[str, str]
@@ -42,7 +45,7 @@ class Exposition(t.NamedTuple):
 
 
 class Histogram(t.NamedTuple):
-    """How many took how long: cumulative counts by upper bound in s (``inf`` last), and the sum of all times in s."""
+    """Times: cumulative counts by upper bound in s (``inf`` last), and their sum in s."""
 
     buckets: Mapping[float, float]
     seconds: float
@@ -53,12 +56,10 @@ class Histogram(t.NamedTuple):
         return self.buckets.get(math.inf, 0.0)
 
     def percentile(self, share: float) -> float | None:
-        """Return the time in s below which a share of all lies, within its bucket by proportion.
+        """Return the time in s below which a share of all lies, interpolated within its bucket.
 
-        None without any.
-
-        What lies beyond the last bound is said to be as long as that: how much longer is not known,
-        see ``beyond``.
+        None without any. What lies beyond the last bound counts as long as that bound; see
+        ``beyond``.
         """
         rank, below, lower = share * self.number, 0.0, 0.0
 
@@ -82,7 +83,7 @@ class Histogram(t.NamedTuple):
 
 
 def parse(text: str) -> Exposition:
-    """Return what the text says; lines that do not follow the format are passed over."""
+    """Return samples and types; lines that do not follow the format are left out."""
     samples, types = [], {}
     for line in text.splitlines():
         if announced := _TYPE.fullmatch(line.strip()):
@@ -96,10 +97,10 @@ def parse(text: str) -> Exposition:
     return Exposition(samples, types)
 
 
-def histogram(said: Exposition, name: str) -> Histogram:
+def histogram(metrics: Exposition, name: str) -> Histogram:
     """Return a histogram summed over all its other labels."""
     buckets: dict[float, float] = {}
-    for sample in said.of(f"{name}_bucket"):
+    for sample in metrics.of(f"{name}_bucket"):
         try:
             bound = float(sample.labels.get("le", ""))
         except ValueError:
@@ -107,7 +108,7 @@ def histogram(said: Exposition, name: str) -> Histogram:
         if not math.isnan(bound):
             buckets[bound] = buckets.get(bound, 0.0) + sample.value
 
-    return Histogram(buckets, sum(sample.value for sample in said.of(f"{name}_sum")))
+    return Histogram(buckets, sum(sample.value for sample in metrics.of(f"{name}_sum")))
 
 
 def _number(text: str) -> float | None:

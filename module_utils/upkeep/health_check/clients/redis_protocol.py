@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The little of Redis' protocol (RESP 2) that a probe needs, within a deadline and without a driver."""
+"""What a probe needs of Redis' protocol (RESP 2), within a deadline and without a driver."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from ..check import Deadline, ProbeError
+from ...base.deadline import Deadline
+from ..check import ProbeError
 
 #: INFO is the longest answer we ask for: some 10 KiB.
 MAX_ANSWER: t.Final = 2**20
 
 
-class RedisRefusal(Exception):  # noqa: N818 - the server's word for it is an error reply, not our error
+class RedisRefusal(Exception):  # noqa: N818 - an error reply of the server, not our error
     """An error reply; ``code`` is its first word (``NOAUTH``, ``LOADING``, ...)."""
 
     def __init__(self, text: str) -> None:
@@ -71,7 +72,7 @@ class Redis(AbstractContextManager["Redis"]):
             number = None
 
         if number is None or (kind == b"$" and number > MAX_ANSWER):
-            raise ProbeError("critical", "something answers there, but it is not Redis")
+            raise ProbeError("critical", "what answers there is not Redis")
         if kind == b":":
             return number
 
@@ -91,7 +92,7 @@ class Redis(AbstractContextManager["Redis"]):
 
     def _receive(self) -> None:
         if len(self._buffer) > MAX_ANSWER:
-            raise ProbeError("critical", "something answers there without end, it is not Redis")
+            raise ProbeError("critical", "what answers there never ends, it is not Redis")
 
         self._socket.settimeout(self._deadline.remaining())
         chunk = self._socket.recv(65536)
@@ -112,7 +113,7 @@ def session(
     db: int = 0,
     role: str = "",
 ) -> Iterator[Redis]:
-    """Give a connection that is logged in.
+    """Yield a connection that is logged in.
 
     Error replies become a ProbeError that begins with ``role``.
     """

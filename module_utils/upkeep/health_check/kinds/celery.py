@@ -8,9 +8,12 @@ import typing as t
 from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ...findings import Finding
-from ..check import LIMITS, Check, CheckError, Deadline, Kind, ProbeError
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...findings import Finding, Limits
+from ..check import Check, CheckError, ProbeError
 from ..clients.redis_protocol import session
+from ..kind import NEVER, OTHERWISE, Kind, Row, limit_options, limit_words
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -20,19 +23,49 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     workers.
     """
     yield from _queues(check, deadline)
-    wanted = check.options["min_workers"]
-    # Workers are waited for until shortly before the deadline, so that their silence can still be
-    # told from ours.
-    answered = _ping(check.options["broker"], wanted, max(0.1, deadline.remaining() - 0.5))
-    status = "ok" if answered >= wanted else "critical"
-    message = f"{answered} of at least {wanted} Celery workers answer"
-    yield check.finding(
-        status,
-        message if status == "ok" else f"{message}: see the units of the workers and their log",
-        observed=answered,
-        expected=f"at least {wanted}",
+
+    least = check.options["min_workers"]
+    # Workers are waited for until shortly before the deadline, so that their silence is not taken
+    # for ours.
+    answered = _ping(check.options["broker"], least, max(0.1, deadline.remaining() - 0.5))
+    yield check.measured(
+        answered,
+        Limits(critical=least, side="below"),
+        f"{answered} of at least {least} Celery workers answer",
+        "see the units of the workers and their log",
         unit="workers",
     )
+
+
+def judge_queue(check: Check, queue: Mapping[str, t.Any], length: int) -> Finding:
+    """Return the finding for the number of tasks that wait in one queue."""
+    return check.measured(
+        length,
+        Limits.of(queue),
+        f"{length} tasks wait in the queue {queue['name']}",
+        "add workers, or see why tasks take long",
+        aspect=f"queue_{queue['name']}",
+        unit="tasks",
+    )
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check and each queue in words."""
+    asks = f"workers that answer: at least {check.options['min_workers']}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+    for queue in check.options["queues"]:
+        asks = f"tasks that wait in queue `{queue['name']}`"
+        yield Row(f"{check.id}.queue_{queue['name']}", asks, *limit_words(Limits.of(queue)))
+
+
+def database(broker: SplitResult) -> int:
+    """Return the number of the Redis database in a broker URL; raises CheckError without one."""
+    path = broker.path.strip("/")
+    if path and not path.isdecimal():
+        raise CheckError("the broker URL must end in the number of a Redis database")
+
+    return int(path or 0)
 
 
 def _queues(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -51,44 +84,20 @@ def _queues(check: Check, deadline: Deadline) -> Iterator[Finding]:
             yield judge_queue(check, queue, int(redis.ask("LLEN", queue["name"])))
 
 
-def judge_queue(check: Check, queue: Mapping[str, t.Any], length: int) -> Finding:
-    """Return the finding for the number of tasks that wait in one queue."""
-    return check.measured(
-        length,
-        queue,
-        f"{length} tasks wait in the queue {queue['name']}",
-        "add workers, or see why tasks take long",
-        aspect=f"queue_{queue['name']}",
-        unit="tasks",
-    )
-
-
-def _ping(broker: str, wanted: int, seconds: float) -> int:
-    """Return how many workers answered; returns early once ``wanted`` of them did."""
+def _ping(broker: str, least: int, seconds: float) -> int:
+    """Return how many workers answered; returns early once ``least`` of them did."""
     try:
         import celery
     except ImportError as error:
-        raise ProbeError(
-            "unknown", "the driver is missing: install the package python3-celery"
-        ) from error
+        message = "the driver is missing: install the package python3-celery"
+        raise ProbeError("unknown", message) from error
 
     app = celery.Celery(broker=broker, set_as_current=False)
 
     try:
-        return len(app.control.ping(timeout=seconds, limit=wanted))
+        return len(app.control.ping(timeout=seconds, limit=least))
     finally:
         app.close()
-
-
-def database(broker: SplitResult) -> int:
-    """Return the number of the Redis database in a broker url.
-
-    Raises CheckError when it is no number.
-    """
-    path = broker.path.strip("/")
-    if path and not path.isdecimal():
-        raise CheckError("the broker url must end in the number of a Redis database")
-    return int(path or 0)
 
 
 def _decoded(part: str | None) -> str | None:
@@ -101,11 +110,12 @@ def _names(check: Check) -> tuple[str, ...]:
 
 def _place(check: Check) -> str:
     broker = urlsplit(check.options["broker"])
+
     return f"broker {broker.hostname or '127.0.0.1'}:{broker.port or 6379}"
 
 
 def _validate(check: Check) -> None:
-    # urlsplit's own errors quote the url, and with it the password
+    # Errors of urlsplit quote the URL, and with it the password.
     try:
         broker = urlsplit(check.options["broker"])
         fits = broker.scheme == "redis" and broker.port != 0
@@ -113,28 +123,43 @@ def _validate(check: Check) -> None:
         fits = False
 
     if not fits:
-        raise CheckError("broker must be a url redis://[[user]:password@]host[:port][/database]")
+        raise CheckError("broker must be a URL redis://[[user]:password@]host[:port][/database]")
 
     database(broker)
-    if check.options["min_workers"] < 1:
-        raise CheckError("min_workers must be at least 1")
 
 
 KIND = Kind(
+    description="workers that answer, tasks that wait",
+    gives="`celery:NAME`, `.queue_QUEUE`",
     options={
-        "broker": {"type": "str", "required": True, "no_log": True},
-        "min_workers": {"type": "int", "default": 1},
-        "queues": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {"name": {"type": "str", "required": True}, **LIMITS},
-        },
+        "broker": option(
+            "str",
+            "C(redis://[[user]:password@]host[:port][/database]). Never shown.",
+            required=True,
+            secret=True,
+        ),
+        "min_workers": option(
+            "int",
+            "How many workers must answer; the check is over as soon as they did.",
+            default=1,
+            minimum=1,
+        ),
+        "queues": option(
+            "list",
+            "Queues whose length is judged; each adds C(celery:name.queue_NAME).",
+            elements="dict",
+            default=[],
+            options={
+                "name": option("str", "Name of the queue.", required=True),
+                **limit_options("waiting tasks"),
+            },
+        ),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     network=True,
     place=_place,
-    secrets=("broker",),
     names=_names,
     validate=_validate,
 )

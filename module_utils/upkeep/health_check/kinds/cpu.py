@@ -1,16 +1,17 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``cpu``: the share of processor time that was used since the look before."""
+"""Kind ``cpu``: CPU usage since the previous run, in percent of all processors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...findings import Finding
-from .. import counters as since
-from .. import machine
-from ..check import LIMITS, Check, Deadline, Kind, ProbeError, always, remember
+from ...base.deadline import Deadline
+from ...findings import Finding, Limits
+from .. import counters, machine
+from ..check import Check, ProbeError, remember
+from ..kind import Kind, Row, always, limit_options, limit_words
 
 STAT = Path("/proc/stat")
 
@@ -18,7 +19,7 @@ STAT = Path("/proc/stat")
 def parse(text: str) -> dict[str, int]:
     """Return busy and all clock ticks of /proc/stat; raises ValueError.
 
-    Waiting for a disk is not being busy.
+    Waiting for a disk does not count as busy.
     """
     for line in text.splitlines():
         name, *fields = line.split()[:9]
@@ -26,33 +27,45 @@ def parse(text: str) -> dict[str, int]:
             ticks = [int(field) for field in fields]
             return {"busy": sum(ticks) - ticks[3] - ticks[4], "all": sum(ticks)}
 
-    raise ValueError("no line of all processors")
+    raise ValueError("no line for all processors")
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
-    """Yield the used share in percent."""
+    """Yield the CPU usage in percent."""
     try:
-        counters = parse(STAT.read_text(encoding="ascii"))
+        current = parse(STAT.read_text(encoding="ascii"))
     except ValueError as error:
-        raise ProbeError("unknown", f"{STAT} cannot be understood: {error}") from error
+        raise ProbeError("unknown", f"{STAT} is not understood: {error}") from error
 
-    passed, memory = since.compare(check, counters)
+    passed, memory = counters.compare(check, current)
     yield remember(memory)
+
     if passed is None or not passed.counts["all"]:
-        yield check.finding("info", since.too_early("the use of the processors"))
+        yield check.finding("info", counters.no_baseline("CPU usage"))
         return
 
     used = round(100 * passed.counts["busy"] / passed.counts["all"], 1)
-    message = (
-        f"{used:g} % of the processors' time was used in the last {passed.seconds / 60:.0f} minutes"
-    )
+    message = f"CPU usage {used:g} % over the last {passed.seconds / 60:.0f} minutes"
     if machine.is_shared():
-        yield check.finding(
-            "info", f"{message}, by all containers of this machine", observed=used, unit="%"
-        )
+        message += ", of all containers of this machine"
+        yield check.finding("info", message, observed=used, unit="%")
         return
 
-    yield check.measured(used, check.options, message, "see which processes used it", unit="%")
+    limits = Limits.of(check.options)
+    yield check.measured(used, limits, message, "see which processes used it", unit="%")
 
 
-KIND = Kind(options=LIMITS, probe=probe, remembers=always)
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    words = limit_words(Limits.of(check.options), " %")
+    yield Row(check.id, "CPU usage since the previous run", *words)
+
+
+KIND = Kind(
+    description="CPU usage since the previous run",
+    gives="`cpu:NAME`",
+    options=limit_options("percent of all processors' time since the previous run"),
+    probe=probe,
+    describe=describe,
+    remembers=always,
+)

@@ -9,32 +9,43 @@ import socket
 import time
 from collections.abc import Iterator
 
+from ...base.deadline import Deadline
+from ...base.options import option
 from ...findings import Finding
 from .. import latency
-from ..check import Check, CheckError, Deadline, Kind, always, milliseconds
+from ..check import Check, CheckError, milliseconds
+from ..kind import NEVER, OTHERWISE, Kind, Row, always
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
-    """Yield what the name resolves to, asked as every program of this host asks (hosts file, resolver, cache)."""
-    name, wanted = (
-        check.options["host"],
-        {str(ipaddress.ip_address(a)) for a in check.options["addresses"]},
-    )
+    """Yield what the name resolves to, as every program of this host would resolve it."""
+    name = check.options["host"]
+    expected = {str(ipaddress.ip_address(address)) for address in check.options["addresses"]}
     started = time.monotonic()
     answers = socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)
     took = milliseconds(started)
+
     found = {str(address[0]).partition("%")[0] for *_rest, address in answers}
-    missing = wanted - found
-    shown = ", ".join(sorted(found))
+    missing = expected - found
+    listed = ", ".join(sorted(found))
+    lacks = f", not to {', '.join(sorted(missing))}" if missing else ""
     yield check.finding(
         "critical" if missing else "ok",
-        f"{name} resolves to {shown}"
-        + (f", not to {', '.join(sorted(missing))}" if missing else ""),
-        observed=shown,
-        expected=", ".join(sorted(wanted)) or None,
+        f"{name} resolves to {listed}{lacks}",
+        observed=listed,
+        expected=", ".join(sorted(expected)) or None,
     )
+
     if check.options["latency"] and not missing:
         yield latency.judge_latency(check, [took])
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    addresses = check.options["addresses"]
+    target = f" to {', '.join(addresses)}" if addresses else ""
+    yield Row(check.id, f"`{_place(check)}` resolves{target}", NEVER, OTHERWISE)
+    yield from latency.describe(check)
 
 
 def _place(check: Check) -> str:
@@ -44,9 +55,7 @@ def _place(check: Check) -> str:
 def _validate(check: Check) -> None:
     latency.validate(check)
     if check.options["latency"] and check.options["latency"]["samples"] != 1:
-        raise CheckError(
-            "latency.samples: a second answer would come from a cache, so one is taken"
-        )
+        raise CheckError("latency.samples: further answers would come from a cache, so use 1")
 
     for address in check.options["addresses"]:
         try:
@@ -56,15 +65,20 @@ def _validate(check: Check) -> None:
 
 
 KIND = Kind(
+    description="does a name resolve, to the right addresses",
+    gives="`dns:NAME`, `.latency`",
     options={
-        "host": {"type": "str", "required": True},
-        "addresses": {"type": "list", "elements": "str", "default": []},
-        "latency": {"type": "dict", "options": latency.OPTIONS},
+        "host": option("str", "The name to resolve.", required=True),
+        "addresses": option(
+            "list", "Addresses that must be among the answers.", elements="str", default=[]
+        ),
+        "latency": latency.latency_option(),
     },
     probe=probe,
+    describe=describe,
     network=True,
     place=_place,
     names=latency.names,
     validate=_validate,
-    waits=always,
+    only_waits=always,
 )

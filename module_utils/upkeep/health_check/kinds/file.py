@@ -10,32 +10,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...findings import Finding
-from ..check import LIMITS, Check, CheckError, Deadline, Kind, ProbeError
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...findings import Finding, Limits
+from ..check import Check, CheckError, ProbeError
+from ..kind import NEVER, OTHERWISE, Kind, Row, limit_options, limit_words
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the file's size, and its age where limits are given."""
-    options = check.options
-    path, facts = newest(Path(options["path"]))
-    size, least, most = facts.st_size, options["min_bytes"], options["max_bytes"]
-    fits = size >= least and (most is None or size <= most)
-    message = f"{path} has {size} bytes"
-    yield check.finding(
-        "ok" if fits else "critical",
-        message if fits else f"{message}: see who writes it",
-        observed=size,
-        expected=f"at least {least}" if most is None else f"{least} to {most}",
-        unit="bytes",
-    )
-    if options["age_hours"]:
+    path, facts = newest(Path(check.options["path"]))
+    yield _size(check, path, facts.st_size)
+
+    if check.options["age_hours"]:
         hours = round((time.time() - facts.st_mtime) / 3600, 2)
-        message = f"{path} was last written {hours:g} hours ago"
         yield check.measured(
             hours,
-            options["age_hours"],
-            message,
-            "see why it is not written any more",
+            Limits.of(check.options["age_hours"]),
+            f"{path} was last written {hours:g} hours ago",
+            "see why it is no longer written",
             aspect="age",
             unit="h",
         )
@@ -47,13 +40,14 @@ def newest(pattern: Path) -> tuple[Path, os.stat_result]:
     Raises ProbeError when there is none.
     """
     folder = pattern.parent
-    names = [pattern] if not is_pattern(pattern.name) else list(folder.glob(pattern.name))
+    paths = folder.glob(pattern.name) if is_pattern(pattern.name) else [pattern]
     found = [
-        (path, facts) for path in names if (facts := _facts(path)) and stat.S_ISREG(facts.st_mode)
+        (path, facts) for path in paths if (facts := _facts(path)) and stat.S_ISREG(facts.st_mode)
     ]
     if not found:
         if not folder.exists():
             raise ProbeError("critical", f"the folder {folder} does not exist")
+
         raise ProbeError("critical", f"there is no file {pattern}", observed="missing")
 
     return max(found, key=lambda item: item[1].st_mtime)
@@ -64,6 +58,31 @@ def is_pattern(name: str) -> bool:
     return any(sign in name for sign in "*?[")
 
 
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    options = check.options
+    most = "" if options["max_bytes"] is None else f", at most {options['max_bytes']}"
+    asks = f"`{options['path']}` has at least {options['min_bytes']} bytes{most}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+    if options["age_hours"]:
+        words = limit_words(Limits.of(options["age_hours"]), " h")
+        yield Row(f"{check.id}.age", f"hours since `{options['path']}` was written", *words)
+
+
+def _size(check: Check, path: Path, size: int) -> Finding:
+    least, most = check.options["min_bytes"], check.options["max_bytes"]
+    fits = size >= least and (most is None or size <= most)
+
+    return check.finding(
+        "ok" if fits else "critical",
+        f"{path} has {size} bytes{'' if fits else ': see what writes it'}",
+        observed=size,
+        expected=f"at least {least}" if most is None else f"{least} to {most}",
+        unit="bytes",
+    )
+
+
 def _facts(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
@@ -71,25 +90,39 @@ def _facts(path: Path) -> os.stat_result | None:
         return None
 
 
+def _names(check: Check) -> tuple[str, ...]:
+    return (f"{check.id}.age",) if check.options["age_hours"] else ()
+
+
 def _validate(check: Check) -> None:
-    options = check.options
-    path = Path(options["path"])
+    path = Path(check.options["path"])
+    least, most = check.options["min_bytes"], check.options["max_bytes"]
     if not path.is_absolute() or is_pattern(str(path.parent)):
         raise CheckError("path must start with '/', and only its last part may be a pattern")
-    if options["min_bytes"] < 0 or (
-        options["max_bytes"] is not None and options["max_bytes"] < options["min_bytes"]
-    ):
-        raise CheckError("min_bytes must not be negative, and max_bytes not below it")
+    if most is not None and most < least:
+        raise CheckError("max_bytes must not be below min_bytes")
 
 
 KIND = Kind(
+    description="is a file there, large and young enough; of several the newest counts",
+    gives="`file:NAME`, `.age`",
     options={
-        "path": {"type": "path", "required": True},
-        "min_bytes": {"type": "int", "default": 1},
-        "max_bytes": {"type": "int"},
-        "age_hours": {"type": "dict", "options": LIMITS},
+        "path": option(
+            "path",
+            "The file; the newest one when its last part is a pattern, as in"
+            " C(/backups/shop_*.gz).",
+            required=True,
+        ),
+        "min_bytes": option("int", "A smaller file is C(critical).", default=1, minimum=0),
+        "max_bytes": option("int", "A larger file is C(critical).", minimum=0),
+        "age_hours": option(
+            "dict",
+            "Adds the finding C(file:name.age) with the hours since it was last written.",
+            options=limit_options("hours old"),
+        ),
     },
     probe=probe,
-    names=lambda check: (f"{check.id}.age",) if check.options["age_hours"] else (),
+    describe=describe,
+    names=_names,
     validate=_validate,
 )

@@ -6,20 +6,25 @@ from __future__ import annotations
 
 import os
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ...findings import Finding, judge
-from ..check import Check, CheckError, Deadline, Kind, ProbeError, limits_text
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...findings import Finding, Limits, Subject
+from ..check import Check, CheckError, ProbeError
 from ..clients import mounts
+from ..kind import Kind, Row, limit_options, limit_words
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-ALL = ["all"]
+ALL: t.Final = "all"
 
 
 def space_percent(counts: os.statvfs_result) -> float:
-    """Return the used share as df shows it to everyone but root: blocks kept for root count as used up."""
+    """Return the used share as df shows it: blocks kept for root count as used."""
     used = counts.f_blocks - counts.f_bfree
+
     return _percent(used, used + counts.f_bavail)
 
 
@@ -29,61 +34,68 @@ def inodes_percent(counts: os.statvfs_result) -> float | None:
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield space and inodes of each path as soon as they are known: one dead mount must not hide the others."""
-    paths = check.options["paths"]
-    if paths == ALL:
-        paths = _all_mounts(check.options["exclude"])
+    """Yield space and inodes of each path as soon as they are known.
 
-    if not paths:
-        raise ProbeError(
-            "unknown", "this host shows no local file system; name the paths instead of 'all'"
-        )
+    One dead mount must not hide the others.
+    """
+    paths = check.options["paths"]
+    if _takes_all(check.options):
+        paths = _all_mounts(check.options["exclude"])
+        if not paths:
+            message = "this host shows no local file system; name the paths instead of 'all'"
+            raise ProbeError("unknown", message)
 
     for path in paths:
         deadline.remaining()
         yield from _judge_path(check, path)
 
 
+def describe(check: Check) -> Iterator[Row]:
+    """Yield a row for each path, and one for its inodes where they have limits of their own."""
+    options = check.options
+    limits = limit_words(Limits.of(options), " %")
+    for name, place in _described_paths(options):
+        if options["inodes"]:
+            yield Row(name, f"space in use of {place}", *limits)
+            own = limit_words(Limits.of(options["inodes"]), " %")
+            yield Row(f"{name}.inodes", f"inodes in use of {place}", *own)
+        else:
+            yield Row(name, f"space and inodes in use of {place}", *limits)
+
+
+def _described_paths(options: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    if _takes_all(options):
+        excluded = ", ".join(f"`{path}`" for path in options["exclude"])
+        without = f" without {excluded}" if excluded else ""
+        yield "filesystem:*", f"every local file system{without}"
+    else:
+        yield from ((f"filesystem:{path}", f"`{path}`") for path in options["paths"])
+
+
 def _judge_path(check: Check, path: str) -> Iterator[Finding]:
+    subject = Subject(f"filesystem:{path}", check.requirements)
     try:
         counts = os.statvfs(path)
     except OSError as error:
-        yield check.named(
-            f"filesystem:{path}", "unknown", f"{path} cannot be looked at: {error.strerror}"
-        )
+        yield subject.finding("unknown", f"{path} cannot be read: {error.strerror}")
         return
 
+    advice = "clean up or make it larger"
+    space = space_percent(counts)
     free = f"{counts.f_bavail * counts.f_frsize / 2**30:.1f} GiB free"
-    what = f"of the space of {path} is used, {free}"
-    yield _share(check, f"filesystem:{path}", space_percent(counts), what, check.options)
+    message = f"{space:g} % of the space of {path} is used, {free}"
+    yield subject.measured(space, Limits.of(check.options), message, advice, unit="%")
+
     inodes = inodes_percent(counts)
     if inodes is not None:
-        what = f"of the inodes of {path} are used"
-        yield _share(
-            check,
-            f"filesystem:{path}.inodes",
-            inodes,
-            what,
-            check.options["inodes"] or check.options,
-        )
+        limits = Limits.of(check.options["inodes"] or check.options)
+        message = f"{inodes:g} % of the inodes of {path} are used"
+        yield subject.measured(inodes, limits, message, advice, aspect="inodes", unit="%")
 
 
-def _share(
-    check: Check, name: str, percent: float, what: str, limits: Mapping[str, t.Any]
-) -> Finding:
-    status = judge(percent, limits["warning"], limits["critical"])
-    return check.named(
-        name,
-        status,
-        f"{percent:g} % {what}" + ("" if status == "ok" else ": clean up or make it larger"),
-        observed=percent,
-        expected=limits_text(limits["warning"], limits["critical"]),
-        unit="%",
-    )
-
-
-def _all_mounts(exclude: list[str]) -> list[str]:
+def _all_mounts(exclude: Sequence[str]) -> list[str]:
     found = mounts.local(mounts.parse(MOUNTINFO.read_text(encoding="utf-8", errors="replace")))
+
     # Containers mount single files of their host; those are not this host's file systems.
     return [
         mount.point
@@ -96,33 +108,80 @@ def _percent(part: int, whole: int) -> float:
     return round(100 * part / whole, 1) if whole else 0.0
 
 
+def _takes_all(options: Mapping[str, t.Any]) -> bool:
+    return options["paths"] in (ALL, [ALL])
+
+
+def _named_paths(check: Check) -> list[str]:
+    return [] if _takes_all(check.options) else list(check.options["paths"])
+
+
 def _names(check: Check) -> tuple[str, ...]:
-    paths = check.options["paths"]
-    return () if paths == ALL else tuple(f"filesystem:{path}" for path in paths)
+    return tuple(f"filesystem:{path}" for path in _named_paths(check))
 
 
 def _validate(check: Check) -> None:
     paths, exclude = check.options["paths"], check.options["exclude"]
-    if not paths:
+    if not _takes_all(check.options) and not (isinstance(paths, list) and paths):
         raise CheckError("paths must be a list of paths, or 'all'")
-    if exclude and paths != ALL:
+    if exclude and not _takes_all(check.options):
         raise CheckError("exclude makes sense only with paths: all")
-    if any(not path.startswith("/") for path in (*exclude, *([] if paths == ALL else paths))):
-        raise CheckError("paths start with '/'")
+
+    for path in (*exclude, *_named_paths(check)):
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise CheckError(f"paths and exclude: {path!r} does not start with '/'")
+
+
+def _validate_all(checks: Sequence[Check]) -> list[Check]:
+    """Return the checks with each path judged once, since findings carry the path.
+
+    ``paths: all`` leaves out what another check names, so that a mount can have its own limits.
+    """
+    owner: dict[str, str] = {}
+
+    for check in checks:
+        for path in _names(check) or ("filesystem:*",):
+            if path in owner:
+                raise CheckError(
+                    f"'{check.name}' ({check.kind}): duplicate path"
+                    f" {path.removeprefix('filesystem:')!r}, '{owner[path]}' has it already"
+                )
+            owner[path] = check.name
+
+    named = [path for check in checks for path in _named_paths(check)]
+
+    return [_without(check, named) if _takes_all(check.options) else check for check in checks]
+
+
+def _without(check: Check, paths: list[str]) -> Check:
+    return replace(check, options={**check.options, "exclude": [*check.options["exclude"], *paths]})
 
 
 KIND = Kind(
+    description="space and inodes in use, as `df` shows them to a service",
+    gives="`filesystem:PATH`, `filesystem:PATH.inodes`",
     options={
-        "paths": {"type": "list", "elements": "str", "required": True},
-        "exclude": {"type": "list", "elements": "str", "default": []},
-        "warning": {"type": "float", "default": 80.0},
-        "critical": {"type": "float", "default": 90.0},
-        "inodes": {
-            "type": "dict",
-            "options": {"warning": {"type": "float"}, "critical": {"type": "float"}},
-        },
+        "paths": option(
+            "raw",
+            [
+                "List of paths to judge, each as C(filesystem:PATH) and C(filesystem:PATH.inodes).",
+                "V(all) takes every local file system that no other check names.",
+            ],
+            required=True,
+        ),
+        "exclude": option(
+            "list", "Mount points that V(all) leaves out.", elements="str", default=[]
+        ),
+        **limit_options("percent in use", 80.0, 90.0),
+        "inodes": option(
+            "dict",
+            "Limits for inodes; those for space when not given.",
+            options=limit_options("percent in use"),
+        ),
     },
     probe=probe,
+    describe=describe,
     names=_names,
     validate=_validate,
+    validate_all=_validate_all,
 )

@@ -1,37 +1,37 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``http``: is the answer what a healthy service would say, soon enough, over a valid certificate?"""
+"""Kind ``http``: is the answer a healthy service's, soon enough, over a valid certificate?"""
 
 from __future__ import annotations
 
 import ssl
 import time
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from ...findings import Finding, worst
-from .. import conditions, latency
-from ..check import Check, CheckError, Deadline, Kind, ProbeError
-from ..clients import upload
-from ..clients.http import PHASES, Answer, Request, fetch, shown
-from ..http_answers import Problem, problems
-
-#: Services leave requests with this mark out of their own figures: we do not measure ourselves.
-MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...base.text import percentile
+from ...findings import Finding, Limits, worst
+from .. import conditions, latency, upload
+from ..check import Check, CheckError, ProbeError
+from ..clients.http import MARK, PHASES, HttpAnswer, Request, fetch, public_url, secret_headers
+from ..http_answers import AnswerProblem, problems
+from ..kind import NEVER, OTHERWISE, Kind, Row, limit_words, tries
 
 #: An answer of so many bytes is understood within some hundredths of a second.
 _SMALL: t.Final = 2**20
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield the verdict on the answers, then the aspects that were asked for."""
-    answers, timed_out = _ask(check, deadline)
+    """Yield the verdict on the answers, then their aspects."""
+    answers, timed_out = _answers(check, deadline)
     # Every sample must be right: a figure over quick error pages would praise a broken service.
     per_answer = [problems(check.options, answer) for answer in answers]
     found = next((list_ for list_ in per_answer if list_), [])
     if timed_out and not found:
-        found = [_silence(check, len(answers), timed_out)]
+        found = [_timed_out(len(answers), timed_out)]
 
     yield _verdict(check, answers[-1], found)
     if not any(per_answer):
@@ -41,17 +41,58 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
         yield _expiry(check, answers[-1].not_after, time.time())
 
 
-def _ask(check: Check, deadline: Deadline) -> tuple[list[Answer], int]:
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check and its aspects in words."""
+    options = check.options
+    rules = options["json"]
+    mild = [
+        f"unless `{rule['path']}` {conditions.describe(rule)}"
+        for rule in rules
+        if not conditions.is_critical(rule)
+    ]
+    yield Row(
+        check.id, ", ".join(_asks(options)) + tries(check), ", ".join(mild) or NEVER, OTHERWISE
+    )
+    yield from upload.describe(check)
+
+    if options["tls_expiry"]:
+        words = limit_words(_expiry_limits(options["tls_expiry"]), " days")
+        yield Row(f"{check.id}.tls_expiry", "days that the certificate is still valid", *words)
+
+    yield from latency.describe(check)
+
+
+def _asks(options: Mapping[str, t.Any]) -> Iterator[str]:
+    codes = " or ".join(str(code) for code in options["expect_status"])
+    method = "" if options["method"] == "GET" else f" to {options['method']}"
+    yield f"`{options['url']}` answers {codes}{method}"
+
+    if options["upload"]:
+        path, rows = options["upload"]["path"], options["upload"]["rows"]
+        yield f"it takes {f'`{path}`' if path else 'a sample'}{f' ({rows} rows)' if rows else ''}"
+
+    for rule in options["json"]:
+        if conditions.is_critical(rule):
+            yield f"`{rule['path']}` {conditions.describe(rule)}"
+
+    if options["body_regex"]:
+        yield f"the body matches `{options['body_regex']}`"
+
+    for name in options["headers_present"]:
+        yield f"the header `{name}` is there"
+
+
+def _answers(check: Check, deadline: Deadline) -> tuple[list[HttpAnswer], int]:
     """Return the answers and how many samples timed out.
 
     Raises what fetch() does when there is no answer at all.
     """
-    request, limits = _request(check), check.options["latency"]
-    answers: list[Answer] = []
+    request, entry = _request(check), check.options["latency"]
+    own = entry["timeout_ms"] / 1000 if entry and entry["timeout_ms"] else check.timeout
+    answers: list[HttpAnswer] = []
     timed_out = 0
 
-    for _ in range(limits["samples"] if limits else 1):
-        own = limits["timeout_ms"] / 1000 if limits and limits["timeout_ms"] else check.timeout
+    for _ in range(entry["samples"] if entry else 1):
         try:
             answers.append(fetch(request, deadline.part(own)))
         except TimeoutError:
@@ -65,64 +106,65 @@ def _ask(check: Check, deadline: Deadline) -> tuple[list[Answer], int]:
     return answers, timed_out
 
 
-def _silence(check: Check, answered: int, timed_out: int) -> Problem:
+def _timed_out(answered: int, timed_out: int) -> AnswerProblem:
     message = f"{timed_out} of {answered + timed_out} requests were not answered in time"
-    return Problem("critical", f"{timed_out} timed out", "every request is answered", message)
+
+    return AnswerProblem("critical", f"{timed_out} timed out", "every request is answered", message)
 
 
-def _times(check: Check, answers: list[Answer], timed_out: int) -> Iterator[Finding]:
-    limits = check.options["latency"]
-    if limits:
-        # A request that got no answer took at least as long as it was given.
-        lost = [limits["timeout_ms"] or check.timeout * 1000] * timed_out
-        yield latency.judge_latency(
-            check, [answer.ms for answer in answers] + lost, timed_out, _where(answers)
-        )
+def _times(check: Check, answers: Sequence[HttpAnswer], timed_out: int) -> Iterator[Finding]:
+    entry = check.options["latency"]
+    times = [answer.ms for answer in answers]
+    if entry:
+        # A request without an answer took at least as long as it was given.
+        lost = [entry["timeout_ms"] or check.timeout * 1000] * timed_out
+        yield latency.judge_latency(check, times + lost, timed_out, _phases(answers))
 
     if upload.names(check):
-        yield upload.judge_row(check, latency.percentile([answer.ms for answer in answers], 50))
+        yield upload.judge_row(check, percentile(times, 50))
 
 
-def _where(answers: list[Answer]) -> str:
+def _phases(answers: Sequence[HttpAnswer]) -> str:
     """Return where the time of the slowest answer went."""
     slowest = max(answers, key=lambda answer: answer.ms)
     parts = [f"{phase} {slowest.phases[phase]:g}" for phase in PHASES if phase in slowest.phases]
+
     return f"; the slowest answer: {', '.join(parts)} ms"
 
 
-def _verdict(check: Check, answer: Answer, found: list[Problem]) -> Finding:
-    where = shown(check.options["url"])
+def _verdict(check: Check, answer: HttpAnswer, found: Sequence[AnswerProblem]) -> Finding:
+    place = _place(check)
     if not found:
         expected = " or ".join(map(str, check.options["expect_status"]))
-        return check.finding(
-            "ok", f"{where} answers as it should", observed=answer.status, expected=expected
-        )
+        message = f"{place} answers as expected"
+        return check.finding("ok", message, observed=answer.status, expected=expected)
 
     status = worst(problem.status for problem in found)
     first = next(problem for problem in found if problem.status == status)
-    message = f"{where}: {'; '.join(problem.message for problem in found)}"
+    message = f"{place}: {'; '.join(problem.message for problem in found)}"
 
     return check.finding(status, message, observed=first.observed, expected=first.expected)
 
 
 def _expiry(check: Check, not_after: str | None, now: float) -> Finding:
     if not_after is None:
-        return check.finding(
-            "unknown", "the answer came without TLS, no certificate was seen", aspect="tls_expiry"
-        )
+        message = "the answer came without TLS, so there is no certificate to judge"
+        return check.finding("unknown", message, aspect="tls_expiry")
 
-    limits = check.options["tls_expiry"]
     days = round((ssl.cert_time_to_seconds(not_after) - now) / 86400, 1)
 
     return check.measured(
         days,
-        {"warning": limits["warning_days"], "critical": limits["critical_days"]},
+        _expiry_limits(check.options["tls_expiry"]),
         f"the certificate is valid for {days:g} more days",
         "renew it",
         aspect="tls_expiry",
         unit="days",
-        worse="below",
     )
+
+
+def _expiry_limits(entry: Mapping[str, t.Any]) -> Limits:
+    return Limits(entry["warning_days"], entry["critical_days"], side="below")
 
 
 def _request(check: Check) -> Request:
@@ -139,24 +181,23 @@ def _request(check: Check) -> Request:
         body=body,
         max_body=options["max_body"],
         follow_redirects=options["follow_redirects"],
-        context=_context(options["verify_tls"], options["ca_file"])
-        if _may_need_tls(options)
-        else None,
+        context=_context(options) if _may_need_tls(options) else None,
     )
 
 
 def _may_need_tls(options: Mapping[str, t.Any]) -> bool:
-    """Return whether authorities have to be read, which takes longer than a quick service needs to answer."""
+    """Return whether authorities have to be read, which takes longer than a quick answer."""
     return options["follow_redirects"] or str(options["url"]).startswith("https:")
 
 
-def _context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
+def _context(options: Mapping[str, t.Any]) -> ssl.SSLContext:
+    ca_file = options["ca_file"]
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ProbeError("unknown", f"ca_file {ca_file} cannot be used: {error}") from error
 
-    if not verify:
+    if not options["verify_tls"]:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
 
@@ -165,16 +206,18 @@ def _context(verify: bool, ca_file: str | None) -> ssl.SSLContext:
 
 def _names(check: Check) -> tuple[str, ...]:
     expiry = (f"{check.id}.tls_expiry",) if check.options["tls_expiry"] else ()
+
     return latency.names(check) + upload.names(check) + expiry
 
 
 def _place(check: Check) -> str:
-    return shown(check.options["url"])
+    return public_url(check.options["url"])
 
 
-def _waits(check: Check) -> bool:
-    """Return whether nothing that the other side says can keep the interpreter busy for long."""
+def _only_waits(check: Check) -> bool:
+    """Return whether nothing in an answer can keep the interpreter busy for long."""
     patterns = check.options["body_regex"] or any(rule["matches"] for rule in check.options["json"])
+
     return not patterns and check.options["max_body"] <= _SMALL
 
 
@@ -187,9 +230,7 @@ def _validate(check: Check) -> None:
         raise CheckError("url must not hold a user or password; use headers")
     if options["tls_expiry"] and not (parts.scheme == "https" and options["verify_tls"]):
         raise CheckError("tls_expiry needs an https url and verify_tls: true")
-    if not 0 < options["max_body"] <= 64 * 2**20:
-        raise CheckError("max_body must be between 1 byte and 64 MiB")
-    if parts.port == 0:  # looking at the port raises ValueError when it is no number
+    if parts.port == 0:  # reading the port raises ValueError when it is not a number
         raise CheckError("url must not name port 0")
 
     latency.validate(check)
@@ -199,41 +240,102 @@ def _validate(check: Check) -> None:
         conditions.validate(rule)
 
 
+def _secret_values(values: Mapping[str, t.Any]) -> set[str]:
+    return secret_headers(values.get("headers"))
+
+
 KIND = Kind(
+    description="status, headers, body, values of a JSON body; also the answer to an uploaded file",
+    gives="`http:NAME`, `.latency`, `.per_row`, `.tls_expiry`",
     options={
-        "url": {"type": "str", "required": True},
-        "method": {"type": "str", "default": "GET", "choices": ["GET", "HEAD", "POST", "OPTIONS"]},
-        "headers": {"type": "dict"},
-        "expect_status": {"type": "list", "elements": "int", "default": [200]},
-        "body_regex": {"type": "str"},
-        "json": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {"path": {"type": "str", "required": True}, **conditions.OPTIONS},
-        },
-        "headers_present": {"type": "list", "elements": "str", "default": []},
-        "follow_redirects": {"type": "bool", "default": False},
-        "verify_tls": {"type": "bool", "default": True},
-        "ca_file": {"type": "path"},
-        "max_body": {"type": "int", "default": _SMALL},
-        "latency": {
-            "type": "dict",
-            "options": {**latency.OPTIONS, "timeout_ms": {"type": "float"}},
-        },
-        "upload": {"type": "dict", "options": upload.OPTIONS},
-        "tls_expiry": {
-            "type": "dict",
-            "options": {
-                "warning_days": {"type": "float", "default": 21.0},
-                "critical_days": {"type": "float", "default": 7.0},
+        "url": option("str", "What to request; without user and password.", required=True),
+        "method": option(
+            "str",
+            "Method of the request.",
+            choices=["GET", "HEAD", "POST", "OPTIONS"],
+            default="GET",
+        ),
+        "headers": option(
+            "dict",
+            [
+                "Headers to send besides C(X-Upkeep-Probe) and C(User-Agent), which mark a probe.",
+                "Values of headers with auth, cookie, key, token or secret in their name are never"
+                " shown.",
+            ],
+        ),
+        "expect_status": option(
+            "list", "Status codes that are right.", elements="int", default=[200]
+        ),
+        "body_regex": option("str", "Regular expression that must be found in the body."),
+        "json": option(
+            "list",
+            "Conditions on values of a JSON body; all must hold.",
+            elements="dict",
+            default=[],
+            options={
+                "path": option(
+                    "str",
+                    r"Where the value is, as in C(services.database) or C(items.0.id); C(\.) is a"
+                    " dot within a key.",
+                    required=True,
+                ),
+                **conditions.OPTIONS,
             },
-        },
+        ),
+        "headers_present": option(
+            "list", "Headers that the answer must have.", elements="str", default=[]
+        ),
+        "follow_redirects": option(
+            "bool",
+            "Follow up to five redirects; otherwise one is judged by its status.",
+            default=False,
+        ),
+        "verify_tls": option(
+            "bool",
+            "Refuse a certificate that is expired, not trusted or made out to another name.",
+            default=True,
+        ),
+        "ca_file": option("path", "Trust these authorities instead of those of the host."),
+        "max_body": option(
+            "int",
+            "How many bytes of the body are read at most.",
+            default=_SMALL,
+            minimum=1,
+            maximum=64 * 2**20,
+        ),
+        "latency": latency.latency_option(
+            timeout_ms=option(
+                "float",
+                "A sample that takes longer is given up, is C(critical), and counts with this"
+                " time.",
+                above=0,
+            )
+        ),
+        "upload": option(
+            "dict",
+            "Send a file as a browser's form would; needs O(checks[].method=POST).",
+            options=upload.OPTIONS,
+        ),
+        "tls_expiry": option(
+            "dict",
+            "Adds the finding C(http:name.tls_expiry) with the days left of the certificate.",
+            options={
+                "warning_days": option(
+                    "float", "Fewer days than this are C(warning).", default=21.0
+                ),
+                "critical_days": option(
+                    "float", "Fewer days than this are C(critical).", default=7.0
+                ),
+            },
+        ),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     network=True,
     place=_place,
     names=_names,
     validate=_validate,
-    waits=_waits,
+    secret_values=_secret_values,
+    only_waits=_only_waits,
 )

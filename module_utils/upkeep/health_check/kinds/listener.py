@@ -11,9 +11,13 @@ import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...base.deadline import Deadline
+from ...base.options import option
 from ...findings import Finding
-from ..check import Check, CheckError, Deadline, Kind
-from ..clients import procfs as processes
+from ..check import Check, CheckError
+from ..clients import procfs
+from ..clients.units import unit_option, validate_unit
+from ..kind import NEVER, OTHERWISE, Kind, Row
 
 _LISTEN: t.Final = "0A"  # TCP_LISTEN
 
@@ -47,39 +51,45 @@ def parse(text: str, port: int) -> list[Listener]:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield who listens on the port."""
-    options = check.options
-    port = options["port"]
-    expected = options["unit"] or options["user"]
+    port, expected = check.options["port"], _owner(check)
     listeners = _listening(port)
     if not listeners:
-        yield check.finding(
-            "critical",
-            f"nothing listens on port {port}: is the service running?",
-            observed="nobody",
-            expected=expected,
-        )
+        message = f"nothing listens on port {port}: is the service running?"
+        yield check.finding("critical", message, observed="nobody", expected=expected)
         return
 
-    if options["unit"]:
+    if check.options["unit"]:
         owners = {
-            processes.unit_of(pid) or f"process {pid}" for one in listeners for pid in _holders(one)
+            procfs.unit_of(pid) or f"process {pid}" for one in listeners for pid in _holders(one)
         }
     else:
-        owners = {processes.user_name(one.uid) for one in listeners}
+        owners = {procfs.user_name(one.uid) for one in listeners}
 
     yield _verdict(check, port, sorted(owners), expected)
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    owner = _owner(check)
+    who = f"`{owner}`" if owner else "something"
+    yield Row(check.id, f"{who} listens on port {check.options['port']}", NEVER, OTHERWISE)
+
+
+def _owner(check: Check) -> str | None:
+    owner: str | None = check.options["unit"] or check.options["user"]
+
+    return owner
 
 
 def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -> Finding:
     named = ", ".join(owners)
     if not owners:
-        return check.finding(
-            "unknown", f"whose port {port} is may not be seen: run this as root", expected=expected
-        )
+        message = f"who listens on port {port} is not visible: run this as root"
+        return check.finding("unknown", message, expected=expected)
+
     if expected is None or owners == [expected]:
-        return check.finding(
-            "ok", f"{named} listens on port {port}", observed=named, expected=expected
-        )
+        message = f"{named} listens on port {port}"
+        return check.finding("ok", message, observed=named, expected=expected)
 
     message = (
         f"port {port} belongs to {named} instead of {expected}: end that, then start {expected}"
@@ -90,14 +100,15 @@ def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -
 
 def _listening(port: int) -> list[Listener]:
     """Return the listeners of both address families; IPv6 may be switched off."""
-    found = parse((processes.PROC / "net" / "tcp").read_text(encoding="ascii"), port)
+    found = parse((procfs.PROC / "net" / "tcp").read_text(encoding="ascii"), port)
     with contextlib.suppress(FileNotFoundError):
-        found += parse((processes.PROC / "net" / "tcp6").read_text(encoding="ascii"), port)
+        found += parse((procfs.PROC / "net" / "tcp6").read_text(encoding="ascii"), port)
+
     return found
 
 
 def _holders(listener: Listener) -> list[int]:
-    """Return the processes that hold a socket, looked for as root and, where even root may not look, as its owner."""
+    """Return the processes that hold a socket, as root sees them, else as its owner does."""
     found = _scan(listener.inode)
     if found or os.geteuid() != 0:
         return found
@@ -105,9 +116,8 @@ def _holders(listener: Listener) -> list[int]:
     own_group = os.getegid()
 
     with contextlib.suppress(KeyError):  # a user without an entry keeps its secret
-        os.setegid(
-            pwd.getpwuid(listener.uid).pw_gid
-        )  # the kernel compares both, and only of one who could do it
+        # The kernel compares both, and only of one who could do it.
+        os.setegid(pwd.getpwuid(listener.uid).pw_gid)
         os.seteuid(listener.uid)
         found = _scan(listener.inode)
 
@@ -118,12 +128,12 @@ def _holders(listener: Listener) -> list[int]:
 
 
 def _scan(inode: int) -> list[int]:
-    wanted = f"socket:[{inode}]"
+    target = f"socket:[{inode}]"
     found = []
-    for pid in processes.pids():
-        folder = processes.PROC / str(pid) / "fd"
-        with contextlib.suppress(OSError):  # the process ended, or is none of our business
-            if any(_target(entry) == wanted for entry in os.scandir(folder)):
+    for pid in procfs.pids():
+        folder = procfs.PROC / str(pid) / "fd"
+        with contextlib.suppress(OSError):  # the process ended, or is not visible
+            if any(_target(entry) == target for entry in os.scandir(folder)):
                 found.append(pid)
 
     return found
@@ -140,13 +150,19 @@ def _validate(check: Check) -> None:
     if check.options["unit"] and check.options["user"]:
         raise CheckError("name either the unit or the user that the port belongs to")
 
+    validate_unit(check.options["unit"])
+
 
 KIND = Kind(
+    description="whose is a listening port",
+    gives="`listener:NAME`",
     options={
-        "port": {"type": "int", "required": True},
-        "unit": {"type": "str"},
-        "user": {"type": "str"},
+        "port": option("int", "The port.", required=True, minimum=1, maximum=65535),
+        "unit": unit_option("The systemd unit that the port belongs to."),
+        "user": option("str", "The system user that the port belongs to."),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     validate=_validate,
 )

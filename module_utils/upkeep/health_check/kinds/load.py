@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ...findings import Finding
+from ...base.deadline import Deadline
+from ...findings import Finding, Limits
 from .. import machine
-from ..check import Check, Deadline, Kind
+from ..check import Check
+from ..kind import Kind, Row, limit_options, limit_words
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
@@ -18,23 +20,29 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     per_core = round(os.getloadavg()[1] / cores, 2)
     message = f"{per_core:g} runnable processes per core over 5 minutes ({cores} cores)"
     if machine.is_shared():
-        told = f"{message}, of all containers of this machine"
-        yield check.finding("info", told, observed=per_core, unit="per core")
+        message += ", of all containers of this machine"
+        yield check.finding("info", message, observed=per_core, unit="per core")
         return
 
     yield check.measured(
         per_core,
-        check.options,
+        Limits.of(check.options),
         message,
-        "see which processes use the processor or wait for the disk",
+        "see which processes use the CPU or wait for the disk",
         unit="per core",
     )
 
 
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    words = limit_words(Limits.of(check.options))
+    yield Row(check.id, "runnable processes per core over 5 min", *words)
+
+
 KIND = Kind(
-    options={
-        "warning": {"type": "float", "default": 1.5},
-        "critical": {"type": "float", "default": 4.0},
-    },
+    description="load per core",
+    gives="`load:NAME`",
+    options=limit_options("runnable processes per core over 5 minutes", 1.5, 4.0),
     probe=probe,
+    describe=describe,
 )

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``log_line``: the newest line of a kind in a log, found from its end."""
+"""Kind ``log_line``: the newest line of a log that fits a pattern, found from its end."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...base.deadline import Deadline
+from ...base.options import option
 from ...findings import Finding
 from .. import conditions
-from ..check import Check, CheckError, Deadline, Kind, ProbeError
+from ..check import Check, ProbeError
+from ..kind import NEVER, OTHERWISE, Kind, Row
 
 _BLOCK: t.Final = 1 << 16
 
@@ -33,32 +36,52 @@ def lines_backwards(stream: t.BinaryIO, most: int) -> Iterator[bytes]:
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield the newest line that fits the pattern: what its first group holds, or what the pattern found."""
+    """Yield the newest line that fits: what the first group of the pattern holds, or the match."""
     options = check.options
     path, pattern = Path(options["path"]), re.compile(options["pattern"])
     try:
         found = _newest(path, pattern, options["max_bytes"], deadline)
     except FileNotFoundError as error:
-        raise ProbeError(
-            "unknown", f"there is no log {path}: does the service write elsewhere?"
-        ) from error
+        message = f"there is no log {path}: does the service write elsewhere?"
+        raise ProbeError("unknown", message) from error
 
     if found is None:
-        message = f"no line of {path} fits {options['pattern']} (looked at {options['max_bytes'] >> 20} MiB at most)"
+        searched = f"{options['max_bytes'] >> 20} MiB searched at most"
         yield check.finding(
-            options["missing"], message, observed="missing", expected=options["pattern"]
+            options["missing"],
+            f"no line of {path} fits {options['pattern']} ({searched})",
+            observed="missing",
+            expected=options["pattern"],
         )
         return
 
-    text = found.group(1) if pattern.groups else found.group(0)
-    wanted = options["equals"]
-    fits = wanted is None or text == wanted
-    message = f"the newest line of its kind in {path} says: {conditions.shown(text)}"
-    yield check.finding(
+    yield _verdict(check, path, found.group(1) if pattern.groups else found.group(0))
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    options = check.options
+    must = "" if options["equals"] is None else f" is `{options['equals']}`"
+    missing = options["missing"]
+    yield Row(
+        check.id,
+        f"newest line of `{options['path']}` that fits `{options['pattern']}`{must}",
+        "when there is none" if missing == "warning" else NEVER,
+        OTHERWISE if must or missing == "critical" else NEVER,
+    )
+
+
+def _verdict(check: Check, path: Path, text: str | None) -> Finding:
+    expected = check.options["equals"]
+    fits = expected is None or text == expected
+    observed = conditions.as_scalar(text)
+    message = f"newest line in {path}: {observed}"
+
+    return check.finding(
         "ok" if fits else "critical",
-        message if fits else f"{message}, expected {wanted}",
-        observed=conditions.shown(text),
-        expected=wanted,
+        message if fits else f"{message}, expected {expected}",
+        observed=observed,
+        expected=expected,
     )
 
 
@@ -77,22 +100,34 @@ def _newest(
 
 def _validate(check: Check) -> None:
     conditions.validate_pattern(check.options["pattern"])
-    if not 0 < check.options["max_bytes"] <= 1 << 30:
-        raise CheckError("max_bytes must be between 1 byte and 1 GiB")
 
 
 KIND = Kind(
+    description="the newest line of a log that fits a pattern",
+    gives="`log_line:NAME`",
     options={
-        "path": {"type": "path", "required": True},
-        "pattern": {"type": "str", "required": True},
-        "equals": {"type": "str"},
-        "missing": {
-            "type": "str",
-            "choices": ["info", "warning", "critical", "unknown"],
-            "default": "warning",
-        },
-        "max_bytes": {"type": "int", "default": 64 << 20},
+        "path": option("path", "The log.", required=True),
+        "pattern": option(
+            "str",
+            "Regular expression that the line fits; its first group is what is shown.",
+            required=True,
+        ),
+        "equals": option("str", "What the newest line must be, else C(critical)."),
+        "missing": option(
+            "str",
+            "What it means that no line fits.",
+            choices=["info", "warning", "critical", "unknown"],
+            default="warning",
+        ),
+        "max_bytes": option(
+            "int",
+            "How much of the end of the log is searched.",
+            default=64 << 20,
+            minimum=1,
+            maximum=1 << 30,
+        ),
     },
     probe=probe,
+    describe=describe,
     validate=_validate,
 )

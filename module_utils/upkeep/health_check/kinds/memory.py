@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...findings import Finding
-from ..check import Check, Deadline, Kind, ProbeError
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...findings import Finding, Limits
+from ..check import Check, ProbeError
+from ..kind import Kind, Row, limit_options, limit_words
 
 MEMINFO = Path("/proc/meminfo")
 
@@ -26,7 +29,7 @@ def parse(text: str) -> dict[str, int]:
 
 
 def used_percent(fields: dict[str, int], include_swap: bool) -> float:
-    """Return the used share in percent; raises KeyError when the kernel does not tell.
+    """Return the used share in percent; raises KeyError for a field that the kernel left out.
 
     With swap, both are taken together: a host that swaps a little is not yet short of memory.
     """
@@ -38,25 +41,35 @@ def used_percent(fields: dict[str, int], include_swap: bool) -> float:
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
-    """Yield the used share of memory, of memory and swap together when asked."""
+    """Yield the used share of memory, or of memory and swap together."""
     fields = parse(MEMINFO.read_text(encoding="ascii"))
     try:
         used = used_percent(fields, check.options["include_swap"])
     except (KeyError, ZeroDivisionError) as error:
-        raise ProbeError("unknown", f"{MEMINFO} does not tell {error}") from error
+        raise ProbeError("unknown", f"{MEMINFO} has no {error}") from error
 
-    what = "memory and swap" if check.options["include_swap"] else "memory"
-    message = (
-        f"{used:g} % of {what} is in use, {fields['MemAvailable'] // 1024} MiB can still be had"
-    )
-    yield check.measured(used, check.options, message, "see which process grew", unit="%")
+    available = fields["MemAvailable"] // 1024
+    message = f"{used:g} % of {_what(check)} is in use, {available} MiB are available"
+    limits = Limits.of(check.options)
+    yield check.measured(used, limits, message, "see which process grew", unit="%")
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    yield Row(check.id, f"{_what(check)} in use", *limit_words(Limits.of(check.options), " %"))
+
+
+def _what(check: Check) -> str:
+    return "memory and swap" if check.options["include_swap"] else "memory"
 
 
 KIND = Kind(
+    description="memory in use",
+    gives="`memory:NAME`",
     options={
-        "warning": {"type": "float", "default": 85.0},
-        "critical": {"type": "float", "default": 95.0},
-        "include_swap": {"type": "bool", "default": False},
+        **limit_options("percent in use", 85.0, 95.0),
+        "include_swap": option("bool", "Take memory and swap together.", default=False),
     },
     probe=probe,
+    describe=describe,
 )

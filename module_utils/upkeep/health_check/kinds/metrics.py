@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``metrics``: how many requests a service had since the look before, how long they took, how many failed.
+"""Kind ``metrics``: requests of a service since the previous run, their times and failures.
 
 Read from the service's own counters (Prometheus), so that real visitors are counted and not our own
 samples.
@@ -15,245 +15,285 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ...findings import Finding
-from .. import conditions
-from .. import counters as since
-from ..check import LIMITS, Check, CheckError, Deadline, Kind, Memory, ProbeError, always, remember
-from ..clients.http import Request, fetch, shown
+from ...base.deadline import Deadline
+from ...base.options import Option, option, requirements
+from ...findings import Finding, Limits
+from .. import conditions, counters
+from ..check import Check, CheckError, Memory, ProbeError, remember
+from ..clients.http import MARK, Request, fetch, public_url
 from ..clients.prometheus_text import Exposition, Histogram, histogram, parse
-from .http import MARK
+from ..kind import NEVER, OTHERWISE, Kind, Row, always, limit_options, limit_words
 
 ASPECTS: t.Final = ("rate", "response_time", "errors")
-#: Our own requests are not counted, so that a short time is no false picture, s.
+#: Our own requests are not counted, so that a short time gives no false picture, s.
 SHORTEST: t.Final = 10.0
 _LARGEST: t.Final = 4 * 2**20
 _BOUND: t.Final = "at most "
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield whether the counters can be read, then the aspects that were asked for."""
-    said = _read(check, deadline)
-    counters = _counters(check, said)
-    where = shown(check.options["url"])
-    yield check.finding(
-        "ok",
-        f"{where} gives {len(said.samples)} figures",
-        observed=len(said.samples),
-        unit="figures",
-    )
-    passed, memory = since.compare(_completed(check, counters), counters, SHORTEST)
+    """Yield whether the counters can be read, then the aspects that have an entry."""
+    metrics = _read(check, deadline)
+    current = _counters(check, metrics)
+    number = len(metrics.samples)
+    message = f"{_place(check)} has {number} samples"
+    yield check.finding("ok", message, observed=number, unit="samples")
+
+    passed, memory = counters.compare(_completed(check, current), current, SHORTEST)
     yield remember(memory)
 
-    for aspect in _asked(check):
-        own = _own(check, aspect)
-        if passed is None:
-            yield own.finding(
-                "info", f"{since.too_early('this', SHORTEST)}, or the service has", aspect=aspect
-            )
+    for aspect in _aspects(check):
+        if passed is not None:
+            yield _JUDGES[aspect](check, passed)
         else:
-            yield _JUDGES[aspect](own, passed)
+            message = counters.no_baseline(aspect.replace("_", " "), SHORTEST)
+            subject = check.aspect_subject(check.options[aspect])
+            yield subject.finding("info", message, aspect=aspect)
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check and its aspects in words."""
+    options = check.options
+    asks = f"`{_place(check)}` has `{options['requests']}` and `{options['durations']}`"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+    enough = f"since the previous run, from {options['least_requests']} requests on"
+    words = {
+        "rate": ("requests/min since the previous run", ""),
+        "response_time": (f"95th percentile of the response times {enough}", " ms"),
+        "errors": (f"share of requests answered `{options['failed']}` {enough}", " %"),
+    }
+    for aspect in _aspects(check):
+        asks, unit = words[aspect]
+        ids = tuple(options[aspect]["requirements"])
+        yield Row(f"{check.id}.{aspect}", asks, *limit_words(_limits(check, aspect), unit), ids)
 
 
 def _read(check: Check, deadline: Deadline) -> Exposition:
-    """Return what the service says.
+    """Return what the service exposes.
 
-    Raises ProbeError when that are no metrics or not the wanted ones.
+    Raises ProbeError when it has no metrics, or not those that are configured.
     """
     url = check.options["url"]
     context = ssl.create_default_context() if url.startswith("https:") else None
     headers = {**MARK, "Accept": "text/plain", "Connection": "close"}
     answer = fetch(Request(url, "GET", headers, _LARGEST, False, context), deadline)
+    place = _place(check)
     if answer.status != 200:
-        raise ProbeError(
-            "critical", f"{shown(url)} answered {answer.status} instead of 200", answer.status
-        )
-
+        message = f"{place} answered {answer.status} instead of 200"
+        raise ProbeError("critical", message, answer.status)
     if answer.truncated:
-        raise ProbeError(
-            "unknown",
-            f"{shown(url)} says more than {_LARGEST >> 20} MiB, which is not read to its end",
-        )
+        message = f"{place} is longer than {_LARGEST >> 20} MiB and is not read to its end"
+        raise ProbeError("unknown", message)
 
-    said = parse(answer.body.decode("utf-8", "replace"))
+    metrics = parse(answer.body.decode("utf-8", "replace"))
+    known = {*metrics.types, *(sample.name for sample in metrics.samples)}
 
-    for option in ("requests", "durations"):
-        name = check.options[option]
+    for key in ("requests", "durations"):
+        name = check.options[key]
         # Without its first request a counter with labels is only announced; some libraries do so
         # without _total.
-        if not {name, name.removesuffix("_total")} & {
-            *said.types,
-            *(sample.name for sample in said.samples),
-        }:
-            raise ProbeError(
-                "unknown", f"{shown(url)} gives no {name}; see what the service calls it"
-            )
+        if not {name, name.removesuffix("_total")} & known:
+            message = f"{place} has no {name}; see what the service calls it"
+            raise ProbeError("unknown", message)
 
-    return said
+    return metrics
 
 
-def _counters(check: Check, said: Exposition) -> dict[str, int]:
-    """Return all that only grows: requests, failed ones, microseconds, and one count for each bound of the times."""
-    requests = said.of(check.options["requests"])
+def _counters(check: Check, metrics: Exposition) -> dict[str, int]:
+    """Return all that only grows: requests, failed ones, microseconds, one count a time bound."""
+    requests = metrics.of(check.options["requests"])
     failed = re.compile(check.options["failed"])
     label = check.options["status_label"]
-    times = histogram(said, check.options["durations"])
+    times = histogram(metrics, check.options["durations"])
+    failures = [one for one in requests if failed.fullmatch(one.labels.get(label, ""))]
 
     return {
         "requests": int(sum(sample.value for sample in requests)),
-        "failed": int(
-            sum(
-                sample.value
-                for sample in requests
-                if failed.fullmatch(sample.labels.get(label, ""))
-            )
-        ),
+        "failed": int(sum(sample.value for sample in failures)),
         "microseconds": int(times.seconds * 1e6),
         **{f"{_BOUND}{bound}": int(count) for bound, count in times.buckets.items()},
     }
 
 
-def _completed(check: Check, counters: Mapping[str, int]) -> Check:
-    """Return the check with zero for counters that the look before did not know: nobody had asked yet."""
-    before = check.before
-    if before is None or not isinstance(before.get("counters"), Mapping):
+def _completed(check: Check, current: Mapping[str, int]) -> Check:
+    """Return the check with 0 for counters that the previous run did not know.
+
+    They had no request yet.
+    """
+    previous = check.previous
+    if previous is None or not isinstance(previous.get("counters"), Mapping):
         return check
 
-    known: Memory = {**before, "counters": {**dict.fromkeys(counters, 0), **before["counters"]}}
+    zeros = dict.fromkeys(current, 0)
+    known: Memory = {**previous, "counters": {**zeros, **previous["counters"]}}
 
-    return replace(check, before=known)
+    return replace(check, previous=known)
 
 
-def _rate(check: Check, passed: since.Span) -> Finding:
+def _rate(check: Check, passed: counters.Delta) -> Finding:
     requests, minutes = passed.counts["requests"], passed.seconds / 60
-    message = f"{requests} requests in {_length(passed)}"
-    return check.measured(
+
+    return check.aspect_subject(check.options["rate"]).measured(
         round(requests / minutes, 2),
-        check.options["rate"],
-        message,
-        "see who asks, and whether it can be borne",
+        _limits(check, "rate"),
+        f"{requests} requests in {_length(passed)}",
+        "see who asks, and whether the service can carry it",
         aspect="rate",
         unit="requests/min",
     )
 
 
-def _response_time(check: Check, passed: since.Span) -> Finding:
+def _response_time(check: Check, passed: counters.Delta) -> Finding:
     buckets = {
         float(name.removeprefix(_BOUND)): float(count)
         for name, count in passed.counts.items()
         if name.startswith(_BOUND)
     }
     times = Histogram(buckets, passed.counts["microseconds"] / 1e6)
-    if few := _too_few(check, "response_time", times.number, passed):
+    if few := _too_few(check, "response_time", times.number):
         return few
 
-    limits = {level: check.options["response_time"][f"{level}_ms"] for level in LIMITS}
-    judged = (times.percentile(0.95) or 0.0) * 1000
+    limits = _limits(check, "response_time")
+    judged = round((times.percentile(0.95) or 0.0) * 1000, 1)
     average, beyond = times.seconds / times.number * 1000, times.beyond(0.95)
-    more = ", or more" if beyond else ""
-    message = f"{times.number:.0f} requests: average {average:.1f} ms, 95th percentile {judged:.1f} ms{more}"
-    if beyond and any(limit is not None and limit >= judged for limit in limits.values()):
-        message += ": the service counts no longer times, so the limit cannot be held against it; give it larger buckets"
-        return check.finding(
-            "unknown", message, aspect="response_time", observed=round(judged, 1), unit="ms"
+    message = (
+        f"{times.number:.0f} requests: average {average:.1f} ms,"
+        f" 95th percentile {judged:.1f} ms{', or more' if beyond else ''}"
+    )
+    subject = check.aspect_subject(check.options["response_time"])
+    levels = (limits.warning, limits.critical)
+    if beyond and any(level is not None and level >= judged for level in levels):
+        message += ": the limit is above the service's largest bucket; give it larger ones"
+        return subject.finding(
+            "unknown", message, aspect="response_time", observed=judged, unit="ms"
         )
 
     advice = "see what the service waits for"
 
-    return check.measured(
-        round(judged, 1), limits, message, advice, aspect="response_time", unit="ms"
-    )
+    return subject.measured(judged, limits, message, advice, aspect="response_time", unit="ms")
 
 
-def _errors(check: Check, passed: since.Span) -> Finding:
+def _errors(check: Check, passed: counters.Delta) -> Finding:
     requests, failed = passed.counts["requests"], passed.counts["failed"]
-    if few := _too_few(check, "errors", requests, passed):
+    if few := _too_few(check, "errors", requests):
         return few
 
-    message = f"{failed} of {requests} requests failed in {_length(passed)}"
-    share = round(100 * failed / requests, 2)
-    advice = "read the errors in its log, newest first"
-
-    return check.measured(
-        share, check.options["errors"], message, advice, aspect="errors", unit="%"
+    return check.aspect_subject(check.options["errors"]).measured(
+        round(100 * failed / requests, 2),
+        _limits(check, "errors"),
+        f"{failed} of {requests} requests failed in {_length(passed)}",
+        "read the errors in its log, newest first",
+        aspect="errors",
+        unit="%",
     )
 
 
-def _length(passed: since.Span) -> str:
-    return (
-        f"{passed.seconds / 60:.0f} minutes" if passed.seconds >= 120 else f"{passed.seconds:.0f} s"
-    )
+def _length(passed: counters.Delta) -> str:
+    if passed.seconds < 120:
+        return f"{passed.seconds:.0f} s"
+
+    return f"{passed.seconds / 60:.0f} minutes"
 
 
-def _too_few(check: Check, aspect: str, requests: float, passed: since.Span) -> Finding | None:
+def _too_few(check: Check, aspect: str, requests: float) -> Finding | None:
     least = check.options["least_requests"]
     if requests >= least:
         return None
-    message = f"{requests:.0f} requests in {_length(passed)}: too few to judge (at least {least})"
-    return check.finding("info", message, aspect=aspect)
+
+    message = f"not enough requests to judge ({requests:.0f} of {least})"
+
+    return check.aspect_subject(check.options[aspect]).finding("info", message, aspect=aspect)
 
 
 _JUDGES: t.Final = {"rate": _rate, "response_time": _response_time, "errors": _errors}
 
 
-def _asked(check: Check) -> list[str]:
+def _limits(check: Check, aspect: str) -> Limits:
+    entry = check.options[aspect]
+    if aspect == "response_time":
+        return Limits(entry["warning_ms"], entry["critical_ms"])
+
+    return Limits.of(entry)
+
+
+def _aspects(check: Check) -> list[str]:
     return [aspect for aspect in ASPECTS if check.options[aspect] is not None]
 
 
-def _own(check: Check, aspect: str) -> Check:
-    """Return the check with the requirements of one of its aspects."""
-    return replace(
-        check, requirements=tuple(check.options[aspect]["requirements"]) or check.requirements
-    )
-
-
 def _names(check: Check) -> tuple[str, ...]:
-    return tuple(f"{check.id}.{aspect}" for aspect in _asked(check))
+    return tuple(f"{check.id}.{aspect}" for aspect in _aspects(check))
 
 
 def _place(check: Check) -> str:
-    return shown(check.options["url"])
+    return public_url(check.options["url"])
 
 
 def _validate(check: Check) -> None:
-    options = check.options
-    parts = urlsplit(options["url"])
+    parts = urlsplit(check.options["url"])
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise CheckError(
             "url must start with http:// or https://, name a host, and hold no user or password"
         )
     if parts.port == 0:
         raise CheckError("url must not name port 0")
-    if not _asked(check):
-        raise CheckError(f"ask for at least one of {', '.join(ASPECTS)}")
-    if options["least_requests"] < 1:
-        raise CheckError("least_requests must be at least 1")
+    if not _aspects(check):
+        raise CheckError(f"name at least one of {', '.join(ASPECTS)}")
 
-    conditions.validate_pattern(options["failed"])
-    for aspect in _asked(check):
-        _own(check, aspect).finding("ok", "its requirement ids fit the schema")
+    conditions.validate_pattern(check.options["failed"])
+    for aspect in _aspects(check):
+        subject = check.aspect_subject(check.options[aspect])
+        subject.finding("ok", "the requirement ids fit the schema")
 
 
-_IDS: t.Final = {"type": "list", "elements": "str", "default": []}
+def _aspect(description: str, limits: Mapping[str, Option]) -> Option:
+    return option("dict", description, options={**limits, "requirements": requirements()})
+
+
 KIND = Kind(
+    description="requests, their times and failures since the previous run, from the service's counters",
+    gives="`metrics:NAME`, `.rate`, `.response_time`, `.errors`",
     options={
-        "url": {"type": "str", "required": True},
-        "requests": {"type": "str", "default": "http_requests_total"},
-        "durations": {"type": "str", "default": "http_request_duration_seconds"},
-        "status_label": {"type": "str", "default": "status_code"},
-        "failed": {"type": "str", "default": "5[0-9][0-9]"},
-        "least_requests": {"type": "int", "default": 20},
-        "rate": {"type": "dict", "options": {**LIMITS, "requirements": _IDS}},
-        "response_time": {
-            "type": "dict",
-            "options": {
-                "warning_ms": {"type": "float"},
-                "critical_ms": {"type": "float"},
-                "requirements": _IDS,
+        "url": option("str", "What to read; without user and password.", required=True),
+        "requests": option("str", "The counter of requests.", default="http_requests_total"),
+        "durations": option(
+            "str",
+            "The histogram of their times, in seconds.",
+            default="http_request_duration_seconds",
+        ),
+        "status_label": option(
+            "str", "The label of the counter that holds the status.", default="status_code"
+        ),
+        "failed": option(
+            "str",
+            "Regular expression that the status of a failed request fits.",
+            default="5[0-9][0-9]",
+        ),
+        "least_requests": option(
+            "int",
+            "With fewer requests since the previous run, times and failures are C(info).",
+            default=20,
+            minimum=1,
+        ),
+        "rate": _aspect(
+            "Adds C(metrics:name.rate), the requests per minute since the previous run.",
+            limit_options("requests per minute"),
+        ),
+        "response_time": _aspect(
+            "Adds C(metrics:name.response_time), the 95th percentile since the previous run,"
+            " interpolated within its bucket.",
+            {
+                "warning_ms": option("float", "Slower is C(warning)."),
+                "critical_ms": option("float", "Slower is C(critical)."),
             },
-        },
-        "errors": {"type": "dict", "options": {**LIMITS, "requirements": _IDS}},
+        ),
+        "errors": _aspect(
+            "Adds C(metrics:name.errors), the share of failed requests since the previous run.",
+            limit_options("percent of the requests"),
+        ),
     },
     probe=probe,
+    describe=describe,
     network=True,
     place=_place,
     names=_names,

@@ -1,15 +1,17 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``network``: how much went over the network since the look before, and how much of it went wrong."""
+"""Kind ``network``: traffic and errors of the network interfaces since the previous run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...findings import Finding
-from .. import counters as since
-from ..check import LIMITS, Check, Deadline, Kind, always, remember
+from ...base.deadline import Deadline
+from ...findings import Finding, Limits
+from .. import counters
+from ..check import Check, remember
+from ..kind import Kind, Row, always, limit_options, limit_words
 
 DEV = Path("/proc/net/dev")
 COUNTERS = ("received", "sent", "errors")
@@ -25,12 +27,9 @@ def parse(text: str) -> dict[str, int]:
     for line in text.splitlines():
         name, separator, rest = line.rpartition(":")
         fields = rest.split()
-        if (
-            not separator
-            or name.strip() == "lo"
-            or len(fields) < 16
-            or not all(f.isdecimal() for f in fields)
-        ):
+        if not separator or name.strip() == "lo" or len(fields) < 16:
+            continue
+        if not all(field.isdecimal() for field in fields):
             continue
 
         seen = True
@@ -44,23 +43,41 @@ def parse(text: str) -> dict[str, int]:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the rate in both directions together, MB/s."""
-    counters = parse(DEV.read_text(encoding="utf-8", errors="replace"))
-    if not counters:
+    current = parse(DEV.read_text(encoding="utf-8", errors="replace"))
+    if not current:
         yield check.finding("info", "this host has no network interface but the loopback")
         return
 
-    passed, memory = since.compare(check, counters)
+    passed, memory = counters.compare(check, current)
     yield remember(memory)
+
     if passed is None:
-        yield check.finding("info", since.too_early("the traffic"))
+        yield check.finding("info", counters.no_baseline("network traffic"))
         return
 
     received, sent = (passed.counts[name] / passed.seconds / 1e6 for name in ("received", "sent"))
-    message = (
-        f"{received:.3f} MB/s received, {sent:.3f} MB/s sent, {passed.counts['errors']} errors"
+    errors = passed.counts["errors"]
+    message = f"{received:.3f} MB/s received, {sent:.3f} MB/s sent, {errors} errors"
+    yield check.measured(
+        round(received + sent, 3),
+        Limits.of(check.options),
+        message,
+        "compare with the requests of that time",
+        unit="MB/s",
     )
-    advice = "compare with the requests of that time"
-    yield check.measured(round(received + sent, 3), check.options, message, advice, unit="MB/s")
 
 
-KIND = Kind(options=LIMITS, probe=probe, remembers=always)
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    words = limit_words(Limits.of(check.options), " MB/s")
+    yield Row(check.id, "traffic in both directions since the previous run", *words)
+
+
+KIND = Kind(
+    description="traffic in both directions since the previous run",
+    gives="`network:NAME`",
+    options=limit_options("MB/s in both directions together since the previous run"),
+    probe=probe,
+    describe=describe,
+    remembers=always,
+)

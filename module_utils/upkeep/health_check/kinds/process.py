@@ -7,9 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...base.deadline import Deadline
+from ...base.options import option
 from ...findings import Finding
-from ..check import Check, CheckError, Deadline, Kind, ProbeError
-from ..clients import procfs as processes
+from ..check import Check, CheckError, ProbeError
+from ..clients import procfs
+from ..clients.units import unit_option, validate_unit
+from ..kind import NEVER, OTHERWISE, Kind, Row
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
@@ -18,8 +22,9 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     found = _found(options["unit"], options["executable"], options["pid_file"])
     least, most = options["at_least"], options["at_most"]
     fits = len(found) >= least and (most is None or len(found) <= most)
-    what = options["unit"] or options["pid_file"] or options["executable"]
-    message = f"{len(found)} processes of {what} run" + (f" (first {found[0]})" if found else "")
+    first = f" (first {found[0]})" if found else ""
+    message = f"{len(found)} processes of {_what(check)} run{first}"
+
     yield check.finding(
         "ok" if fits else "critical",
         message if fits else f"{message}: see its unit and its log",
@@ -29,18 +34,31 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     )
 
 
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    least, most = check.options["at_least"], check.options["at_most"]
+    limit = "" if most is None else f", at most {most}"
+    asks = f"processes of `{_what(check)}`: at least {least}{limit}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+
+def _what(check: Check) -> str:
+    options = check.options
+
+    return str(options["unit"] or options["pid_file"] or options["executable"])
+
+
 def _found(unit: str | None, executable: str | None, pid_file: str | None) -> list[int]:
     if unit:
-        return processes.in_unit(unit)
+        return procfs.in_unit(unit)
     if pid_file:
         return _from_file(Path(pid_file), executable)
 
-    seen = {pid: processes.executable(pid) for pid in processes.pids()}
+    seen = {pid: procfs.executable(pid) for pid in procfs.pids()}
     found = sorted(pid for pid, path in seen.items() if path == executable)
     if not found and "" in seen.values():
-        raise ProbeError(
-            "unknown", "not all processes may be looked at: run this as root, or name the unit"
-        )
+        message = "not all processes are visible: run this as root, or name the unit"
+        raise ProbeError("unknown", message)
 
     return found
 
@@ -48,7 +66,7 @@ def _found(unit: str | None, executable: str | None, pid_file: str | None) -> li
 def _from_file(path: Path, executable: str | None) -> list[int]:
     """Return the process that a PID file names.
 
-    A number that another program got meanwhile does not count.
+    A number that another program has got meanwhile does not count.
     """
     try:
         text = path.read_text(encoding="ascii", errors="replace").strip()
@@ -59,36 +77,43 @@ def _from_file(path: Path, executable: str | None) -> list[int]:
         raise ProbeError("unknown", f"{path} holds no process id", observed=text[:40])
 
     pid = int(text)
-    if processes.process(pid) is None:
+    if procfs.process(pid) is None:
         return []
 
-    running = processes.executable(pid)
+    running = procfs.executable(pid)
     if executable and running == "":
-        raise ProbeError("unknown", f"what process {pid} runs may not be seen: run this as root")
+        raise ProbeError("unknown", f"what process {pid} runs is not visible: run this as root")
 
     return [pid] if executable in (None, running) else []
 
 
 def _validate(check: Check) -> None:
     options = check.options
+    least, most = options["at_least"], options["at_most"]
     if options["unit"] and (options["executable"] or options["pid_file"]):
         raise CheckError("name either a unit, or an executable and/or pid_file")
     if not (options["unit"] or options["executable"] or options["pid_file"]):
         raise CheckError("name a unit, an executable or a pid_file")
-    if options["at_least"] < 0 or (
-        options["at_most"] is not None and options["at_most"] < options["at_least"]
-    ):
-        raise CheckError("at_least must not be negative, and at_most not below it")
+    if most is not None and most < least:
+        raise CheckError("at_most must not be below at_least")
+
+    validate_unit(options["unit"])
 
 
 KIND = Kind(
+    description="how many processes a unit, a program or a PID file has",
+    gives="`process:NAME`",
     options={
-        "unit": {"type": "str"},
-        "executable": {"type": "path"},
-        "pid_file": {"type": "path"},
-        "at_least": {"type": "int", "default": 1},
-        "at_most": {"type": "int"},
+        "unit": unit_option("The systemd unit."),
+        "executable": option("path", "The file that the process runs."),
+        "pid_file": option(
+            "path", "File with the process id; O(checks[].executable) is what it must run."
+        ),
+        "at_least": option("int", "Fewer processes are C(critical).", default=1, minimum=0),
+        "at_most": option("int", "More processes are C(critical).", minimum=0),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     validate=_validate,
 )

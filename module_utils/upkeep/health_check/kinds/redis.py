@@ -3,7 +3,7 @@
 """Kind ``redis``: does it answer PING, and are figures of INFO within their limits?
 
 Besides the fields of INFO two figures that are made of them: ``keys`` of all databases, and
-``hit_ratio``, the share of lookups in % that found their key since the look before (without one,
+``hit_ratio``, the share of lookups in % that found their key since the previous run (without one,
 since the server started).
 """
 
@@ -13,33 +13,38 @@ import re
 import time
 import typing as t
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
-from ...findings import Finding
-from .. import counters as since
-from ..check import (
-    LIMITS,
-    Check,
-    CheckError,
-    Deadline,
-    Kind,
-    ProbeError,
-    host_and_port,
-    limits_text,
-    milliseconds,
-    remember,
-)
+from ...base.deadline import Deadline
+from ...base.options import option, requirements
+from ...findings import Finding, Limits, Subject
+from .. import counters
+from ..check import Check, CheckError, Memory, ProbeError, milliseconds, remember
 from ..clients.redis_protocol import session
+from ..kind import (
+    NEVER,
+    OTHERWISE,
+    Kind,
+    Row,
+    host_and_port,
+    limit_options,
+    limit_words,
+    tries,
+)
 
 #: Fewer lookups say nothing about a cache.
 ENOUGH_LOOKUPS: t.Final = 100
+_ADVICE: t.Final = "see what changed since it was better"
 _DATABASE: t.Final = re.compile(r"(db\d+)")
 _KEYS: t.Final = re.compile(r"keys=(\d+),")
 _LOOKUPS: t.Final = frozenset({"keyspace_hits", "keyspace_misses"})
+_COMPUTED: t.Final = {
+    "keys": "keys of all databases",
+    "hit_ratio": "lookups that found their key, in %, since the previous run",
+}
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield whether Redis answers, then one finding for each limited field."""
+    """Yield whether Redis answers, then one finding for each field of ``info``."""
     options = check.options
     started = time.monotonic()
     login = {key: options[key] for key in ("username", "password", "db")}
@@ -54,54 +59,45 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 
     yield check.finding("ok", f"Redis answers within {took:g} ms", observed="PONG", expected="PONG")
 
-    for limit in options["info"]:
-        if limit["field"] == "hit_ratio" and fields.keys() >= _LOOKUPS:
-            yield from _hit_ratio(_own(check, limit), limit, fields)
+    for entry in options["info"]:
+        if entry["field"] == "hit_ratio" and fields.keys() >= _LOOKUPS:
+            finding, memory = _hit_ratio(check, entry, fields)
+            yield remember(memory)
+            yield finding
         else:
-            yield judge_field(_own(check, limit), limit, fields)
+            yield judge_field(check.aspect_subject(entry), entry, fields)
 
 
 def parse_info(text: str) -> dict[str, str]:
     """Return the fields of INFO; headings (``# Memory``) and blank lines are left out."""
-    lines = (line.strip() for line in text.splitlines())
-    return {
-        name: value
-        for name, separator, value in (line.partition(":") for line in lines)
-        if separator and name[0] != "#"
-    }
+    lines = (line.strip().partition(":") for line in text.splitlines())
+
+    return {name: value for name, separator, value in lines if separator and name[:1] != "#"}
 
 
-def judge_field(check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, str]) -> Finding:
+def judge_field(subject: Subject, entry: Mapping[str, t.Any], fields: Mapping[str, str]) -> Finding:
     """Return the finding for one field of INFO, or for the number of keys."""
-    field = limit["field"]
+    field = entry["field"]
     if field == "keys" and fields:
         counts = keys_by_database(fields)
         listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
-        return _judged(check, limit, sum(counts.values()), f" ({listed})" if listed else "")
+        return _judged(subject, entry, sum(counts.values()), f" ({listed})" if listed else "")
 
     value = fields.get(field)
     if value is None:
-        return check.finding("unknown", f"INFO of this Redis has no field {field}", aspect=field)
+        message = f"INFO of this Redis has no field {field}"
+        return subject.finding("unknown", message, aspect=field)
 
-    if limit["equals"] is not None:
-        wanted = limit["equals"]
-        status = "ok" if value == wanted else "critical"
-        return check.finding(
-            status,
-            f"{field} is {value}, expected {wanted}",
-            aspect=field,
-            observed=value,
-            expected=wanted,
-        )
+    if entry["equals"] is not None:
+        return _compared(subject, entry, value)
 
     try:
         number = float(value)
     except ValueError:
-        return check.finding(
-            "unknown", f"{field} is {value}, which is no number", aspect=field, observed=value
-        )
+        message = f"{field} is {value}, which is not a number"
+        return subject.finding("unknown", message, aspect=field, observed=value)
 
-    return _judged(check, limit, number)
+    return _judged(subject, entry, number)
 
 
 def keys_by_database(fields: Mapping[str, str]) -> dict[str, int]:
@@ -109,90 +105,129 @@ def keys_by_database(fields: Mapping[str, str]) -> dict[str, int]:
     found = {
         name: _KEYS.match(value) for name, value in fields.items() if _DATABASE.fullmatch(name)
     }
+
     return {name: int(keys[1]) for name, keys in found.items() if keys}
 
 
-def _hit_ratio(
-    check: Check, limit: Mapping[str, t.Any], fields: Mapping[str, str]
-) -> Iterator[Finding]:
-    counters = {name: int(fields[name]) for name in sorted(_LOOKUPS)}
-    passed, memory = since.compare(check, counters)
-    yield remember(memory)
-    counts = passed.counts if passed else counters
-    when = (
-        f"in the last {passed.seconds / 60:.0f} minutes" if passed else "since the server started"
-    )
-    hits, lookups = counts["keyspace_hits"], sum(counts.values())
-    found = f"{hits} of {lookups} lookups found their key {when}"
-    if lookups < ENOUGH_LOOKUPS:
-        message = f"{found}: too few to judge (at least {ENOUGH_LOOKUPS})"
-        yield check.finding("info", message, aspect="hit_ratio")
-        return
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check and each field of ``info`` in words."""
+    asks = f"Redis at {host_and_port(check)} answers{tries(check)}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
 
-    yield _judged(check, limit, round(100 * hits / lookups, 1), f" % ({found})", "%")
+    for entry in check.options["info"]:
+        field = entry["field"]
+        asks = _COMPUTED.get(field) or f"`{field}` of INFO"
+        words = limit_words(_limits(entry))
+        if entry["equals"] is not None:
+            asks, words = f"{asks} is `{entry['equals']}`", (NEVER, OTHERWISE)
+
+        yield Row(f"{check.id}.{field}", asks, *words, tuple(entry["requirements"]))
+
+
+def _hit_ratio(
+    check: Check, entry: Mapping[str, t.Any], fields: Mapping[str, str]
+) -> tuple[Finding, Memory]:
+    """Return the finding and what the next run compares with."""
+    subject = check.aspect_subject(entry)
+    current = {name: int(fields[name]) for name in sorted(_LOOKUPS)}
+    passed, memory = counters.compare(check, current)
+    counts = passed.counts if passed else current
+    hits, lookups = counts["keyspace_hits"], sum(counts.values())
+
+    if lookups < ENOUGH_LOOKUPS:
+        message = f"not enough lookups to judge ({lookups} of {ENOUGH_LOOKUPS})"
+        return subject.finding("info", message, aspect="hit_ratio"), memory
+
+    when = (
+        f"over the last {passed.seconds / 60:.0f} minutes" if passed else "since the server start"
+    )
+    more = f" % ({hits} of {lookups} lookups found their key {when})"
+
+    return _judged(subject, entry, round(100 * hits / lookups, 1), more, "%"), memory
+
+
+def _compared(subject: Subject, entry: Mapping[str, t.Any], value: str) -> Finding:
+    field, expected = entry["field"], entry["equals"]
+    status = "ok" if value == expected else "critical"
+    message = f"{field} is {value}, expected {expected}"
+
+    return subject.finding(status, message, aspect=field, observed=value, expected=expected)
 
 
 def _judged(
-    check: Check, limit: Mapping[str, t.Any], number: float, more: str = "", unit: str = ""
+    subject: Subject, entry: Mapping[str, t.Any], number: float, more: str = "", unit: str = ""
 ) -> Finding:
-    expected = limits_text(limit["warning"], limit["critical"], limit["worse"])
-    message = f"{limit['field']} is {number:.15g}{more}{f', limit {expected}' if expected else ''}"
-    advice = "see what changed since it was better"
+    limits = _limits(entry)
+    limit = f", limit {limits.text}" if limits.text else ""
+    message = f"{entry['field']} is {number:.15g}{more}{limit}"
 
-    return check.measured(
-        number, limit, message, advice, aspect=limit["field"], unit=unit, worse=limit["worse"]
-    )
+    return subject.measured(number, limits, message, _ADVICE, aspect=entry["field"], unit=unit)
 
 
-def _own(check: Check, limit: Mapping[str, t.Any]) -> Check:
-    """Return the check with the requirements of one of its figures."""
-    return replace(check, requirements=tuple(limit["requirements"]) or check.requirements)
+def _limits(entry: Mapping[str, t.Any]) -> Limits:
+    return Limits.of(entry, side=entry["worse"])
 
 
 def _remembers(check: Check) -> bool:
-    return any(limit["field"] == "hit_ratio" for limit in check.options["info"])
+    return any(entry["field"] == "hit_ratio" for entry in check.options["info"])
 
 
 def _names(check: Check) -> tuple[str, ...]:
-    return tuple(f"{check.id}.{limit['field']}" for limit in check.options["info"])
+    return tuple(f"{check.id}.{entry['field']}" for entry in check.options["info"])
 
 
 def _validate(check: Check) -> None:
-    for limit in check.options["info"]:
-        if limit["equals"] is not None and (
-            limit["warning"] is not None or limit["critical"] is not None
-        ):
-            raise CheckError(f"{limit['field']} has limits and equals; one of them is meant")
-        _own(check, limit).finding("ok", "its requirement ids fit the schema")
+    for entry in check.options["info"]:
+        if entry["equals"] is not None and _limits(entry).numbers:
+            raise CheckError(f"info '{entry['field']}' has both limits and equals; use one")
+
+        check.aspect_subject(entry).finding("ok", "the requirement ids fit the schema")
 
     if check.options["username"] and not check.options["password"]:
         raise CheckError("username needs a password")
 
 
 KIND = Kind(
+    description="PING, fields of INFO, keys, hit ratio",
+    gives="`redis:NAME`, `.FIELD`",
     options={
-        "host": {"type": "str", "default": "127.0.0.1"},
-        "port": {"type": "int", "default": 6379},
-        "db": {"type": "int", "default": 0},
-        "username": {"type": "str"},
-        "password": {"type": "str", "no_log": True},
-        "info": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "field": {"type": "str", "required": True},
-                **LIMITS,
-                "worse": {"type": "str", "choices": ["above", "below"], "default": "above"},
-                "equals": {"type": "str"},
-                "requirements": {"type": "list", "elements": "str", "default": []},
+        "host": option("str", "Name or address of the server.", default="127.0.0.1"),
+        "port": option("int", "Port of the server.", default=6379, minimum=1, maximum=65535),
+        "db": option("int", "Number of the database.", default=0, minimum=0),
+        "username": option("str", "User of Redis' access control list."),
+        "password": option("str", "Password. Never shown.", secret=True),
+        "info": option(
+            "list",
+            "Figures to report or judge; each adds C(redis:name.FIELD).",
+            elements="dict",
+            default=[],
+            options={
+                "field": option(
+                    "str",
+                    [
+                        "Name of a field of INFO, as in C(used_memory).",
+                        "C(keys) is the number of keys in all databases, C(hit_ratio) the share of"
+                        " lookups in % that found their key since the previous run.",
+                    ],
+                    required=True,
+                ),
+                **limit_options("this", side="Beyond"),
+                "worse": option(
+                    "str",
+                    "On which side of the limits it is bad.",
+                    choices=["above", "below"],
+                    default="above",
+                ),
+                "equals": option("str", "The field must be this, else C(critical)."),
+                "requirements": requirements(),
             },
-        },
+        ),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     network=True,
     place=host_and_port,
-    secrets=("password",),
     names=_names,
     validate=_validate,
     remembers=_remembers,

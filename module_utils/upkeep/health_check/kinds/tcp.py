@@ -8,8 +8,11 @@ import socket
 import time
 from collections.abc import Iterator
 
+from ...base.deadline import Deadline
+from ...base.options import option
 from ...findings import Finding
-from ..check import Check, Deadline, Kind, always, host_and_port, milliseconds
+from ..check import Check, milliseconds
+from ..kind import NEVER, OTHERWISE, Kind, Row, always, host_and_port, tries
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -19,19 +22,29 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     socket.create_connection(address, timeout=deadline.remaining()).close()
     yield check.finding(
         "ok",
-        f"{address[0]}:{address[1]} accepts connections",
+        f"{host_and_port(check)} accepts connections",
         observed=milliseconds(started),
         unit="ms",
     )
 
 
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    asks = f"{host_and_port(check)} accepts connections{tries(check)}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+
 KIND = Kind(
+    description="does anything accept connections on a TCP port",
+    gives="`tcp:NAME`",
     options={
-        "host": {"type": "str", "default": "127.0.0.1"},
-        "port": {"type": "int", "required": True},
+        "host": option("str", "Name or address.", default="127.0.0.1"),
+        "port": option("int", "The port.", required=True, minimum=1, maximum=65535),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     network=True,
     place=host_and_port,
-    waits=always,
+    only_waits=always,
 )

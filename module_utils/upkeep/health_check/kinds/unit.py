@@ -1,35 +1,29 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kind ``unit``: the state of a systemd unit, as systemd itself tells it."""
+"""Kind ``unit``: the state of a systemd unit, as systemd itself reports it."""
 
 from __future__ import annotations
 
-import subprocess
 import typing as t
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from ...findings import Finding, judge
-from .. import counters as since
-from ..check import Check, CheckError, Deadline, Kind, ProbeError, remember
+from ...base.deadline import Deadline
+from ...base.options import option
+from ...findings import Finding, Limits
+from .. import counters
+from ..check import Check, ProbeError, remember
+from ..clients.units import unit_option, unit_properties, validate_unit
+from ..kind import NEVER, OTHERWISE, Kind, Row, limit_words
 
 PROPERTIES: t.Final = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts")
 
 
-def parse(text: str) -> dict[str, str]:
-    """Return the properties that ``systemctl show`` printed as ``Name=value`` lines."""
-    return {
-        name: value
-        for name, separator, value in (line.partition("=") for line in text.splitlines())
-        if separator
-    }
-
-
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
-    """Yield the unit's state and, where a limit is given, how often systemd had to restart it."""
-    state = show(check.options["unit"], PROPERTIES, deadline)
+    """Yield the unit's state, and how often systemd restarted it where a limit is given."""
+    state = unit_properties(check.options["unit"], PROPERTIES, deadline)
     yield judge_state(check, state)
     if state["LoadState"] != "loaded":
-        return  # systemd counts no restarts of what it does not know, and that is not the same as none
+        return  # systemd counts no restarts of what it does not know, which is not the same as 0
 
     restarts = int(state.get("NRestarts") or 0)
     if check.options["max_restarts"] is not None:
@@ -41,119 +35,117 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 
 def judge_restarts(check: Check, restarts: int) -> Finding:
     """Return the finding for the restarts since a person or a program last started the unit."""
-    limit = check.options["max_restarts"]
-    status = judge(restarts, warning=limit)
+    unit = check.options["unit"]
 
-    return check.finding(
-        status,
-        f"systemd restarted {check.options['unit']} {restarts} times since it was last started by hand"
-        + ("" if status == "ok" else ": its journal says why it ended"),
+    return check.measured(
+        restarts,
+        Limits(check.options["max_restarts"]),
+        f"systemd restarted {unit} {restarts} times since it was last started by hand",
+        f"see journalctl -u {unit} for why it ended",
         aspect="restarts",
-        observed=restarts,
-        expected=f"at most {limit}",
     )
 
 
 def judge_new_restarts(check: Check, restarts: int) -> Iterator[Finding]:
-    """Yield the finding for the restarts since the run before, and what the next run needs."""
-    limit, unit = check.options["max_new_restarts"], check.options["unit"]
-    current = since.now({"restarts": restarts})
+    """Yield the finding for the restarts since the previous run, and what the next run needs."""
+    unit = check.options["unit"]
+    current = counters.snapshot({"restarts": restarts})
     yield remember(current)
-    passed = since.span(check.before, current)
+
+    passed = counters.delta(check.previous, current)
     if passed is None:
-        message = f"restarts of {unit} cannot be told yet: there was no run before, or the unit was started anew"
+        message = f"restarts of {unit} are not known yet: no previous run, or it was started anew"
         yield check.finding("info", message, aspect="new_restarts")
         return
 
     new = passed.counts["restarts"]
     yield check.measured(
         new,
-        {"warning": limit},
-        f"systemd restarted {unit} {new} times since the run before",
-        "its journal says why it ended",
+        Limits(check.options["max_new_restarts"]),
+        f"systemd restarted {unit} {new} times since the previous run",
+        f"see journalctl -u {unit} for why it ended",
         aspect="new_restarts",
     )
 
 
 def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
-    """Return the finding for a unit in this state; raises ProbeError when the state is not told."""
+    """Return the finding for a unit in this state; raises ProbeError when systemd gave none."""
     unit, expected = check.options["unit"], check.options["expect"]
     load, active = state.get("LoadState", ""), state.get("ActiveState", "")
     if not load or not active:
-        raise ProbeError("unknown", f"systemd did not tell the state of {unit}")
+        raise ProbeError("unknown", f"systemd reported no state of {unit}")
 
-    described = f"{active} ({state.get('SubState', '')})"
+    status, observed = "critical", load
     if load == "not-found":
-        status, observed, message = (
-            "critical",
-            load,
-            f"{unit} does not exist: is the package installed, the name right?",
-        )
+        message = f"{unit} does not exist: is the package installed, the name right?"
     elif load == "masked":
-        status, observed, message = (
-            "critical",
-            load,
-            f"{unit} is masked: it cannot start until it is unmasked",
-        )
-    elif active in expected:
-        status, observed, message = "ok", described, f"{unit} is {described}"
+        message = f"{unit} is masked: it cannot start until it is unmasked"
     else:
-        reason = (
-            f", last result: {state['Result']}"
-            if state.get("Result", "success") != "success"
-            else ""
-        )
-        status, observed = "critical", described
-        message = f"{unit} is {described}{reason}: see journalctl -u {unit}"
+        status = "ok" if active in expected else "critical"
+        observed = f"{active} ({state.get('SubState', '')})"
+        message = _state_message(unit, observed, state, status)
 
     return check.finding(status, message, observed=observed, expected=" or ".join(expected))
 
 
-def show(unit: str, properties: Sequence[str], deadline: Deadline) -> dict[str, str]:
-    """Return some properties of a unit; raises ProbeError, TimeoutError."""
-    argv = ["systemctl", "show", f"--property={','.join(properties)}", "--", unit]
-    try:
-        done = subprocess.run(  # noqa: S603 - an argv list; the unit name cannot become an option
-            argv,
-            capture_output=True,
-            text=True,
-            timeout=deadline.remaining(),
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise ProbeError("unknown", "this host has no systemctl") from error
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError from error
+def _state_message(unit: str, described: str, state: Mapping[str, str], status: str) -> str:
+    if status == "ok":
+        return f"{unit} is {described}"
 
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split()) or "no reason given"
-        raise ProbeError("unknown", f"systemctl cannot tell the state of {unit}: {reason}")
+    result = state.get("Result", "success")
+    reason = f", last result: {result}" if result != "success" else ""
 
-    return parse(done.stdout)
+    return f"{unit} is {described}{reason}: see journalctl -u {unit}"
+
+
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check and its aspects in words."""
+    options = check.options
+    asks = f"`{options['unit']}` is {' or '.join(options['expect'])}"
+    yield Row(check.id, asks, NEVER, OTHERWISE)
+
+    if options["max_restarts"] is not None:
+        words = limit_words(Limits(options["max_restarts"]))
+        yield Row(f"{check.id}.restarts", "restarts by systemd", *words)
+
+    if options["max_new_restarts"] is not None:
+        words = limit_words(Limits(options["max_new_restarts"]))
+        asks = "restarts by systemd since the previous run"
+        yield Row(f"{check.id}.new_restarts", asks, *words)
 
 
 def _names(check: Check) -> tuple[str, ...]:
     aspects = {"max_restarts": "restarts", "max_new_restarts": "new_restarts"}
+
     return tuple(
         f"{check.id}.{aspect}" for key, aspect in aspects.items() if check.options[key] is not None
     )
 
 
-def _validate(check: Check) -> None:
-    if not check.options["unit"].strip():
-        raise CheckError("unit must be the name of a systemd unit")
-
-
 KIND = Kind(
+    description="systemd: active, failed, masked, not there",
+    gives="`unit:NAME`, `.restarts`, `.new_restarts`",
     options={
-        "unit": {"type": "str", "required": True},
-        "expect": {"type": "list", "elements": "str", "default": ["active"]},
-        "max_restarts": {"type": "int"},
-        "max_new_restarts": {"type": "int"},
+        "unit": unit_option("The systemd unit.", required=True),
+        "expect": option(
+            "list", "Active states that are right.", elements="str", default=["active"]
+        ),
+        "max_restarts": option(
+            "int",
+            "Adds C(unit:name.restarts), C(warning) when systemd restarted the unit more often"
+            " since it was started.",
+            minimum=0,
+        ),
+        "max_new_restarts": option(
+            "int",
+            "Adds C(unit:name.new_restarts), the same since the previous run.",
+            minimum=0,
+        ),
     },
     probe=probe,
+    describe=describe,
+    holds_change=True,
     names=_names,
-    validate=_validate,
+    validate=lambda check: validate_unit(check.options["unit"]),
     remembers=lambda check: check.options["max_new_restarts"] is not None,
 )

@@ -7,35 +7,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...findings import Finding
-from ..check import LIMITS, Check, Deadline, Kind, ProbeError
-from ..clients import procfs as processes
-from .unit import show
+from ...base.deadline import Deadline
+from ...findings import Finding, Limits
+from ..check import Check, ProbeError
+from ..clients import procfs
+from ..clients.units import unit_option, unit_properties, validate_unit
+from ..kind import Kind, Row, limit_options, limit_words
 
 CGROUP = Path("/sys/fs/cgroup")
 
 
 def parse(text: str) -> int:
-    """Return the resident bytes of a cgroup's memory.stat: without the page cache, which can be had back.
+    """Return the resident bytes of a cgroup's memory.stat, without the page cache.
 
-    Raises KeyError when a field is missing, ValueError when one is no number.
+    Raises KeyError when a field is missing, ValueError when one is not a number.
     """
     fields = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+
     return int(fields["anon"]) + int(fields["file_mapped"])
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the memory in MB. A unit that does not run uses none, which says nothing about it."""
     unit = check.options["unit"]
-    group = show(unit, ("ControlGroup",), deadline).get("ControlGroup", "")
+    group = unit_properties(unit, ("ControlGroup",), deadline).get("ControlGroup", "")
     if not group:
         raise ProbeError("unknown", f"{unit} does not run, so its memory cannot be judged")
 
     used = round(resident(unit, group) / 1e6, 1)
     yield check.measured(
         used,
-        check.options,
-        f"the processes of {unit} have {used:g} MB of memory",
+        Limits.of(check.options),
+        f"the processes of {unit} use {used:g} MB of memory",
         "look for a leak, restart it when nobody needs it",
         unit="MB",
     )
@@ -47,8 +50,25 @@ def resident(unit: str, group: str) -> int:
         return parse((CGROUP / group.lstrip("/") / "memory.stat").read_text(encoding="ascii"))
     except (OSError, KeyError, ValueError):
         # Memory is not accounted for: memory that processes share then counts several times.
-        found = [processes.process(pid) for pid in processes.in_unit(unit)]
-        return sum(one.rss for one in found if one)
+        found = [procfs.process(pid) for pid in procfs.in_unit(unit)]
+
+    return sum(one.rss for one in found if one)
 
 
-KIND = Kind(options={"unit": {"type": "str", "required": True}, **LIMITS}, probe=probe)
+def describe(check: Check) -> Iterator[Row]:
+    """Yield the check in words."""
+    words = limit_words(Limits.of(check.options), " MB")
+    yield Row(check.id, f"memory of the processes of `{check.options['unit']}`", *words)
+
+
+KIND = Kind(
+    description="resident memory of a unit with all its processes",
+    gives="`unit_memory:NAME`",
+    options={
+        "unit": unit_option("The systemd unit.", required=True),
+        **limit_options("MB"),
+    },
+    probe=probe,
+    describe=describe,
+    validate=lambda check: validate_unit(check.options["unit"]),
+)

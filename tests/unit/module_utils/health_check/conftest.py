@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check.attempt import observe
-from ansible.module_utils.upkeep.health_check.plan import parse
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.unit.module_utils.health_check.checks import parse
 from tests.unit.module_utils.health_check.servers import Handler
 
 Listen = Callable[..., int]

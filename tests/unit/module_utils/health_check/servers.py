@@ -63,3 +63,24 @@ def trickling(start: bytes, drop: bytes = b"x", pause: float = 0.05) -> Handler:
 def hung(_connection: socket.socket, over: threading.Event) -> None:
     """Accept and never say a word."""
     over.wait()
+
+
+def redis_server(replies: dict[str, bytes], asked: list[list[str]]) -> Handler:
+    """Return a handler that answers commands by their first word, and notes them."""
+
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        with connection.makefile("rb") as stream:
+            while head := stream.readline():
+                words = []
+                for _ in range(int(head[1:])):
+                    size = int(stream.readline()[1:])
+                    words.append(stream.read(size + 2)[:-2].decode())
+
+                asked.append(words)
+                connection.sendall(replies.get(words[0], b"+OK\r\n"))
+
+    return handler
+
+
+def bulk(text: str) -> bytes:
+    return b"$%d\r\n%s\r\n" % (len(text.encode()), text.encode())

@@ -7,16 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
 from ansible.module_utils.upkeep.preflight.acceptance import judge_acceptance, write
 
-from upkeep import PROJECT
-from upkeep.judge.gate import decide
-
-HOLDING = yaml.safe_load((PROJECT / "roles/gate/defaults/main.yml").read_text())[
-    "gate_holding_checks"
-]
+from upkeep.judge.gate import HOLDING_CHECKS, decide
 
 
 def seen(host: str, check: str = "unit:app", status: str = "ok") -> Finding:
@@ -28,7 +22,7 @@ def ask(**changes: object) -> list[str]:
         "hosts": ["h1", "h2"],
         "live": {"h1", "h2"},
         "findings": {"h1": [seen("h1")], "h2": [seen("h2")]},
-        "holding_checks": HOLDING,
+        "holding_checks": HOLDING_CHECKS,
         "required_checks": [],
         **changes,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.upkeep import run_log as log
-from tools import PROJECT, check_words, profiles
+from tools import PROJECT, describe_checks, profiles
 from upkeep.kpi import kpis, open_history
 from upkeep.kpi.figures import address_of
 from upkeep.run import record
@@ -41,7 +41,8 @@ def sources(system: str) -> set[tuple[str, str]]:
     """Return (area, check) of everything that the profile asks for."""
     profile = figures(system)
     health = {
-        ("health_check", row.finding) for row in check_words.rows(profile["system_health_checks"])
+        ("health_check", row.finding)
+        for row in describe_checks.rows(profile["system_health_checks"])
     }
     logs = {
         ("log_review", f"log:{source['name']}.{review['name']}")

@@ -9,8 +9,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible.module_utils.upkeep.health_check.kinds import KINDS
-from ansible.module_utils.upkeep.health_check.plan import COMMON
 
 from tools import profiles, trace
 from upkeep import PROJECT
@@ -57,7 +55,7 @@ def changed(path: list[Any], value: Any) -> list[str]:
         (
             ["system_health_checks", 0, "knid"],
             "unit",
-            "system_health_checks[0]: 'knid' is not a known name; did you mean",
+            "system_health_checks 'nginx' (unit): 'knid' is not a known name; did you mean 'kind'?",
         ),
         (["system_components"], [], "system_components"),
         (
@@ -68,9 +66,13 @@ def changed(path: list[Any], value: Any) -> list[str]:
         (
             ["system_health_checks", 0, "expect"],
             "up",
-            "expect: 'up' is text, but must be a list or a mapping",
+            "system_health_checks 'nginx' (unit).expect is 'up'; it must be a list",
         ),
-        (["system_health_checks", 0, "name"], "-x", "system_health_checks[0].name"),
+        (
+            ["system_health_checks", 0, "name"],
+            "-x",
+            "system_health_checks '-x' (unit).name is '-x'; it must match",
+        ),
         (
             ["system_databases", 0, "reindex", "bloat_percent"],
             29,
@@ -97,31 +99,6 @@ def test_what_does_not_fit_is_named(path: list[Any], value: Any, sentence: str) 
     found = changed(path, value)
     assert len(found) == 1
     assert sentence in found[0]
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("ca_file", "/etc/ssl/own.pem"),
-        ("exclude", ["/mnt"]),
-        ("max_restarts", 3),
-        ("username", "upkeep"),
-        ("expect", ["active", "activating"]),
-        ("name", "Worker@1"),
-    ],
-)
-def test_what_the_probe_knows_fits(key: str, value: Any) -> None:
-    assert changed(["system_health_checks", 0, key], value) == []
-
-
-def properties(definition: str) -> set[str]:
-    return set(profile.schema()["$defs"][definition]["properties"])
-
-
-def test_schema_knows_the_keys_that_the_modules_know() -> None:
-    assert properties("health_check") == set(COMMON).union(
-        *(kind.options for kind in KINDS.values())
-    )
 
 
 def test_everything_the_guides_ask_for_has_a_place() -> None:

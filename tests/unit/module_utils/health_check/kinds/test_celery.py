@@ -1,0 +1,115 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind celery; a real broker and workers are met in the scenario health_check."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from ansible.module_utils.upkeep.findings import Finding
+
+from tests.unit.module_utils.health_check.servers import (
+    bulk,
+    redis_server,
+)
+
+Observed = Callable[..., dict[str, Finding]]
+
+
+Listen = Callable[..., int]
+
+
+INFO = "# Memory\r\nused_memory:1500\r\nused_memory_human:1.46K\r\n# Server\r\nrdb_last_bgsave_status:err\r\n"
+
+
+PONG = {"PING": b"+PONG\r\n", "INFO": bulk(INFO), "LLEN": b":7\r\n"}
+
+
+class FakeCelery:
+    """Stands for celery.Celery: some workers answer."""
+
+    workers = 0
+    seen: t.ClassVar[dict[str, t.Any]] = {}
+
+    def __init__(self, broker: str, set_as_current: bool) -> None:
+        self.seen.update(broker=broker)
+        self.control = self
+
+    def ping(self, timeout: float, limit: int) -> list[dict[str, t.Any]]:
+        self.seen.update(timeout=timeout, limit=limit)
+        return [{f"worker{n}": {"ok": "pong"}} for n in range(min(self.workers, limit))]
+
+    def close(self) -> None:
+        self.seen.update(closed=True)
+
+
+@pytest.mark.requirement("R-fairedge-66")
+@pytest.mark.parametrize(
+    ("workers", "status"), [(0, "critical"), (1, "critical"), (2, "ok"), (5, "ok")]
+)
+def test_workers_and_queues(
+    listen: Listen, observed: Observed, monkeypatch: pytest.MonkeyPatch, workers: int, status: str
+) -> None:
+    monkeypatch.setitem(
+        sys.modules, "celery", t.cast(ModuleType, SimpleNamespace(Celery=FakeCelery))
+    )
+    monkeypatch.setattr(FakeCelery, "workers", workers)
+    port = listen(redis_server(PONG, asked := []))
+    broker = f"redis://u:p%2Dtwo@127.0.0.1:{port}/2"
+    found = observed(
+        "celery",
+        broker=broker,
+        min_workers=2,
+        queues=[{"name": "celery", "warning": 5, "critical": 50}],
+    )
+
+    assert found["celery:x"]["status"] == status
+    assert found["celery:x"]["observed"] == min(workers, 2)
+    assert (
+        found["celery:x.queue_celery"]["status"],
+        found["celery:x.queue_celery"]["observed"],
+    ) == ("warning", 7)
+    assert asked == [["AUTH", "u", "p-two"], ["SELECT", "2"], ["PING"], ["LLEN", "celery"]]
+    assert FakeCelery.seen["limit"] == 2
+    assert FakeCelery.seen["timeout"] < 2, "the wait for workers ends before the check's own limit"
+    assert FakeCelery.seen["closed"]
+
+
+def test_queue_of_another_type_and_refused_login_are_critical(
+    listen: Listen, observed: Observed
+) -> None:
+    port = listen(redis_server({**PONG, "LLEN": b"-WRONGTYPE not a list\r\n"}, []))
+    found = observed("celery", broker=f"redis://127.0.0.1:{port}", queues=[{"name": "celery"}])[
+        "celery:x"
+    ]
+
+    assert (found["status"], "WRONGTYPE" in found["message"]) == ("critical", True)
+
+    port = listen(redis_server({"PING": b"-NOAUTH Authentication required.\r\n"}, []))
+
+    assert (
+        "asks for a password"
+        in observed("celery", broker=f"redis://127.0.0.1:{port}")["celery:x"]["message"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["celery", "postgresql"])
+def test_a_missing_driver_is_unknown_and_names_the_package(
+    listen: Listen, observed: Observed, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    options = {
+        "celery": {"broker": f"redis://127.0.0.1:{listen(redis_server(PONG, []))}"},
+        "postgresql": {"database": "x"},
+    }
+    driver = {"celery": "celery", "postgresql": "psycopg2"}[kind]
+    monkeypatch.setitem(sys.modules, driver, None)
+    found = observed(kind, **options[kind])[f"{kind}:x"]
+
+    assert (found["status"], f"install the package python3-{driver}" in found["message"]) == (
+        "unknown",
+        True,
+    )

@@ -1,0 +1,56 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind file, against real files."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.findings import Finding
+
+Observed = Callable[..., dict[str, Finding]]
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "status"),
+    [
+        (5, {}, "ok"),
+        (0, {}, "critical"),
+        (5, {"min_bytes": 6}, "critical"),
+        (5, {"max_bytes": 4}, "critical"),
+    ],
+)
+def test_size_of_a_file(
+    observed: Observed, tmp_path: Path, size: int, options: dict[str, t.Any], status: str
+) -> None:
+    (tmp_path / "f").write_bytes(b"x" * size)
+    found = observed("file", path=str(tmp_path / "f"), **options)["file:x"]
+    assert (found["status"], found["observed"]) == (status, size)
+
+
+def test_the_newest_of_several_counts(observed: Observed, tmp_path: Path) -> None:
+    for name, hours in (("a.gz", 30), ("b.gz", 3), ("c.txt", 0)):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (time.time() - hours * 3600,) * 2)
+
+    (tmp_path / "d.gz").mkdir()
+    limits = {"warning": 2, "critical": 26}
+    found = observed("file", path=str(tmp_path / "*.gz"), age_hours=limits)
+
+    assert (found["file:x.age"]["status"], found["file:x.age"]["observed"]) == ("warning", 3.0)
+
+    found = observed("file", path=str(tmp_path / "a.gz"), age_hours=limits)
+
+    assert found["file:x.age"]["status"] == "critical"
+
+
+def test_files_that_are_not_there(observed: Observed, tmp_path: Path) -> None:
+    assert "there is no file" in observed("file", path=str(tmp_path / "f"))["file:x"]["message"]
+    assert "there is no file" in observed("file", path=str(tmp_path))["file:x"]["message"]
+    found = observed("file", path=str(tmp_path / "no" / "f*"))["file:x"]
+    assert (found["status"], "does not exist" in found["message"]) == ("critical", True)

@@ -1,0 +1,48 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Kind unix_socket, against real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible.module_utils.upkeep.findings import Finding
+
+Observed = Callable[..., dict[str, Finding]]
+
+
+def test_unix_sockets(observed: Observed, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        found = observed("unix_socket", path=path)["unix_socket:x"]
+
+        assert (found["status"], "refused" in found["message"]) == ("critical", True), (
+            "bound, but nobody listens"
+        )
+
+        server.listen(0)
+
+        assert observed("unix_socket", path=path)["unix_socket:x"]["status"] == "ok"
+
+    assert "is refused" in observed("unix_socket", path=path)["unix_socket:x"]["message"]
+
+    Path(path).unlink()
+
+    assert "does not exist" in observed("unix_socket", path=path)["unix_socket:x"]["message"]
+
+
+def test_a_hung_unix_socket_is_critical_in_time(observed: Observed, tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as waiting:
+        server.bind(path)
+        server.listen(0)
+        waiting.connect(path)
+        found = observed("unix_socket", path=path, timeout=0.3)["unix_socket:x"]
+
+    assert (found["status"], "no complete answer within 0.3 s" in found["message"]) == (
+        "critical",
+        True,
+    )
