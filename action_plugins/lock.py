@@ -28,16 +28,23 @@ class ActionModule(ModuleAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's result."""
         args |= {**process.identity(), "run_id": run_facts.require_run_id()}
+        state = args.get("state", "held")
         answer = self.call(args, task_vars)
-        holder = answer.get("holder") or {}
-        if (
-            answer.get("lock_state") == "held"
-            and args.get("state", "held") == "held"
-            and process.is_dead(holder)
-        ):
-            answer = self.call({**args, "steal_from": holder["run_id"]}, task_vars)
 
-        if args.get("state", "held") == "released":
-            answer.pop("findings", None)  # what was found when it was taken stays the finding
+        if state == "held" and (dead := _dead_holder(answer)):
+            answer = self.call({**args, "steal_from": dead}, task_vars)
+
+        # What was found when the lock was taken stays the finding, unless it was lost since.
+        if state == "released" or (answer.get("lock_state") == "renewed" and state == "renewed"):
+            answer.pop("findings", None)
 
         return answer
+
+
+def _dead_holder(answer: t.Mapping[str, t.Any]) -> str:
+    """Return the id of the run that holds the lock when its process has surely ended, else ''."""
+    holder = answer.get("holder")
+    if answer.get("lock_state") != "held" or not isinstance(holder, dict):
+        return ""
+
+    return str(holder.get("run_id", "")) if process.is_dead(holder) else ""

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at a host and at its clock; see library/preflight.py for the documentation.
+"""Check a host and its clock; see library/preflight.py for the documentation.
 
 Only the controller can read its own clock before and after the exchange, so the clock is judged
 here.
@@ -17,11 +17,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ModuleAction
 
-from ansible.module_utils.upkeep.preflight.clock import clock_finding, skew_bounds  # isort: skip - found by upkeep
+from ansible.module_utils.upkeep.base.options import fill  # isort: skip - found by upkeep
+from ansible.module_utils.upkeep.findings import Limits  # isort: skip
+from ansible.module_utils.upkeep.preflight.clock import finding_of_reading  # isort: skip
+from ansible.module_utils.upkeep.preflight.options import OPTIONS  # isort: skip
 
 
 class ActionModule(ModuleAction):
-    """Run the module of the same name and add what the two clocks say."""
+    """Run the module of the same name and add the finding on the host's clock."""
 
     AREA: t.ClassVar = "preflight"
 
@@ -30,15 +33,11 @@ class ActionModule(ModuleAction):
         sent = time.time()
         answer = self.call(args, task_vars)
         received = time.time()
-        if answer.get("failed") or "clock" not in answer:
+        if answer.get("failed") or not isinstance(answer.get("findings"), list):
             return answer
 
-        bounds = skew_bounds(
-            sent, answer["clock"]["started"], answer["clock"]["finished"], received
-        )
-        limits = [
-            float(args.get(name, default))
-            for name, default in (("clock_warning", 2), ("clock_critical", 30))
-        ]
+        values = fill(OPTIONS, args)
+        limits = Limits(float(values["clock_warning"]), float(values["clock_critical"]))
+        clock = finding_of_reading(sent, answer.get("clock"), received, limits)
 
-        return {**answer, "findings": [*answer["findings"], clock_finding(bounds, *limits)]}
+        return {**answer, "findings": [*answer["findings"], clock]}

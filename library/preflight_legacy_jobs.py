@@ -9,25 +9,13 @@ module: preflight_legacy_jobs
 short_description: Take older, hand-made cron and logrotate jobs out of service
 version_added: "0.1.0"
 description:
-  - Finds jobs by patterns in the crontabs, the cron folders and C(/etc/logrotate.d), as preflight reports them.
-  - C(adopted) silences them where they are. A crontab line becomes a comment, a file gets a name that is skipped.
+  - Finds jobs by patterns in the crontabs, the cron folders and C(/etc/logrotate.d), as preflight
+    reports them.
+  - C(adopted) silences them where they are. A crontab line becomes a comment, a file gets a name
+    that is skipped.
   - C(removed) moves them away, with a manifest that allows putting them back.
   - Files and lines that match no pattern stay as they are.
-options:
-  patterns:
-    description: Regular expressions (Python) of commands and paths by which old jobs are known.
-    type: list
-    elements: str
-    required: true
-  state:
-    description: What becomes of them.
-    type: str
-    choices: [adopted, removed]
-    required: true
-  archive:
-    description: Folder for what is removed; each run makes a folder of its own in it.
-    type: path
-    default: /var/lib/upkeep/legacy
+extends_documentation_fragment: [preflight_legacy_jobs]
 author: Upkeep contributors
 attributes:
   check_mode:
@@ -58,34 +46,30 @@ left:
   returned: success
 """
 
-from pathlib import Path
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.preflight.legacy import scan
-from ansible.module_utils.upkeep.preflight.run import PatternError, compile_patterns
-from ansible.module_utils.upkeep.preflight.takeover import take
+from ansible.module_utils.upkeep.base.bounded import bounded
+from ansible.module_utils.upkeep.base.isolated import IsolatedError
+from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.preflight.options import LEGACY_OPTIONS as OPTIONS
+from ansible.module_utils.upkeep.preflight.run import take_over
+from ansible.module_utils.upkeep.preflight.settings import PreflightError, parse_legacy
 
 
 def main() -> None:
-    """Find the jobs, take them out of service, say what was done."""
-    module = AnsibleModule(
-        argument_spec={
-            "patterns": {"type": "list", "elements": "str", "required": True},
-            "state": {"type": "str", "choices": ["adopted", "removed"], "required": True},
-            "archive": {"type": "path", "default": "/var/lib/upkeep/legacy"},
-        },
-        supports_check_mode=True,
-    )
-
+    """Read the options, take the jobs out of service, return what was done."""
+    module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
     try:
-        hits = scan(compile_patterns(module.params["patterns"])).hits
-        taken = take(
-            hits, module.params["state"], Path(module.params["archive"]), module.check_mode
-        )
-    except (PatternError, OSError) as error:
+        settings = parse_legacy(module.params)
+    except PreflightError as error:
         module.fail_json(msg=str(error))
 
-    module.exit_json(**vars(taken))
+    result = bounded(
+        module,
+        lambda: vars(take_over(settings, module.check_mode)),
+        settings.max_seconds,
+        (OSError, IsolatedError),
+    )
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -119,11 +119,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.acceptance import is_accepted
 from ansible.module_utils.upkeep.base.text import duplicates
 from ansible.module_utils.upkeep.findings import finding
 from ansible.module_utils.upkeep.health_check.check import CheckError
 from ansible.module_utils.upkeep.health_check.settings import secrets_of
-from ansible.module_utils.upkeep.preflight.acceptance import is_accepted
 from ansible.module_utils.upkeep.self_heal.decision import Unit
 from ansible.module_utils.upkeep.self_heal.history import LONGEST
 from ansible.module_utils.upkeep.self_heal.rechecking import Asker

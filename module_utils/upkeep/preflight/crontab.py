@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read crontabs and logrotate files as cron and logrotate read them. Pure: text in, entries out."""
+"""Read crontabs and logrotate files as cron and logrotate read them: text in, entries out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+#: cron itself takes commands of 1000 characters; what comes after this is not looked at.
+LONGEST_LINE: t.Final = 4096
 _FIELD = r"[0-9A-Za-z*/,~-]+"
 _ASSIGNMENT = re.compile(r"""\s*(?:[A-Za-z_][A-Za-z0-9_]*|"[^"]*"|'[^']*')\s*=""")
 _TIMES = re.compile(rf"\s*(?P<when>{_FIELD}(?:\s+{_FIELD}){{4}})\s+(?P<rest>\S.*)")
@@ -20,7 +22,7 @@ _SCRIPT_START: t.Final = ("prerotate", "postrotate", "firstaction", "lastaction"
 
 
 @dataclass(frozen=True)
-class Job:
+class CrontabJob:
     """One line of a crontab; ``line`` counts from 0, ``user`` is empty in a user's own crontab."""
 
     line: int
@@ -29,7 +31,7 @@ class Job:
     command: str
 
 
-def crontab_jobs(text: str, with_user: bool) -> list[Job]:
+def crontab_jobs(text: str, with_user: bool) -> list[CrontabJob]:
     """Return the jobs of a crontab.
 
     ``with_user`` for /etc/crontab and /etc/cron.d, which name a user on each line.
@@ -40,7 +42,8 @@ def crontab_jobs(text: str, with_user: bool) -> list[Job]:
     return [job for job in jobs if job is not None]
 
 
-def _job(number: int, line: str, with_user: bool) -> Job | None:
+def _job(number: int, line: str, with_user: bool) -> CrontabJob | None:
+    line = line[:LONGEST_LINE]
     if not line.strip() or line.lstrip().startswith("#") or _ASSIGNMENT.match(line):
         return None
 
@@ -48,20 +51,21 @@ def _job(number: int, line: str, with_user: bool) -> Job | None:
     if match is None:
         return None
     if not with_user:
-        return Job(number, match["when"], "", match["rest"].strip())
+        return CrontabJob(number, match["when"], "", match["rest"].strip())
 
     owner = _USER.fullmatch(match["rest"])
 
-    return Job(number, match["when"], owner["user"], owner["command"].strip()) if owner else None
+    return (
+        CrontabJob(number, match["when"], owner["user"], owner["command"].strip())
+        if owner
+        else None
+    )
 
 
 def script_lines(text: str) -> list[str]:
-    """Return the lines of a script or configuration file that say something: not empty, no comment."""
-    return [
-        line.strip()
-        for line in text.split("\n")
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    """Return the lines of a script or configuration file that are neither empty nor comments."""
+    lines = (line[:LONGEST_LINE].strip() for line in text.split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def logrotate_sections(text: str) -> list[str]:

@@ -1,104 +1,129 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Put the single looks together into what one call returns."""
+"""Check in one call whether a host is fit for maintenance, and take old jobs out of service.
+
+Every check runs in a bounded process, since a dead mount or a file of a user could hold it up. A
+check that does not come back only loses itself: it is ``unknown``.
+"""
 
 from __future__ import annotations
 
-import re
 import typing as t
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.preflight import acceptance, basics
-from ansible.module_utils.upkeep.preflight.legacy import legacy_findings, scan
+from .. import acceptance
+from ..base import isolated
+from ..base.deadline import Deadline
+from ..findings import Finding, Subject
+from . import host
+from .findings import acceptance_finding, legacy_findings
+from .legacy import LegacyScan, scan
+from .settings import LegacySettings, PreflightSettings
+from .takeover import Takeover, take
 
-
-class PatternError(ValueError):
-    """A pattern is not a regular expression; the message names it."""
-
-
-@dataclass
-class Seen:
-    """What one look at a host gave."""
-
-    findings: list[Finding] = field(default_factory=list)
-    changed: bool = False
-    diff: list[dict[str, str]] = field(default_factory=list)
-
-
-def compile_patterns(patterns: list[str]) -> list[re.Pattern[str]]:
-    """Return the compiled patterns.
-
-    Raises PatternError for one that is empty (it would match all) or not valid.
-    """
-    compiled = []
-    for pattern in patterns:
-        try:
-            compiled.append(re.compile(pattern))
-        except re.error as error:
-            raise PatternError(
-                f"legacy pattern {pattern!r} is not a regular expression: {error}"
-            ) from error
-        if compiled[-1].search("") is not None:
-            raise PatternError(
-                f"legacy pattern {pattern!r} matches everything; name a script or a path"
-            )
-
-    return compiled
+#: What one check may take, s.
+CHECK_SECONDS: t.Final = 20.0
+_Entry = t.TypeVar("_Entry")
+#: The share of a module's time that its checks get; the rest is for what comes after them.
+_SHARE: t.Final = 0.8
 
 
-def inspect_host(options: dict[str, t.Any], systemctl: str | None, check_mode: bool) -> Seen:
-    """Return the findings for the module's options.
+@dataclass(frozen=True)
+class HostCheck:
+    """One check: the names of its findings, for when it does not come back, and how to do it."""
 
-    Raises PatternError, or OSError for an unwritten acceptance.
-    """
-    patterns = compile_patterns(options["legacy_patterns"])
-    seen = Seen()
-    _accept(seen, options, check_mode)
-    components = set(options["components"])
-    seen.findings = [
-        basics.rights(),
-        basics.python(),
-        *(
-            basics.python_module(e["module"], e["package"])
-            for e in _of(options["python_modules"], components)
-        ),
-        *(basics.disk(e["path"], e["min_free_percent"]) for e in _of(options["disk"], components)),
-        *(
-            basics.required_path(e["path"], e["type"], e["owner"], e["group"], e["mode"])
-            for e in _of(options["required_paths"], components)
-        ),
-        *basics.units([e["name"] for e in _of(options["units"], components)], systemctl),
-        *legacy_findings(scan(patterns)),
-        acceptance.judge_acceptance(
-            Path(options["marker"]), options["host"], options["require_acceptance"]
-        ),
-    ]
-
-    return seen
+    names: Sequence[str]
+    findings: Callable[[], Iterable[Finding]]
 
 
-def _of(entries: list[dict[str, t.Any]], components: set[str]) -> list[dict[str, t.Any]]:
-    """Return the entries that concern a host with these components."""
-    return [
-        entry
-        for entry in entries
-        if entry.get("component") is None or entry["component"] in components
-    ]
+def run(settings: PreflightSettings, check_mode: bool) -> dict[str, t.Any]:
+    """Return findings, and whether the host was accepted just now; raises OSError."""
+    diff = _accept(settings, check_mode)
+    deadline = Deadline(_SHARE * settings.max_seconds)
+
+    return {"changed": bool(diff), "findings": _check(checks(settings), deadline), "diff": diff}
 
 
-def _accept(seen: Seen, options: dict[str, t.Any], check_mode: bool) -> None:
-    """Write the mark when asked to, once; a damaged mark is left to its finding."""
-    marker = Path(options["marker"])
-    if not options["accept_by"] or marker.exists():
-        return
-
-    seen.changed = True
-    text = f"accepted by {options['accept_by']}\n"
-    if not check_mode:
-        text = acceptance.write(marker, options["accept_by"], options["run_id"])
-
-    seen.diff.append(
-        {"before_header": str(marker), "after_header": str(marker), "before": "", "after": text}
+def take_over(settings: LegacySettings, check_mode: bool) -> Takeover:
+    """Take old jobs out of service, in check mode only say how; raises OSError, IsolatedError."""
+    answers, problem = isolated.run(
+        lambda: [scan(settings.patterns).as_json()],
+        _SHARE * settings.max_seconds,
+        limits=isolated.PARSING,
     )
+    if not answers:
+        raise isolated.IsolatedError(f"cron and logrotate could not be searched: {problem}")
+
+    found = LegacyScan.of_json(answers[0]).found
+
+    return take(found, settings.treatment, settings.archive, check_mode)
+
+
+def checks(settings: PreflightSettings) -> list[HostCheck]:
+    """Return all checks of a host, in the order of their findings."""
+    mark, required = settings.mark, settings.require_acceptance
+
+    return [
+        HostCheck(["host:rights"], lambda: [host.rights()]),
+        HostCheck(["host:python"], lambda: [host.python()]),
+        *(
+            _single(f"python_module:{entry.module}", host.python_module, entry)
+            for entry in settings.python_modules
+        ),
+        *(_single(f"disk:{entry.path}", host.disk, entry) for entry in settings.disks),
+        *(
+            _single(f"path:{entry.path}", host.required_path, entry)
+            for entry in settings.required_paths
+        ),
+        HostCheck(
+            [f"unit:{name}" for name in settings.units],
+            lambda: host.units(settings.units, Deadline(CHECK_SECONDS / 2)),
+        ),
+        HostCheck(["legacy:scan"], lambda: legacy_findings(scan(settings.legacy_patterns))),
+        HostCheck(["host:accepted"], lambda: [acceptance_finding(mark, settings.host, required)]),
+    ]
+
+
+def _single(name: str, check: Callable[[_Entry], Finding], entry: _Entry) -> HostCheck:
+    """Return a check of one entry of the profile."""
+    return HostCheck([name], lambda: [check(entry)])
+
+
+def _check(planned: Sequence[HostCheck], deadline: Deadline) -> list[Finding]:
+    """Return the findings of all checks; one that did not come back is ``unknown``."""
+    outcomes = isolated.run_each(
+        [check.findings for check in planned],
+        CHECK_SECONDS,
+        deadline,
+        limits=isolated.PARSING,
+    )
+    found: list[Finding] = []
+
+    for check, (findings, problem) in zip(planned, outcomes, strict=True):
+        found += findings
+        if problem:
+            seen = {finding["check"] for finding in findings}
+            found += [
+                Subject(name).finding("unknown", f"This could not be checked: {problem}.")
+                for name in check.names
+                if name not in seen
+            ]
+
+    return found
+
+
+def _accept(settings: PreflightSettings, check_mode: bool) -> list[dict[str, str]]:
+    """Write the mark when asked to, once, and return the diff.
+
+    A damaged mark is left to its finding.
+    """
+    mark = settings.mark
+    if not settings.accept_by or mark.exists():
+        return []
+
+    text = f"accepted by {settings.accept_by}\n"
+    if not check_mode:
+        text = acceptance.write(mark, settings.accept_by, settings.run_id)
+
+    return [{"before_header": str(mark), "after_header": str(mark), "before": "", "after": text}]

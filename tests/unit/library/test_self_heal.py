@@ -13,8 +13,8 @@ import pytest
 import yaml
 from ansible.module_utils.common.parameters import PASS_VARS
 from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils.upkeep import acceptance
 from ansible.module_utils.upkeep.findings import validate_partial
-from ansible.module_utils.upkeep.preflight import acceptance
 from ansible.module_utils.upkeep.self_heal import run as healing
 from ansible.module_utils.upkeep.self_heal import systemd
 from ansible.module_utils.upkeep.self_heal.systemd import State

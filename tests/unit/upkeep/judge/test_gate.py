@@ -7,8 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.acceptance import write
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
-from ansible.module_utils.upkeep.preflight.acceptance import judge_acceptance, write
+from ansible.module_utils.upkeep.preflight.findings import acceptance_finding
 
 from upkeep.judge.gate import HOLDING_CHECKS, decide
 
@@ -55,7 +56,7 @@ def test_a_full_disk_does_not_hold_the_rotation_that_frees_it() -> None:
 def test_a_host_that_nobody_accepted_is_only_looked_at(tmp_path: Path) -> None:
     mark = tmp_path / "accepted.json"
     new = complete(
-        judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight"
+        acceptance_finding(mark, "h2", required=True), system="s", host="h2", area="preflight"
     )
 
     assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), new]}) == [
@@ -64,7 +65,7 @@ def test_a_host_that_nobody_accepted_is_only_looked_at(tmp_path: Path) -> None:
 
     write(mark, "on-call", "run-1")
     known = complete(
-        judge_acceptance(mark, "h2", required=True), system="s", host="h2", area="preflight"
+        acceptance_finding(mark, "h2", required=True), system="s", host="h2", area="preflight"
     )
 
     assert ask(findings={"h1": [seen("h1")], "h2": [seen("h2"), known]}) == []

@@ -47,7 +47,10 @@ def test_a_line_that_is_no_job(line: str) -> None:
 
 
 def test_the_system_crontab_names_a_user() -> None:
-    text = "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n@weekly hyperopt /opt/x.sh\n0 0 * * * lonely\n"
+    text = (
+        "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n@weekly hyperopt /opt/x.sh\n"
+        "0 0 * * * lonely\n"
+    )
     jobs = crontab_jobs(text, with_user=True)
 
     assert [(job.user, job.command) for job in jobs] == [
