@@ -47,7 +47,7 @@ class ActionModule(ControlAction):
 
         return {
             "failed": verdict.outcome != "ok",
-            "msg": "\n".join(verdict.messages()) or "Nothing speaks against this run.",
+            "msg": "\n".join(verdict.messages()) or "No reason to fail this run.",
         }
 
     def _judge(

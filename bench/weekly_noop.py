@@ -59,7 +59,11 @@ def play(playbook: str, *args: str) -> float:
 def on_hosts(module: str, arguments: str, *args: str) -> str:
     """Run one ad-hoc task on the systems and return its output."""
     command = [tool("ansible"), "systems", "--become", "-m", module, "-a", arguments, *args]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    return done.stdout
 
 
 def count_starts(playbook: str, *args: str) -> dict[str, int]:

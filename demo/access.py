@@ -37,7 +37,7 @@ def prepare(fleet: Fleet) -> None:
             "-f",
             str(key),
         ]
-        result = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - argv list
+        result = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
         if result.returncode:
             raise DemoError(f"ssh-keygen failed: {result.stderr.strip()}")
 

@@ -27,7 +27,7 @@ Step = dict[str, t.Any]
 _STEPS: t.Final = {"run": list, "sql": dict, "file": dict}
 
 
-class Finding(t.NamedTuple):
+class ExpectedFinding(t.NamedTuple):
     """The finding that must report a fault."""
 
     host: str
@@ -45,7 +45,7 @@ class Defect(t.NamedTuple):
     round: str
     plant: tuple[Step, ...]
     undo: tuple[Step, ...]
-    finding: Finding
+    finding: ExpectedFinding
     mended: bool
     also: tuple[str, ...] = ()
 
@@ -129,7 +129,7 @@ def _defect(
         **{key: entry[key] for key in ("host", "round", "mended")},
         plant=tuple(entry["plant"]),
         undo=tuple(entry["undo"]),
-        finding=Finding(**entry["finding"]),
+        finding=ExpectedFinding(**entry["finding"]),
         also=tuple(entry.get("also", ())),
     )
 

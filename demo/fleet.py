@@ -159,7 +159,7 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
         )
     if not _NAME.match(name):
         raise DemoError(
-            f"fleet.yml: {name!r} is no host name (lower case letters, digits, hyphens)"
+            f"fleet.yml: {name!r} is not a host name (lower case letters, digits, hyphens)"
         )
     if entry["system"] not in systems:
         raise DemoError(

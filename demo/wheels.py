@@ -37,7 +37,9 @@ def ensure(requirements: Path, cache: Path) -> Path:
     command += ["--requirement", str(requirements)]
 
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise DemoError(
             f"the packages of {requirements} could not be fetched within {SECONDS} s"

@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 module: verdict
 short_description: Judge a run from its event log and set the exit code
 description:
-  - Fails when a finding has one of the given statuses and nobody acknowledged it, when a task failed, when a host did
-    not answer, when a host or component that should have been looked at was not, or when a recorded finding is missing
-    from the event log.
+  - Fails when a finding has one of the given statuses and nobody acknowledged it, when a task
+    failed, when a host did not answer, when a host or component that should have been checked was
+    not, or when a recorded finding is missing from the event log.
   - Runs on the controller only, as the last task of every cadence playbook.
 options:
   fail_on:
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: Everything that speaks against the run, one sentence a line.
+  description: Every reason why the run fails, one sentence a line.
   type: str
   returned: always
 """

@@ -162,7 +162,7 @@ def make(host: Host) -> dict[str, t.Any]:
 
 
 def main() -> int:
-    """Make the history, once; what was made is told in a file of its own."""
+    """Make the history, once, and write down what was made."""
     clock = Clock.now(dt.datetime.now(dt.UTC))
     host = read(DESCRIPTION.read_text(encoding="utf-8"), clock)
     if host is None:

@@ -57,7 +57,9 @@ def run(*argv: str, stdin: bytes = b"") -> bytes:
 
     Raises CalledProcessError, of which the journal shows the words.
     """
-    done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, timeout=SECONDS, check=True)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        argv, input=stdin, stdout=subprocess.PIPE, timeout=SECONDS, check=True
+    )
     return done.stdout
 
 

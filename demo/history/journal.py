@@ -55,7 +55,8 @@ def entries(
             pid = 400 + number
             yield (
                 f"__REALTIME_TIMESTAMP={micros}\n__MONOTONIC_TIMESTAMP={micros - first}\n{common}"
-                f"_TRANSPORT={transport}\n_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\n_PID={pid}\n_COMM={identifier}\nMESSAGE={text}\n\n"
+                f"_TRANSPORT={transport}\n_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\n"
+                f"_PID={pid}\n_COMM={identifier}\nMESSAGE={text}\n\n"
             ).encode()
 
 

@@ -44,7 +44,7 @@ def postgresql(host: Host) -> int:
 
 
 def uploads(host: Host, oldest: dt.datetime) -> list[tuple[int, float, str]]:
-    """Return uploads (rows, seconds, moment) of the time before the oldest one that there is."""
+    """Return uploads (rows, seconds, moment) from before the oldest one that there is."""
     numbers = seeded.stream(host.seed, "uploads")
     made = []
     for number in range(UPLOADS):

@@ -24,7 +24,8 @@ def stream(seed: int, *names: object) -> random.Random:
 
     Python gives the same ones in every release.
     """
-    return random.Random("/".join(str(name) for name in (seed, *names)))  # noqa: S311 - nothing is secret here
+    # Nothing is secret here.
+    return random.Random("/".join(str(name) for name in (seed, *names)))  # noqa: S311
 
 
 def moments(numbers: random.Random, count: int, hours: t.Sequence[int] = EVENING) -> list[int]:

@@ -44,7 +44,7 @@ class Host(t.NamedTuple):
 
 def run(*argv: str, stdin: str | None = None) -> None:
     """Run a command; its output goes to the journal, a failure ends the first boot."""
-    subprocess.run(argv, input=stdin, text=True, check=True)  # noqa: S603 - fixed commands, no shell
+    subprocess.run(argv, input=stdin, text=True, check=True)  # noqa: S603
 
 
 def write(

@@ -69,7 +69,7 @@ def test_tables_reach_from_a_year_ago_to_today(
     host: str, database: str, table: str, moment: str
 ) -> None:
     query = (
-        f"SELECT extract(day FROM now() - min({moment})), extract(day FROM now() - max({moment}))"  # noqa: S608 - ours
+        f"SELECT extract(day FROM now() - min({moment})), extract(day FROM now() - max({moment}))"  # noqa: S608
         f" FROM {table} WHERE {moment} <= now()"
     )
     argv = (

@@ -244,7 +244,8 @@ def test_mails_and_hooks_arrive_and_can_be_forgotten(ports: t.Any) -> None:
 def test_a_host_keeps_a_file_elsewhere_and_gets_back_what_it_gave(ports: t.Any) -> None:
     ask(ports("ops-1", 8080), "/health")
     model = "/srv/racing_analytics/data/models/lightgbm_baseline.pkl"
-    place, copy = "http://ops-1:8080/store/racing-1/try/model.pkl", "/tmp/model-from-ops"  # noqa: S108 - in a container
+    place = "http://ops-1:8080/store/racing-1/try/model.pkl"
+    copy = "/tmp/model-from-ops"  # noqa: S108 - in a container
     digest = inside("racing-1", "sha256sum", model).split()[0]
     curl = (
         "curl",

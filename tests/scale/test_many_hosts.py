@@ -156,5 +156,5 @@ def test_a_lock_is_really_taken_once_and_given_back(
         done, record = runs.play(place, tmp_path, "tests/scale/lock.yml", "--limit", apart)
         assert record["changes"] == [], done.stdout[-3000:]
         assert list(runs.statuses(record, "lock:system").values()) == ["ok"], (
-            "the run before gave it back"
+            "the previous run gave it back"
         )

@@ -42,7 +42,7 @@ class Verdict:
         }
 
     def messages(self) -> list[str]:
-        """Return everything that speaks against the run, worst first, one sentence each."""
+        """Return every reason why the run fails, worst first, one sentence each."""
         found = [
             f"{f['system']} {f['host']} {f['check']} is {f['status']}: {f['message']}"
             for f in self.failing

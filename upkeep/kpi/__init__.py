@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from upkeep.kpi.history import History
 
 
-def open_history(address: str, keep: Keep = Keep()) -> History:  # noqa: B008 - a tuple cannot change
+def open_history(address: str, keep: Keep = Keep()) -> History:  # noqa: B008 - a tuple
     """Return the history at a SQLAlchemy address; raises HistoryError.
 
     SQLAlchemy is optional, and loading it takes half as long as loading Ansible: most playbooks

@@ -100,7 +100,7 @@ def combined(place: Place, members: t.Sequence[Point]) -> Point:
 
 
 def cut_off(level: str, keep: Keep, now: datetime) -> str:
-    """Return the time before which points of a level have served.
+    """Return the time up to which points of a level have served.
 
     The beginning of a day, so that days stay whole.
     """

@@ -13,7 +13,7 @@ FORM = "multipart/form-data"
 def uploaded(content_type: str, body: bytes) -> str:
     """Return the text of the upload.
 
-    Raises ValueError when a form holds no file or the file is no UTF-8.
+    Raises ValueError when a form holds no file or the file is not UTF-8.
     """
     if not content_type.lower().startswith(FORM):
         return body.decode("utf-8")

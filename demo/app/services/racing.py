@@ -33,7 +33,7 @@ def load_file(path: Path) -> types.ModuleType:
     """Return a Python file of the home as a module, whatever its folders are called."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
 
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

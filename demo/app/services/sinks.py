@@ -40,7 +40,9 @@ class MailHandler:
     def __init__(self, mails: Mails) -> None:
         self.mails = mails
 
-    async def handle_DATA(self, _server: t.Any, _session: t.Any, envelope: t.Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: t.Any, _session: t.Any, envelope: t.Any
+    ) -> str:
         """Take one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         body = message.get_body(("plain", "html"))

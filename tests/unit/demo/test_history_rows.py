@@ -76,7 +76,7 @@ def test_rows_reach_back_to_the_first_day_and_not_beyond_now(
 ) -> None:
     days, moment = SYSTEMS[system].days, SYSTEMS[system].moments[table]
     query = (
-        f"SELECT extract(epoch FROM now() - min({moment})) / 86400, max({moment}) <= now(),"  # noqa: S608 - ours
+        f"SELECT extract(epoch FROM now() - min({moment})) / 86400, max({moment}) <= now(),"  # noqa: S608
         f" min({moment}) >= date_trunc('day', now()) - interval '{days} days' FROM {table}"
     )
     for seed in (1, 2):
@@ -99,7 +99,8 @@ def test_a_seed_gives_the_same_rows_and_another_seed_others(
 ) -> None:
     days, moment = SYSTEMS[system].days, SYSTEMS[system].moments[table]
     query = (
-        f"SELECT count(*), md5(string_agg(({moment}, {columns})::text, ';' ORDER BY {moment}))"  # noqa: S608
+        "SELECT count(*),"  # noqa: S608
+        f" md5(string_agg(({moment}, {columns})::text, ';' ORDER BY {moment}))"
         f" FROM {table} WHERE {moment} < date_trunc('day', now()) - interval '{days - 8} days'"
     )
     place, database = databases(system, 1)
@@ -115,7 +116,8 @@ def test_no_result_is_older_than_its_strategy(databases: Find) -> None:
         place, database = databases("hyperopt", seed)
         for table in ("optimization_results", "backtest_trades"):
             query = (
-                'SELECT count(*), count(*) FILTER (WHERE s.created_at > r."timestamp")'  # noqa: S608
+                "SELECT count(*),"  # noqa: S608
+                ' count(*) FILTER (WHERE s.created_at > r."timestamp")'
                 f" FROM {table} AS r JOIN strategies AS s ON s.id = r.strategy_id WHERE s.id > 500"
             )
             [(count, early)] = place.query(database, query)
@@ -186,4 +188,4 @@ def test_a_history_shorter_than_the_rows_of_the_image_adds_only_a_market() -> No
         ("hyperopt", "strategies", 500),
     ):
         database = load(system, 1, days=3)
-        assert place.query(database, f"SELECT count(*) FROM {table}") == [(count,)]  # noqa: S608 - our own names
+        assert place.query(database, f"SELECT count(*) FROM {table}") == [(count,)]  # noqa: S608

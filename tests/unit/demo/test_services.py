@@ -59,7 +59,9 @@ def test_the_template_can_be_predicted(predictor) -> None:  # type: ignore[no-un
         ("lap,tyre_age,fuel_kg,track_temp,compound\n", "no rows"),
     ],
 )
-def test_a_bad_upload_is_named(predictor, text: str, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_upload_is_named(  # type: ignore[no-untyped-def]
+    predictor, text: str, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         predictor.read(text)
 

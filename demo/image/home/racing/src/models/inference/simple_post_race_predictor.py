@@ -15,7 +15,8 @@ class SimplePostRacePredictor:
     """Predicts lap times (s) from the rows of a session."""
 
     def __init__(self, model: Path) -> None:
-        loaded = pickle.loads(model.read_bytes())  # noqa: S301 - the system's own file, verified by its checksum
+        # The system's own file, verified by its checksum.
+        loaded = pickle.loads(model.read_bytes())  # noqa: S301
         self.model: t.Any = loaded["model"]
         self.features: list[str] = loaded["features"]
 
@@ -35,7 +36,9 @@ class SimplePostRacePredictor:
             try:
                 rows.append([float(row[name]) for name in self.features])
             except (TypeError, ValueError):
-                raise ValueError(f"line {reader.line_num} has a value that is no number") from None
+                raise ValueError(
+                    f"line {reader.line_num} has a value that is not a number"
+                ) from None
 
         if not rows:
             raise ValueError("the file has no rows")
