@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from ansible.module_utils.upkeep.findings import Finding, finding
 
 from upkeep.actions.base import ControlAction
-from upkeep.judge.gate import HOLDING_CHECKS, Decision, decide
+from upkeep.judge.gate import HOLDING_CHECKS, GateDecision, decide
 from upkeep.run import events
 from upkeep.run import facts as run_facts
 
@@ -66,7 +66,7 @@ def _broken_earlier() -> set[str]:
     return events.broken_hosts(events.read(log)) if log else set()
 
 
-def _as_finding(decision: Decision) -> Finding:
+def _as_finding(decision: GateDecision) -> Finding:
     if decision.cleared:
         return finding(
             "gate:change", "ok", "The system is fit for change.", observed="open", expected="open"

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import access, containers, engine, faults, images, inventory, manifests
 from .errors import DemoError
 from .files import locked, write_atomically
-from .fleet import DEFAULT, PROJECT, Fleet, History, Image, load, select, without_services
+from .fleet import DEFAULT, PROJECT, Fleet, HistoryPlan, Image, load, select, without_services
 
 #: Environment variable that names the Debian release of fleets, e.g. for all scenarios of one run.
 SUITE_VARIABLE: t.Final = "UPKEEP_DEMO_SUITE"
@@ -78,7 +78,7 @@ def _suite(arguments: argparse.Namespace, image: Image) -> str:
     return suite
 
 
-def _history(arguments: argparse.Namespace, fleet: Fleet, known: History) -> History | None:
+def _history(arguments: argparse.Namespace, fleet: Fleet, known: HistoryPlan) -> HistoryPlan | None:
     """Return the history that is asked for; the default fleet has one unless it is refused."""
     if arguments.seed is not None:
         return known._replace(seed=arguments.seed)

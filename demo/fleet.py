@@ -64,7 +64,7 @@ class Image(t.NamedTuple):
     base_packages: tuple[str, ...]
 
 
-class History(t.NamedTuple):
+class HistoryPlan(t.NamedTuple):
     """How far back rows and logs go, in days, and what they are made from."""
 
     seed: int
@@ -76,7 +76,7 @@ class Definition(t.NamedTuple):
     """The whole of fleet.yml."""
 
     image: Image
-    history: History
+    history: HistoryPlan
     hosts: dict[str, Host]
 
 
@@ -90,7 +90,7 @@ class Fleet(t.NamedTuple):
     name: str
     hosts: tuple[Host, ...]
     folder: Path
-    history: History | None = None
+    history: HistoryPlan | None = None
 
     @property
     def network(self) -> str:
@@ -139,15 +139,15 @@ def load(path: Path = DEFINITION) -> Definition:
     )
 
 
-def _history(entry: dict[str, t.Any]) -> History:
-    if set(entry) != set(History._fields) or any(
+def _history(entry: dict[str, t.Any]) -> HistoryPlan:
+    if set(entry) != set(HistoryPlan._fields) or any(
         type(value) is not int or value < 1 for value in entry.values()
     ):
         raise DemoError(
-            f"fleet.yml: history needs {', '.join(History._fields)}, each a number from 1 on"
+            f"fleet.yml: history needs {', '.join(HistoryPlan._fields)}, each a number from 1 on"
         )
 
-    return History(**entry)
+    return HistoryPlan(**entry)
 
 
 def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any]]) -> Host:

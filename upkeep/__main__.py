@@ -15,12 +15,12 @@ from pathlib import Path
 
 from upkeep import PROJECT
 from upkeep.kpi import open_history
-from upkeep.kpi.figures import HistoryError, address_of, parse_keep
+from upkeep.kpi.figures import FigureHistoryError, address_of, parse_keep
 from upkeep.report import render as report
 from upkeep.report import summary, text, trends
 from upkeep.run import archive
 from upkeep.run.clean import line
-from upkeep.run.types import Record
+from upkeep.run.types import RunRecord
 from upkeep.store import Store, StoreError, open_store
 from upkeep.store.base import LATEST, order_of
 
@@ -39,7 +39,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (StoreError, HistoryError, OSError) as error:
+    except (StoreError, FigureHistoryError, OSError) as error:
         print(f"upkeep: {error}", file=sys.stderr)
         return 2
 
@@ -138,7 +138,7 @@ def _list(store: Store, options: argparse.Namespace) -> None:
         print(_line(record))
 
 
-def _line(record: Record) -> str:
+def _line(record: RunRecord) -> str:
     started = (record["started"] or "unknown start")[:19].replace("T", " ")
     took = summary.duration(record["seconds"])
     facts = f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}"

@@ -21,7 +21,7 @@ WAIT_SECONDS: t.Final = 10
 _PACKAGES: t.Final = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
 
 
-class Database:
+class SqlDatabase:
     """A database by its SQLAlchemy address; every failure leaves as the error of its user."""
 
     def __init__(self, address: str, name: str, error: type[Exception], rebuild: str = "") -> None:

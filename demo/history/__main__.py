@@ -13,8 +13,18 @@ import typing as t
 from pathlib import Path
 
 from . import artifacts, fairedge, journal, rows, systems
-from .host import BACKUPS, DESCRIPTION, Host, read
-from .logfiles import Clock, DayLines, Owner, Writer, daily, kept, monthly, periods, weekly
+from .host import BACKUPS, DESCRIPTION, HistoryHost, read
+from .logfiles import (
+    DayLines,
+    FileOwner,
+    HistoryClock,
+    Writer,
+    daily,
+    kept,
+    monthly,
+    periods,
+    weekly,
+)
 
 SUMMARY: t.Final = Path("/var/lib/demo/history.json")
 KEPT: t.Final = {
@@ -26,11 +36,11 @@ NGINX: t.Final = Path("/var/log/nginx/access.log")
 NGINX_FILES: t.Final = 14
 
 
-def fairedge_logs(host: Host, writer: Writer) -> None:
+def fairedge_logs(host: HistoryHost, writer: Writer) -> None:
     """Write the logs of a month, nginx's of two weeks, and archives of what is older."""
 
     @functools.lru_cache(maxsize=2)
-    def seen(day: dt.date, age: int) -> fairedge.Day:
+    def seen(day: dt.date, age: int) -> fairedge.LogDay:
         return fairedge.happenings(host.seed, day, age)
 
     sources: dict[str, DayLines] = {
@@ -39,7 +49,7 @@ def fairedge_logs(host: Host, writer: Writer) -> None:
     }
     folder, today, keep = Path(host.settings["log_dir"]), host.clock.today, KEPT["fairedge"]
     files = periods(today, min(host.log_days, keep), daily)
-    owner = Owner(host.user, host.user)
+    owner = FileOwner(host.user, host.user)
     for name, lines in sources.items():
         writer.dated(folder / name, files, host.clock, lines, owner)
 
@@ -48,14 +58,14 @@ def fairedge_logs(host: Host, writer: Writer) -> None:
         min(host.log_days, NGINX_FILES),
         host.clock,
         lambda day, age: fairedge.access(day, seen(day, age)),
-        Owner("www-data", "adm"),
+        FileOwner("www-data", "adm"),
     )
     members = {str(folder / name).lstrip("/"): lines for name, lines in sources.items()}
     oldest, end = today - dt.timedelta(days=host.log_days), today - dt.timedelta(days=keep)
     writer.archives(BACKUPS / "logs", "logs_", oldest, end, host.clock, members)
 
 
-def racing_logs(host: Host, writer: Writer) -> None:
+def racing_logs(host: HistoryHost, writer: Writer) -> None:
     """Write the dashboard's log."""
     files = [
         f
@@ -64,10 +74,10 @@ def racing_logs(host: Host, writer: Writer) -> None:
     ]
     log = Path(host.settings["log_dir"]) / host.settings["log_file"]
     lines = functools.partial(systems.racing, host.seed)
-    writer.dated(log, files, host.clock, lines, Owner(host.user, host.user))
+    writer.dated(log, files, host.clock, lines, FileOwner(host.user, host.user))
 
 
-def student_logs(host: Host, writer: Writer) -> None:
+def student_logs(host: HistoryHost, writer: Writer) -> None:
     """Write the logs of the service, its monitor and its tests."""
     keep = KEPT["student_success"]
     files = [
@@ -84,24 +94,28 @@ def student_logs(host: Host, writer: Writer) -> None:
     for name, lines in sources.items():
         log = Path(host.settings["log_dir"]) / name
         writer.dated(
-            log, files, host.clock, functools.partial(lines, host.seed), Owner(host.user, host.user)
+            log,
+            files,
+            host.clock,
+            functools.partial(lines, host.seed),
+            FileOwner(host.user, host.user),
         )
 
 
-LOGS: t.Final[dict[str, t.Callable[[Host, Writer], None]]] = {
+LOGS: t.Final[dict[str, t.Callable[[HistoryHost, Writer], None]]] = {
     "fairedge": fairedge_logs,
     "racing": racing_logs,
     "student_success": student_logs,
 }
 
 
-def journal_sources(host: Host) -> list[journal.Source]:
+def journal_sources(host: HistoryHost) -> list[journal.JournalSource]:
     """Return what this host's journal tells of."""
     of_host = functools.partial(systems.sshd, host.seed, host.name)
-    found = [journal.Source("ssh.service", "sshd", "syslog", of_host)]
+    found = [journal.JournalSource("ssh.service", "sshd", "syslog", of_host)]
     if host.system == "hyperopt" and "app" in host.components:
         lines = functools.partial(systems.hyperopt, host.seed, host.name)
-        found.append(journal.Source("hyperopt-api.service", "python3", "stdout", lines))
+        found.append(journal.JournalSource("hyperopt-api.service", "python3", "stdout", lines))
 
     if host.system == "trailblaze":
         for unit, source in (
@@ -109,12 +123,12 @@ def journal_sources(host: Host) -> list[journal.Source]:
             ("trailblaze-scraper", systems.scraper),
         ):
             lines = functools.partial(source, host.seed)
-            found.append(journal.Source(f"{unit}.service", "python3", "stdout", lines))
+            found.append(journal.JournalSource(f"{unit}.service", "python3", "stdout", lines))
 
     return found
 
 
-def make(host: Host) -> dict[str, t.Any]:
+def make(host: HistoryHost) -> dict[str, t.Any]:
     """Make everything that this host's components have room for.
 
     Return what there is now and the seconds it took.
@@ -163,7 +177,7 @@ def make(host: Host) -> dict[str, t.Any]:
 
 def main() -> int:
     """Make the history, once, and write down what was made."""
-    clock = Clock.now(dt.datetime.now(dt.UTC))
+    clock = HistoryClock.now(dt.datetime.now(dt.UTC))
     host = read(DESCRIPTION.read_text(encoding="utf-8"), clock)
     if host is None:
         return 0

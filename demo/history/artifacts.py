@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..app.services import pages
 from . import seeded
-from .host import BACKUPS, Host, as_postgres, run
+from .host import BACKUPS, HistoryHost, as_postgres, run
 from .logfiles import archive
 
 #: Kinds of cache entries with the oldest age that a history has, in hours: half of them are past
@@ -28,7 +28,7 @@ KINDS: t.Final = (("html", 48), ("json", 24), ("comparison", 12), ("gemini", 14 
 PAST_MONTHS: t.Final = 12
 
 
-def cache_entries(host: Host) -> dict[str, tuple[str, float]]:
+def cache_entries(host: HistoryHost) -> dict[str, tuple[str, float]]:
     """Return name -> (text, age in seconds) of cache entries of the past year's months.
 
     Rows and events agree.
@@ -71,14 +71,14 @@ def cache_entries(host: Host) -> dict[str, tuple[str, float]]:
     return made
 
 
-def _stamp(host: Host, age: float) -> str:
+def _stamp(host: HistoryHost, age: float) -> str:
     midnight = dt.datetime.combine(host.clock.today, dt.time(), dt.UTC)
     return (midnight + dt.timedelta(milliseconds=host.clock.ms, seconds=-age)).isoformat(
         timespec="seconds"
     )
 
 
-def caches(host: Host) -> int:
+def caches(host: HistoryHost) -> int:
     """Write the cache entries, each as old as it says; return how many."""
     now = _seconds(host.clock.today) + host.clock.ms / 1000
     made = cache_entries(host)
@@ -99,7 +99,7 @@ class Copy(t.NamedTuple):
     data: bytes
 
 
-def backups(host: Host) -> int:
+def backups(host: HistoryHost) -> int:
     """Write the backups that the system's guide asks for, readable by root only.
 
     Return how many.
@@ -114,18 +114,18 @@ def backups(host: Host) -> int:
     return len(made)
 
 
-def days_back(host: Host, count: int) -> list[dt.date]:
+def days_back(host: HistoryHost, count: int) -> list[dt.date]:
     """Return days of backups, the newest first; each is made at midnight."""
     return [host.clock.today - dt.timedelta(days=number) for number in range(count)]
 
 
-def month_starts(host: Host, count: int) -> list[dt.date]:
+def month_starts(host: HistoryHost, count: int) -> list[dt.date]:
     """Return the first days of this month and of those before it."""
     month = host.clock.today.year * 12 + host.clock.today.month - 1
     return [dt.date((month - back) // 12, (month - back) % 12 + 1, 1) for back in range(count)]
 
 
-def _racing(host: Host) -> list[Copy]:
+def _racing(host: HistoryHost) -> list[Copy]:
     """Code and model of each day, kept for a week."""
     folder = host.home / "backups" / "post_race"
     model = host.home / "data" / "models" / "lightgbm_baseline.pkl"
@@ -141,7 +141,7 @@ def _racing(host: Host) -> list[Copy]:
     ]
 
 
-def _student_success(host: Host) -> list[Copy]:
+def _student_success(host: HistoryHost) -> list[Copy]:
     """Database and small edition of each month."""
     folder = host.home / "backups"
     dump = gzip.compress(_dump(host, "plain"), 4, mtime=0)
@@ -157,7 +157,7 @@ def _student_success(host: Host) -> list[Copy]:
     ]
 
 
-def _trailblaze(host: Host) -> list[Copy]:
+def _trailblaze(host: HistoryHost) -> list[Copy]:
     """One archive of the database a day, kept for a month."""
     dump = _dump(host, "custom")
     return [
@@ -166,7 +166,7 @@ def _trailblaze(host: Host) -> list[Copy]:
     ]
 
 
-def _hyperopt(host: Host) -> list[Copy]:
+def _hyperopt(host: HistoryHost) -> list[Copy]:
     """What a month's folder holds, on the host that has the database."""
     if "postgresql" not in host.components:
         return []
@@ -192,7 +192,7 @@ def _hyperopt(host: Host) -> list[Copy]:
     ]
 
 
-def _fairedge(host: Host) -> list[Copy]:
+def _fairedge(host: HistoryHost) -> list[Copy]:
     """Database, Redis and configuration of each day."""
     dump = gzip.compress(_dump(host, "plain"), 1, mtime=0)
     redis = Path("/var/lib/redis/dump.rdb").read_bytes()
@@ -209,7 +209,7 @@ def _fairedge(host: Host) -> list[Copy]:
     ]
 
 
-MAKERS: t.Final[dict[str, t.Callable[[Host], list[Copy]]]] = {
+MAKERS: t.Final[dict[str, t.Callable[[HistoryHost], list[Copy]]]] = {
     "fairedge": _fairedge,
     "hyperopt": _hyperopt,
     "racing": _racing,
@@ -218,7 +218,7 @@ MAKERS: t.Final[dict[str, t.Callable[[Host], list[Copy]]]] = {
 }
 
 
-def _dump(host: Host, form: str) -> bytes:
+def _dump(host: HistoryHost, form: str) -> bytes:
     return as_postgres("pg_dump", f"--format={form}", host.settings["database"])
 
 

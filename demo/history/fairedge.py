@@ -9,7 +9,7 @@ import random
 import typing as t
 
 from . import seeded, web
-from .lines import Line, Request, combined, json_line, json_request
+from .lines import Line, LoggedRequest, combined, json_line, json_request
 
 PATHS: t.Final[tuple[web.Path, ...]] = (
     ("GET", "/api/opportunities", 62, 60.0),
@@ -31,14 +31,14 @@ TASKS: t.Final = (
 )
 
 
-class Day(t.NamedTuple):
+class LogDay(t.NamedTuple):
     """What happened on one day: requests with the lines before each, and lines of their own."""
 
-    requests: list[Request]
+    requests: list[LoggedRequest]
     lines: list[Line]
 
 
-def happenings(seed: int, day: dt.date, age: int) -> Day:
+def happenings(seed: int, day: dt.date, age: int) -> LogDay:
     """Return a day's requests and the lines about them; ``age`` is how many days ago it was."""
     numbers = seeded.stream(seed, "fairedge-api", day)
     count = seeded.about(numbers, WEEKEND if seeded.weekend(day) else WEEKDAY)
@@ -62,10 +62,10 @@ def happenings(seed: int, day: dt.date, age: int) -> Day:
             json_line(day, ms, "INFO", "api", "Webhook of billing taken, signing key masked")
         )
 
-    return Day(sorted(requests, key=lambda request: request.ms), lines)
+    return LogDay(sorted(requests, key=lambda request: request.ms), lines)
 
 
-def api(day: dt.date, seen: Day) -> list[Line]:
+def api(day: dt.date, seen: LogDay) -> list[Line]:
     """Return the lines of api.log in order.
 
     What is said about a request stands before its own line.
@@ -75,7 +75,7 @@ def api(day: dt.date, seen: Day) -> list[Line]:
     )
 
 
-def access(day: dt.date, seen: Day) -> list[Line]:
+def access(day: dt.date, seen: LogDay) -> list[Line]:
     """Return the lines of nginx's access.log in order."""
     return [combined(day, request, 200 + int(request.duration * 90)) for request in seen.requests]
 
@@ -106,7 +106,7 @@ def _moment(line: Line) -> int:
 
 
 def _sign_ins_that_fail(
-    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+    numbers: random.Random, day: dt.date, requests: list[LoggedRequest], lines: list[Line]
 ) -> None:
     for ms in seeded.moments(numbers, seeded.some(numbers, 6)):
         request = web.stranger(numbers, ms, "POST", SIGN_IN, 401)
@@ -120,7 +120,7 @@ def _sign_ins_that_fail(
 
 
 def _too_many_requests(
-    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+    numbers: random.Random, day: dt.date, requests: list[LoggedRequest], lines: list[Line]
 ) -> None:
     for ms in seeded.moments(numbers, seeded.some(numbers, 4)):
         request = web.stranger(numbers, ms, "GET", BEST, 429, 0.4)._replace(
@@ -133,7 +133,7 @@ def _too_many_requests(
 
 
 def _cache_misses(
-    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+    numbers: random.Random, day: dt.date, requests: list[LoggedRequest], lines: list[Line]
 ) -> None:
     for request in requests:
         if request.path == BEST and request.status == 200 and numbers.random() < 0.02:
@@ -146,7 +146,7 @@ def _cache_misses(
 
 
 def _slow_queries(
-    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+    numbers: random.Random, day: dt.date, requests: list[LoggedRequest], lines: list[Line]
 ) -> None:
     for _ in range(seeded.some(numbers, 3)):
         place = numbers.randrange(len(requests))
@@ -169,7 +169,7 @@ def _slow_queries(
 
 
 def _a_lost_database(
-    numbers: random.Random, day: dt.date, requests: list[Request], lines: list[Line]
+    numbers: random.Random, day: dt.date, requests: list[LoggedRequest], lines: list[Line]
 ) -> None:
     place = numbers.randrange(len(requests))
     request = requests[place] = requests[place]._replace(path=BEST, method="GET", status=500)
@@ -180,7 +180,7 @@ def _a_lost_database(
     lines.append(line)
 
 
-def _about(day: dt.date, request: Request, level: str, text: str) -> Line:
+def _about(day: dt.date, request: LoggedRequest, level: str, text: str) -> Line:
     return json_line(
         day, request.ms, level, "api", text,
         request_id=request.request_id, user=request.user, endpoint=request.path,

@@ -9,14 +9,14 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from .logfiles import Clock
+from .logfiles import HistoryClock
 
 DESCRIPTION: t.Final = Path("/etc/demo/host.json")
 BACKUPS: t.Final = Path("/backups")
 SECONDS: t.Final = 300  # for one command
 
 
-class Host(t.NamedTuple):
+class HistoryHost(t.NamedTuple):
     """What demo/fleet.yml gives for the host and for the history: seed, days of rows and logs."""
 
     name: str
@@ -26,7 +26,7 @@ class Host(t.NamedTuple):
     seed: int
     days: int
     log_days: int
-    clock: Clock
+    clock: HistoryClock
 
     @property
     def user(self) -> str:
@@ -39,14 +39,14 @@ class Host(t.NamedTuple):
         return Path(self.settings["home"])
 
 
-def read(text: str, clock: Clock) -> Host | None:
+def read(text: str, clock: HistoryClock) -> HistoryHost | None:
     """Return the host that a description is of, None when it is to have no history."""
     data = json.loads(text)
     history = data.get("history")
     if not history:
         return None
 
-    return Host(
+    return HistoryHost(
         data["name"], data["system"], tuple(data["components"]), data["settings"],
         history["seed"], history["days"], history["log_days"], clock,
     )  # fmt: skip

@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 from .host import run
-from .logfiles import Clock, DayLines
+from .logfiles import DayLines, HistoryClock
 
 TOOL: t.Final = "/usr/lib/systemd/systemd-journal-remote"
 KEPT: t.Final = Path("/var/lib/demo/history.journal")
@@ -21,7 +21,7 @@ KEPT: t.Final = Path("/var/lib/demo/history.journal")
 LINK: t.Final = Path("/etc/tmpfiles.d/demo-journal.conf")
 
 
-class Source(t.NamedTuple):
+class JournalSource(t.NamedTuple):
     """One unit: its name, its lines, and the fields that journald would have added."""
 
     unit: str
@@ -31,7 +31,7 @@ class Source(t.NamedTuple):
 
 
 def entries(
-    sources: t.Sequence[Source], host: str, machine: str, clock: Clock, days: int
+    sources: t.Sequence[JournalSource], host: str, machine: str, clock: HistoryClock, days: int
 ) -> t.Iterator[bytes]:
     """Yield the entries of all sources in the order of time, in systemd's export format."""
     boot = hashlib.md5(f"{host} before".encode(), usedforsecurity=False).hexdigest()
@@ -64,7 +64,7 @@ def _micros(day: dt.date) -> int:
     return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp()) * 1_000_000
 
 
-def write(sources: t.Sequence[Source], host: str, clock: Clock, days: int) -> int:
+def write(sources: t.Sequence[JournalSource], host: str, clock: HistoryClock, days: int) -> int:
     """Add the entries to this host's journal; return the bytes of their messages and fields.
 
     Raises CalledProcessError. What an aborted boot left is replaced.

@@ -19,7 +19,7 @@ PHRASES: t.Final = {status.value: status.phrase for status in http.HTTPStatus}
 Line = tuple[int, str]
 
 
-class Request(t.NamedTuple):
+class LoggedRequest(t.NamedTuple):
     """One request as its log line tells it.
 
     ``ms`` is when it ended, ``duration`` in milliseconds.
@@ -74,7 +74,7 @@ def json_line(
     )
 
 
-def json_request(day: dt.date, request: Request) -> Line:
+def json_request(day: dt.date, request: LoggedRequest) -> Line:
     """Return a request's line in the form ``json``; nothing in it needs quoting."""
     ms, _, path, status, duration, ip, user, request_id = request
     return ms, (
@@ -101,7 +101,7 @@ def context_line(
     return ms, f'{head}"message": {quoted(message)}, "request_id": {quoted(request_id)}, {tail}'
 
 
-def context_request(day: dt.date, request: Request) -> Line:
+def context_request(day: dt.date, request: LoggedRequest) -> Line:
     """Return a request's line in the form ``context``."""
     ms, _, path, status, duration, ip, _, request_id = request
     context = {"endpoint": path, "duration_ms": duration, "status_code": status, "client_ip": ip}
@@ -113,14 +113,14 @@ def text_line(day: dt.date, ms: int, level: str, logger: str, message: str) -> L
     return ms, f"{moment(day, ms)} {level} {logger}: {message}"
 
 
-def text_request(day: dt.date, request: Request) -> Line:
+def text_request(day: dt.date, request: LoggedRequest) -> Line:
     """Return a request's line in the form ``text``."""
     ms, method, path, status, duration = request[:5]
     head = f"{moment(day, ms)} {_level(status)} services.api: Request processed"
     return ms, f"{head} {method} {path} {status} {PHRASES[status]} {duration} ms"
 
 
-def combined(day: dt.date, request: Request, size: int) -> Line:
+def combined(day: dt.date, request: LoggedRequest, size: int) -> Line:
     """Return a request's line as nginx writes it, in the form ``combined``."""
     stamp = f"{day:%d/%b/%Y}:{CLOCK[request.ms // 1000]} +0000"
     asked = f"{request.method} {request.path} HTTP/1.1"

@@ -20,14 +20,14 @@ DayLines = t.Callable[[dt.date, int], list[Line]]
 LEVEL: t.Final = 4  # of compression: half the time of the usual 6, a few percent more bytes
 
 
-class Clock(t.NamedTuple):
+class HistoryClock(t.NamedTuple):
     """The moment up to which there is history."""
 
     today: dt.date
     ms: int  # since midnight, UTC
 
     @classmethod
-    def now(cls, now: dt.datetime) -> Clock:
+    def now(cls, now: dt.datetime) -> HistoryClock:
         """Return the clock at a moment in UTC."""
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return cls(now.date(), int((now - midnight).total_seconds() * 1000))
@@ -81,7 +81,7 @@ def kept(period: Period, today: dt.date, keep_days: int) -> bool:
     return period.end is None or (today - period.end).days < keep_days
 
 
-def text_of(days: t.Iterable[dt.date], clock: Clock, lines: DayLines) -> bytes:
+def text_of(days: t.Iterable[dt.date], clock: HistoryClock, lines: DayLines) -> bytes:
     """Return the bytes of a file; of today only what has happened already."""
     parts = []
     for day in days:
@@ -91,7 +91,7 @@ def text_of(days: t.Iterable[dt.date], clock: Clock, lines: DayLines) -> bytes:
     return "\n".join([*parts, ""]).encode() if parts else b""
 
 
-class Owner(t.NamedTuple):
+class FileOwner(t.NamedTuple):
     """Whom files belong to."""
 
     user: str
@@ -106,7 +106,7 @@ class Writer:
         self.bytes = 0
 
     def write(
-        self, path: Path, data: bytes, owner: Owner, changed: dt.date | None, compress: bool
+        self, path: Path, data: bytes, owner: FileOwner, changed: dt.date | None, compress: bool
     ) -> None:
         """Write one file, with the day at whose beginning it was last written to."""
         self.bytes += len(data)
@@ -121,7 +121,7 @@ class Writer:
         draft.replace(path)
 
     def dated(
-        self, log: Path, files: list[Period], clock: Clock, lines: DayLines, owner: Owner
+        self, log: Path, files: list[Period], clock: HistoryClock, lines: DayLines, owner: FileOwner
     ) -> None:
         """Write a log whose rotated files carry date and time.
 
@@ -135,7 +135,9 @@ class Writer:
             if data or not stamp:
                 self.write(log.with_name(log.name + stamp), data, owner, period.end, packed)
 
-    def numbered(self, log: Path, count: int, clock: Clock, lines: DayLines, owner: Owner) -> None:
+    def numbered(
+        self, log: Path, count: int, clock: HistoryClock, lines: DayLines, owner: FileOwner
+    ) -> None:
         """Write a log whose daily rotated files are numbered, as in Debian's configurations."""
         for age in range(count + 1):
             day = clock.today - dt.timedelta(days=age)
@@ -149,7 +151,7 @@ class Writer:
         prefix: str,
         oldest: dt.date,
         end: dt.date,
-        clock: Clock,
+        clock: HistoryClock,
         logs: t.Mapping[str, DayLines],
     ) -> None:
         """Write one tar archive a month of the days from ``oldest`` to before ``end``."""

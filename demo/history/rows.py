@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 from . import seeded
-from .host import Host, as_postgres, run
+from .host import HistoryHost, as_postgres, run
 from .lines import moment
 
 SQL: t.Final = Path(__file__).resolve().parent / "sql"
@@ -21,7 +21,7 @@ RESULTS: t.Final = 60  # of tasks, within their last hour
 FAILED: t.Final = 4  # tasks that nobody has looked at yet
 
 
-def postgresql(host: Host) -> int:
+def postgresql(host: HistoryHost) -> int:
     """Fill the database up, clean up after it, and return the number of its rows."""
     database = host.settings["database"]
     statements = "".join(
@@ -43,7 +43,7 @@ def postgresql(host: Host) -> int:
     return int(counted or 0)
 
 
-def uploads(host: Host, oldest: dt.datetime) -> list[tuple[int, float, str]]:
+def uploads(host: HistoryHost, oldest: dt.datetime) -> list[tuple[int, float, str]]:
     """Return uploads (rows, seconds, moment) from before the oldest one that there is."""
     numbers = seeded.stream(host.seed, "uploads")
     made = []
@@ -58,7 +58,7 @@ def uploads(host: Host, oldest: dt.datetime) -> list[tuple[int, float, str]]:
     return sorted(made, key=lambda upload: upload[2])
 
 
-def sqlite(host: Host) -> int:
+def sqlite(host: HistoryHost) -> int:
     """Fill the small edition up; return the number of its rows."""
     with (
         contextlib.closing(sqlite3.connect(host.home / host.settings["sqlite"])) as database,
@@ -73,7 +73,7 @@ def sqlite(host: Host) -> int:
         return int(rows)
 
 
-def task_keys(host: Host) -> list[tuple[str, ...]]:
+def task_keys(host: HistoryHost) -> list[tuple[str, ...]]:
     """Return the Redis commands that leave what workers leave: results, a few failed tasks."""
     numbers = seeded.stream(host.seed, "tasks", host.clock.today)
     commands: list[tuple[str, ...]] = []
@@ -125,7 +125,7 @@ def protocol(commands: t.Iterable[tuple[str, ...]]) -> bytes:
     return b"".join(parts)
 
 
-def redis(host: Host) -> int:
+def redis(host: HistoryHost) -> int:
     """Fill the task queue's database and keep it on disk; return the number of its keys."""
     run("systemctl", "start", "redis-server.service")
     run("redis-cli", "--pipe", stdin=protocol(task_keys(host)))

@@ -9,7 +9,7 @@ import random
 import typing as t
 
 from . import seeded
-from .lines import Request
+from .lines import LoggedRequest
 
 Path = tuple[str, str, int, float]  # method, path, share, usual duration in ms
 VISITORS: t.Final = tuple(f"192.0.2.{number}" for number in range(10, 200))
@@ -18,7 +18,7 @@ STRANGERS: t.Final = tuple(f"192.0.2.{number}" for number in range(200, 250))
 
 def requests(
     numbers: random.Random, count: int, paths: t.Sequence[Path], hours: t.Sequence[int], users: int
-) -> list[Request]:
+) -> list[LoggedRequest]:
     """Return ``count`` requests that went well, in order. One visitor in five has not signed in."""
     shares = list(itertools.accumulate(path[2] for path in paths))
     draw, bits = numbers.random, numbers.getrandbits
@@ -32,7 +32,7 @@ def requests(
         duration = round(usual * (0.6 + draw() ** 4 * 3), 1)
         name = f"user_{user}" if user < users else None
         made.append(
-            Request(
+            LoggedRequest(
                 ms,
                 method,
                 path,
@@ -54,9 +54,9 @@ def request_id(bits: t.Callable[[int], int]) -> str:
 
 def stranger(
     numbers: random.Random, ms: int, method: str, path: str, status: int, duration: float = 4.2
-) -> Request:
+) -> LoggedRequest:
     """Return a request of somebody who is not known."""
-    return Request(
+    return LoggedRequest(
         ms,
         method,
         path,

@@ -27,7 +27,7 @@ SHARE: t.Final = Path("/usr/local/lib/demo")
 POSTGRESQL: t.Final = "postgresql.service"
 
 
-class Host(t.NamedTuple):
+class BootHost(t.NamedTuple):
     """The description.
 
     ``settings`` holds what demo/fleet.yml says about the system, then about the host.
@@ -67,7 +67,7 @@ def template(name: str, values: t.Mapping[str, t.Any]) -> str:
     )
 
 
-def urls(host: Host) -> dict[str, str]:
+def urls(host: BootHost) -> dict[str, str]:
     """Return where the application finds its database, cache and broker.
 
     Empty where the system has none.
@@ -87,7 +87,7 @@ def urls(host: Host) -> dict[str, str]:
     }
 
 
-def values(host: Host) -> dict[str, t.Any]:
+def values(host: BootHost) -> dict[str, t.Any]:
     """Return what templates are filled with, but for ``log_file``."""
     return {
         "system": host.system,
@@ -98,7 +98,7 @@ def values(host: Host) -> dict[str, t.Any]:
     }
 
 
-def units(host: Host) -> dict[str, tuple[str, str]]:
+def units(host: BootHost) -> dict[str, tuple[str, str]]:
     """Return unit name -> (template, name of its log file) for our parts of this host."""
     wanted: dict[str, tuple[str, str]] = {}
     settings = host.settings
@@ -120,7 +120,7 @@ def units(host: Host) -> dict[str, tuple[str, str]]:
     return wanted
 
 
-def open_ssh(host: Host) -> None:
+def open_ssh(host: BootHost) -> None:
     """Let the maintenance user in by key, and give the host a key of its own."""
     write(
         Path("/home/upkeep/.ssh/authorized_keys"),
@@ -137,7 +137,7 @@ def open_ssh(host: Host) -> None:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
 
 
-def add_user(host: Host) -> None:
+def add_user(host: BootHost) -> None:
     """Create the service user."""
     user, home = host.settings["user"], host.settings["home"]
     known = subprocess.run(["/usr/bin/id", user], capture_output=True, check=False)  # noqa: S603
@@ -157,7 +157,7 @@ def add_user(host: Host) -> None:
     shutil.chown(home, user, user)
 
 
-def database_sql(host: Host) -> str:
+def database_sql(host: BootHost) -> str:
     """Return the statements that make role and database anew and fill them.
 
     What an aborted boot left is dropped.
@@ -180,7 +180,7 @@ def database_sql(host: Host) -> str:
     )
 
 
-def set_up_postgresql(host: Host) -> list[str]:
+def set_up_postgresql(host: BootHost) -> list[str]:
     """Configure, start and fill the cluster; return its units."""
     (folder,) = Path("/etc/postgresql").glob("*/main")
     user, database = host.settings["user"], host.settings["database"]
@@ -219,13 +219,13 @@ def set_up_postgresql(host: Host) -> list[str]:
     return [POSTGRESQL]
 
 
-def forget_statements(host: Host) -> None:
+def forget_statements(host: BootHost) -> None:
     """Reset the statement counters: the statements so far are not the application's."""
     reset = f'\\connect "{host.settings["database"]}"\nSELECT pg_stat_statements_reset();\n'
     run("runuser", "-u", "postgres", "--", "psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=reset)
 
 
-def set_up_redis(host: Host) -> list[str]:
+def set_up_redis(host: BootHost) -> list[str]:
     """Configure Redis by one include file.
 
     A host without the application serves the container network.
@@ -248,7 +248,7 @@ def set_up_redis(host: Host) -> list[str]:
     return ["redis-server.service"]
 
 
-def set_up_files(host: Host) -> list[str]:
+def set_up_files(host: BootHost) -> list[str]:
     """Give the home what the application finds there: files, folders, models, SQLite.
 
     No units come of it.
@@ -285,7 +285,7 @@ def set_up_sqlite(path: Path) -> None:
         database.executescript((SHARE / "sql" / "mvp_data.sql").read_text(encoding="utf-8"))
 
 
-def set_up_application(host: Host) -> list[str]:
+def set_up_application(host: BootHost) -> list[str]:
     """Install code, environment file, log folder and units; return the units."""
     user, home = host.settings["user"], Path(host.settings["home"])
     shutil.copytree(SHARE / "app", home / "app", dirs_exist_ok=True)
@@ -312,7 +312,7 @@ def set_up_application(host: Host) -> list[str]:
     return [name for name in wanted if name not in timed]
 
 
-def set_up_web(host: Host) -> list[str]:
+def set_up_web(host: BootHost) -> list[str]:
     """Put nginx before the API; return its unit."""
     text = template("nginx.conf", {"system": host.system, **host.settings})
     write(Path("/etc/nginx/sites-enabled/demo.conf"), text)
@@ -321,7 +321,7 @@ def set_up_web(host: Host) -> list[str]:
 
 
 #: In the order of start: what others need comes first.
-STEPS: t.Final[dict[str, t.Callable[[Host], list[str]]]] = {
+STEPS: t.Final[dict[str, t.Callable[[BootHost], list[str]]]] = {
     "postgresql": set_up_postgresql,
     "redis": set_up_redis,
     "files": set_up_files,
@@ -332,7 +332,7 @@ STEPS: t.Final[dict[str, t.Callable[[Host], list[str]]]] = {
 
 def main() -> int:
     """Set the host up and start what it carries."""
-    host = Host(**json.loads(DESCRIPTION.read_text(encoding="utf-8")))
+    host = BootHost(**json.loads(DESCRIPTION.read_text(encoding="utf-8")))
     open_ssh(host)
     if host.components:  # a host without any stays as the installer left it
         add_user(host)

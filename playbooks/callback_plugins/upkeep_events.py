@@ -56,7 +56,7 @@ from upkeep import PROJECT, __version__
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
 from upkeep.run import events, groups, process, store_setting
-from upkeep.run.archive import Closed, Settings, close, local_folder, trouble_with
+from upkeep.run.archive import Closed, StoreSettings, close, local_folder, trouble_with
 from upkeep.run.task_event import describe, recorded
 
 
@@ -156,7 +156,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._write("run_finished", stats=_since(self._counted, counted))
         self._counted = counted
 
-        settings = Settings(
+        settings = StoreSettings(
             self._target, self.get_option("history"), self.get_option("history_days")
         )
         try:

@@ -22,7 +22,7 @@ HOLDING: t.Final = ("critical", "unknown")
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """Whether a system is cleared for change, and every reason against it in plain words."""
 
     cleared: bool
@@ -38,7 +38,7 @@ def decide(
     required_checks: t.Sequence[str],
     allow_unseen: bool = False,
     in_play: t.Collection[str] | None = None,
-) -> Decision:
+) -> GateDecision:
     """Return the decision for one system.
 
     ``hosts`` are all hosts of the system, ``in_play`` those this run was asked to look at
@@ -55,7 +55,7 @@ def decide(
 
     reasons += _missing_checks(findings, required_checks)
 
-    return Decision(cleared=not reasons, reasons=reasons)
+    return GateDecision(cleared=not reasons, reasons=reasons)
 
 
 def _left_out(host: str) -> str:

@@ -7,23 +7,23 @@ from __future__ import annotations
 import typing as t
 
 from upkeep.kpi.downsampling import Keep
-from upkeep.kpi.figures import HistoryError
+from upkeep.kpi.figures import FigureHistoryError
 
 if t.TYPE_CHECKING:
-    from upkeep.kpi.history import History
+    from upkeep.kpi.history import FigureHistory
 
 
-def open_history(address: str, keep: Keep = Keep()) -> History:  # noqa: B008 - a tuple
-    """Return the history at a SQLAlchemy address; raises HistoryError.
+def open_history(address: str, keep: Keep = Keep()) -> FigureHistory:  # noqa: B008 - a tuple
+    """Return the history at a SQLAlchemy address; raises FigureHistoryError.
 
     SQLAlchemy is optional, and loading it takes half as long as loading Ansible: most playbooks
     have no figures to keep.
     """
     try:
-        from upkeep.kpi.history import History
+        from upkeep.kpi.history import FigureHistory
     except ModuleNotFoundError as error:
-        raise HistoryError(
+        raise FigureHistoryError(
             f"key figures over time need the package {error.name}: pip install SQLAlchemy"
         ) from error
 
-    return History(address, keep)
+    return FigureHistory(address, keep)

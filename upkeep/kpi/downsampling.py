@@ -54,7 +54,7 @@ class Point(t.NamedTuple):
     high: float
 
 
-class Place(t.NamedTuple):
+class PointKey(t.NamedTuple):
     """Which point of a level something belongs to."""
 
     level: str
@@ -64,10 +64,10 @@ class Place(t.NamedTuple):
     kpi: str
 
 
-def coarser(point: Point) -> Place:
+def coarser(point: Point) -> PointKey:
     """Return the place at the next level that a point is part of."""
     level = COARSER[point.level]
-    return Place(level, start_of(point.start, level), point.system, point.host, point.kpi)
+    return PointKey(level, start_of(point.start, level), point.system, point.host, point.kpi)
 
 
 def start_of(time: str, level: str) -> str:
@@ -80,14 +80,14 @@ def merge(points: Iterable[Point]) -> list[Point]:
 
     Counts add up; the mean is that of all samples and never leaves what was seen.
     """
-    groups: dict[Place, list[Point]] = defaultdict(list)
+    groups: dict[PointKey, list[Point]] = defaultdict(list)
     for point in points:
         groups[coarser(point)].append(point)
 
     return [combined(place, members) for place, members in sorted(groups.items())]
 
 
-def combined(place: Place, members: t.Sequence[Point]) -> Point:
+def combined(place: PointKey, members: t.Sequence[Point]) -> Point:
     """Return the one point that stands for all samples of its members."""
     count = sum(point.samples for point in members)
     low, high = min(point.low for point in members), max(point.high for point in members)

@@ -13,14 +13,14 @@ from upkeep.run.types import Bounds
 FILE_NAME: t.Final = "kpis.sqlite"
 
 
-class HistoryError(Exception):
+class FigureHistoryError(Exception):
     """The history cannot be read or written.
 
     The message says what to do and never holds a password.
     """
 
 
-class Day(t.NamedTuple):
+class FigureDay(t.NamedTuple):
     """One figure of one system on one day (``2026-03-01``), over all its hosts."""
 
     day: str
@@ -32,7 +32,7 @@ class Day(t.NamedTuple):
     high: float
 
 
-class Figure(t.NamedTuple):
+class FigureDefinition(t.NamedTuple):
     """What a figure is called, and the bounds that it should keep to."""
 
     system: str
@@ -58,7 +58,7 @@ def address_of(store: str, given: str = "") -> str:
 def parse_keep(text: str) -> Keep:
     """Return for how long figures are kept, from text such as ``90,365,3650`` (days).
 
-    Raises HistoryError.
+    Raises FigureHistoryError.
     """
     if not text:
         return Keep()
@@ -66,11 +66,11 @@ def parse_keep(text: str) -> Keep:
     try:
         keep = Keep(*(int(word) for word in text.split(",")))
     except (TypeError, ValueError):
-        raise HistoryError(
+        raise FigureHistoryError(
             f"'{text}' must be up to three numbers of days, such as 90,365,3650"
         ) from None
 
     for problem in keep.problems():
-        raise HistoryError(problem)
+        raise FigureHistoryError(problem)
 
     return keep

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from upkeep.database import Database
-from upkeep.kpi.downsampling import Keep, Place, Point, combined, cut_off, merge
-from upkeep.kpi.figures import Day, Figure, HistoryError
+from upkeep.database import SqlDatabase
+from upkeep.kpi.downsampling import Keep, Point, PointKey, combined, cut_off, merge
+from upkeep.kpi.figures import FigureDay, FigureDefinition, FigureHistoryError
 from upkeep.run import clean
-from upkeep.run.types import Bounds, KpiSample, Record
+from upkeep.run.types import Bounds, KpiSample, RunRecord
 
 #: The same number on every controller: the first eight bytes of sha256("upkeep.kpi.history"),
 #: signed.
@@ -68,16 +68,19 @@ def _tables() -> tuple[t.Any, ...]:
     return metadata, points, runs, figures, lock
 
 
-class History:
-    """The open history; every failure leaves as a HistoryError."""
+class FigureHistory:
+    """The open history; every failure leaves as a FigureHistoryError."""
 
     def __init__(self, address: str, keep: Keep) -> None:
         for problem in keep.problems():
-            raise HistoryError(problem)
+            raise FigureHistoryError(problem)
 
         self._keep = keep
-        self._database = Database(
-            address, "the history of key figures", HistoryError, "python -m upkeep kpis --rebuild"
+        self._database = SqlDatabase(
+            address,
+            "the history of key figures",
+            FigureHistoryError,
+            "python -m upkeep kpis --rebuild",
         )
         self._metadata, self._points, self._runs, self._figures, self._lock = _tables()
         self._create()
@@ -86,7 +89,7 @@ class History:
         """Give all connections back."""
         self._database.engine.dispose()
 
-    def keep(self, record: Record, now: datetime | None = None) -> bool:
+    def keep(self, record: RunRecord, now: datetime | None = None) -> bool:
         """Keep the samples of a run and make old points fewer, all or nothing.
 
         False when there was nothing to do.
@@ -119,7 +122,7 @@ class History:
 
         return True
 
-    def figures(self, system: str = "") -> list[Figure]:
+    def figures(self, system: str = "") -> list[FigureDefinition]:
         """Return the known figures, of one system or all, by name."""
         table = self._figures
         query = sa.select(table).order_by(table.c.system, table.c.kpi)
@@ -131,7 +134,7 @@ class History:
 
     def days(
         self, system: str = "", days: int | None = None, now: datetime | None = None
-    ) -> list[Day]:
+    ) -> list[FigureDay]:
         """Return each figure day by day, oldest first, of the last ``days`` or of all times."""
         points = self._points
         day = sa.func.substr(points.c.start, 1, 10).label("day")
@@ -191,7 +194,7 @@ class History:
         """Wait until no other run is writing: the row stays locked until this transaction ends."""
         connection.execute(sa.update(self._lock).values(turn=self._lock.c.turn + 1))
 
-    def _name_figures(self, connection: t.Any, record: Record) -> None:
+    def _name_figures(self, connection: t.Any, record: RunRecord) -> None:
         table = self._figures
         newest = {(sample["system"], sample["kpi"]): _row(sample) for sample in record["kpis"]}
         for (system, kpi), row in newest.items():
@@ -216,7 +219,7 @@ class History:
     def _add(self, connection: t.Any, point: Point) -> None:
         """Put a mean in, together with one of the same hour or day that is already there."""
         table = self._points
-        place = Place(point.level, point.start, point.system, point.host, point.kpi)
+        place = PointKey(point.level, point.start, point.system, point.host, point.kpi)
         same = sa.and_(*(table.c[name] == value for name, value in place._asdict().items()))
         there = [
             Point(**row) for row in connection.execute(sa.select(table).where(same)).mappings()
@@ -248,12 +251,12 @@ def _row(sample: KpiSample) -> dict[str, t.Any]:
     return {**names, **dict(zip(_BOUNDS, numbers, strict=True))}
 
 
-def _figure(row: t.Any) -> Figure:
+def _figure(row: t.Any) -> FigureDefinition:
     target, alert = (
         _bounds(row[f"{side}_at_least"], row[f"{side}_at_most"]) for side in ("target", "alert")
     )
 
-    return Figure(row["system"], row["kpi"], row["title"], row["unit"], target, alert)
+    return FigureDefinition(row["system"], row["kpi"], row["title"], row["unit"], target, alert)
 
 
 def _bounds(low: float | None, high: float | None) -> Bounds | None:
@@ -262,11 +265,11 @@ def _bounds(low: float | None, high: float | None) -> Bounds | None:
 
 def _day(
     day: str, system: str, kpi: str, samples: t.Any, mean: t.Any, low: float, high: float
-) -> Day:
-    return Day(day, system, kpi, int(samples), min(max(float(mean), low), high), low, high)
+) -> FigureDay:
+    return FigureDay(day, system, kpi, int(samples), min(max(float(mean), low), high), low, high)
 
 
-def _points(record: Record) -> Sequence[Point]:
+def _points(record: RunRecord) -> Sequence[Point]:
     """Return the samples of a run as points, one for each figure of each host."""
     start = clean.stamp(clean.moment(record["started"])) or ""
     samples = {

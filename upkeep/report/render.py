@@ -68,7 +68,7 @@ class SystemView(t.TypedDict):
     anchor: str
     facts: rt.System
     areas: list[AreaView]
-    hosts: list[tuple[str, rt.Host]]
+    hosts: list[tuple[str, rt.HostCounts]]
     failed_tasks: list[rt.FailedTask]
     changes: list[rt.Change]
     trends: t.Sequence[Trend]
@@ -83,7 +83,7 @@ def render(run_dir: Path) -> Path:
     return write(run_dir, record.of_folder(run_dir))
 
 
-def write(run_dir: Path, folded: rt.Record, trends: Trends | None = None) -> Path:
+def write(run_dir: Path, folded: rt.RunRecord, trends: Trends | None = None) -> Path:
     """Write a run's record, text and page and return the page's path; raises OSError.
 
     Without ``trends`` the page shows the run's own key figures only. Each file replaces an older
@@ -123,7 +123,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Pat
     return path
 
 
-def page(folded: rt.Record, trends: Trends | None = None) -> str:
+def page(folded: rt.RunRecord, trends: Trends | None = None) -> str:
     """Return the HTML page of a record."""
     told = of_run(folded["kpis"], []) if trends is None else trends
     style, script = (
@@ -203,7 +203,7 @@ def when(time: str | None) -> str:
     return f"{time[:10]} {time[11:19]} UTC" if time else "at an unknown time"
 
 
-def system_views(folded: rt.Record, trends: Trends) -> list[SystemView]:
+def system_views(folded: rt.RunRecord, trends: Trends) -> list[SystemView]:
     """Return what the page shows of each system, in the record's order."""
     findings: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
     for finding in folded["findings"]:
@@ -256,7 +256,7 @@ def notable(finding: rt.FoldedFinding) -> bool:
     return not {finding["status"], finding["first_status"]} <= {"ok", "info", None}
 
 
-def role_views(roles: list[rt.Role], hosts: list[str]) -> list[RoleView]:
+def role_views(roles: list[rt.RoleTimes], hosts: list[str]) -> list[RoleView]:
     """Return the roles that ran on these hosts, slowest first."""
     views: list[RoleView] = []
     for role in roles:

@@ -11,7 +11,7 @@ import typing as t
 from collections import Counter
 
 from upkeep.report.summary import CONTROLLER, OPEN
-from upkeep.run.types import Record
+from upkeep.run.types import RunRecord
 
 #: The row of what no area tells: failed tasks and hosts that did not answer.
 RUN: t.Final = "tasks and hosts"
@@ -34,7 +34,7 @@ class Rollup(t.NamedTuple):
     acknowledged: int
 
 
-def roll_up(record: Record) -> Rollup:
+def roll_up(record: RunRecord) -> Rollup:
     """Return the roll-up of a run."""
     rows: list[tuple[str, list[Cell]]] = []
     fine: list[str] = []
@@ -63,13 +63,13 @@ def roll_up(record: Record) -> Rollup:
     )
 
 
-def _areas(record: Record) -> list[str]:
+def _areas(record: RunRecord) -> list[str]:
     return list(
         dict.fromkeys(area for system in record["systems"].values() for area in system["areas"])
     )
 
 
-def _counts(record: Record) -> dict[tuple[str, str], Counter[str]]:
+def _counts(record: RunRecord) -> dict[tuple[str, str], Counter[str]]:
     """Return (system, area) -> how many findings that nobody acknowledged have each status."""
     counts: dict[tuple[str, str], Counter[str]] = {
         (name, area): Counter() for name in record["systems"] for area in _areas(record)
@@ -85,7 +85,7 @@ def _cell(area: t.Any, counts: Counter[str]) -> Cell:
     return Cell("") if area is None else Cell(area["status"], counts[area["status"]])
 
 
-def _whole(record: Record, name: str) -> Cell:
+def _whole(record: RunRecord, name: str) -> Cell:
     """Return what failed tasks and silent hosts make of a system; no status for nothing."""
     hosts = [record["hosts"][host] for host in record["systems"][name]["hosts"]]
     failed = sum(host["failed"] > 0 for host in hosts)

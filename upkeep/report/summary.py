@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.module_utils.upkeep.findings import SEVERITY
 
-from upkeep.run.types import FoldedFinding, Record, Scalar
+from upkeep.run.types import FoldedFinding, RunRecord, Scalar
 
 #: What the name ``""`` stands for: tasks and findings of no system.
 CONTROLLER: t.Final = "controller"
@@ -81,7 +81,7 @@ def group_hosts(findings: t.Iterable[FoldedFinding]) -> list[tuple[FoldedFinding
     return list(hosts.values())
 
 
-def open_findings(record: Record) -> list[FoldedFinding]:
+def open_findings(record: RunRecord) -> list[FoldedFinding]:
     """Return what needs a person, worst first: not fine, not a note, not acknowledged."""
     return by_severity(
         finding
@@ -90,7 +90,7 @@ def open_findings(record: Record) -> list[FoldedFinding]:
     )
 
 
-def notes(record: Record) -> list[FoldedFinding]:
+def notes(record: RunRecord) -> list[FoldedFinding]:
     """Return what is worth knowing but needs nobody: notes, and what is acknowledged."""
     return by_severity(
         finding
@@ -99,7 +99,7 @@ def notes(record: Record) -> list[FoldedFinding]:
     )
 
 
-def host_count(record: Record) -> int:
+def host_count(record: RunRecord) -> int:
     """Return how many hosts were looked at, without the controller itself."""
     return sum(
         (host["system"] != "" or host["remote_tasks"] > 0) and not host["missing"]
@@ -107,7 +107,7 @@ def host_count(record: Record) -> int:
     )
 
 
-def headline(record: Record) -> str:
+def headline(record: RunRecord) -> str:
     """Return the outcome as one short sentence."""
     failed = sum(task["status"] == "failed" for task in record["failed_tasks"])
     silent = sum(host["missing"] or host["unreachable"] > 0 for host in record["hosts"].values())
@@ -126,7 +126,7 @@ def headline(record: Record) -> str:
     return sentences[record["outcome"]]
 
 
-def _passed(record: Record) -> str:
+def _passed(record: RunRecord) -> str:
     to_look_at = len(open_findings(record))
     muted = sum(finding["acknowledged"] is not None for finding in record["findings"])
     if to_look_at:

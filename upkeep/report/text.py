@@ -19,7 +19,7 @@ from upkeep.report.summary import (
     plural,
     with_unit,
 )
-from upkeep.run.types import FoldedFinding, Record
+from upkeep.run.types import FoldedFinding, RunRecord
 
 #: Columns of a text that is made for no terminal, and the fewest that make sense.
 WIDTH: t.Final = 100
@@ -61,7 +61,7 @@ def colour_wanted(stream: t.TextIO, environment: t.Mapping[str, str]) -> bool:
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
-def overview(record: Record, style: Style, *, everything: bool = False) -> str:
+def overview(record: RunRecord, style: Style, *, everything: bool = False) -> str:
     """Return a run for a terminal, ending with its outcome.
 
     Notes and what is acknowledged are only counted, unless ``everything`` is asked for.
@@ -81,7 +81,7 @@ def overview(record: Record, style: Style, *, everything: bool = False) -> str:
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def report(record: Record) -> str:
+def report(record: RunRecord) -> str:
     """Return the report of a finished run: title, date, what somebody should look at, end mark."""
     style = Style()
     begun = f"{record['started'] or ''}"[:16].replace("T", " ")
@@ -99,7 +99,7 @@ def report(record: Record) -> str:
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _title(record: Record, style: Style) -> str:
+def _title(record: RunRecord, style: Style) -> str:
     started = f"{record['started'] or ''}"[:19].replace("T", " ")
     parts = (record["playbook"], record["run_id"], started, duration(record["seconds"]))
     title = style.wrap(_GAP.join(filter(None, parts)))
@@ -107,7 +107,7 @@ def _title(record: Record, style: Style) -> str:
     return f"{title}\nCHECK MODE: nothing was changed" if record["check_mode"] else title
 
 
-def _not_listed(record: Record, where: str) -> str:
+def _not_listed(record: RunRecord, where: str) -> str:
     """Return how many notes and acknowledged findings are not listed, and where they are."""
     found = notes(record)
     muted = sum(finding["acknowledged"] is not None for finding in found)
@@ -231,7 +231,7 @@ def _acknowledged(finding: FoldedFinding) -> str:
     return f"Acknowledged by {note['owner']} until {note['until']}: {note['reason']}"
 
 
-def _trouble(record: Record, style: Style) -> str:
+def _trouble(record: RunRecord, style: Style) -> str:
     """Return failed tasks and hosts that nobody saw, a line each."""
     failed = [
         (
@@ -252,7 +252,7 @@ def _trouble(record: Record, style: Style) -> str:
     )
 
 
-def _outcome(record: Record, style: Style) -> str:
+def _outcome(record: RunRecord, style: Style) -> str:
     """Return the closing line: the outcome, its sentence, and how much was checked and changed."""
     changed = "would change" if record["check_mode"] else "changed"
     facts = [

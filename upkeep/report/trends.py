@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from upkeep.kpi import kpis
-from upkeep.kpi.figures import Day, Figure
+from upkeep.kpi.figures import FigureDay, FigureDefinition
 from upkeep.run.types import Bounds, KpiSample
 
 #: Days on the page, and size of a curve there, in pixels.
@@ -34,7 +34,7 @@ class Trend(t.NamedTuple):
     curve: str
 
 
-def of_run(samples: Sequence[KpiSample], days: Sequence[Day]) -> dict[str, list[Trend]]:
+def of_run(samples: Sequence[KpiSample], days: Sequence[FigureDay]) -> dict[str, list[Trend]]:
     """Return by system the rows for the page of a run.
 
     ``days`` may be empty when there is no history.
@@ -43,7 +43,7 @@ def of_run(samples: Sequence[KpiSample], days: Sequence[Day]) -> dict[str, list[
     for sample in samples:
         by_figure[sample["system"], sample["kpi"]].append(sample)
 
-    past: dict[tuple[str, str], list[Day]] = defaultdict(list)
+    past: dict[tuple[str, str], list[FigureDay]] = defaultdict(list)
     for day in days:
         past[day.system, day.kpi].append(day)
 
@@ -84,8 +84,8 @@ def curve(values: Sequence[float]) -> str:
 
 
 def sheet(
-    figures: Sequence[Figure],
-    days: Iterable[Day],
+    figures: Sequence[FigureDefinition],
+    days: Iterable[FigureDay],
     outcomes: Mapping[tuple[str, str], Sequence[str]],
 ) -> str:
     """Return the tracking sheet as CSV: a line for each day and system.
@@ -96,7 +96,7 @@ def sheet(
     """
     order = list(dict.fromkeys(figure.kpi for figure in figures))
     named = {(figure.system, figure.kpi): figure for figure in figures}
-    seen: dict[tuple[str, str], dict[str, Day]] = defaultdict(dict)
+    seen: dict[tuple[str, str], dict[str, FigureDay]] = defaultdict(dict)
     for day in days:
         seen[day.day, day.system][day.kpi] = day
 
@@ -124,14 +124,14 @@ def sheet(
     return out.getvalue()
 
 
-def _cells(figure: Figure | None, day: Day | None) -> tuple[str, str, str]:
+def _cells(figure: FigureDefinition | None, day: FigureDay | None) -> tuple[str, str, str]:
     if figure is None:
         return "", "", ""
     value = f"{day.mean:.6g} {figure.unit}".strip() if day else ""
     return value, kpis.bounds_text(figure.target), kpis.bounds_text(figure.alert)
 
 
-def _missed(figure: Figure | None, day: Day) -> bool:
+def _missed(figure: FigureDefinition | None, day: FigureDay) -> bool:
     if figure is None or figure.target is None:
         return False
 

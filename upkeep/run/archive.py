@@ -8,15 +8,15 @@ import typing as t
 from pathlib import Path
 
 from upkeep.kpi import open_history
-from upkeep.kpi.figures import Day, address_of, parse_keep
+from upkeep.kpi.figures import FigureDay, address_of, parse_keep
 from upkeep.report import render as report
 from upkeep.report import trends
 from upkeep.run import record
-from upkeep.run.types import Record
+from upkeep.run.types import RunRecord
 from upkeep.store import StoreError, open_store
 
 
-class Settings(t.NamedTuple):
+class StoreSettings(t.NamedTuple):
     """Where a run and its key figures are kept, as the user gave it."""
 
     store: str
@@ -28,7 +28,7 @@ class Closed(t.NamedTuple):
     """What became of a finished run; ``problem`` is why its figures are not in the history."""
 
     page: Path
-    record: Record
+    record: RunRecord
     problem: str
 
 
@@ -45,7 +45,7 @@ def local_folder(target: str, project: Path) -> Path:
     return given if given.is_absolute() else project / target
 
 
-def close(run_dir: Path, settings: Settings) -> Closed:
+def close(run_dir: Path, settings: StoreSettings) -> Closed:
     """Fold the run's log, keep its key figures, render it and hand it to the store.
 
     The log is read and folded once. Raises StoreError and OSError; trouble with the history is only
@@ -76,7 +76,9 @@ def trouble_with(target: str) -> str:
     return ""
 
 
-def keep_figures(folded: Record, root: str, settings: Settings) -> tuple[report.Trends | None, str]:
+def keep_figures(
+    folded: RunRecord, root: str, settings: StoreSettings
+) -> tuple[report.Trends | None, str]:
     """Add the run's key figures to the history.
 
     Return the rows for its page, and what went wrong ('' for nothing). Never raises.
@@ -92,7 +94,7 @@ def keep_figures(folded: Record, root: str, settings: Settings) -> tuple[report.
     return trends.of_run(folded["kpis"], days), ""
 
 
-def _kept_days(folded: Record, root: str, settings: Settings) -> list[Day]:
+def _kept_days(folded: RunRecord, root: str, settings: StoreSettings) -> list[FigureDay]:
     """Keep the run's samples and return the last days of its systems."""
     opened = open_history(address_of(root, settings.history), parse_keep(settings.history_days))
     try:

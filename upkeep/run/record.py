@@ -52,17 +52,17 @@ class Task(t.TypedDict):
     diff: str
 
 
-def of_folder(run_dir: Path) -> rt.Record:
+def of_folder(run_dir: Path) -> rt.RunRecord:
     """Return the record of the run whose log lies in a folder; raises OSError."""
     return of_log(event_log.read_log(run_dir / event_log.LOG_NAME), run_dir.name)
 
 
-def of_log(log: event_log.Log, run_id: str) -> rt.Record:
+def of_log(log: event_log.Log, run_id: str) -> rt.RunRecord:
     """Return the record of a log that was read."""
     return fold(log.events, run_id=run_id, unreadable=log.unreadable)
 
 
-def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) -> rt.Record:
+def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) -> rt.RunRecord:
     """Return the record of a run.
 
     ``run_id`` is used when the log does not name it; ``unreadable`` lines were left out.
@@ -140,7 +140,7 @@ def _between(start: datetime | None, end: datetime | None) -> float:
     )
 
 
-def _verdict(event: Event) -> rt.Verdict:
+def _verdict(event: Event) -> rt.RecordedVerdict:
     outcome = event.get("outcome")
     messages = event.get("messages")
     return {
@@ -153,7 +153,7 @@ def _verdict(event: Event) -> rt.Verdict:
     }
 
 
-def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.Host]) -> str:
+def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.HostCounts]) -> str:
     """Return the outcome; no verdict, or one of ``ok``, does not hide what failed."""
     if end is None:
         return "interrupted"
@@ -254,7 +254,7 @@ def _finding(event: Event, acknowledged: Event) -> rt.FoldedFinding:
     }
 
 
-def _limits(value: t.Any) -> rt.Limits | None:
+def _limits(value: t.Any) -> rt.FindingLimits | None:
     """Return the numbers behind ``expected``; None for anything else."""
     side = mapping(value).get("side")
     if side not in ("above", "below"):
@@ -317,7 +317,7 @@ def _hosts(
     findings: list[rt.FoldedFinding],
     said: Event | None,
     end: Event | None,
-) -> dict[str, rt.Host]:
+) -> dict[str, rt.HostCounts]:
     """Return every host that was expected or seen, by name.
 
     Counts are Ansible's own once the run has ended.
@@ -343,7 +343,7 @@ def _hosts(
     }
 
 
-def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt.Host:
+def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt.HostCounts:
     own = {
         "ok": counted["ok"] + counted["changed"] + counted["ignored"],
         "changed": counted["changed"],
@@ -366,7 +366,7 @@ def _host(system: str, counted: Counter[str], stats: Event, missing: bool) -> rt
 
 
 def _systems(
-    hosts: dict[str, rt.Host], findings: list[rt.FoldedFinding], tasks: list[Task]
+    hosts: dict[str, rt.HostCounts], findings: list[rt.FoldedFinding], tasks: list[Task]
 ) -> dict[str, rt.System]:
     """Return the systems by name.
 
@@ -390,7 +390,9 @@ def _systems(
     }
 
 
-def _system(name: str, hosts: dict[str, rt.Host], findings: list[rt.FoldedFinding]) -> rt.System:
+def _system(
+    name: str, hosts: dict[str, rt.HostCounts], findings: list[rt.FoldedFinding]
+) -> rt.System:
     areas: dict[str, list[rt.FoldedFinding]] = defaultdict(list)
     for finding in findings:
         areas[finding["area"]].append(finding)
@@ -429,7 +431,7 @@ def _area(findings: list[rt.FoldedFinding]) -> rt.Area:
     }
 
 
-def _roles(tasks: list[Task]) -> list[rt.Role]:
+def _roles(tasks: list[Task]) -> list[rt.RoleTimes]:
     """Return time and remote tasks per role, slowest first."""
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     remote: dict[str, Counter[str]] = defaultdict(Counter)
@@ -437,7 +439,7 @@ def _roles(tasks: list[Task]) -> list[rt.Role]:
         seconds[task["role"]][task["host"]] += task["seconds"]
         remote[task["role"]][task["host"]] += task["remote"]
 
-    roles: list[rt.Role] = [
+    roles: list[rt.RoleTimes] = [
         {
             "role": role,
             "seconds": round(max(by_host.values()), 3),

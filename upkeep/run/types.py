@@ -19,7 +19,7 @@ TASK_STATUSES: t.Final = ("ok", "changed", "failed", "unreachable", "ignored", "
 Scalar = str | int | float | bool | None
 
 
-class Limits(t.TypedDict):
+class FindingLimits(t.TypedDict):
     """The numbers behind ``expected``; ``side`` is where a figure gets bad: above or below."""
 
     warning: float | None
@@ -55,7 +55,7 @@ class FoldedFinding(t.TypedDict):
     status: str
     observed: Scalar
     expected: Scalar
-    limits: Limits | None
+    limits: FindingLimits | None
     unit: str
     message: str
     requirements: list[str]
@@ -82,7 +82,7 @@ class System(t.TypedDict):
     notes: int
 
 
-class Host(t.TypedDict):
+class HostCounts(t.TypedDict):
     """Task counts as Ansible counts them (``ok`` includes changed).
 
     ``missing`` = expected but never seen.
@@ -115,7 +115,7 @@ class FailedTask(t.TypedDict):
     message: str
 
 
-class Role(t.TypedDict):
+class RoleTimes(t.TypedDict):
     """``seconds`` is the time of the slowest host, since hosts work side by side."""
 
     role: str
@@ -131,7 +131,7 @@ class Play(t.TypedDict):
     no_hosts: bool
 
 
-class Verdict(t.TypedDict):
+class RecordedVerdict(t.TypedDict):
     """``show_report`` is whether a run shows the text of its report at its end."""
 
     outcome: str
@@ -167,7 +167,7 @@ class LogQuality(t.TypedDict):
     unreadable: int
 
 
-class Record(t.TypedDict):
+class RunRecord(t.TypedDict):
     schema_version: int
     run_id: str
     playbook: str
@@ -182,13 +182,13 @@ class Record(t.TypedDict):
     core: str
     upkeep: str
     controller: str
-    verdict: Verdict | None
+    verdict: RecordedVerdict | None
     systems: dict[str, System]
-    hosts: dict[str, Host]
+    hosts: dict[str, HostCounts]
     findings: list[FoldedFinding]
     changes: list[Change]
     failed_tasks: list[FailedTask]
-    roles: list[Role]
+    roles: list[RoleTimes]
     plays: list[Play]
     kpis: list[KpiSample]
     log: LogQuality

@@ -15,7 +15,7 @@ from ansible.module_utils.upkeep.findings import STATUSES
 
 from upkeep.run import clean, events, record
 from upkeep.run.conforms import conforms
-from upkeep.run.types import OUTCOMES, SCHEMA_VERSION, Record
+from upkeep.run.types import OUTCOMES, SCHEMA_VERSION, RunRecord
 
 LATEST: t.Final = "latest"
 RECORD_NAME: t.Final = "record.json"
@@ -35,16 +35,16 @@ class StoreError(Exception):
 class Store(t.Protocol):
     """What both kinds of store can do. ``latest`` is accepted as a run id where one is read."""
 
-    def save(self, run_dir: Path, folded: Record | None = None) -> None:
+    def save(self, run_dir: Path, folded: RunRecord | None = None) -> None:
         """Keep a finished run; saving it again replaces it.
 
         Without a record, the one in the folder is used.
         """
 
-    def runs(self, limit: int | None = None) -> list[Record]:
+    def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first."""
 
-    def load(self, run_id: str) -> Record:
+    def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""
 
     def write_report(self, run_id: str, output: Path | None) -> Path:
@@ -74,7 +74,7 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
-def read_record(run_dir: Path) -> Record:
+def read_record(run_dir: Path) -> RunRecord:
     """Return the record of a folder, folded from its log when this version cannot read it.
 
     The folder's name is the run's id, whatever the log holds. Raises OSError.
@@ -87,24 +87,24 @@ def read_record(run_dir: Path) -> Record:
     return {**(kept or record.of_folder(run_dir)), "run_id": run_dir.name}
 
 
-def parse_record(text: str | bytes) -> Record | None:
+def parse_record(text: str | bytes) -> RunRecord | None:
     """Return the record that a store kept as JSON; None when this version cannot read it."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
 
-    if not conforms(value, Record) or value["schema_version"] != SCHEMA_VERSION:
+    if not conforms(value, RunRecord) or value["schema_version"] != SCHEMA_VERSION:
         return None
 
     known = value["outcome"] in OUTCOMES and all(
         part["status"] in STATUSES for part in (*value["findings"], *value["systems"].values())
     )
 
-    return t.cast(Record, value) if known else None
+    return t.cast(RunRecord, value) if known else None
 
 
-def fold_log(data: bytes, run_id: str) -> Record | None:
+def fold_log(data: bytes, run_id: str) -> RunRecord | None:
     """Return the record of a kept log; None when this version understands nothing of it."""
     folded = record.of_log(events.parse_log(data.splitlines(keepends=True)), run_id)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from upkeep.report import render as report
 from upkeep.run import events
-from upkeep.run.types import Record
+from upkeep.run.types import RunRecord
 from upkeep.store.base import (
     LATEST,
     StoreError,
@@ -37,7 +37,7 @@ class DirectoryStore:
     def __init__(self, root: Path) -> None:
         self.runs_dir = root / "runs"
 
-    def save(self, run_dir: Path, folded: Record | None = None) -> None:
+    def save(self, run_dir: Path, folded: RunRecord | None = None) -> None:
         """Copy a folder that lies elsewhere, then let ``latest`` point to the newest run."""
         place = self.runs_dir / check_run_id(run_dir.name)
         folded = folded or read_record(run_dir)
@@ -48,7 +48,7 @@ class DirectoryStore:
         if latest is None or _order(latest, now) <= _order(folded, now):
             self._link(place.name)
 
-    def runs(self, limit: int | None = None) -> list[Record]:
+    def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first; only as many are read as are asked for.
 
         A run that is still going on is shown as interrupted.
@@ -57,7 +57,7 @@ class DirectoryStore:
 
         return list(itertools.islice(readable, limit))
 
-    def load(self, run_id: str) -> Record:
+    def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""
         return read_record(self._folder(run_id))
 
@@ -120,7 +120,7 @@ class DirectoryStore:
 
         return newest[0]["run_id"]
 
-    def _latest(self) -> Record | None:
+    def _latest(self) -> RunRecord | None:
         link = self.runs_dir / LATEST
         return _readable(link.resolve()) if link.is_dir() else None
 
@@ -131,7 +131,7 @@ class DirectoryStore:
         new.replace(link)
 
 
-def _order(item: Record, now: datetime) -> tuple[bool, str, str]:
+def _order(item: RunRecord, now: datetime) -> tuple[bool, str, str]:
     return order_of(item["started"], item["run_id"], now)
 
 
@@ -151,7 +151,7 @@ def _start_of(folder: Path) -> str | None:
     return item["started"] if item else None
 
 
-def _readable(run_dir: Path) -> Record | None:
+def _readable(run_dir: Path) -> RunRecord | None:
     """Return the record of a folder; None when it holds no run (or was removed a moment ago)."""
     try:
         return read_record(run_dir)

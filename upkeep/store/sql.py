@@ -16,10 +16,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from upkeep.database import Database
+from upkeep.database import SqlDatabase
 from upkeep.report import render as report
 from upkeep.run import events
-from upkeep.run.types import Record
+from upkeep.run.types import RunRecord
 from upkeep.store.base import (
     LATEST,
     StoreError,
@@ -57,7 +57,7 @@ class SqlStore:
 
         Without ``create`` a missing table is an error.
         """
-        self._database = Database(address, "the database of the store", StoreError)
+        self._database = SqlDatabase(address, "the database of the store", StoreError)
         if create:
             self._create()
         else:
@@ -66,7 +66,7 @@ class SqlStore:
     def __repr__(self) -> str:
         return f"SqlStore({self._database!r})"
 
-    def save(self, run_dir: Path, folded: Record | None = None) -> None:
+    def save(self, run_dir: Path, folded: RunRecord | None = None) -> None:
         """Keep a run; saving it again replaces its row."""
         folded = folded or read_record(run_dir)
         log = (run_dir / events.LOG_NAME).read_bytes().decode("utf-8", "replace")
@@ -84,11 +84,11 @@ class SqlStore:
             connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id == row["run_id"]))
             connection.execute(sa.insert(_RUNS), row)
 
-    def runs(self, limit: int | None = None) -> list[Record]:
+    def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first; one that this version cannot read is left out."""
         return list(itertools.islice(self._readable(), limit))
 
-    def load(self, run_id: str) -> Record:
+    def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""
         row = self._row(run_id)
         found = _record(row)
@@ -153,7 +153,7 @@ class SqlStore:
             rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started))
             return [(row.run_id, row.started) for row in rows]
 
-    def _readable(self) -> Iterator[Record]:
+    def _readable(self) -> Iterator[RunRecord]:
         """Yield the records, newest first, read a few at a time."""
         now = datetime.now(UTC)
         newest = sorted(self._starts(), key=lambda run: order_of(run[1], run[0], now), reverse=True)
@@ -190,7 +190,7 @@ def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[begin : begin + _AT_ONCE]
 
 
-def _record(row: t.Any) -> Record | None:
+def _record(row: t.Any) -> RunRecord | None:
     """Return a row's record under the id that the store knows it by.
 
     It is folded from the row's log when it is damaged or of another version; None when that does

@@ -13,7 +13,7 @@ import fastapi  # type: ignore[import-not-found]
 from . import settings
 
 
-def is_visitor(request: t.Any, config: settings.Settings) -> bool:
+def is_visitor(request: t.Any, config: settings.ServiceSettings) -> bool:
     """Return whether an upload is recorded: a visitor's is, the test account's leaves no record.
 
     Raises HTTPException 401 for any other account.

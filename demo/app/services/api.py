@@ -26,7 +26,7 @@ Handler = t.Callable[..., t.Any]
 
 
 def health_checks(
-    config: settings.Settings, engine: sa.engine.Engine | None
+    config: settings.ServiceSettings, engine: sa.engine.Engine | None
 ) -> dict[str, health.Check]:
     """Return the check of every part that this system has, by the name that its answers use."""
     checks: dict[str, health.Check] = {}
@@ -77,7 +77,7 @@ def health_routes(checks: t.Mapping[str, health.Check]) -> dict[str, Handler]:
 
 
 def own_parts(
-    config: settings.Settings, engine: sa.engine.Engine | None
+    config: settings.ServiceSettings, engine: sa.engine.Engine | None
 ) -> tuple[dict[str, health.Check], dict[str, Handler]]:
     """Return the checks and routes that only this system has.
 
@@ -151,7 +151,7 @@ async def log_request(
         LOG.log(level, "Request processed", extra={**context, "status_code": status})
 
 
-def make_app(config: settings.Settings) -> t.Any:
+def make_app(config: settings.ServiceSettings) -> t.Any:
     """Return the ASGI application of the system."""
     engine = health.make_engine(config)
     app = fastapi.FastAPI(

@@ -12,7 +12,7 @@ import celery.signals
 from . import logs, settings, tasks
 
 
-def make_app(config: settings.Settings) -> t.Any:
+def make_app(config: settings.ServiceSettings) -> t.Any:
     """Return the Celery application with its tasks and their (short) periods."""
     app = celery.Celery(config.system, broker=config.broker_url, backend=config.broker_url)
     app.conf.update(

@@ -45,7 +45,7 @@ def best(engine: sa.engine.Engine, extra: dict[str, t.Any]) -> Rows:
 
 
 def make(
-    config: settings.Settings, engine: sa.engine.Engine | None
+    config: settings.ServiceSettings, engine: sa.engine.Engine | None
 ) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes."""
     client = health.make_cache(config)

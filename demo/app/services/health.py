@@ -10,7 +10,7 @@ import kombu.exceptions  # type: ignore[import-not-found]
 import redis
 import sqlalchemy as sa
 
-from .settings import Settings
+from .settings import ServiceSettings
 
 Health = dict[str, t.Any]
 Check = t.Callable[[], Health]
@@ -18,7 +18,7 @@ TIMEOUT: t.Final = 2.0  # seconds for each part
 PING_SECONDS: t.Final = 1.0  # how long workers may take to answer a ping
 
 
-def make_engine(settings: Settings) -> sa.engine.Engine | None:
+def make_engine(settings: ServiceSettings) -> sa.engine.Engine | None:
     """Return the connection pool, None when the system has no database; connects on first use."""
     if not settings.database_url:
         return None
@@ -37,7 +37,7 @@ def make_engine(settings: Settings) -> sa.engine.Engine | None:
     )
 
 
-def make_cache(settings: Settings) -> redis.Redis | None:
+def make_cache(settings: ServiceSettings) -> redis.Redis | None:
     """Return the cache client, None when the system has no cache; connects on first use."""
     if not settings.redis_url:
         return None

@@ -16,7 +16,7 @@ import logging.handlers
 import sys
 import typing as t
 
-from .settings import Settings
+from .settings import ServiceSettings
 
 #: Fields that every record carries besides timestamp, level, service and message; null where they
 #: do not apply.
@@ -93,7 +93,7 @@ FORMATTERS: t.Final[dict[str, t.Callable[[str], logging.Formatter]]] = {
 }
 
 
-def configure(config: Settings) -> None:
+def configure(config: ServiceSettings) -> None:
     """Send everything to the log file (reopened after a rotation), or to standard output."""
     to_file = logging.handlers.WatchedFileHandler
     handler: logging.Handler = (

@@ -42,7 +42,7 @@ def load_file(path: Path) -> types.ModuleType:
 
 
 def make(
-    config: settings.Settings,
+    config: settings.ServiceSettings,
 ) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes; loads the predictor and its model."""
     home = Path(config.home)

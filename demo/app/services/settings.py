@@ -13,7 +13,7 @@ PROBE_HEADER: t.Final = "x-upkeep-probe"
 LOG_FORMATS: t.Final = ("json", "context", "text")
 
 
-class Settings(t.NamedTuple):
+class ServiceSettings(t.NamedTuple):
     """One process of one system. Empty text means: this system has no such part."""
 
     system: str
@@ -33,13 +33,13 @@ class Settings(t.NamedTuple):
     delay: float  # seconds that each answer takes longer, to show what a slow service looks like
 
 
-def load(environ: t.Mapping[str, str] = os.environ) -> Settings:
+def load(environ: t.Mapping[str, str] = os.environ) -> ServiceSettings:
     """Return the settings.
 
     Raises SystemExit that names the variable which is missing or no number.
     """
     try:
-        return Settings(
+        return ServiceSettings(
             system=environ["SYSTEM"],
             service=environ["SERVICE"],
             bind=environ.get("BIND", "127.0.0.1"),

@@ -82,7 +82,7 @@ def students_of(content_type: str, body: bytes) -> list[dict[str, t.Any]]:
 
 
 def make(
-    config: settings.Settings, engine: sa.engine.Engine | None
+    config: settings.ServiceSettings, engine: sa.engine.Engine | None
 ) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes; loads the models and opens the small edition's database."""
     home = Path(config.home)

@@ -74,7 +74,7 @@ def after(cursor: str) -> int:
 
 
 def make(
-    config: settings.Settings, engine: sa.engine.Engine | None
+    config: settings.ServiceSettings, engine: sa.engine.Engine | None
 ) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes."""
 

@@ -28,17 +28,18 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hosts(tmp_path: Path) -> dict[str, firstboot.Host]:
+def hosts(tmp_path: Path) -> dict[str, firstboot.BootHost]:
     """All hosts as their first boot reads them."""
     whole = fleet.select(fleet.load(), "mol-x", [], tmp_path)
     access.prepare(whole)
 
     return {
-        name: firstboot.Host(**json.loads(text)) for name, text in access.describe(whole).items()
+        name: firstboot.BootHost(**json.loads(text))
+        for name, text in access.describe(whole).items()
     }
 
 
-def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host]) -> None:
+def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.BootHost]) -> None:
     assert set(firstboot.units(hosts["fairedge-1"])) == {
         "fairedge-api.service",
         "fairedge-celery-worker.service",
@@ -57,7 +58,7 @@ def test_units_follow_from_system_and_components(hosts: dict[str, firstboot.Host
     }
 
 
-def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.Host]) -> None:
+def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.BootHost]) -> None:
     names = sorted(path.name for path in (SOURCES / "templates").iterdir())
     for host in hosts.values():
         values = {**firstboot.values(host), "log_file": ""}
@@ -71,7 +72,7 @@ def test_every_template_can_be_filled_for_every_host(hosts: dict[str, firstboot.
         firstboot.template("nginx.conf", {})
 
 
-def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None:
+def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.BootHost]) -> None:
     host = hosts["fairedge-1"]
     values = {**firstboot.values(host), "log_file": ""}
     for path in (SOURCES / "templates").iterdir():
@@ -79,14 +80,14 @@ def test_the_password_is_not_in_a_unit(hosts: dict[str, firstboot.Host]) -> None
         assert (host.database_password in text) == (path.name == "env.production")
 
 
-def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.Host]) -> None:
+def test_the_queue_exists_only_where_celery_is(hosts: dict[str, firstboot.BootHost]) -> None:
     assert firstboot.urls(hosts["fairedge-1"])["broker_url"] == "redis://127.0.0.1:6379/0"
     assert firstboot.urls(hosts["hyperopt-api1"])["broker_url"] == ""
     assert set(firstboot.urls(hosts["racing-1"]).values()) == {""}
     assert "@hyperopt-db:5432/hyperopt" in firstboot.urls(hosts["hyperopt-api1"])["database_url"]
 
 
-def test_the_database_is_filled_whole_or_not_at_all(hosts: dict[str, firstboot.Host]) -> None:
+def test_the_database_is_filled_whole_or_not_at_all(hosts: dict[str, firstboot.BootHost]) -> None:
     sql = firstboot.database_sql(hosts["fairedge-1"])
 
     assert "CREATE EXTENSION pg_stat_statements;" in sql

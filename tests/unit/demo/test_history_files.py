@@ -27,9 +27,9 @@ from demo.history import host as hosts
 from demo.history.lines import Line
 
 TODAY = dt.date(2026, 3, 18)
-NOON = logfiles.Clock(TODAY, 12 * 3_600_000)
+NOON = logfiles.HistoryClock(TODAY, 12 * 3_600_000)
 STARTS = {"daily": logfiles.daily, "weekly": logfiles.weekly, "monthly": logfiles.monthly}
-OWNER = logfiles.Owner("nobody", "nogroup")
+OWNER = logfiles.FileOwner("nobody", "nogroup")
 DAYS = st.dates(min_value=dt.date(2024, 1, 1), max_value=dt.date(2035, 12, 31))
 
 
@@ -45,11 +45,13 @@ def hourly(day: dt.date, _age: int) -> list[Line]:
 
 
 def host(
-    name: str = "fairedge-1", clock: logfiles.Clock = NOON, seed: int = 1, **changes: t.Any
-) -> hosts.Host:
+    name: str = "fairedge-1", clock: logfiles.HistoryClock = NOON, seed: int = 1, **changes: t.Any
+) -> hosts.HistoryHost:
     """Return a host of the shipped fleet with a history."""
     made = fleet.load().hosts[name]
-    found = hosts.Host(made.name, made.system, made.components, made.settings, seed, 365, 40, clock)
+    found = hosts.HistoryHost(
+        made.name, made.system, made.components, made.settings, seed, 365, 40, clock
+    )
     return found._replace(**changes)
 
 
@@ -92,7 +94,7 @@ def test_nothing_is_kept_too_long_at_any_time_of_the_day(
 )
 def test_a_later_start_only_adds_to_today(first: int, second: int) -> None:
     early, late = (
-        logfiles.text_of([TODAY], logfiles.Clock(TODAY, ms), hourly)
+        logfiles.text_of([TODAY], logfiles.HistoryClock(TODAY, ms), hourly)
         for ms in (min(first, second), max(first, second))
     )
 
@@ -223,7 +225,7 @@ def test_all_logs_of_a_host_follow_from_the_seed(
 def test_cache_entries_hold_as_many_events_as_rows_and_some_are_past_their_life(
     seed: int, today: dt.date
 ) -> None:
-    one = host("trailblaze-1", logfiles.Clock(today, 3_600_000), seed)
+    one = host("trailblaze-1", logfiles.HistoryClock(today, 3_600_000), seed)
     made = artifacts.cache_entries(one)
 
     assert made == artifacts.cache_entries(one)

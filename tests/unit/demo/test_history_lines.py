@@ -210,7 +210,9 @@ def record(
 
 
 MS = (9 * 60 + 15) * 60_000 + 2_481
-REQUEST = lines.Request(MS, "GET", "/v1/events", 200, 12.4, "192.0.2.17", None, "req_5f1c0a9be2d4")
+REQUEST = lines.LoggedRequest(
+    MS, "GET", "/v1/events", 200, 12.4, "192.0.2.17", None, "req_5f1c0a9be2d4"
+)
 EXTRA = {
     "method": "GET", "endpoint": "/v1/events", "status_code": 200, "duration_ms": 12.4,
     "client_ip": "192.0.2.17", "request_id": "req_5f1c0a9be2d4",

@@ -61,7 +61,7 @@ class Stage:
             log.verdict(self.outcome),
         ]
         folder = log.write(self.store / "runs" / run_id, [*events, log.run_finished()])
-        archive.close(folder, archive.Settings(str(self.store)))
+        archive.close(folder, archive.StoreSettings(str(self.store)))
 
 
 @pytest.fixture

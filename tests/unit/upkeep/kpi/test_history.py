@@ -20,8 +20,8 @@ from tests.unit.upkeep import run_log as log
 from upkeep.__main__ import main
 from upkeep.kpi import open_history
 from upkeep.kpi.downsampling import Keep
-from upkeep.kpi.figures import HistoryError, address_of, parse_keep
-from upkeep.kpi.history import History
+from upkeep.kpi.figures import FigureHistoryError, address_of, parse_keep
+from upkeep.kpi.history import FigureHistory
 from upkeep.report import render as report
 from upkeep.report import trends
 from upkeep.run import archive, clean, record
@@ -46,7 +46,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def opened(address: str) -> t.Iterator[History]:
+def opened(address: str) -> t.Iterator[FigureHistory]:
     kept = open_history(address)
     yield kept
     kept.close()
@@ -85,7 +85,7 @@ def run(run_id: str, days_ago: float = 0.0, *samples: dict[str, t.Any], **fields
     return record.fold(events(run_id, days_ago, list(samples or (sample(),)), **fields))
 
 
-def test_a_run_is_kept_once_however_often_it_is_handed_in(opened: History):
+def test_a_run_is_kept_once_however_often_it_is_handed_in(opened: FigureHistory):
     assert opened.keep(run("a", 1, sample(0.0), sample(41.5, "memory")), NOW) is True
     assert opened.keep(run("a", 1, sample(0.0)), NOW) is False
     assert opened.keep(run("b", 1), NOW) is True
@@ -99,13 +99,13 @@ def test_a_run_is_kept_once_however_often_it_is_handed_in(opened: History):
     assert opened.figures("other") == []
 
 
-def test_check_mode_and_runs_without_samples_are_passed_over(opened: History):
+def test_check_mode_and_runs_without_samples_are_passed_over(opened: FigureHistory):
     assert opened.keep(run("a", 1, check=True), NOW) is False
     assert opened.keep(record.fold(log.weekly()), NOW) is False
     assert opened.days() == []
 
 
-def test_old_points_become_fewer_and_their_mean_stays(opened: History):
+def test_old_points_become_fewer_and_their_mean_stays(opened: FigureHistory):
     for hour in range(48):
         opened.keep(run(f"r{hour}", 400 - hour / 24, sample(float(hour))), NOW)
 
@@ -127,12 +127,12 @@ def test_old_points_become_fewer_and_their_mean_stays(opened: History):
     assert levels == {("day", 12), ("day", 24), ("run", 1)}
 
 
-def points(opened: History) -> list[t.Any]:
+def points(opened: FigureHistory) -> list[t.Any]:
     with opened._database.reading() as connection:
         return list(connection.execute(opened._points.select()).mappings())
 
 
-def test_a_late_run_joins_the_mean_of_its_hour(opened: History):
+def test_a_late_run_joins_the_mean_of_its_hour(opened: FigureHistory):
     opened.keep(run("a", 200, sample(10.0)), NOW)
     opened.keep(run("b", 200, sample(20.0)), NOW)
     assert [(point["level"], point["samples"], point["mean"]) for point in points(opened)] == [
@@ -168,13 +168,13 @@ def test_runs_that_end_together_are_all_kept(address: str):
 
 
 def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(
-    opened: History, monkeypatch: pytest.MonkeyPatch
+    opened: FigureHistory, monkeypatch: pytest.MonkeyPatch
 ):
     def killed(*_: t.Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(History, "_make_fewer", killed)
+        patch.setattr(FigureHistory, "_make_fewer", killed)
         with pytest.raises(KeyboardInterrupt):
             opened.keep(run("a", 1), NOW)
 
@@ -184,7 +184,7 @@ def test_a_run_that_is_killed_while_it_is_kept_leaves_nothing(
 
 def test_a_damaged_file_is_said_and_how_to_make_it_anew(tmp_path: Path):
     (tmp_path / "kpis.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(HistoryError, match=r"move .*kpis.sqlite away and run .*--rebuild"):
+    with pytest.raises(FigureHistoryError, match=r"move .*kpis.sqlite away and run .*--rebuild"):
         open_history(sqlite(tmp_path))
 
 
@@ -198,7 +198,7 @@ def test_a_damaged_file_is_said_and_how_to_make_it_anew(tmp_path: Path):
     ],
 )
 def test_a_history_that_cannot_be_reached_is_said_without_its_password(address: str, words: str):
-    with pytest.raises(HistoryError, match=words) as raised:
+    with pytest.raises(FigureHistoryError, match=words) as raised:
         open_history(address)
     assert "secret" not in str(raised.value)
 
@@ -208,7 +208,7 @@ def test_no_library_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "upkeep.kpi.history")
     monkeypatch.delitem(sys.modules, "upkeep.database")
 
-    with pytest.raises(HistoryError, match="pip install SQLAlchemy"):
+    with pytest.raises(FigureHistoryError, match="pip install SQLAlchemy"):
         open_history(sqlite(tmp_path))
 
 
@@ -225,7 +225,7 @@ def test_how_long_figures_are_kept_is_read(words: str):
 
 @pytest.mark.parametrize("words", ["many", "90;365", "0", "5,4", "1,2,3,4"])
 def test_how_long_figures_are_kept_must_make_sense(words: str):
-    with pytest.raises(HistoryError):
+    with pytest.raises(FigureHistoryError):
         parse_keep(words)
 
 
@@ -239,7 +239,7 @@ def test_a_run_is_published_whatever_becomes_of_its_figures(tmp_path: Path, brok
     if broken:
         (tmp_path / "kpis.sqlite").mkdir()
 
-    closed = archive.close(place, archive.Settings(str(tmp_path)))
+    closed = archive.close(place, archive.StoreSettings(str(tmp_path)))
 
     assert bool(closed.problem) is broken
 

@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def troubled() -> record.rt.Record:
+def troubled() -> record.rt.RunRecord:
     """Return a run with everything that can go wrong in it."""
     events = log.weekly()
     worst = log.seen(

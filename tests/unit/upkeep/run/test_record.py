@@ -370,7 +370,7 @@ def test_the_schema_is_closed_and_names_every_key_of_the_types():
                 yield from closed(value)
 
     assert all(closed(VALIDATOR.schema))
-    assert set(VALIDATOR.schema["properties"]) == set(record.rt.Record.__annotations__)
+    assert set(VALIDATOR.schema["properties"]) == set(record.rt.RunRecord.__annotations__)
     assert set(VALIDATOR.schema["$defs"]["finding"]["properties"]) == set(
         record.rt.FoldedFinding.__annotations__
     )
