@@ -325,7 +325,7 @@ options:
   login_user:
     description: Database role to log in as.
     type: str
-    default: postgres
+    default: upkeep_read
   login_password:
     description: Password, where the server asks for one.
     type: str
@@ -352,7 +352,7 @@ options:
     description: System account to connect as; its name is what peer authentication on
       the local socket compares with the role.
     type: str
-    default: postgres
+    default: upkeep_read
   max_seconds:
     description: Seconds for all checks together. What is not checked by then is C(unknown).
       Above 0, at most 86400.

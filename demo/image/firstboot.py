@@ -157,6 +157,29 @@ def add_user(host: BootHost) -> None:
     shutil.chown(home, user, user)
 
 
+#: The role that reads, as roles/database_reader makes it on other hosts.
+READER_SQL: t.Final = """DO $$ BEGIN
+    IF to_regrole('upkeep_read') IS NULL THEN
+        CREATE ROLE upkeep_read LOGIN BYPASSRLS;
+        GRANT pg_read_all_data, pg_monitor TO upkeep_read;
+    END IF;
+END $$;
+"""
+AMCHECK_SQL: t.Final = """SELECT format('GRANT EXECUTE ON FUNCTION %s TO upkeep_read',
+              d.objid::regprocedure)
+  FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+ WHERE e.extname = 'amcheck' AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' \\gexec
+"""
+
+
+def add_reader() -> None:
+    """Create the account of the role that reads."""
+    known = subprocess.run(["/usr/bin/id", "upkeep_read"], capture_output=True, check=False)
+    if known.returncode:
+        shell = "/usr/sbin/nologin"
+        run("useradd", "--system", "-M", "-d", "/nonexistent", "-s", shell, "upkeep_read")
+
+
 def database_sql(host: BootHost) -> str:
     """Return the statements that make role and database anew and fill them.
 
@@ -168,7 +191,8 @@ def database_sql(host: BootHost) -> str:
     test = host.settings.get("test_database")
 
     return (
-        f'DROP DATABASE IF EXISTS "{database}";\n'
+        READER_SQL
+        + f'DROP DATABASE IF EXISTS "{database}";\n'
         + (f'DROP DATABASE IF EXISTS "{test}";\n' if test else "")
         + f'DROP ROLE IF EXISTS "{user}";\n'
         f"CREATE ROLE \"{user}\" LOGIN PASSWORD '{host.database_password}';\n"
@@ -176,7 +200,8 @@ def database_sql(host: BootHost) -> str:
         + f'CREATE DATABASE "{database}" OWNER "{user}";\n'
         f'\\connect "{database}"\n'
         "CREATE EXTENSION amcheck;\nCREATE EXTENSION pg_stat_statements;\n"
-        f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
+        + AMCHECK_SQL
+        + f'SET ROLE "{user}";\nSET synchronous_commit = off;\nBEGIN;\n{rows}\nCOMMIT;\n'
     )
 
 
@@ -202,6 +227,7 @@ def set_up_postgresql(host: BootHost) -> list[str]:
         with access.open("a", encoding="utf-8") as file:
             file.write(rule)
 
+    add_reader()
     unit = f"postgresql@{folder.parent.name}-main.service"
     run("systemctl", "restart", unit)
     run(

@@ -52,6 +52,7 @@ FLOOR: t.Final = frozenset(("base", "findings", "acceptance", "cadence", "lock")
 NEIGHBOURS: t.Final = frozenset(
     (
         ("data_quality", "postgresql"),
+        ("database_reader", "postgresql"),
         ("self_heal", "health_check"),
         ("log_review", "model_verification"),
     )

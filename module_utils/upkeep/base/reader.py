@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 #: The role that reads, and the account of the same name that peer authentication lets in.
 ROLE: t.Final = "upkeep_read"
 #: How both are made.
-ONBOARD: t.Final = "ansible-playbook playbooks/onboard_hosts.yml --limit HOST"
+ONBOARD: t.Final = (
+    "ansible-playbook playbooks/onboard_hosts.yml --limit HOST -e preflight_accept=true"
+)
 #: Settings at the start of a session: names of PostgreSQL mean what PostgreSQL has under them.
 STARTUP: t.Final = {"search_path": "pg_catalog,pg_temp"}
 

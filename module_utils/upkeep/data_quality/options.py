@@ -11,6 +11,7 @@ import typing as t
 
 from ..base.login import login_options, run_as_option
 from ..base.options import Options, option, requirements
+from ..base.reader import ROLE
 from ..cadence import CADENCES
 
 #: Options that name where the data are; a kind declares those it can read.
@@ -73,8 +74,8 @@ OPTIONS: t.Final[Options] = {
         choices=("", *CADENCES),
         default="",
     ),
-    **login_options(),
-    "run_as": run_as_option("postgres"),
+    **login_options(ROLE),
+    "run_as": run_as_option(ROLE),
     "max_seconds": option(
         "float",
         "Seconds for all checks together. What is not checked by then is C(unknown).",

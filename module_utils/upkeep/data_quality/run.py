@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ..base import isolated
+from ..base import isolated, reader
 from ..base.isolated import ApartError, Owner
 from ..base.login import Login
 from ..findings import Finding, finding
@@ -60,6 +60,8 @@ def _check_place(checks: Sequence[Check], settings: Settings, end: float) -> lis
     done = {answer["check"] for answer in answers}
     findings: list[Finding] = [item for answer in answers for item in answer["findings"]]
     reason = problem or "its process ended early"
+    if advice := reader.advice(reason):
+        reason = f"{advice} ({reason})"
 
     return findings + [not_checked(check, reason) for check in checks if check.id not in done]
 

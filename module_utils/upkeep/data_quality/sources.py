@@ -16,6 +16,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from ..base import reader
 from ..base.login import Login
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
 
@@ -142,14 +143,16 @@ def open_postgresql(login: Login, database: str) -> Iterator[PostgresqlSource]:
 
 
 def _prepare(session: Session) -> None:
-    """Set up a session that reads only; raises DatabaseError."""
+    """Set up a session that reads only; raises SourceError, DatabaseError."""
+    if reason := reader.refusal(session.rows):
+        raise SourceError(reason)
+
     session.rows("SELECT set_config('default_transaction_read_only', 'on', false)")
     session.rows("SELECT set_config('timezone', 'UTC', false)")
     # Policies that hide rows would make every count a guess: an error is better than a wrong
     # figure.
     session.rows("SELECT set_config('row_security', 'off', false)")
-    if session.value("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        session.execute("SET ROLE pg_read_all_data")
+    reader.restrict(session.rows)
 
 
 @contextlib.contextmanager
@@ -184,7 +187,7 @@ _ADVICE: t.Final = {
     "53300": "the server is at its connection limit: see pg_stat_activity for who holds them",
     "42P01": "the table does not exist: compare the names in the profile with the database",
     "42703": "a column does not exist: compare the names in the profile with the table",
-    "42501": "the login may not read this: grant it pg_read_all_data, and BYPASSRLS for policies",
+    "42501": "the login may not read this: it needs pg_read_all_data, and BYPASSRLS for policies",
     "55P03": "the table stayed locked: see pg_locks for who holds the lock, and try again later",
 }
 _LIMIT_WORDS: t.Final = ("too many clients", "remaining connection slots")
@@ -193,10 +196,10 @@ _LIMIT_WORDS: t.Final = ("too many clients", "remaining connection slots")
 def advice(error: DatabaseError) -> str:
     """Return the server's message with what to do about it."""
     state = getattr(error.__cause__, "pgcode", None) or ""
-    hint = _ADVICE.get(state)
+    hint = _ADVICE.get(state) or reader.advice(str(error))
     if any(words in str(error) for words in _LIMIT_WORDS):
         hint = _ADVICE["53300"]
-    elif not state:
+    elif not state and not hint:
         hint = "the database cannot be reached: check that its server runs and takes connections"
 
     return f"{hint} (the server reports: {error})" if hint else f"the server reports: {error}"

@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...base import reader
 from ...base.login import Login
 from ...base.options import Options, option
-from ...base.text import list_some
+from ...base.text import list_some, visible
 from ...findings import Finding, Limits
 from .. import sql
 from ..check import Check, Kind
@@ -66,7 +67,15 @@ _ORPHANS: t.Final = (
     "count(*) FILTER (WHERE c.{column_#} IS NOT NULL AND NOT EXISTS "
     "(SELECT 1 FROM {parent_#} p WHERE p.{key_#} = c.{column_#}))"
 )
-_AMCHECK: t.Final = "SELECT count(*) FROM pg_extension WHERE extname = 'amcheck'"
+#: Functions of the extension, and those of them that the session may not call.
+_AMCHECK: t.Final = """
+SELECT count(*), count(*) FILTER (WHERE NOT has_function_privilege(d.objid, 'EXECUTE'))
+  FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+   AND d.refclassid = CAST('pg_extension' AS regclass)
+ WHERE e.extname = 'amcheck' AND d.deptype = 'e' AND d.classid = CAST('pg_proc' AS regclass)
+"""
+#: Errors of pg_amcheck that are not damage, although its exit code is the same.
+_NOT_DAMAGE: t.Final = ("canceling statement due to", "permission denied", "terminating connection")
 
 
 def probe(check: Check, source: Source) -> Iterator[Finding]:
@@ -137,8 +146,12 @@ def _orphans(check: Check, reference: Mapping[str, t.Any], count: int) -> Findin
 
 def _amcheck(check: Check, source: Source, login: Login) -> Finding:
     """Return what PostgreSQL's own tool reports on tables and indexes; its locks block nobody."""
-    if not source.rows(_AMCHECK, {}, {}, check.timeout)[0][0]:
+    functions, forbidden = source.rows(_AMCHECK, {}, {}, check.timeout)[0]
+    if not functions:
         message = f"The extension amcheck is missing: CREATE EXTENSION amcheck in {check.place}."
+        return check.finding("unknown", message, aspect="amcheck")
+    if forbidden:
+        message = f"The login may not call {forbidden} functions of amcheck: {reader.ONBOARD}"
         return check.finding("unknown", message, aspect="amcheck")
 
     tool = find_tool()
@@ -166,8 +179,11 @@ def _amcheck(check: Check, source: Source, login: Login) -> Finding:
 
 def _reported(check: Check, done: subprocess.CompletedProcess[bytes]) -> Finding:
     """Return the finding for what pg_amcheck printed and its exit code."""
-    output = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").split())[:400]
-    if done.returncode not in (0, 2):
+    lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
+    output = visible(" ".join(" ".join(lines).split()))[:400]
+    errors = [line for line in lines if "ERROR:" in line or "FATAL:" in line]
+    harmless = [line for line in errors if any(words in line for words in _NOT_DAMAGE)]
+    if done.returncode not in (0, 2) or (errors and len(harmless) == len(errors)):
         return check.finding("unknown", f"pg_amcheck failed: {output}", aspect="amcheck")
 
     damaged = done.returncode == 2

@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.reader import ROLE
 
 from library import data_quality
 from tests.unit.library.module_calls import Answer, Call, by_check, caller
@@ -34,8 +35,21 @@ Make = t.Callable[..., dict[str, str]]
 
 @pytest.fixture(scope="session")
 def pg() -> Server:
-    """Return the running throw-away server."""
-    return server()
+    """Return the running throw-away server, which has the role that reads."""
+    running = server()
+    make_reader(running)
+
+    return running
+
+
+def make_reader(running: Server) -> None:
+    """Make the role that reads, unless another test has made it."""
+    if not running.query("postgres", "SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
+        running.run(
+            "postgres",
+            f"CREATE ROLE {ROLE} LOGIN BYPASSRLS",
+            f"GRANT pg_read_all_data, pg_monitor TO {ROLE}",
+        )
 
 
 @pytest.fixture
@@ -49,7 +63,7 @@ def review(call: Call, pg: Server) -> Review:
     """Return a function that reviews with checks and returns the findings by check."""
 
     def run(*checks: dict[str, t.Any], **options: t.Any) -> dict[str, dict[str, t.Any]]:
-        login = {"login_host": pg.login["host"], "login_port": pg.login["port"]}
+        login = {"login_host": pg.login["host"], "login_port": pg.login["port"], "run_as": ""}
         entries = [{"component": "app", **check} for check in checks]
         answer: Answer = call(checks=entries, **{**login, **options})
         assert answer.get("changed") is False, answer

@@ -33,10 +33,10 @@ def test_a_place_that_ends_its_process_is_unknown(
 
 
 def test_time_that_is_up_is_unknown_for_what_is_left(pg: Server, review: Review) -> None:
-    name = pg.create_database("", *ROWS, "CREATE VIEW slow AS SELECT pg_sleep(60)::text")
-    found = review(
-        table(name, table="slow", timeout=30), {**table("other"), "name": "later"}, max_seconds=1
-    )
+    name = pg.create_database("", *ROWS)
+    slow = {"name": "slow", "kind": "figure", "query": "SELECT 1 FROM pg_sleep(60)"}
+
+    found = review({**slow, "database": name}, {**table("other"), "name": "later"}, max_seconds=1)
 
     assert {item["status"] for item in found.values()} == {"unknown"}
     assert "time for all checks was used up" in found["table:later"]["message"]

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.data_quality.kinds import integrity
+from ansible.module_utils.upkeep.data_quality.settings import parse_checks
 
 from tests.unit.module_utils.data_quality.conftest import ROWS, Make, Review, brief, only
 from tests.unit.module_utils.postgresql.server import Server
 
+GRANT: t.Final = "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO upkeep_read"
 FAMILIES: t.Final = (
     "CREATE TABLE parents (id integer PRIMARY KEY)",
     "CREATE TABLE children (id integer, parent_id integer, teacher_id integer)",
@@ -72,6 +75,12 @@ def test_storage_is_read_by_the_tool_of_the_server(pg: Server, review: Review) -
     assert "CREATE EXTENSION amcheck" in found["message"]
 
     pg.run(name, "CREATE EXTENSION amcheck")
+    found = review(amcheck(name))["integrity:shop.amcheck"]
+
+    assert found["status"] == "unknown"
+    assert "onboard_hosts.yml" in found["message"]
+
+    pg.run(name, GRANT)
 
     assert review(amcheck(name))["integrity:shop.amcheck"]["status"] == "ok"
 
@@ -83,12 +92,13 @@ def test_damaged_storage_is_critical(pg: Server, review: Review) -> None:
         *ROWS,
         grown,
         "CREATE EXTENSION amcheck",
+        GRANT,
         "CREATE INDEX by_id ON rows (id)",
         "CHECKPOINT",
     )
     [(path,)] = pg.query(name, "SELECT pg_relation_filepath('by_id')")
     file = Path(pg.login["host"]) / "data" / path
-    pg.run(name, "DROP EXTENSION amcheck", "CREATE EXTENSION amcheck")
+    pg.run(name, "DROP EXTENSION amcheck", "CREATE EXTENSION amcheck", GRANT)
     content = bytearray(file.read_bytes())
     # The keys of the second page stand in another order than before.
     content[8192 + 24 : 8192 + 200] = bytes(reversed(content[8192 + 24 : 8192 + 200]))
@@ -102,6 +112,24 @@ def test_damaged_storage_is_critical(pg: Server, review: Review) -> None:
 
 
 def test_no_tool_is_unknown(pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = pg.create_database("", *ROWS, "CREATE EXTENSION amcheck")
+    name = pg.create_database("", *ROWS, "CREATE EXTENSION amcheck", GRANT)
     monkeypatch.setattr(integrity, "find_tool", lambda: None)
     assert review(amcheck(name))["integrity:shop.amcheck"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("printed", "status"),
+    [
+        ("btree index: ERROR:  canceling statement due to statement timeout", "unknown"),
+        ("btree index: ERROR:  canceling statement due to lock timeout", "unknown"),
+        ("heap table: ERROR:  permission denied for function verify_heapam", "unknown"),
+        ("btree index: ERROR:  item order invariant violated", "critical"),
+        ("heap table: line pointer redirection to item at offset 21", "critical"),
+        ("ERROR: canceling statement due to user\nERROR: item order invariant", "critical"),
+    ],
+)
+def test_only_damage_is_called_damage(printed: str, status: str) -> None:
+    [check] = parse_checks([{**amcheck("shop"), "component": "postgresql"}])
+    done = subprocess.CompletedProcess([], 2, stdout=printed.encode(), stderr=b"")
+
+    assert integrity._reported(check, done)["status"] == status
