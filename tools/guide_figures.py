@@ -1,0 +1,177 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The figures of the maintenance guides, held against the entries of the shipped profiles.
+
+``tests/guide_figures/<system>.yml`` says for each requirement id, independently of the profiles,
+which entries carry it, with which values, in which cadences and on which component. The guides are
+not part of this repository, so these files are the only place where a figure can be looked up.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tools import profiles, yamlfiles
+
+FOLDER: t.Final = "tests/guide_figures"
+CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
+
+#: List of a profile -> the job that reads it; None is read in every run, by every playbook.
+JOBS: t.Final[Mapping[str, str | None]] = {
+    "system_health_checks": None,
+    "system_kpis": None,
+    "system_run_report": None,
+    "system_log_reviews": "log_review",
+    "system_log_files": "log_rotation",
+    "system_data_quality": "data_quality",
+    "system_databases": "db_maintenance",
+    "system_sqlite_databases": "db_maintenance",
+    "system_models": "model_verification",
+    "system_model_folders": "model_verification",
+    "system_test_suites": "app_tests",
+    "system_self_heal": "self_heal",
+}
+#: Keys that name or describe an entry and are not figures.
+_NAMING: t.Final = frozenset({"name", "title", "requirements", "cadences", "component"})
+
+Values = dict[str, t.Any]
+
+
+class Entry(t.NamedTuple):
+    """One entry of a profile that carries requirement ids.
+
+    ``at``: its place, ``log_reviews/dashboard/errors``. ``values``: its own figures. ``within``:
+    those of the entries around it. ``runs``: the cadences in which it is looked at. ``component``:
+    '' for every host of the system.
+    """
+
+    at: str
+    requirements: tuple[str, ...]
+    values: Values
+    within: Values
+    runs: tuple[str, ...]
+    component: str
+
+
+def entries(profile: Values) -> Iterator[Entry]:
+    """Yield every entry of a profile that carries requirement ids."""
+    for variable, job in JOBS.items():
+        value = profile.get(variable)
+        runs = _runs(profile, job)
+        place = variable.removeprefix("system_")
+
+        if isinstance(value, list):
+            for position, item in enumerate(value):
+                yield from _walk(item, f"{place}/{_label(item, position)}", {}, runs, "")
+        elif isinstance(value, dict):
+            yield from _walk(value, place, {}, runs, "")
+
+
+def expected(project: Path, system: str) -> dict[str, t.Any]:
+    """Return what the guide asks for: id -> ``guide`` (its words as facts) and ``entries``."""
+    path = project / FOLDER / f"{system}.yml"
+    content: dict[str, t.Any] = yamlfiles.read(path) or {}
+
+    return content
+
+
+def differences(project: Path, system: str, profile: Values | None = None) -> list[str]:
+    """Return a sentence for each place where profile and guide differ; empty when they agree."""
+    shipped = profiles.load(project, system) if profile is None else profile
+    found = {(item, entry.at): entry for entry in entries(shipped) for item in entry.requirements}
+    wanted = {
+        (requirement, entry["at"]): entry
+        for requirement, row in expected(project, system).items()
+        for entry in row["entries"]
+    }
+
+    return [
+        *(f"{item}: {at} is missing in the profile" for item, at in sorted(wanted.keys() - found)),
+        *(
+            f"{item}: {at} has no figures in the guide's file"
+            for item, at in sorted(found.keys() - wanted)
+        ),
+        *(
+            f"{item}: {at}: {sentence}"
+            for item, at in sorted(found.keys() & wanted)
+            for sentence in _unlike(wanted[item, at], found[item, at])
+        ),
+    ]
+
+
+def as_data(entry: Entry) -> Values:
+    """Return an entry in the form in which the files of figures have it."""
+    data: Values = {"at": entry.at, "runs": list(entry.runs)}
+    data |= {"component": entry.component} if entry.component else {}
+    data |= {"values": entry.values} if entry.values else {}
+
+    return data | ({"within": entry.within} if entry.within else {})
+
+
+def _unlike(wanted: Values, found: Entry) -> Iterator[str]:
+    has = as_data(found)
+    for key in ("runs", "component"):
+        if wanted.get(key) != has.get(key):
+            yield f"{key} is {has.get(key)}, the guide's file has {wanted.get(key)}"
+
+    for part in ("values", "within"):
+        mine, theirs = wanted.get(part, {}), has.get(part, {})
+        for name in sorted(mine.keys() | theirs.keys()):
+            if mine.get(name) != theirs.get(name):
+                yield f"{name} is {theirs.get(name)!r}, the guide's file has {mine.get(name)!r}"
+
+
+def _walk(
+    node: t.Any, at: str, around: Values, runs: tuple[str, ...], component: str
+) -> Iterator[Entry]:
+    if not isinstance(node, dict):
+        return
+
+    component = node.get("component", component)
+    runs = tuple(cadence for cadence in runs if cadence in node.get("cadences", runs))
+    own = {
+        key: _plain(value)
+        for key, value in node.items()
+        if key not in _NAMING and not _holds_entries(value)
+    }
+
+    if node.get("requirements"):
+        yield Entry(at, tuple(node["requirements"]), own, around, runs, component)
+
+    for key, value in node.items():
+        if _holds_entries(value):
+            inner = {**around, **own}
+            if isinstance(value, dict):
+                yield from _walk(value, f"{at}/{key}", inner, runs, component)
+            else:
+                for position, item in enumerate(value):
+                    place = f"{at}/{_label(item, position)}"
+                    yield from _walk(item, place, inner, runs, component)
+
+
+def _holds_entries(value: t.Any) -> bool:
+    if isinstance(value, dict):
+        return "requirements" in value or any(map(_holds_entries, value.values()))
+
+    return isinstance(value, list) and any(map(_holds_entries, value))
+
+
+def _plain(value: t.Any) -> t.Any:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _label(item: t.Any, position: int) -> str:
+    if not isinstance(item, dict):
+        return str(position)
+
+    name = item.get("name") or item.get("field") or item.get("path") or str(position)
+
+    return f"{item['kind']}:{name}" if "kind" in item and "name" in item else str(name)
+
+
+def _runs(profile: Values, job: str | None) -> tuple[str, ...]:
+    jobs = profile.get("system_jobs", {})
+
+    return tuple(cadence for cadence in CADENCES if job is None or job in jobs.get(cadence, []))
