@@ -25,20 +25,33 @@ class ActionModule(ControlAction):
 
     SPEC: t.ClassVar = {
         "path": {"type": "path", "required": True},
+        "system": {"type": "str", "required": True},
         "signers": {"type": "path", "default": ""},
         "signer": {"type": "str", "default": ""},
+        "revoked": {"type": "path", "default": ""},
+        "seen": {"type": "path", "default": ""},
     }
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return ``manifest`` and ``problem``."""
         if args["signers"] and not args["signer"]:
-            raise AnsibleActionFail("signers without signer: say whose signature counts")
+            raise AnsibleActionFail("signers without signer: name whose signature counts")
+        if args["revoked"] and not args["signers"]:
+            raise AnsibleActionFail("revoked without signers: name whose signatures count")
 
-        signers = Signers(Path(args["signers"]), args["signer"]) if args["signers"] else None
-
+        seen = Path(args["seen"]).absolute() if args["seen"] else None
         try:
-            manifest, problem = load(Path(args["path"]), signers), ""
+            manifest = load(Path(args["path"]), args["system"], self._signers(args), seen)
         except RecordsError as error:
-            manifest, problem = {}, str(error)
+            return {"manifest": {}, "problem": str(error)}
 
-        return {"manifest": manifest, "problem": problem}
+        return {"manifest": dict(manifest.models), "problem": ""}
+
+    @staticmethod
+    def _signers(args: dict[str, t.Any]) -> Signers | None:
+        if not args["signers"]:
+            return None
+
+        revoked = Path(args["revoked"]) if args["revoked"] else None
+
+        return Signers(Path(args["signers"]), args["signer"], revoked)

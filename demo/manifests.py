@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 import typing as t
 from pathlib import Path
@@ -15,6 +16,10 @@ import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep kno
 # isort: split
 from ansible.module_utils.upkeep.model_verification.run import run
 from ansible.module_utils.upkeep.model_verification.settings import parse
+
+from upkeep.actions.approved_files import RecordsError
+from upkeep.actions.model_manifest import Manifest, render
+from upkeep.actions.model_manifest import parse as parse_manifest
 
 from .engine import podman
 from .errors import DemoError
@@ -43,16 +48,32 @@ def ensure(fleet: Fleet, image: str, fresh: t.Collection[str]) -> list[str]:
     """
     carriers = {host.system: host for host in fleet.hosts if "models" in host.components}
     new = {host.system for host in fleet.hosts if host.name in fresh}
-    wanted = [system for system in carriers if system in new or not path(fleet, system).exists()]
+    wanted = [system for system in carriers if system in new or not _is_usable(path(fleet, system))]
 
     for system in wanted:
         with tempfile.TemporaryDirectory(prefix="upkeep-models-") as name:
             home = Path(name)
             _copy(image, carriers[system], home)
             records = record(profile(system), carriers[system].settings["home"], home)
-        write_atomically(path(fleet, system), yaml.safe_dump(records, sort_keys=True))
+        write_atomically(path(fleet, system), render(_manifest(system, records)))
 
     return wanted
+
+
+def _is_usable(file: Path) -> bool:
+    """Return whether there is a manifest of today's form."""
+    try:
+        parse_manifest(file.read_bytes(), file)
+    except (FileNotFoundError, RecordsError):
+        return False
+
+    return True
+
+
+def _manifest(system: str, records: dict[str, t.Any]) -> Manifest:
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+
+    return Manifest(system, 1, today, dict(sorted(records.items())))
 
 
 def profile(system: str) -> list[dict[str, t.Any]]:

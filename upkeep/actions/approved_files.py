@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files of records that people approve: model manifests and baselines of figures, as the controller reads them."""
+"""Files of records that people approve (model manifests, baselines), read on the controller."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ LARGEST: t.Final = 16 << 20  # bytes
 
 
 class RecordsError(Exception):
-    """Records that must not be used; the message says why, and what to do."""
+    """Records that must not be used; the message gives the reason and what to do."""
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Refuses a key that stands twice: after a careless merge the last of two records would count in silence."""
+    """Refuses a duplicate key: after a careless merge the last of two records would count."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[t.Any, t.Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
+        if duplicate := [key for key in keys if keys.count(key) > 1]:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{twice[0]!r} stands there twice", node.start_mark
+                None, None, f"duplicate key {duplicate[0]!r}", node.start_mark
             )
 
         mapping: dict[t.Any, t.Any] = super().construct_mapping(node, deep)
@@ -46,7 +45,7 @@ def content(path: Path, kind: str) -> bytes | None:
         raise RecordsError(f"the {kind} cannot be read ({error})") from error
 
     if len(read) > LARGEST:
-        raise RecordsError(f"'{path}' is larger than {LARGEST} bytes, so it is no {kind}")
+        raise RecordsError(f"'{path}' is larger than {LARGEST} bytes, so it is not a {kind}")
 
     return read
 
@@ -54,9 +53,10 @@ def content(path: Path, kind: str) -> bytes | None:
 def records(
     text: bytes, path: Path, shape: str, fits: t.Callable[[t.Any, t.Any], bool]
 ) -> dict[t.Any, t.Any]:
-    """Return what a file's text says, {} for nothing; raises RecordsError that names the line.
+    """Return the mapping that a file's text holds, {} for nothing.
 
-    Each key and its value must fit; ``shape`` says in words what maps to what.
+    Each key and its value must fit; ``shape`` describes what maps to what. Raises RecordsError that
+    names the line.
     """
     try:
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader

@@ -31,6 +31,7 @@ CONTROLLER_ACTIONS: t.Final = frozenset(
         "first_contact",
         "gate",
         "model_manifest",
+        "model_manifest_write",
         "record_findings",
         "touched_hosts",
         "validate_profile",

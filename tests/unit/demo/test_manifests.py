@@ -77,13 +77,14 @@ def test_a_manifest_is_made_for_new_hosts_only(
 
     path = manifests.path(carriers, "racing")
     made = path.read_text()
-    path.write_text("lightgbm_baseline: {}\n")
+    changed = made.replace("serial: 1", "serial: 2")
+    path.write_text(changed)
 
     assert manifests.ensure(carriers, "image", []) == [], "what somebody approved since stays"
-    assert path.read_text() == "lightgbm_baseline: {}\n"
+    assert path.read_text() == changed
 
     path.unlink()
 
     assert manifests.ensure(carriers, "image", []) == ["racing"]
     assert path.read_text() == made
-    assert set(yaml.safe_load(made)) == {"lightgbm_baseline", "post_race_predictor"}
+    assert set(yaml.safe_load(made)["models"]) == {"lightgbm_baseline", "post_race_predictor"}

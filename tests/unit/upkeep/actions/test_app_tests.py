@@ -105,7 +105,7 @@ def test_dates_are_text_however_they_are_written(tmp_path: Path) -> None:
         (b"- a list", "map hosts to figures"),
         (b"shop-1: text", "map hosts to figures"),
         (b"\xff\xfe\x00", "damaged"),
-        (b"shop-1: {}\nshop-1: {}", "'shop-1' stands there twice"),
+        (b"shop-1: {}\nshop-1: {}", "duplicate key 'shop-1'"),
         (b"a: !!python/object:os.system {}", "damaged"),
         (b" " * 100, "larger than 99 bytes"),
     ],
