@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell a host what this run found wrong on the other hosts of its system.
+"""Hand a host what this run found wrong on the other hosts of its system.
 
 See library/self_heal.py.
 """
@@ -18,6 +18,7 @@ from ansible.module_utils.upkeep.findings import Finding
 from upkeep.actions.base import ModuleAction
 from upkeep.run import facts as run_facts
 
+#: What counts as wrong, the worse first.
 FAILED: t.Final = ("critical", "unknown")
 
 
@@ -36,12 +37,13 @@ class ActionModule(ModuleAction):
         return self.call({**args, "failed_elsewhere": failed(run_facts.by_host(others))}, task_vars)
 
 
-def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, str]:
-    """Return in words where each check has failed, by check."""
-    found: dict[str, str] = {}
-    for host, own in findings.items():
-        for finding in own:
-            if finding["area"] == "health_check" and finding["status"] in FAILED:
-                found.setdefault(finding["check"], f"({finding['status']} on {host})")
+def failed(findings: t.Mapping[str, t.Sequence[Finding]]) -> dict[str, dict[str, str]]:
+    """Return the health checks that are critical, or else unknown, with the host of each."""
+    found: dict[str, dict[str, str]] = {}
+    for status in FAILED:
+        for host, own in findings.items():
+            for finding in own:
+                if finding["area"] == "health_check" and finding["status"] == status:
+                    found.setdefault(finding["check"], {"status": status, "host": host})
 
     return found

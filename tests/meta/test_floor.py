@@ -41,7 +41,6 @@ PENDING: t.Final = frozenset(
         "health_check/kinds/unit_memory.py",
         "log_review/containers.py",
         "log_review/state.py",
-        "self_heal/history.py",
     )
 )
 #: Topics that still import absolutely.

@@ -5,32 +5,13 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .systemd import State
+from .check_runner import CheckResults
+from .settings import HealedUnit
+from .unit_state import UnitState
 
 Action = t.Literal["nothing", "restart", "leave"]
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One unit that the profile lets us restart.
-
-    ``checks``: ids of checks without which it is down even when systemd calls it active. ``needs``:
-    ids of checks of what it stands on. At most ``at_most`` restarts in ``window`` seconds.
-    ``settle``: seconds that it may take to come up, ``stable``: seconds that it has to stay up.
-    """
-
-    name: str
-    unit: str
-    at_most: int
-    window: float
-    checks: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    settle: float = 30.0
-    stable: float = 5.0
-    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,55 +23,65 @@ class Decision:
     reason: str
 
 
-def is_down(state: State, failed_checks: Sequence[str]) -> bool:
-    """Return whether a unit is down: for systemd, or for what asks it."""
-    return not state.is_up or bool(failed_checks)
-
-
 def decide(
-    unit: Unit, state: State, failed_checks: Sequence[str], failed_needs: Sequence[str], made: int
+    unit: HealedUnit,
+    state: UnitState,
+    checks: CheckResults,
+    needs: CheckResults,
+    restarts: int,
 ) -> Decision:
-    """Return what to do about a unit after ``made`` restarts within its window."""
-    if state.load == "not-found":
-        return Decision(
-            "leave",
-            "critical",
-            f"{unit.unit} does not exist: is the package installed, the name right?",
-        )
+    """Return what to do about a unit after so many restarts within its window.
 
-    if state.load == "masked":
-        return Decision(
-            "leave", "critical", f"{unit.unit} is masked, so somebody wants it down: left alone"
-        )
-    if not is_down(state, failed_checks):
+    Only what is known to have failed makes a unit that runs count as down: a check that could not
+    be made is no reason to stop a service.
+    """
+    if problem := _not_loaded(unit, state):
+        return Decision("leave", "critical", problem)
+
+    if state.is_up and not checks.failed:
+        if checks.unknown:
+            message = f"{unit.unit} runs; whether it answers is not known: {_names(checks.unknown)}"
+            return Decision("leave", "unknown", message)
         return Decision("nothing", "ok", f"{unit.unit} is up, there is nothing to do")
 
-    down = described(unit, state, failed_checks)
+    down = describe(unit, state, checks.failed)
     if state.is_changing:
-        return Decision(
-            "leave", "warning", f"{down}: it is on its way to another state, left alone"
-        )
+        message = f"{down}: it is on its way to another state, left alone"
+        return Decision("leave", "warning", message)
 
-    if failed_needs:
-        return Decision(
-            "leave",
-            "warning",
-            f"{down}, but so is what it needs: {', '.join(failed_needs)}. Mend that",
-        )
+    if needs.all:
+        message = f"{down}, but so is what it needs: {_names(needs.all)}. Repair that first"
+        return Decision("leave", "warning", message)
 
-    if made >= unit.at_most:
-        limit = f"{made} times in {unit.window / 60:g} minutes"
-        return Decision(
-            "leave",
-            "critical",
-            f"{down}, and was restarted {limit} already: see journalctl -u {unit.unit}",
+    if restarts >= unit.at_most:
+        message = (
+            f"{down}, and was restarted {restarts} times in {unit.window / 60:g} minutes already: "
+            f"see journalctl -u {unit.unit}"
         )
+        return Decision("leave", "critical", message)
 
     return Decision("restart", "critical", down)
 
 
-def described(unit: Unit, state: State, failed_checks: Sequence[str]) -> str:
-    """Return how the unit stands, in words."""
-    if state.is_up and failed_checks:
-        return f"{unit.unit} runs but does not answer ({', '.join(failed_checks)})"
+def describe(unit: HealedUnit, state: UnitState, failed: tuple[str, ...]) -> str:
+    """Return the state of a unit in words."""
+    if state.is_up and failed:
+        return f"{unit.unit} runs but does not answer ({_names(failed)})"
+
     return f"{unit.unit} is {state}"
+
+
+def _not_loaded(unit: HealedUnit, state: UnitState) -> str:
+    """Return why systemd cannot start the unit at all, "" when it can."""
+    if state.load == "not-found":
+        return f"{unit.unit} does not exist: is the package installed, the name right?"
+    if state.load == "masked":
+        return f"{unit.unit} is masked, so somebody wants it down: left alone"
+    if state.load in ("error", "bad-setting"):
+        return f"systemd cannot load {unit.unit} ({state.load}): see systemctl status {unit.unit}"
+
+    return ""
+
+
+def _names(checks: tuple[str, ...]) -> str:
+    return ", ".join(checks)

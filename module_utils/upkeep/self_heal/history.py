@@ -1,20 +1,21 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""When which unit was restarted by us, kept on the host: the only thing that stops an endless row of restarts."""
+"""When units were restarted by us, kept on the host: what stops an endless row of restarts."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
+import math
 import typing as t
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..base import state_file
+from ..base.state_file import StateFileError
+from .options import LONGEST_WINDOW
+
 VERSION: t.Final = 1
-_LARGEST: t.Final = 1 << 20
 #: Older restarts than the longest window need not be known, s.
-LONGEST: t.Final = 7 * 86400.0
+LONGEST: t.Final = LONGEST_WINDOW * 60.0
 
 
 class HistoryError(Exception):
@@ -30,26 +31,28 @@ def load(path: Path) -> dict[str, list[float]]:
     Raises HistoryError.
     """
     try:
-        with path.open("rb") as stream:
-            raw = json.loads(stream.read(_LARGEST))
+        raw = state_file.load(path, VERSION)
+    except StateFileError as error:
+        raise HistoryError(
+            f"{error}: see in the journal what was restarted, then remove it"
+        ) from error
 
-        if raw["version"] != VERSION:
-            raise HistoryError(
-                f"{path} was written by another version of Upkeep: look at it, then remove it"
-            )
+    if raw is None:
+        return {}
 
-        return {
+    try:
+        restarts = {
             str(unit): [float(moment) for moment in moments]
             for unit, moments in raw["restarts"].items()
         }
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if not all(math.isfinite(moment) for moments in restarts.values() for moment in moments):
+            raise ValueError("a moment is not a number")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise HistoryError(
-            f"{path} is damaged: see in the journal what was restarted, then remove it"
+            f"'{path}' is damaged: see in the journal what was restarted, then remove it"
         ) from error
+
+    return restarts
 
 
 def within(moments: Sequence[float], window: float, now: float) -> int:
@@ -61,26 +64,13 @@ def within(moments: Sequence[float], window: float, now: float) -> int:
 
 
 def save(path: Path, restarts: Mapping[str, Sequence[float]], now: float) -> None:
-    """Write the moments, without those that no window can ask for; raises HistoryError."""
+    """Write the moments, without those that no window can hold; raises HistoryError."""
     kept = {
-        unit: [moment for moment in moments if moment > now - LONGEST]
+        unit: recent
         for unit, moments in restarts.items()
+        if (recent := [moment for moment in moments if moment > now - LONGEST])
     }
-    text = json.dumps(
-        {"version": VERSION, "restarts": {unit: m for unit, m in kept.items() if m}}, sort_keys=True
-    )
-    draft = ""
-
     try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-
-        Path(draft).replace(path)
-    except OSError as error:
-        if draft:
-            Path(draft).unlink(missing_ok=True)
-        raise HistoryError(f"{path} cannot be written: {error.strerror}") from error
+        state_file.save(path, VERSION, {"restarts": kept}, 0o644)
+    except StateFileError as error:
+        raise HistoryError(str(error)) from error
