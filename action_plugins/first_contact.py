@@ -18,7 +18,7 @@ from upkeep.run.facts import require_run_id
 
 
 class ActionModule(ControlAction):
-    """Require a store that keeps the run, then try the ssh ports of all hosts of the play at once."""
+    """Require a store that keeps the run; then try the ssh ports of all hosts at once."""
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""

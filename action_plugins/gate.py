@@ -37,7 +37,8 @@ class ActionModule(ControlAction):
         hosts = list(task_vars["groups"].get(args["system"], []))
         if not hosts:
             raise AnsibleActionFail(
-                f"system '{args['system']}' has no group in the inventory; name its group like the system"
+                f"system '{args['system']}' has no group in the inventory; "
+                "name its group like the system"
             )
 
         decision = decide(

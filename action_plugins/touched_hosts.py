@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell which hosts this run has touched so far.
+"""List the hosts that this run has touched so far.
 
 See library/touched_hosts.py for the documentation.
 """

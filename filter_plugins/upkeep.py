@@ -59,6 +59,13 @@ def checks_of_units(units: t.Iterable[Answer], checks: t.Iterable[Answer]) -> li
     return named + own
 
 
+def on_component(
+    entries: t.Iterable[t.Any], component: str, groups: t.Collection[str]
+) -> list[t.Any]:
+    """Return the entries on a host that carries the component, none on any other."""
+    return list(entries) if component in groups else []
+
+
 class FilterModule:
     """The filters by the name that playbooks use."""
 
@@ -68,6 +75,7 @@ class FilterModule:
             "checks_of_units": checks_of_units,
             "critical_checks": critical_checks,
             "holds_lock": holds_lock,
+            "on_component": on_component,
             "registered": registered,
             "restarted_units": restarted_units,
         }

@@ -9,10 +9,11 @@ module: first_contact
 short_description: Say in one line that the run cannot be kept, or that no host is there
 description:
   - Fails before anything is contacted when the store cannot keep the run.
-  - Tries the ssh ports of those hosts of the play that have the variable C(unreachable_hint), all at once. When none of
-    them answers, the run ends with that hint instead of one unreachable error for each host.
-  - Hosts without the variable are not tried, since they may be behind a jump host. One silent host among others is left
-    to Ansible.
+  - Tries the ssh ports of those hosts of the play that have the variable C(unreachable_hint), all
+    at once. When none of them answers, the run ends with that hint instead of one unreachable error
+    for each host.
+  - Hosts without the variable are not tried, since they may be behind a jump host. One silent host
+    among others is left to Ansible.
   - Runs on the controller only; use it with C(run_once).
 options: {}
 author: Upkeep contributors

@@ -8,11 +8,13 @@ DOCUMENTATION = r"""
 module: record_findings
 short_description: Record what a job saw on a host
 description:
-  - Takes the whole list of partial findings of one job, checks each against the schema and completes it with system,
-    host, area and fingerprint.
-  - The callback C(upkeep_events) writes them to the event log, which gate and verdict read. Texts are cleaned and cut,
-    and a job may record at most 2000 findings, since what they say comes from a host.
-  - Most modules of Upkeep record the findings of their role themselves; a task under C(no_log) needs this one.
+  - Takes the whole list of partial findings of one job, checks each against the schema and
+    completes it with system, host, area and fingerprint.
+  - The callback C(upkeep_events) writes them to the event log, which gate and verdict read. Texts
+    are cleaned and cut, and a job may record at most 2000 findings, since what they say comes from
+    a host.
+  - Most modules of Upkeep record the findings of their role themselves; a task under C(no_log)
+    needs this one.
   - Refuses C(loop) and C(run_once), which would lose findings. Runs on the controller only.
 options:
   area:

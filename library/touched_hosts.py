@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: touched_hosts
-short_description: Tell which hosts this run has touched so far
+short_description: List the hosts that this run has touched so far
 description:
-  - Reads the event log of this run. A host is touched once a task has changed something there, or has failed, since
-    what a task did before it failed is not known.
+  - Reads the event log of this run. A host is touched once a task has changed something there, or
+    has failed, since what a task did before it failed is not known.
   - In check mode a host on which something would be changed counts, too.
   - Runs on the controller only; one answer serves all hosts of a play (C(run_once)).
 options: {}
@@ -29,7 +29,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: Names of the touched hosts, sorted; all hosts of the play where the run has no event log.
+  description:
+    - Names of the touched hosts, sorted; all hosts of the play where the run has no event log.
   type: list
   elements: str
   returned: always

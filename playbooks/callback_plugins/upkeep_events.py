@@ -9,10 +9,12 @@ name: upkeep_events
 type: notification
 short_description: Keep the event log, the record and the report of every run
 description:
-  - Appends what happens to C(runs/<run id>/events.jsonl) in the store line by line; a killed run keeps its log.
-  - At the end it folds the log into C(record.json), writes C(report.txt) and C(report.html), hands all to the store
-    and shows the text.
-  - It lives beside the playbooks because ansible-runner (and so AWX) replaces the configured callback path.
+  - Appends what happens to C(runs/<run id>/events.jsonl) in the store line by line; a killed run
+    keeps its log.
+  - At the end it folds the log into C(record.json), writes C(report.txt) and C(report.html), hands
+    all to the store and shows the text.
+  - It stands beside the playbooks because ansible-runner (and so AWX) replaces the configured
+    callback path.
 options:
   store:
     description:
@@ -24,8 +26,8 @@ options:
     ini: [{section: upkeep, key: store}]
   history:
     description:
-      - SQLAlchemy address of the history of key figures. By default the database of the store, or a file
-        C(kpis.sqlite) in its directory.
+      - SQLAlchemy address of the history of key figures. By default the database of the store, or
+        a file C(kpis.sqlite) in its directory.
     type: str
     default: ""
     env: [{name: UPKEEP_HISTORY}]
@@ -48,6 +50,7 @@ from pathlib import Path
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import filter_loader, test_loader
 from ansible.release import __version__ as core_version
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -61,7 +64,7 @@ from upkeep.run.task_event import describe, recorded
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """One object a command, one run a playbook; Ansible calls it in the controller's main process."""
+    """One object a command, one run a playbook; Ansible calls it in its main process."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -105,6 +108,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._opened = True
             self._inventory = self._manager._inventory
             groups.prepare(self._inventory, self._groups)
+            _load_filters()
             try:
                 target, trouble = store_setting.store(self._manager, play, variables), ""
             except store_setting.SettingError as error:
@@ -252,6 +256,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._display.warning(f"Upkeep: {trouble}")
 
         os.environ[events.ENV_TROUBLE] = trouble
+
+
+def _load_filters() -> None:
+    """Load the filters and tests of templates: workers are forked, and need not do it each."""
+    for loader in (filter_loader, test_loader):
+        list(loader.all())
 
 
 def _since(

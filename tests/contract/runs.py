@@ -40,7 +40,8 @@ signal.signal(signal.SIGTERM, lambda *_: told.append(True))
 cache = os.environ.get("ANSIBLE_CACHE_PLUGIN_CONNECTION")
 run = ansible_runner.run(
     private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
-    extravars=json.loads(variables), cmdline=options or None, quiet=True, cancel_callback=lambda: bool(told),
+    extravars=json.loads(variables), cmdline=options or None, quiet=True,
+    cancel_callback=lambda: bool(told),
     **({"settings": {"fact_cache": cache}} if cache else {}),
 )
 print(run.status, run.stdout.read())
@@ -49,7 +50,7 @@ sys.exit(run.rc)
 
 
 def environments() -> list[Path]:
-    """Return the bin folders of the Python environments to test: this one, and the one with the oldest core."""
+    """Return the bin folders of the environments to test: this one and the oldest core's."""
     oldest = molecule.oldest()
     return [Path(sys.executable).parent, *([oldest] if oldest else [])]
 
@@ -90,14 +91,14 @@ class Run:
 
 
 class Started(t.NamedTuple):
-    """A process that runs a playbook, the file with what it says, and the store that it writes to."""
+    """A process that runs a playbook, the file with its output, and the store it writes to."""
 
     process: subprocess.Popen[bytes]
     output: Path
     store: Path
 
     def cancel(self) -> Run:
-        """Tell it to end, and with it what it started in its group: Molecule would leave its Ansible behind."""
+        """End it and what it started in its group: Molecule would leave its Ansible behind."""
         os.killpg(self.process.pid, signal.SIGTERM)
         return self.end()
 
@@ -114,7 +115,7 @@ class Started(t.NamedTuple):
 
 @dataclass
 class Controller:
-    """Starts playbooks in one Python environment and one way, each test with its own store and scratch folder."""
+    """Starts playbooks in one environment and one way, in a store and scratch folder of a test."""
 
     bin: Path
     scratch: Path

@@ -142,7 +142,7 @@ def test_check_mode_predicts_what_the_run_changes_and_writes_nothing(newest: Con
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [  # one that does not fit by itself, and two that do not fit together; unit tests have all other ways
+    [  # one that does not fit by itself, and two that do not fit together
         ([{"check": "unit:a", "status": "green", "message": "x"}], "green"),
         ([{"check": "unit:a", "status": "ok", "message": "x"}] * 2, "unit:a"),
     ],

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a run promises whoever starts it: ansible-playbook, ansible-runner (as AWX and Semaphore do) or Molecule."""
+"""What a run promises whoever starts it.
+
+That is ansible-playbook, ansible-runner (as AWX and Semaphore do) or Molecule.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,10 @@ def test_a_run_that_is_told_to_end_is_marked(anywhere: Controller) -> None:
 
 
 def outcome(folder: Path) -> str:
-    """Return the outcome of a run once its report is asked for: one that was killed has no record until then."""
+    """Return the outcome of a run once its report is asked for.
+
+    One that was killed has no record until then.
+    """
     report = [
         sys.executable,
         "-m",
@@ -152,7 +158,7 @@ def test_a_lock_of_another_controller_that_is_stale_is_taken_over(newest: Contro
 
 
 def leased(controller: Controller, seconds: float) -> Run:
-    """Return a run before which somebody elsewhere took the lock of beta, until ``seconds`` from now."""
+    """Return a run before which somebody else took the lock of beta, for some seconds from now."""
     locks = controller.scratch / "locks"
     locks.mkdir(exist_ok=True)
     now = time.time()

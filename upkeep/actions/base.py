@@ -58,7 +58,7 @@ class _RecordingAction(ActionBase):  # type: ignore[misc]
         )
 
     def _refuse_repetition(self) -> None:
-        """A loop keeps only the last item's result and run_once only one host's: findings would be lost."""
+        """A loop keeps the last item's result and run_once one host's: findings would be lost."""
         task, name = self._task, self._task.action
         if task.loop is not None or task.loop_with:
             raise AnsibleActionFail(

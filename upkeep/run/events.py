@@ -119,5 +119,5 @@ def broken_hosts(events: t.Iterable[Event]) -> set[str]:
 
 
 def touched_hosts(events: t.Iterable[Event]) -> set[str]:
-    """Return the hosts that may not be as they were: something was changed there, or a task broke off."""
+    """Return the hosts where something was changed, or where a task broke off."""
     return {e["host"] for e in events if e["event"] == "task" and e["status"] != "ok"}

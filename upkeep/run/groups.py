@@ -24,7 +24,7 @@ def names(project: Path) -> list[str]:
 
 
 def prepare(inventory: t.Any, groups: t.Iterable[str]) -> None:
-    """Make each group of Ansible's inventory (an ``InventoryManager``) and take all hosts out of it."""
+    """Make each group in an ``InventoryManager`` of Ansible, and take all hosts out of it."""
     for name in groups:
         inventory.add_group(name)
         empty(inventory, name)

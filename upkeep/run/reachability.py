@@ -35,7 +35,7 @@ def any_answers(addresses: t.Collection[Address], seconds: float = 2.0) -> bool:
 
 
 def addresses(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Address]:
-    """Return the ssh addresses of hosts that say (variable unreachable_hint) what their silence means."""
+    """Return the ssh addresses of the hosts that have a hint for when they are unreachable."""
     return [
         (
             str(host.get("ansible_host") or host["inventory_hostname"]),

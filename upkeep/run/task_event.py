@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import typing as t
 
+from upkeep.run.clean import clean
 from upkeep.run.ssh_hints import advice
 
 #: Actions that run on the controller only and cost nothing on the target.
@@ -58,6 +59,9 @@ RECORDING_ACTIONS: t.Final = frozenset(
 #: Longest message and diff that the log keeps, in characters.
 MESSAGE_LIMIT: t.Final = 4_000
 DIFF_LIMIT: t.Final = 8_000
+#: Most parts of a diff, lines of either side and characters of a line that are compared: what a
+#: host answers must not cost the controller time.
+DIFF_PARTS, DIFF_LINES, DIFF_LINE = 20, 400, 400
 
 
 def describe(result: t.Any, status: str) -> dict[str, t.Any]:
@@ -112,38 +116,40 @@ def remote_runs(action: str, delegate_to: str | None, outcome: t.Mapping[str, t.
 
 
 def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
-    """Return why a task failed, in the words of the module, and what to do when it is a failure of the host itself.
+    """Return why a task failed, and what to do when the host itself is the reason.
 
-    Censored results say only that.
+    The words may be those of a host: they are cut before anything else is done with them.
     """
-    said = next(
-        (
-            str(outcome[key])
-            for key in ("msg", "censored", "exception", "stderr")
-            if outcome.get(key)
-        ),
-        "",
-    )
-    todo = advice(said)
+    texts = (outcome.get(key) for key in ("msg", "censored", "exception", "stderr"))
+    said = str(next((text for text in texts if text), ""))[:MESSAGE_LIMIT]
+    message = clean(said, MESSAGE_LIMIT)
+    todo = advice(message)
 
-    return (
-        f"{said[:MESSAGE_LIMIT]} [To do: {todo}]" if todo else said[:MESSAGE_LIMIT] or "no message"
-    )
+    return f"{message} [To do: {todo}]" if todo else message or "no message"
 
 
 def short_diff(diff: t.Any) -> str:
-    """Return a result's diff (one or a list, prepared or before/after) as unified text, shortened."""
+    """Return a result's diff (one or a list, prepared or before/after) as short unified text."""
     parts = diff if isinstance(diff, list) else [diff]
-    return "\n".join(filter(None, map(_one_diff, parts)))[:DIFF_LIMIT]
+    texts = filter(None, map(_one_diff, parts[:DIFF_PARTS]))
+
+    return clean("\n".join(texts)[:DIFF_LIMIT], DIFF_LIMIT)
 
 
 def _one_diff(diff: t.Any) -> str:
     if not isinstance(diff, t.Mapping):
         return ""
     if diff.get("prepared"):
-        return str(diff["prepared"])
+        return str(diff["prepared"])[:DIFF_LIMIT]
 
-    before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
-    old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
+    before, after = (_lines(diff.get(side)) for side in ("before", "after"))
+    old, new = (str(diff.get(f"{side}_header") or side)[:DIFF_LINE] for side in ("before", "after"))
 
     return "\n".join(difflib.unified_diff(before, after, old, new, lineterm="", n=2))
+
+
+def _lines(text: t.Any) -> list[str]:
+    """Return the first lines of one side of a diff, each cut."""
+    cut = str(text or "")[: DIFF_LINES * DIFF_LINE]
+
+    return [line[:DIFF_LINE] for line in cut.splitlines()[:DIFF_LINES]]

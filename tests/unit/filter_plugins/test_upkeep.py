@@ -38,6 +38,11 @@ def test_every_filter_is_used_by_a_stage_or_an_input_of_a_role() -> None:
     assert {name for name in filters if f"| {name}" not in text} == set()
 
 
+def test_entries_are_for_hosts_that_carry_the_component() -> None:
+    assert filters["on_component"](("a", "b"), "models", ["systems", "models"]) == ["a", "b"]
+    assert filters["on_component"](("a", "b"), "models", ["systems"]) == []
+
+
 def test_registered_leaves_out_hosts_without_an_answer() -> None:
     hostvars = {"a": {"answer": {"x": 1}}, "b": {}, "c": {"answer": None}}
 

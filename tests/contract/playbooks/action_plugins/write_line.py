@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The change that the contract tests make: a file with one line, written without starting a module."""
+"""The change that the contract tests make: one line in a file, without starting a module."""
 
 from __future__ import annotations
 
