@@ -8,8 +8,10 @@ DOCUMENTATION = r"""
 module: gate
 short_description: Decide whether the hosts of a system may be changed
 description:
-  - Reads this run's findings of all hosts of a system. Clears it only when none of them speaks against a change.
-  - One broken host closes the gate for every host of its system. A host that was not looked at closes it too.
+  - Reads this run's findings of all hosts of a system. Clears the system only when none of them
+    speaks against a change.
+  - One broken host closes the gate for every host of its system. A host that was not looked at
+    closes it too.
   - Runs on the controller only, records its own finding and never fails because of what it sees.
 options:
   system:
@@ -19,12 +21,14 @@ options:
   holding_checks:
     description:
       - Shell patterns of check names whose status C(critical) or C(unknown) holds a change back.
-      - When empty, those of the kinds of health checks that hold a change, and C(host:*), C(lock:*), C(backup:*).
+      - When empty, those of the kinds of health checks that hold a change, and C(host:*),
+        C(lock:*), C(backup:*).
     type: list
     elements: str
     default: []
   required_checks:
-    description: Shell patterns that must be matched by at least one finding of the system, or nobody looked.
+    description:
+      - Shell patterns that must be matched by at least one finding of the system, or nobody looked.
     type: list
     elements: str
     default: []
