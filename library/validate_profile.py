@@ -8,10 +8,12 @@ DOCUMENTATION = r"""
 module: validate_profile
 short_description: Check the figures of a system before anything runs
 description:
-  - Holds all C(system_*) variables of the host against the closed schema C(upkeep/profile/profile.schema.yml).
-  - A misspelled name, a wrong type or a missing figure fails the task with a sentence that names the place and what to
-    change.
-  - So does a variable, from the inventory or given with C(-e), that is almost a role's: Ansible would ignore it.
+  - Holds all C(system_*) variables of the host against the closed schema
+    C(upkeep/profile/profile.schema.yml).
+  - A misspelled name, a wrong type or a missing figure fails the task with a sentence that names
+    the place and what to change.
+  - So does a variable, from the inventory or given with C(-e), that is almost a role's: Ansible
+    would ignore it.
   - Runs on the controller only; the host is not contacted.
 options: {}
 author: Upkeep contributors

@@ -85,7 +85,7 @@ def read_requirements(path: Path) -> list[Requirement]:
                 f"{path.name}: {row.id} has kind {row.kind!r}; choose one of {', '.join(KINDS)}"
             )
         if row.id in seen:
-            raise EvidenceError(f"{path.name}: {row.id} stands there twice")
+            raise EvidenceError(f"{path.name}: {row.id} is a duplicate")
 
         seen.add(row.id)
 

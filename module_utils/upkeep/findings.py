@@ -131,7 +131,7 @@ class Subject:
     requirements: tuple[str, ...] = ()
 
     def finding(self, status: str, message: str, *, aspect: str = "", **details: t.Any) -> Finding:
-        """Return a finding on the subject or on one aspect of it; details as ``finding`` has them."""
+        """Return a finding on the subject or on one aspect of it; details as for ``finding``."""
         check = f"{self.check_id}.{aspect}" if aspect else self.check_id
 
         return finding(check, status, message, requirements=self.requirements, **details)
@@ -172,7 +172,7 @@ def judge(
     critical: float | None = None,
     worse: Side = "above",
 ) -> str:
-    """Return ``ok``, ``warning`` or ``critical`` for a measured value; a limit is still within it."""
+    """Return the status of a measured value; the limit itself is still within it."""
     return Limits(warning, critical, worse).judge(value)
 
 
@@ -186,7 +186,7 @@ def worst(statuses: t.Iterable[str]) -> str:
 
 
 def fingerprint(system: str, host: str, area: str, check: str) -> str:
-    """Return the 16 hex digits that stay the same for one check on one host, whatever it observes."""
+    """Return 16 hex digits that stay the same for one check on one host."""
     return hashlib.sha256("\0".join((system, host, area, check)).encode()).hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fixtures for the tests of all scenarios: their hosts, and the findings that their last run recorded."""
+"""Fixtures for the tests of all scenarios: their hosts, and the findings of their last run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fleet_host() -> t.Callable[[str], t.Any]:
 
 @pytest.fixture(scope="session")
 def postgresql_unit() -> t.Callable[[t.Any], str]:
-    """Return a function from testinfra host to the unit of its one cluster, which has the release's version in it."""
+    """Return a function from a host to the unit of its one cluster, named after the release."""
 
     def find(host: t.Any) -> str:
         [version] = host.file("/etc/postgresql").listdir()
@@ -81,7 +81,9 @@ def record(
 
 @pytest.fixture(scope="session")
 def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs a playbook on this scenario's hosts: its converge, or one of playbooks/ by stem.
+    """Return a function that runs a playbook on this scenario's hosts.
+
+    It runs the scenario's converge, or one of playbooks/ by its stem.
 
     All it said stands in ``stdout``, with line breaks made spaces, since Ansible wraps messages
     where it likes. With ``retry_until`` it runs again (at most 30 s) until that function says yes:

@@ -133,11 +133,17 @@ def test_the_guides_list_of_long_queries_counts_idle_clients_and_misses_open_tra
     pg: Server,
 ) -> None:
     name = pg.create_database("", "CREATE TABLE t (id int)")
-    guide = "SELECT pid FROM pg_stat_activity WHERE now() - query_start > interval '1 s' AND datname = %s"
+    guide = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE now() - query_start > interval '1 s' AND datname = %s"
+    )
     idle, forgetful = pg.connect(name), pg.connect(name)
     idle.cursor().execute("SELECT 1")
     forgetful.cursor().execute("BEGIN; SELECT count(*) FROM t")
-    age = "SELECT min(clock_timestamp() - state_change) > '1 s' FROM pg_stat_activity WHERE datname = %s"
+    age = (
+        "SELECT min(clock_timestamp() - state_change) > '1 s'"
+        " FROM pg_stat_activity WHERE datname = %s"
+    )
     wait_until(lambda: pg.query("postgres", age, name) == [(True,)], "both clients have been quiet")
     forgetful.cursor().execute("SELECT 1")
     pids = [row[0] for row in pg.query("postgres", guide, name)]

@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that carries nothing yet: what lacks is named, what can be installed is, and no task ends in a traceback."""
+"""A host that carries nothing yet.
+
+What is missing is named, what can be installed is, and no task ends in a traceback.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def by_check(findings: t.Iterable[Record], area: str) -> dict[str, Record]:
 
 @pytest.fixture(scope="module")
 def weekly(play: Play, records: Records) -> Record:
-    """Run the shipped weekly playbook once on the bare host, with everything that its profile asks for."""
+    """Run the shipped weekly playbook once on the bare host, with its whole profile."""
     play("weekly")
     return records("weekly")[-1]
 

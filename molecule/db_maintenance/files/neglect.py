@@ -18,7 +18,8 @@ from psycopg2 import errors
 CASES = {
     "fairedge_prod": (
         [
-            "CREATE TABLE planted (id bigint PRIMARY KEY, note text) WITH (autovacuum_enabled = off)",
+            "CREATE TABLE planted (id bigint PRIMARY KEY, note text)"
+            " WITH (autovacuum_enabled = off)",
             "INSERT INTO planted SELECT i, md5(i::text) FROM generate_series(1, 200000) i",
             "CREATE INDEX idx_planted_note ON planted (note)",
             "DELETE FROM planted WHERE id % 10 <> 0",
@@ -30,7 +31,8 @@ CASES = {
         [
             "ALTER TABLE optimization_results SET (autovacuum_enabled = off)",
             "INSERT INTO optimization_results (strategy_id, score, created_at, timestamp)"
-            " SELECT 1, 0, now(), now() + i * interval '1 minute' FROM generate_series(1, 200000) i",
+            " SELECT 1, 0, now(), now() + i * interval '1 minute'"
+            " FROM generate_series(1, 200000) i",
             "DELETE FROM optimization_results WHERE timestamp > now() AND id % 10 <> 0",
         ],
         "optimization_results",

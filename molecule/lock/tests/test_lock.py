@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stale lease is taken over and said so; the lease then names this run."""
+"""A stale lease is taken over and reported; the lease then names this run."""
 
 from __future__ import annotations
 

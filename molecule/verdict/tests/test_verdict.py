@@ -1,6 +1,9 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The exit code follows the findings: 0 on a healthy host, 2 with the database down, 0 when that is acknowledged."""
+"""The exit code follows the findings.
+
+0 on a healthy host, 2 with the database down, 0 when that is acknowledged.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import yaml
 
 
 class Down(t.NamedTuple):
-    """Runs with the database down: one, one for which that was acknowledged, and the same in check mode.
+    """Return runs with the database down: plain, acknowledged, and the same in check mode.
 
     ``first`` is the newest line of the tracking sheet after the first of them, ``last`` the one
     after all.

@@ -139,7 +139,7 @@ def test_what_cannot_be_traced_is_an_error(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("R-alpha-01,alpha,daily,C,health,Again.\n", "R-alpha-01 stands there twice"),
+        ("R-alpha-01,alpha,daily,C,health,Again.\n", "R-alpha-01 is a duplicate"),
         ("R-alpha-09,alpha,daily,X,health,What?\n", "R-alpha-09 has kind 'X'"),
     ],
 )
