@@ -77,8 +77,8 @@ actions:
       type: float
     status:
       description: >-
-        C(planned) in check mode, C(done), C(failed), C(skipped) (locked) or C(not_started) (no time
-        left).
+        C(planned) in check mode, C(done), C(failed), C(skipped) (locked), C(not_started) (no time
+        left) or C(gone) (dropped or renamed meanwhile).
       type: str
     message:
       description: What the server said when it was not done.

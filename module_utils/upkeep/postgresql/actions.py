@@ -8,8 +8,9 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-#: planned: check mode; skipped: another session was in the way; not_started: the time was up.
-Status = t.Literal["planned", "done", "failed", "skipped", "not_started"]
+#: planned: check mode; skipped: another session was in the way; not_started: no time left;
+#: gone: the object was dropped or renamed meanwhile.
+Status = t.Literal["planned", "done", "failed", "skipped", "not_started", "gone"]
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 

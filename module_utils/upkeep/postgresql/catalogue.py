@@ -1,19 +1,23 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the server's catalogues say: each read is one query and gives small records."""
+"""What the server's catalogues report: each read is one query and gives small records."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from . import queries
-from .connection import Session
+from .actions import display
+from .connection import BusyError, Session
 from .indexes import Index, InvalidIndex, Pages
 from .statistics import TableStats
 
 EXTENSION: t.Final = "pgstattuple"
+#: How often a query that measures is tried, when a lock came between its look and its measuring.
+_ATTEMPTS: t.Final = 3
 
 
 class ServerState(t.NamedTuple):
@@ -26,7 +30,7 @@ class ServerState(t.NamedTuple):
 
 
 class Extension(t.NamedTuple):
-    """Where an extension is (None: not created), whether its files are installed, and its comment."""
+    """The schema of an extension (None: not created), whether it is installed, its comment."""
 
     schema: str | None
     available: bool
@@ -34,7 +38,7 @@ class Extension(t.NamedTuple):
 
 
 class ConnectionCounts(t.NamedTuple):
-    """Client connections: to this database, running a statement there, to the whole server, and the limit."""
+    """Client connections: to this database, active there, to the whole server, and the limit."""
 
     here: int
     active: int
@@ -42,13 +46,40 @@ class ConnectionCounts(t.NamedTuple):
     limit: int
 
 
-class Transaction(t.NamedTuple):
-    """An open transaction of another client; its text is left out, since it may hold data."""
+class Holder(t.NamedTuple):
+    """Something that keeps a snapshot, a transaction or rows of the database.
 
-    pid: int
-    user: str
-    state: str
-    seconds: float
+    ``kind`` is ``session``, ``prepared``, ``slot`` or ``replica``; ``seconds`` is None where nobody
+    knows since when. The text of its statements is left out, since it may hold data.
+    """
+
+    kind: str
+    name: str
+    user: str | None
+    state: str | None
+    seconds: float | None
+
+    @property
+    def text(self) -> str:
+        """What it is, for people."""
+        user = f" of {display(self.user)}" if self.user else ""
+        age = "" if self.seconds is None else f", open for {self.seconds:.0f} s"
+        if self.kind == "session":
+            return f"pid {self.name}{user} ({self.state or 'no state'}{age})"
+        if self.kind == "prepared":
+            return f"prepared transaction {display(self.name)}{user}{age}"
+        if self.kind == "slot":
+            return f"replication slot {display(self.name)} ({self.state})"
+
+        return f"replica {display(self.name)} (hot_standby_feedback)"
+
+
+class TableSize(t.NamedTuple):
+    """The size of a table with its indexes; -1 for one that is locked."""
+
+    schema: str
+    name: str
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -70,15 +101,30 @@ def tables(session: Session) -> list[TableStats]:
 
 
 def indexes(session: Session) -> list[Index]:
-    """Return every index with storage outside the system schemas."""
-    return [Index(*row) for row in session.rows(queries.INDEXES)]
+    """Return every index with storage outside the system schemas.
+
+    One that stays locked has no size; one that was dropped meanwhile is left out.
+    """
+    found = [Index(*row) for row in _measured(session, queries.INDEXES)]
+    awaited = _await(session, queries.INDEX_SIZE, [index.oid for index in found if index.locked])
+    settled = [
+        replace(index, bytes=awaited[index.oid], locked=False) if index.oid in awaited else index
+        for index in found
+    ]
+
+    return [index for index in settled if index.locked or index.bytes is not None]
 
 
-def pages(session: Session, schema: str, chosen: t.Sequence[Index]) -> list[tuple[Index, Pages]]:
-    """Return the page counts of B-tree indexes; reads each of them from end to end."""
-    by_oid = {index.oid: index for index in chosen}
-    rows = session.rows(queries.PAGES, {"oids": list(by_oid)}, measure=(schema, "pgstatindex"))
-    return [(by_oid[row[0]], Pages(*row[1:])) for row in rows]
+def pages(session: Session, schema: str, index: Index) -> Pages:
+    """Return the page counts of a B-tree index; reads it from end to end."""
+    return Pages(
+        *session.rows(queries.PAGES, {"oid": index.oid}, measure=(schema, "pgstatindex"))[0]
+    )
+
+
+def exists(session: Session, oid: int, schema: str, name: str) -> bool:
+    """Return whether a relation is still there under its name."""
+    return bool(session.value(queries.EXISTS, {"oid": oid, "schema": schema, "name": name}))
 
 
 def invalid_indexes(session: Session) -> list[InvalidIndex]:
@@ -101,14 +147,19 @@ def connections(session: Session) -> ConnectionCounts:
     return ConnectionCounts(*session.rows(queries.CONNECTIONS)[0])
 
 
-def transactions(session: Session) -> list[Transaction]:
-    """Return the open transactions of other clients of this database, oldest first."""
-    return [Transaction(*row) for row in session.rows(queries.TRANSACTIONS)]
+def transactions(session: Session) -> list[Holder]:
+    """Return the open transactions of others in this database, oldest first."""
+    return [Holder(*row) for row in session.rows(queries.TRANSACTIONS)]
 
 
-def in_the_way(session: Session, table_oid: int) -> list[Transaction]:
-    """Return the transactions, open for longer than lock_timeout, that a concurrent rebuild would wait for."""
-    return [Transaction(*row) for row in session.rows(queries.IN_THE_WAY, {"table": table_oid})]
+def holders(session: Session) -> list[Holder]:
+    """Return what keeps VACUUM from removing rows in this database."""
+    return [Holder(*row) for row in session.rows(queries.HOLDERS)]
+
+
+def in_the_way(session: Session, table_oid: int) -> list[Holder]:
+    """Return what a concurrent rebuild would wait for longer than lock_timeout, oldest first."""
+    return [Holder(*row) for row in session.rows(queries.IN_THE_WAY, {"table": table_oid})]
 
 
 def database_bytes(session: Session) -> int:
@@ -116,8 +167,46 @@ def database_bytes(session: Session) -> int:
     return int(session.value("SELECT pg_database_size(current_database())"))
 
 
-def table_bytes(session: Session, limit: int) -> list[tuple[str, str, int]]:
-    """Return schema, name and total size of the largest tables."""
-    return [
-        (row[0], row[1], row[2] or 0) for row in session.rows(queries.TABLE_SIZES, {"limit": limit})
-    ]
+def table_sizes(session: Session) -> list[TableSize]:
+    """Return the sizes of all tables, largest first; those that stay locked come last."""
+    rows = _measured(session, queries.TABLE_SIZES)
+    awaited = _await(session, queries.TABLE_SIZE, [row[0] for row in rows if row[3] == -1])
+    sizes = [TableSize(row[1], row[2], awaited.get(row[0], row[3])) for row in rows]
+    known = [table for table in sizes if table.bytes is not None]
+
+    return sorted(known, key=lambda table: (-table.bytes, table.schema, table.name))
+
+
+def unused_indexes(session: Session) -> list[tuple[str, str, int]]:
+    """Return schema, name and size of the indexes that were never used, largest first."""
+    rows = [row for row in _measured(session, queries.UNUSED_INDEXES) if row[2] is not None]
+
+    return sorted(rows, key=lambda row: (-row[2], row[0], row[1]))
+
+
+def _await(session: Session, query: str, oids: t.Sequence[int]) -> dict[int, t.Any]:
+    """Return the sizes of locked relations, waiting for their locks; None for one that is gone.
+
+    The first lock that lasts ends the waiting: the rest are left out.
+    """
+    sizes: dict[int, t.Any] = {}
+    for oid in oids:
+        try:
+            sizes[oid] = session.value(query, {"oid": oid})
+        except BusyError:
+            break
+
+    return sizes
+
+
+def _measured(
+    session: Session, query: str, values: Mapping[str, t.Any] | None = None
+) -> list[t.Any]:
+    """Return the rows of a query that measures relations; raises BusyError for a lasting lock."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return session.rows(query, values)
+        except BusyError:
+            continue
+
+    return session.rows(query, values)

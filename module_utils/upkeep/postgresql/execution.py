@@ -1,16 +1,19 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carrying out a plan: one statement per action, nobody blocked, locked objects tried again after the others."""
+"""Carry out a plan: one statement an action, nobody blocked, locked objects tried again later."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import typing as t
 
+from ..base.deadline import Deadline
 from . import catalogue
-from .actions import Action, Outcome
+from .actions import Action, Outcome, Status
 from .connection import BusyError, DatabaseError, Session
+from .indexes import InvalidIndex
 
 ATTEMPTS: t.Final = 3
 
@@ -26,21 +29,11 @@ _STATEMENTS: t.Final = {
 }
 
 
-class Deadline:
-    """The time after which no new work is begun."""
-
-    def __init__(self, seconds: float, clock: t.Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = clock() + seconds
-
-    @property
-    def left(self) -> float:
-        """Return the seconds left, at least 0."""
-        return max(self._end - self._clock(), 0.0)
-
-
 def carry_out(session: Session, actions: t.Sequence[Action], deadline: Deadline) -> list[Outcome]:
-    """Do the actions and return their outcomes in the same order: tables first, then left-overs, then rebuilds."""
+    """Do the actions and return their outcomes in the same order.
+
+    Tables come first, then left-overs, then rebuilds.
+    """
     outcomes: dict[Action, Outcome] = {}
     for kind in ("tables", "drop_index", "reindex", "drop_extension"):
         pending = [action for action in actions if action.kind == kind]
@@ -71,21 +64,38 @@ def lack_of_space(action: Action) -> str | None:
 def _attempt(session: Session, action: Action, deadline: Deadline) -> Outcome:
     if session.lost:
         return Outcome(action, "not_started", message="the connection was lost")
-    if deadline.left <= 0:
+    if deadline.is_over():
         return Outcome(action, "not_started", message="the time for this run was up")
 
     begin = time.monotonic()
-
     try:
         obstacle = _perform(session, action)
     except BusyError as error:
         return Outcome(action, "skipped", time.monotonic() - begin, str(error))
     except DatabaseError as error:
-        return Outcome(action, "failed", time.monotonic() - begin, str(error))
+        status: Status = "gone" if _is_gone(session, action) else "failed"
+        return Outcome(action, status, time.monotonic() - begin, str(error))
+    except Exception as error:  # a fault of ours must not lose what the others did
+        reason = f"unexpected {type(error).__name__}"
+        return Outcome(action, "failed", time.monotonic() - begin, reason)
+
+    if obstacle and _is_gone(session, action):
+        return Outcome(action, "gone", time.monotonic() - begin)
 
     return Outcome(
         action, "skipped" if obstacle else "done", time.monotonic() - begin, obstacle or ""
     )
+
+
+def _is_gone(session: Session, action: Action) -> bool:
+    """Return whether the object was dropped or renamed since it was planned."""
+    if session.lost or not action.oid:
+        return False
+
+    try:
+        return not catalogue.exists(session, action.oid, action.schema, action.name)
+    except DatabaseError:
+        return False
 
 
 def _perform(session: Session, action: Action) -> str | None:
@@ -103,7 +113,8 @@ def _work_on_table(session: Session, action: Action) -> str | None:
     before = catalogue.work_times(session, action.oid)
     session.maintain(_STATEMENTS[action.action], target=(action.schema, action.name))
     after = catalogue.work_times(session, action.oid)
-    # A table that is locked, or that the user may not vacuum, only gives a warning: believe the
+
+    # A table that is locked, or that the user may not vacuum, only gives a warning: trust the
     # catalogue.
     undone = [
         verb
@@ -142,35 +153,39 @@ def _rebuild(session: Session, action: Action) -> str | None:
     if obstacle:
         return obstacle
 
-    known = {index.oid for index in catalogue.invalid_indexes(session)}
+    # Each attempt that fails may leave an index that costs every write: never add another one.
+    _drop_left_overs(session, action)
+    if left := _left_overs(session, action):
+        return f"a left-over of an earlier rebuild is still there: {left[0].name}"
 
     try:
         session.maintain(_STATEMENTS["reindex"], target=(action.schema, action.name))
     except DatabaseError:
-        _clean_up(session, action, known)
+        with contextlib.suppress(DatabaseError):
+            _drop_left_overs(session, action)
         raise
 
     return None
 
 
 def _blocker(session: Session, action: Action) -> str | None:
-    """Return who would let the rebuild run into lock_timeout, so that it is not begun in vain."""
+    """Return what would let the rebuild run into lock_timeout, so that it is not begun in vain."""
     found = catalogue.in_the_way(session, action.table_oid)
-    return (
-        f"the transaction of pid {found[0].pid} is open for {found[0].seconds:.0f} s"
-        if found
-        else None
-    )
+
+    return f"{found[0].text} is in the way" if found else None
 
 
-def _clean_up(session: Session, action: Action, known: set[int]) -> None:
-    """Drop what our failed rebuild left behind.
+def _left_overs(session: Session, action: Action) -> list[InvalidIndex]:
+    """Return what interrupted rebuilds left on the table of an index."""
+    return [
+        index
+        for index in catalogue.invalid_indexes(session)
+        if index.left_over and index.table_oid == action.table_oid
+    ]
 
-    When that fails too, the next run finds it as a left-over.
-    """
-    try:
-        for index in catalogue.invalid_indexes(session):
-            if index.left_over and index.oid not in known and index.table_oid == action.table_oid:
-                session.maintain(_STATEMENTS["drop_index"], target=(index.schema, index.name))
-    except DatabaseError:
-        return
+
+def _drop_left_overs(session: Session, action: Action) -> None:
+    """Drop what rebuilds left on the table of an index; what cannot be dropped now stays."""
+    for index in _left_overs(session, action):
+        with contextlib.suppress(BusyError):
+            session.maintain(_STATEMENTS["drop_index"], target=(index.schema, index.name))

@@ -9,7 +9,7 @@ import typing as t
 from ..base.text import list_some
 from ..findings import Finding, Limits, Subject
 from .actions import Outcome, display
-from .catalogue import ConnectionCounts, Transaction
+from .catalogue import ConnectionCounts, Holder, TableSize
 from .indexes import MEGABYTE, InvalidIndex
 from .planning import Plan
 from .settings import Connections, Database, LongRunning
@@ -60,32 +60,67 @@ def aspect_finding(database: Database, aspect: str, status: str, message: str) -
     return subject(database, aspect).finding(status, message)
 
 
-def work_findings(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> list[Finding]:
+def fault(error: Exception) -> str:
+    """Return the message on an error that nobody foresaw; its text may hold values of rows."""
+    return f"Not known: an unexpected {type(error).__name__} is a fault of this check; report it."
+
+
+class HeldBack(t.NamedTuple):
+    """Tables that a vacuum could not clean, and what keeps their rows, both as text."""
+
+    tables: tuple[str, ...]
+    holders: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Both in one sentence, and what to do."""
+        tables = list_some(self.tables, NAMED)
+        if not self.holders:
+            reason = "what holds the vacuum back is not visible to this user"
+            return f"{tables}: {reason}; grant it pg_monitor"
+
+        return f"{tables}: held back by {list_some(self.holders, NAMED)}; end what nobody needs"
+
+
+def work_findings(
+    database: Database, plan: Plan, outcomes: t.Sequence[Outcome], held: HeldBack | None = None
+) -> list[Finding]:
     """Return one finding for each kind of work that is looked after."""
-    found = [
-        _tables(database, aspect, plan, outcomes)
-        for aspect in ("analyze", "vacuum")
-        if getattr(database, aspect)
-    ]
+    found = []
+    if database.analyze:
+        found.append(_tables(database, "analyze", plan, outcomes, None))
+    if database.vacuum:
+        found.append(_tables(database, "vacuum", plan, outcomes, held))
 
     return [*found, _reindex(database, plan, outcomes)] if database.reindex else found
 
 
-def _tables(database: Database, aspect: str, plan: Plan, outcomes: t.Sequence[Outcome]) -> Finding:
+def _tables(
+    database: Database,
+    aspect: str,
+    plan: Plan,
+    outcomes: t.Sequence[Outcome],
+    held: HeldBack | None,
+) -> Finding:
     mine = [
         outcome
         for outcome in outcomes
         if outcome.action.kind == "tables" and aspect in outcome.action.action
     ]
     done = sum(outcome.status == "done" for outcome in mine)
-    left = len(mine) - done
+    left = _left(mine)
+    status = _status(mine)
     message = (
         f"{plan.tables} tables examined, {done} {_DONE_WORD[aspect]}, {left} still due"
         f"{_undone(mine)}."
     )
+    if held:
+        left += len(held.tables)
+        status = "critical" if status == "critical" else "warning"
+        message += f" Vacuumed without effect: {held.text}."
 
     return subject(database, aspect).finding(
-        _status(mine), message, observed=left, expected=0, unit="tables due"
+        status, message, observed=left, expected=0, unit="tables due"
     )
 
 
@@ -95,7 +130,7 @@ def _reindex(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> F
     ]
     rebuilds = [outcome for outcome in mine if outcome.action.action == "reindex"]
     done = sum(outcome.status == "done" for outcome in rebuilds)
-    left = len(rebuilds) - done + len(plan.no_space)
+    left = _left(rebuilds) + len(plan.no_space)
     status = _status(mine)
     chosen = plan.selection
     message = (
@@ -103,10 +138,11 @@ def _reindex(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> F
         f"{done} rebuilt, {left} still due{_undone(mine)}."
     )
 
-    if plan.unmeasured:
+    if plan.unmeasured or plan.failed:
         status = "critical" if status == "critical" else "unknown"
-        message = f"Indexes could not be measured: {plan.unmeasured}{_undone(mine)}."
-    elif plan.no_space or plan.selection.missing:
+        reason = plan.unmeasured or list_some(plan.failed, NAMED)
+        message = f"Indexes could not be measured: {reason}{_undone(mine)}."
+    elif plan.no_space or plan.locked or plan.selection.missing:
         status = "critical" if status == "critical" else "warning"
 
     message += "".join(f" {text}." for text in _remarks(plan))
@@ -114,7 +150,7 @@ def _reindex(database: Database, plan: Plan, outcomes: t.Sequence[Outcome]) -> F
     return subject(database, "reindex").finding(
         status,
         message,
-        observed=None if plan.unmeasured else left,
+        observed=None if plan.unmeasured or plan.failed else left,
         expected=0,
         unit="indexes due",
     )
@@ -125,40 +161,46 @@ def _remarks(plan: Plan) -> t.Iterator[str]:
         names = list_some([display(name) for name in plan.selection.missing], NAMED)
         yield f"Not in this database: {names}; correct reindex.indexes"
 
+    if plan.locked:
+        yield f"Locked by another session, not measured: {list_some(plan.locked, NAMED)}"
+
     if plan.no_space:
         yield f"Not enough disk space: {list_some(plan.no_space, NAMED)}"
 
     if plan.selection.unmeasurable:
-        yield f"Left alone, since not a valid B-tree: {list_some(plan.selection.unmeasurable, NAMED)}"
+        names = list_some(plan.selection.unmeasurable, NAMED)
+        yield f"Left alone, since not a valid B-tree: {names}"
 
 
-def size_findings(
-    database: Database, size: int, largest: t.Sequence[tuple[str, str, int]]
-) -> list[Finding]:
-    """Return the size of the database and, when looked after, of its largest tables."""
-    whole = subject(database).finding(
+def size_finding(database: Database, size: int) -> Finding:
+    """Return the finding on the database as a whole, with its size."""
+    return subject(database).finding(
         "ok",
         f"The database answers and takes {size / MEGABYTE:.1f} MB.",
         observed=round(size / MEGABYTE, 1),
         expected="reachable",
         unit="MB",
     )
-    if database.sizes is None:
-        return [whole]
 
+
+def table_sizes_finding(database: Database, tables: t.Sequence[TableSize]) -> Finding:
+    """Return the finding on the largest tables, which come first; locked ones have size -1."""
+    known = [table for table in tables if table.bytes >= 0]
+    locked = [display(table.schema, table.name) for table in tables if table.bytes < 0]
     listed = ", ".join(
-        f"{display(schema, name)} {bytes_ / MEGABYTE:.1f} MB" for schema, name, bytes_ in largest
+        f"{display(table.schema, table.name)} {table.bytes / MEGABYTE:.1f} MB"
+        for table in known[:NAMED]
     )
-    tables = subject(database, "table_sizes").finding(
+    message = f"Largest tables with their indexes: {listed}." if listed else "No table is known."
+    if locked:
+        message += f" Locked by another session, not measured: {list_some(locked, NAMED)}."
+
+    return subject(database, "table_sizes").finding(
         "info",
-        f"Largest tables with their indexes: {listed}."
-        if listed
-        else "The database has no tables.",
-        observed=round(largest[0][2] / MEGABYTE, 1) if largest else 0,
+        message,
+        observed=round(known[0].bytes / MEGABYTE, 1) if known else 0,
         unit="MB in the largest table",
     )
-
-    return [whole, tables]
 
 
 def connections_finding(
@@ -178,29 +220,22 @@ def connections_finding(
 
 
 def long_running_finding(
-    database: Database, settings: LongRunning, running: t.Sequence[Transaction]
+    database: Database, settings: LongRunning, running: t.Sequence[Holder]
 ) -> Finding:
     """Return the finding on the age of the oldest open transactions."""
     limits = Limits(settings.warning_seconds)
-    late = [item for item in running if item.seconds > settings.warning_seconds]
-    longest = max((item.seconds for item in running), default=0.0)
+    late = [item for item in running if (item.seconds or 0) > settings.warning_seconds]
+    longest = round(max((item.seconds or 0 for item in running), default=0.0), 1)
     about = subject(database, "long_running")
     if not late:
         message = f"No transaction is open for more than {settings.warning_seconds:g} s."
-        return about.measured(round(longest, 1), limits, message, unit="s")
+        return about.measured(longest, limits, message, unit="s")
 
-    listed = list_some(
-        [
-            f"pid {item.pid} of {display(item.user or '?')}, {item.state}, {item.seconds:.0f} s"
-            for item in late
-        ],
-        NAMED,
-    )
+    listed = list_some([item.text for item in late], NAMED)
     message = f"{len(late)} transactions are open for too long and hold back vacuum: {listed}"
+    advice = "Ask their owners; end a prepared one by COMMIT PREPARED or ROLLBACK PREPARED"
 
-    return about.measured(
-        round(longest, 1), limits, f"{message}. Ask their owners.", unit="s", status="warning"
-    )
+    return about.measured(longest, limits, f"{message}. {advice}.", unit="s", status="warning")
 
 
 def invalid_finding(database: Database, invalid: t.Sequence[InvalidIndex]) -> Finding:
@@ -221,6 +256,11 @@ def invalid_finding(database: Database, invalid: t.Sequence[InvalidIndex]) -> Fi
         expected=0,
         unit="indexes",
     )
+
+
+def _left(outcomes: t.Sequence[Outcome]) -> int:
+    """Return how many actions are still due; what is gone is not."""
+    return sum(outcome.status not in ("done", "gone") for outcome in outcomes)
 
 
 def _status(outcomes: t.Sequence[Outcome]) -> str:

@@ -25,7 +25,8 @@ _REBUILD_NAME = re.compile(r"_cc(new|old)\d*\Z")
 class Index:
     """One index that has pages.
 
-    ``known_as`` are the names it may be asked for by, ``folder`` its tablespace.
+    ``known_as`` are the names it may be asked for by, ``folder`` its tablespace. ``bytes`` is None
+    while another session has it ``locked``.
     """
 
     oid: int
@@ -34,11 +35,17 @@ class Index:
     name: str
     known_as: t.Sequence[str]
     method: str
-    bytes: int
+    bytes: int | None
     fillfactor: int
     valid: bool
     exclusion: bool
     folder: str
+    locked: bool = False
+
+    @property
+    def size(self) -> int:
+        """The size in bytes, 0 while it is not known."""
+        return self.bytes or 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class InvalidIndex:
 
     @property
     def left_over(self) -> bool:
-        """Say whether it is what an interrupted rebuild left behind, so that nothing is lost with it."""
+        """Whether an interrupted rebuild left it behind, so that nothing is lost with it."""
         owned = self.constraint or self.being_built
         return bool(_REBUILD_NAME.search(self.name)) and self.twin and not owned
 
@@ -85,6 +92,7 @@ class Selection:
     asked: int = 0
     missing: tuple[str, ...] = ()
     unmeasurable: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
 
 
 def select(indexes: t.Sequence[Index], settings: Reindex) -> Selection:
@@ -96,8 +104,11 @@ def select(indexes: t.Sequence[Index], settings: Reindex) -> Selection:
         index for index in asked if index.method == "btree" and index.valid and not index.exclusion
     ]
 
+    least = settings.min_size_mb * MEGABYTE
+
     return Selection(
-        indexes=tuple(index for index in fit if index.bytes >= settings.min_size_mb * MEGABYTE),
+        indexes=tuple(index for index in fit if not index.locked and index.size >= least),
+        locked=tuple(display(index.schema, index.name) for index in fit if index.locked),
         asked=len(asked),
         missing=tuple(name for name in settings.indexes if name not in known),
         unmeasurable=tuple(
@@ -134,18 +145,21 @@ def plan_rebuilds(
         for index, pages in measured
     ]
     due = [(bloat, index) for bloat, index in bloats if bloat > settings.bloat_percent]
-    due.sort(key=lambda item: (-item[0] * item[1].bytes, item[1].schema, item[1].name))
+    due.sort(key=lambda item: (-item[0] * item[1].size, item[1].schema, item[1].name))
 
     return [
         Action(
             database=database,
             object=display(index.schema, index.name),
             action="reindex",
-            reason=f"{bloat:.0f} % of {index.bytes / MEGABYTE:.1f} MB is unused, limit {settings.bloat_percent:g} %",
+            reason=(
+                f"{bloat:.0f} % of {index.size / MEGABYTE:.1f} MB is unused,"
+                f" limit {settings.bloat_percent:g} %"
+            ),
             oid=index.oid,
             schema=index.schema,
             name=index.name,
-            bytes=index.bytes,
+            bytes=index.size,
             table_oid=index.table_oid,
             folder=index.folder,
         )

@@ -8,12 +8,14 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ..base.deadline import Deadline
 from ..base.login import Login
 from . import catalogue
 from .actions import Action, Outcome
 from .connection import DatabaseError, Session
-from .execution import Deadline, lack_of_space
+from .execution import lack_of_space
 from .indexes import Selection, plan_drops, plan_rebuilds, select
+from .measuring import measure
 from .settings import Database, Reindex
 from .statistics import TableStats, plan_tables
 
@@ -25,7 +27,8 @@ EXTENSION_COMMENT: t.Final = "index measurement, created by Upkeep db_maintenanc
 class Plan:
     """What is due in one database.
 
-    ``prepared`` was already done (or is planned) to be able to measure.
+    ``prepared`` was already done (or is planned) to be able to measure. ``unmeasured`` is why no
+    index was measured, ``locked`` and ``failed`` are single indexes that were not.
     """
 
     actions: tuple[Action, ...] = ()
@@ -34,6 +37,8 @@ class Plan:
     selection: Selection = field(default_factory=Selection)
     no_space: tuple[str, ...] = ()
     unmeasured: str = ""
+    locked: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 def plan(
@@ -51,15 +56,20 @@ def plan(
     if database.reindex is None:
         return base
 
-    folder = _data_folder(session, login)
-    drops = plan_drops(database.name, catalogue.invalid_indexes(session))
-    rebuilds = _plan_reindex(
-        session, database.name, database.reindex, _dead_shares(tables, work), deadline, check_mode
-    )
-    placed = [
-        replace(action, folder=(action.folder or folder) if login.local else "")
-        for action in rebuilds.actions
-    ]
+    try:
+        rebuilds = _plan_reindex(
+            session,
+            database.name,
+            database.reindex,
+            _dead_shares(tables, work),
+            deadline,
+            check_mode,
+        )
+        drops = plan_drops(database.name, catalogue.invalid_indexes(session))
+        placed = _placed(session, login, rebuilds.actions)
+    except DatabaseError as error:
+        return replace(base, unmeasured=str(error))
+
     lacks = {action: lack_of_space(action) for action in placed}
 
     return replace(
@@ -68,6 +78,16 @@ def plan(
         actions=(*work, *drops, *(action for action in placed if not lacks[action])),
         no_space=tuple(f"{action.object}: {lack}" for action, lack in lacks.items() if lack),
     )
+
+
+def _placed(session: Session, login: Login, actions: t.Sequence[Action]) -> list[Action]:
+    """Return the actions with the folder of their files, where that is on this machine."""
+    if not login.local:
+        return [replace(action, folder="") for action in actions]
+
+    folder = _data_folder(session)
+
+    return [replace(action, folder=action.folder or folder) for action in actions]
 
 
 def _plan_reindex(
@@ -79,34 +99,30 @@ def _plan_reindex(
     check_mode: bool,
 ) -> Plan:
     selection = select(catalogue.indexes(session), settings)
+    found = Plan(selection=selection, locked=selection.locked)
     if not selection.indexes:
-        return Plan(selection=selection)
+        return found
 
     extension = catalogue.extension(session)
-    if extension.schema is None and not (extension.available and settings.create_extension):
-        return Plan(selection=selection, unmeasured=_advice(extension.available))
+    missing = extension.schema is None
+    if missing and not (extension.available and settings.create_extension):
+        return replace(found, unmeasured=_advice(extension.available))
 
-    undo = (
-        session.rolled_back()
-        if extension.schema is None and check_mode
-        else contextlib.nullcontext()
+    with session.rolled_back() if missing and check_mode else contextlib.nullcontext():
+        if missing:
+            created = _create_extension(session, database, check_mode)
+            found = replace(found, prepared=(created,))
+            if created.status == "failed":
+                return replace(found, unmeasured=created.message)
+
+        measured = measure(session, extension.schema or "public", selection.indexes, deadline)
+
+    return replace(
+        found,
+        actions=tuple(plan_rebuilds(database, measured.pages, settings, dead_shares)),
+        locked=(*found.locked, *measured.locked),
+        failed=tuple(measured.failed),
     )
-    prepared: tuple[Outcome, ...] = ()
-
-    with undo:
-        if extension.schema is None:
-            prepared = (_create_extension(session, database, check_mode),)
-            if prepared[0].status == "failed":
-                return Plan(prepared=prepared, selection=selection, unmeasured=prepared[0].message)
-        try:
-            with session.statement_timeout(max(deadline.left, 1)):
-                measured = catalogue.pages(session, extension.schema or "public", selection.indexes)
-        except DatabaseError as error:
-            return Plan(prepared=prepared, selection=selection, unmeasured=str(error))
-
-    rebuilds = plan_rebuilds(database, measured, settings, dead_shares)
-
-    return Plan(actions=tuple(rebuilds), prepared=prepared, selection=selection)
 
 
 def _create_extension(session: Session, database: str, check_mode: bool) -> Outcome:
@@ -145,14 +161,11 @@ def _dead_shares(tables: t.Sequence[TableStats], work: t.Sequence[Action]) -> di
     return {table.oid: table.dead_percent / 100 for table in tables if table.oid in vacuumed}
 
 
-def _data_folder(session: Session, login: Login) -> str:
+def _data_folder(session: Session) -> str:
     """Return the data directory, empty when the user may not see it.
 
     Then nothing is known about free space.
     """
-    if not login.local:
-        return ""
-
     try:
         return str(session.value("SELECT current_setting('data_directory')"))
     except DatabaseError:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ..base.deadline import Deadline
 from ..base.login import Login
 from ..findings import Finding, finding
 from . import catalogue, usage
 from . import findings as report
-from .actions import Outcome
-from .connection import DatabaseError, DriverMissingError, Session, open_session
-from .execution import Deadline, carry_out
+from .actions import Outcome, display
+from .connection import BusyError, DatabaseError, DriverMissingError, Session, open_session
+from .execution import carry_out
 from .planning import plan, plan_removal
-from .settings import Database, Settings, State, parse
+from .settings import Database, Settings, State, Vacuum, parse
+from .statistics import why_still_due
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,21 @@ def maintain(databases: t.Sequence[Database], job: MaintenanceRun) -> Maintenanc
 
 
 def _one_database(database: Database, job: MaintenanceRun) -> MaintenanceResult:
+    """Return what became of one database; whatever happens there costs this database only."""
     try:
         session = open_session(job.login, database.name, job.lock_timeout_ms)
     except DriverMissingError as error:
         advice = f"{error}; install the package python3-psycopg2."
         return MaintenanceResult(findings=report.not_observed(database, "unknown", advice))
     except DatabaseError as error:
-        return MaintenanceResult(
-            findings=report.not_observed(
-                database, "critical", f"Cannot work with the database: {error}"
-            )
-        )
+        reason = f"Cannot work with the database: {error}"
+        return MaintenanceResult(findings=report.not_observed(database, "critical", reason))
 
     try:
-        return (
-            _clear(session, database, job)
-            if job.state == "absent"
-            else _work(session, database, job)
-        )
+        if job.state == "absent":
+            return _clear(session, database, job)
+
+        return _work(session, database, job)
     finally:
         session.close()
 
@@ -114,27 +113,33 @@ def _one_database(database: Database, job: MaintenanceRun) -> MaintenanceResult:
 def _work(session: Session, database: Database, job: MaintenanceRun) -> MaintenanceResult:
     result = MaintenanceResult()
     try:
-        state = catalogue.server_state(session)
-        obstacle = _obstacle(session, state)
+        obstacle = _obstacle(session, catalogue.server_state(session))
         if obstacle:
             result.findings += report.not_maintained(database, *obstacle)
         else:
             _plan_and_do(session, database, job, result)
+    except BusyError as error:
+        reason = f"Not planned, since a catalogue is locked by another session: {error}"
+        result.findings += _unfinished(database, result, "warning", reason)
     except DatabaseError as error:
-        done = {item["check"] for item in result.findings}
-        missing = [
-            aspect for aspect in report.WORK if report.check_name(database, aspect) not in done
-        ]
-        message = f"The server stopped answering while planning: {error}"
-        result.findings += [
-            report.aspect_finding(database, aspect, "critical", message)
-            for aspect in missing
-            if getattr(database, aspect) is not None
-        ]
+        reason = f"The server stopped answering while planning: {error}"
+        result.findings += _unfinished(database, result, "critical", reason)
+    except Exception as error:  # a fault of ours must not cost what else is looked after
+        result.findings += _unfinished(database, result, "unknown", report.fault(error))
 
     result.findings += _look(session, database)
 
     return result
+
+
+def _unfinished(
+    database: Database, result: MaintenanceResult, status: str, reason: str
+) -> list[Finding]:
+    """Return a finding for each kind of work that has none yet."""
+    done = {item["check"] for item in result.findings}
+    missing = report.not_maintained(database, status, reason)
+
+    return [item for item in missing if item["check"] not in done]
 
 
 def _obstacle(session: Session, state: catalogue.ServerState) -> tuple[str, str] | None:
@@ -167,26 +172,64 @@ def _plan_and_do(
     else:
         result.outcomes += carry_out(session, todo.actions, job.deadline)
 
-    result.findings += report.work_findings(database, todo, result.outcomes)
+    held = _held_back(session, database.vacuum) if database.vacuum else None
+    result.findings += report.work_findings(database, todo, result.outcomes, held)
+
+
+def _held_back(session: Session, settings: Vacuum) -> report.HeldBack | None:
+    """Return the tables that a vacuum could not clean, and what holds it back; None without any."""
+    state = catalogue.server_state(session)
+    found = [
+        (table, reason)
+        for table in catalogue.tables(session)
+        if (reason := why_still_due(table, settings, state.now))
+    ]
+    if not found:
+        return None
+
+    # What began after the vacuum cannot have held it back.
+    ages = [state.now - table.last_vacuum for table, _ in found if table.last_vacuum]
+    youngest = min(ages).total_seconds()
+    holders = [
+        holder
+        for holder in catalogue.holders(session)
+        if holder.seconds is None or holder.seconds > youngest
+    ]
+
+    if not holders and state.sees_all:
+        return None  # new dead rows came: the next run has another go at them
+
+    return report.HeldBack(
+        tables=tuple(f"{display(table.schema, table.name)} ({reason})" for table, reason in found),
+        holders=tuple(holder.text for holder in holders),
+    )
 
 
 def _look(session: Session, database: Database) -> list[Finding]:
-    """Return what is only looked at, after the work; what cannot be read is unknown."""
+    """Return what is only observed, after the work; what cannot be read is unknown."""
     found: list[Finding] = []
     for aspect, reader in _READERS.items():
         try:
             found += reader(session, database)
         except DatabaseError as error:
-            found.append(
-                report.aspect_finding(database, aspect, "unknown", f"Could not be read: {error}")
-            )
+            reason = f"Could not be read: {error}"
+            found.append(report.aspect_finding(database, aspect, "unknown", reason))
+        except Exception as error:  # a fault of ours costs this aspect only
+            reason = report.fault(error)
+            found.append(report.aspect_finding(database, aspect, "unknown", reason))
 
     return found
 
 
-def _sizes(session: Session, database: Database) -> list[Finding]:
-    largest = catalogue.table_bytes(session, report.NAMED) if database.sizes is not None else []
-    return report.size_findings(database, catalogue.database_bytes(session), largest)
+def _size(session: Session, database: Database) -> list[Finding]:
+    return [report.size_finding(database, catalogue.database_bytes(session))]
+
+
+def _table_sizes(session: Session, database: Database) -> list[Finding]:
+    if database.sizes is None:
+        return []
+
+    return [report.table_sizes_finding(database, catalogue.table_sizes(session))]
 
 
 def _invalid_indexes(session: Session, database: Database) -> list[Finding]:
@@ -233,7 +276,8 @@ def _index_use(session: Session, database: Database) -> list[Finding]:
 
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
 _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
-    "": _sizes,
+    "": _size,
+    "table_sizes": _table_sizes,
     "invalid_indexes": _invalid_indexes,
     "connections": _connections,
     "long_running": _long_running,
@@ -243,8 +287,9 @@ _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
 
 
 def _clear(session: Session, database: Database, job: MaintenanceRun) -> MaintenanceResult:
-    """Take away what this job has put into the database: its extension."""
+    """Remove what this job has put into the database: its extension."""
     result = MaintenanceResult()
+    about = report.subject(database)
     try:
         actions = plan_removal(session, database.name)
         if job.check_mode:
@@ -252,15 +297,13 @@ def _clear(session: Session, database: Database, job: MaintenanceRun) -> Mainten
         else:
             result.outcomes += carry_out(session, actions, job.deadline)
     except DatabaseError as error:
-        result.findings.append(
-            finding(report.check_name(database), "critical", f"Could not be cleared: {error}")
-        )
+        result.findings.append(about.finding("critical", f"Could not be cleared: {error}"))
         return result
 
     failures = [outcome for outcome in result.outcomes if outcome.status not in ("done", "planned")]
     status = "critical" if failures else "ok"
     message = failures[0].message if failures else "Nothing of this job is left in the database."
-    result.findings.append(finding(report.check_name(database), status, message))
+    result.findings.append(about.finding(status, message))
 
     return result
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Is a table due? Pure decisions on what PostgreSQL itself remembers; no state files.
+"""Is a table due? Pure decisions on PostgreSQL's own statistics; no state files.
 
 All times are aware and come from the server, all ages are measured against the server's clock.
 """
@@ -56,7 +56,10 @@ def why_analyze(table: TableStats, settings: Analyze, now: datetime) -> str | No
     if not _older(table.last_analyze, settings.due_after_days, now):
         return None
 
-    return f"analysed more than {settings.due_after_days:g} days ago, {table.modified} rows changed since"
+    return (
+        f"analysed more than {settings.due_after_days:g} days ago,"
+        f" {table.modified} rows changed since"
+    )
 
 
 def why_vacuum(table: TableStats, settings: Vacuum, now: datetime) -> str | None:
@@ -73,22 +76,44 @@ def why_vacuum(table: TableStats, settings: Vacuum, now: datetime) -> str | None
     if must_freeze(table, settings):
         return f"oldest row is {table.freeze_age} transactions old, limit {settings.freeze_age}"
 
-    if (
-        table.dead >= max(settings.dead_tuples_min, 1)
-        and table.dead_percent > settings.dead_tuple_percent
-    ):
+    if has_many_dead(table, settings):
         return f"{table.dead} dead rows, {table.dead_percent:.0f} % of the table"
 
     touched = table.dead + table.inserted
     if touched and _older(table.last_vacuum, settings.due_after_days, now):
-        return f"vacuumed more than {settings.due_after_days:g} days ago, {touched} rows dead or new since"
+        return (
+            f"vacuumed more than {settings.due_after_days:g} days ago,"
+            f" {touched} rows dead or new since"
+        )
 
     return None
 
 
 def must_freeze(table: TableStats, settings: Vacuum) -> bool:
-    """Say whether the table is past the age at which its rows are to be frozen."""
+    """Return whether the table is past the age at which its rows are to be frozen."""
     return settings.freeze_age is not None and table.freeze_age > settings.freeze_age
+
+
+def has_many_dead(table: TableStats, settings: Vacuum) -> bool:
+    """Return whether the dead rows of the table alone make it due."""
+    many = table.dead >= max(settings.dead_tuples_min, 1)
+
+    return many and table.dead_percent > settings.dead_tuple_percent
+
+
+def why_still_due(table: TableStats, settings: Vacuum, now: datetime) -> str | None:
+    """Return what a recent vacuum has not achieved, None for a table that is as it should be.
+
+    Whether something held it back, or new dead rows came, cannot be seen here.
+    """
+    if table.partitioned or table.last_vacuum is None or now - table.last_vacuum >= RETRY_AFTER:
+        return None
+    if must_freeze(table, settings):
+        return f"oldest row still {table.freeze_age} transactions old"
+    if has_many_dead(table, settings):
+        return f"still {table.dead} dead rows"
+
+    return None
 
 
 def plan_tables(

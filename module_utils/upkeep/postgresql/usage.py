@@ -25,9 +25,14 @@ _LONGEST: t.Final = 160
 _NAMED: t.Final = 10
 
 # Constants are $1 there, but only in statements that read or change rows: others may hold a
-# password. What we and other roles of the server's own ask is left out.
+# password, and comments whatever a client writes into them. What we and other roles of the server's
+# own run is left out.
 _STATEMENTS: t.Final = r"""
-SELECT left(btrim(regexp_replace(s.query, '\s+', ' ', 'g')), %(longest)s), s.calls, s.mean_exec_time
+SELECT left(btrim(regexp_replace(
+                    regexp_replace(regexp_replace(s.query, '/\*.*?\*/', ' ', 'g'),
+                                   '--[^\n]*', ' ', 'g'),
+                    '\s+', ' ', 'g')), %(longest)s),
+       s.calls, s.mean_exec_time
   FROM {view} s JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid
  WHERE d.datname = current_database() AND r.rolname <> session_user AND r.rolname !~ '^pg_'
    AND s.calls >= %(calls)s AND s.query ~* '^\s*(select|insert|update|delete|merge|with)\M'
@@ -36,14 +41,6 @@ SELECT left(btrim(regexp_replace(s.query, '\s+', ' ', 'g')), %(longest)s), s.cal
 """
 _SINCE: t.Final = "SELECT stats_reset FROM {info}"
 
-_INDEXES: t.Final = """
-SELECT s.schemaname, s.indexrelname, pg_relation_size(s.indexrelid)
-  FROM pg_stat_user_indexes s JOIN pg_index i ON i.indexrelid = s.indexrelid
- WHERE s.idx_scan = 0 AND i.indisvalid AND NOT i.indisunique AND NOT i.indisexclusion
-   AND s.schemaname !~ '^pg_'
-   AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = s.indexrelid)
- ORDER BY 3 DESC, 1, 2
-"""
 _SCANNED: t.Final = """
 SELECT s.schemaname, s.relname, s.n_live_tup, s.seq_scan, coalesce(s.idx_scan, 0)
   FROM pg_stat_user_tables s
@@ -136,7 +133,7 @@ def index_use(session: Session, database: Database, settings: IndexUse) -> Findi
         message = "track_counts is off, so nobody knows which indexes are used; switch it on."
         return subject(database, "index_use").finding("unknown", message)
 
-    unused = [SizedIndex(*row) for row in session.rows(_INDEXES)]
+    unused = [SizedIndex(*row) for row in catalogue.unused_indexes(session)]
     scanned = session.rows(_SCANNED, {"rows": settings.least_rows, "limit": _NAMED})
 
     return index_use_finding(database, settings, Counting(since, days), unused, scanned)

@@ -26,6 +26,8 @@ _SETTINGS: t.Final = {
     "shared_buffers": "32MB",
     "shared_preload_libraries": "pg_stat_statements",
 }
+#: Settings of the file, which a replica takes over with the data.
+_IN_FILE: t.Final = "max_prepared_transactions = 10\nwal_level = logical\n"
 
 
 class Server:
@@ -92,6 +94,9 @@ def server() -> Server:
             "-N",
         ]
     )
+    with (data / "postgresql.conf").open("a") as file:
+        file.write(_IN_FILE)
+
     options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in _SETTINGS.items())
     control = [*as_owner, str(tools / "pg_ctl"), "-D", str(data)]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

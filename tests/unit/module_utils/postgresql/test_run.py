@@ -265,7 +265,7 @@ def test_an_open_transaction_is_found_even_when_its_client_does_nothing(pg: Serv
     result = maintain(pg, {"name": name, "long_running": {"warning_seconds": 0.001}})
 
     assert statuses(result)["long_running"] == "warning"
-    assert f"pid {client.info.backend_pid} of postgres, idle in transaction" in message(
+    assert f"pid {client.info.backend_pid} of postgres (idle in transaction" in message(
         result, "long_running"
     )
     assert "secret" not in message(result, "long_running")
