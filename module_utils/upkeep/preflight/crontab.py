@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 #: cron itself takes commands of 1000 characters; what comes after this is not looked at.
@@ -18,6 +19,9 @@ _NICKNAME = re.compile(
     re.IGNORECASE,
 )
 _USER = re.compile(r"(?P<user>\S+)\s+(?P<command>\S.*)")
+_INCLUDE: t.Final = "include"
+_NAME: t.Final = re.compile(r"""\"[^"]*\"|'[^']*'|[^\s{"']+""")
+_SECTION_END: t.Final = re.compile(r"(?:^|\s)\}")
 _SCRIPT_START: t.Final = ("prerotate", "postrotate", "firstaction", "lastaction", "preremove")
 
 
@@ -69,23 +73,43 @@ def script_lines(text: str) -> list[str]:
 
 
 def logrotate_sections(text: str) -> list[str]:
-    """Return for each section of a logrotate file its list of paths, in one line each."""
-    sections: list[str] = []
+    """Return for each section of a logrotate file its list of names, in one line each."""
+    return [" ".join(names) for names in _logrotate_entries(text) if names[0] != _INCLUDE]
+
+
+def logrotate_names(text: str) -> list[str]:
+    """Return the logs that a logrotate file names, and what it includes: all that it works on."""
+    names = [name for entry in _logrotate_entries(text) for name in entry if name != _INCLUDE]
+
+    return [name.strip("\"'") for name in names]
+
+
+def _logrotate_entries(text: str) -> Iterator[tuple[str, ...]]:
+    """Yield the names of each section as they are written, and ``include`` with its path."""
     names: list[str] = []
     inside = in_script = False
 
-    for line in script_lines(text):
+    for line in map(str.strip, text.split("\n")):
+        rest = "" if line.startswith("#") else line
         if in_script:
-            in_script = line.split()[0] != "endscript"
-        elif inside:
-            in_script = line.split()[0] in _SCRIPT_START
-            inside = not line.endswith("}")
-        elif names or line.startswith(("/", '"', "'", "~")):
-            names.append(line.split("{")[0].strip())
-            if "{" in line:
-                sections.append(" ".join(name for name in names if name))
-                names, inside = [], not line.endswith("}")
-        elif line == "{":
-            inside = True
+            in_script, rest = not rest.startswith("endscript"), ""
 
-    return sections
+        while rest:
+            if inside:
+                in_script = rest.split()[0] in _SCRIPT_START
+                end = None if in_script else _SECTION_END.search(rest)
+                inside, rest = end is None, rest[end.end() :].strip() if end else ""
+            elif rest.startswith("{"):
+                if names:
+                    yield tuple(names)
+                names, inside, rest = [], True, rest[1:].strip()
+            elif names or rest.startswith(("/", '"', "'", "~")):
+                word = _NAME.match(rest)
+                name = word[0] if word else rest
+                names.append(name)
+                rest = rest[len(name) :].strip()
+            else:
+                directive, _, value = rest.partition(" ")
+                if directive == _INCLUDE:
+                    yield directive, value.strip()
+                rest = ""

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..base import files
-from .crontab import crontab_jobs, logrotate_sections, script_lines
+from .crontab import crontab_jobs, logrotate_names, logrotate_sections, script_lines
 
 Kind = t.Literal["crontab", "user_crontab", "cron_file", "script", "logrotate"]
 #: cron and run-parts skip names with a dot, logrotate skips this ending: one suffix silences a file
@@ -37,13 +37,17 @@ _UNREAD_BY_LOGROTATE: t.Final = (
 
 @dataclass(frozen=True)
 class JobFile:
-    """A file that cron or logrotate reads; ``is_cut`` when only the beginning was read."""
+    """A file that cron or logrotate reads; ``is_cut`` when only the beginning was read.
+
+    ``target`` is what a link leads to, '' for a file of its own.
+    """
 
     path: str
     kind: Kind
     text: str
     is_link: bool
     is_cut: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,9 @@ def _read(path: Path, kind: Kind) -> JobFile:
     data = files.read_bytes(path, MAX_BYTES + 1, trusted_links=True, cut=True)
     text = data[:MAX_BYTES].decode("utf-8", "surrogateescape")
 
-    return JobFile(str(path), kind, text, path.is_symlink(), len(data) > MAX_BYTES)
+    target = os.path.realpath(path) if path.is_symlink() else ""
+
+    return JobFile(str(path), kind, text, bool(target), len(data) > MAX_BYTES, target)
 
 
 def _matching(file: JobFile, patterns: Sequence[re.Pattern[str]]) -> LegacyJobs | None:
@@ -158,7 +164,8 @@ def _matching(file: JobFile, patterns: Sequence[re.Pattern[str]]) -> LegacyJobs 
 
     if file.kind in ("crontab", "cron_file", "user_crontab"):
         jobs = crontab_jobs(file.text, with_user=file.kind != "user_crontab")
-        old = [job for job in jobs if matches(job.command)]
+        # Where the file itself lies in an old folder, all its jobs are old.
+        old = [job for job in jobs if matches(job.command) or matches(file.target)]
         commands = tuple(f"{job.when} {job.command}" for job in old)
         is_whole = file.kind == "cron_file" and len(old) == len(jobs)
         numbers = tuple(job.line for job in old)
@@ -167,8 +174,12 @@ def _matching(file: JobFile, patterns: Sequence[re.Pattern[str]]) -> LegacyJobs 
     if file.kind == "logrotate":
         sections = logrotate_sections(file.text)
         named = tuple(section for section in sections if matches(section))
-        return LegacyJobs(file, (), named, len(named) == len(sections)) if named else None
+        # A file goes as a whole only when each log in it is old: the others would grow for ever.
+        is_whole = all(matches(os.path.normpath(name)) for name in logrotate_names(file.text))
+        return LegacyJobs(file, (), named, is_whole) if named else None
 
-    lines = tuple(line for line in (file.path, *script_lines(file.text)) if matches(line))
+    lines = tuple(
+        line for line in (file.path, file.target, *script_lines(file.text)) if matches(line)
+    )
 
     return LegacyJobs(file, (), lines, is_whole=True) if lines else None

@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.upkeep.preflight.crontab import crontab_jobs, logrotate_sections
+from ansible.module_utils.upkeep.preflight.crontab import (
+    crontab_jobs,
+    logrotate_names,
+    logrotate_sections,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,8 +88,31 @@ weekly
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("/a/x.log /b/y.log { weekly }", ["/a/x.log", "/b/y.log"]),
+        ("/a/x.log\n/b/y.log\n{\n weekly\n}\n", ["/a/x.log", "/b/y.log"]),
+        ("\"/a/x y.log\" '/b/z.log'{\n}\n", ["/a/x y.log", "/b/z.log"]),
+        ("/a/x.log { weekly } /b/y.log { daily }", ["/a/x.log", "/b/y.log"]),
+        ("/a/x.log {\n weekly } /b/y.log {\n}\n", ["/a/x.log", "/b/y.log"]),
+        (
+            "/a/x.log {\n postrotate\n  if { true; }\n endscript\n}\n/b/y.log {}",
+            ["/a/x.log", "/b/y.log"],
+        ),
+        ("/a/x.log {\n}\ninclude /b/conf.d\n", ["/a/x.log", "/b/conf.d"]),
+        ("weekly\ncompress\n/a/x.log {\n}\n", ["/a/x.log"]),
+        ("/a/" + "x" * 5000 + " /b/y.log {\n}\n", ["/a/" + "x" * 5000, "/b/y.log"]),
+    ],
+    ids=range(9),
+)
+def test_every_log_that_a_file_names_is_known(text: str, names: list[str]) -> None:
+    assert logrotate_names(text) == names
+
+
 @given(st.text(), st.booleans())
 def test_no_text_is_too_strange(text: str, with_user: bool) -> None:
     for job in crontab_jobs(text, with_user):
         assert job.command in text
     assert isinstance(logrotate_sections(text), list)
+    assert isinstance(logrotate_names(text), list)

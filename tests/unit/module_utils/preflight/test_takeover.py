@@ -152,3 +152,39 @@ def test_a_crontab_keeps_its_owner_and_its_odd_bytes(root: Path) -> None:
     take_over(root)
 
     assert path.read_bytes().startswith(b"# \xff\xfe\n# upkeep-adopted: @daily")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/var/log/fairedge/*.log /var/log/other/b.log { weekly }\n",
+        "/var/log/fairedge/a.log\n/var/log/other/b.log\n{\n weekly\n}\n",
+        "/var/log/fairedge/a.log { weekly } /var/log/other/b.log { weekly }\n",
+        "/var/log/fairedge/../other/b.log { weekly }\n/var/log/fairedge/a.log { weekly }\n",
+        "/var/log/fairedge/a.log { weekly }\ninclude /etc/other.d\n",
+    ],
+)
+@pytest.mark.parametrize("treatment", ["adopted", "removed"])
+def test_a_logrotate_file_that_rotates_other_logs_too_is_left_to_a_person(
+    root: Path, text: str, treatment: str
+) -> None:
+    """With the file the rotation of those logs would go, unnoticed until the disk is full."""
+    shared = root / "etc/logrotate.d/shared"
+    shared.write_text(text)
+
+    taken = take_over(root, treatment)
+
+    assert str(shared) in [entry["path"] for entry in taken.left]
+    assert shared.read_text() == text
+
+
+def test_a_link_to_an_old_script_is_found_by_where_it_leads(root: Path) -> None:
+    script = root / "opt/hyperopt/scripts/report.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\necho report\n")
+    script.chmod(0o755)
+    (root / "etc/cron.daily/report").symlink_to(script)
+    (root / "opt/hyperopt/scripts/crontab").write_text("0 1 * * * root true\n")
+    (root / "etc/cron.d/report").symlink_to(root / "opt/hyperopt/scripts/crontab")
+
+    assert {"etc/cron.daily/report", "etc/cron.d/report"} <= set(found(root))
