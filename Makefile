@@ -1,6 +1,6 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-debian13 test-contract lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
@@ -29,6 +29,9 @@ lint: setup ## Run ruff, mypy, yamllint and ansible-lint
 
 unit: setup ## Run the tests that need no host: unit, regressions, house rules
 	@$(PYTHON) -m tools.suite unit meta
+
+test-sanity: setup ## Run ansible-test sanity over the modules, staged as a collection
+	@$(PYTHON) -m tools.suite sanity
 
 molecule: setup ## Run the role scenarios, three at a time [SCENARIO=name]
 	@$(PYTHON) -m tools.molecule $(SCENARIO)

@@ -25,7 +25,7 @@ attributes:
     description: Tests run in check mode, too; they change nothing but their own database.
     support: full
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

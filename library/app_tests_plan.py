@@ -48,7 +48,7 @@ options:
     type: path
     required: true
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

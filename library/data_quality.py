@@ -19,7 +19,7 @@ description:
     too long, a table that does not exist) is C(unknown), with what to do about it.
 extends_documentation_fragment: [effects.looks, data_quality]
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -26,7 +26,7 @@ attributes:
     description: Shows the statements.
     support: full
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -16,7 +16,7 @@ description:
     among others is left to Ansible.
   - Runs on the controller only; use it with C(run_once).
 options: {}
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

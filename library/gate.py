@@ -36,7 +36,7 @@ options:
     description: Whether hosts that C(--limit) left out may be ignored.
     type: bool
     default: false
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -26,7 +26,7 @@ requirements:
 notes:
   - A missing driver makes the check C(unknown) and names the package to install.
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

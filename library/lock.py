@@ -15,7 +15,7 @@ description:
     machine, boot and process namespace.
   - Never reports C(changed); the lease is not configuration. In check mode it only looks.
 extends_documentation_fragment: [effects.no_diff, lock]
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -252,7 +252,7 @@ attributes:
     description: The state of the last run is not written.
     support: full
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

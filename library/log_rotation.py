@@ -19,7 +19,7 @@ description:
     that cannot be rotated costs that file only.
 extends_documentation_fragment: [log_rotation]
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 attributes:
   check_mode:
     description: Predicts the same changes, also on a host where logrotate is not installed yet.

@@ -44,7 +44,7 @@ options:
     type: path
     default: ""
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

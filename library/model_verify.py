@@ -20,7 +20,7 @@ description:
     that changes while it is read is read again; one that changes again is C(critical).
 extends_documentation_fragment: [effects.looks, model_verify]
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

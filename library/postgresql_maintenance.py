@@ -29,7 +29,7 @@ requirements:
   - psycopg2 2.8 or newer (python3-psycopg2)
   - PostgreSQL 15 or newer
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

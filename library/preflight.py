@@ -16,7 +16,7 @@ description:
   - The clock is judged on the controller, from readings before and after the call, so that a slow
     connection is not taken for a wrong clock.
 extends_documentation_fragment: [preflight]
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 attributes:
   check_mode:
     description: Looks as usual; an acceptance is only predicted.

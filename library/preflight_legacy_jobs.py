@@ -16,7 +16,7 @@ description:
   - C(removed) moves them away, with a manifest that allows putting them back.
   - Files and lines that match no pattern stay as they are.
 extends_documentation_fragment: [preflight_legacy_jobs]
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 attributes:
   check_mode:
     description: Predicts the same steps.

@@ -29,7 +29,7 @@ options:
   system:
     description: Name of the system; the variable C(system_name) of the host by default.
     type: str
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -22,7 +22,7 @@ description:
     and whether it is up now (C(heal:NAME)).
 extends_documentation_fragment: [self_heal]
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

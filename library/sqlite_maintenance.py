@@ -27,7 +27,7 @@ notes:
   - A vacuum needs twice the size of the file free on its disk, and a moment without other writers.
     It may change the row ids of tables without an C(INTEGER PRIMARY KEY).
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -13,7 +13,7 @@ description:
   - In check mode a host on which something would be changed counts, too.
   - Runs on the controller only; one answer serves all hosts of a play (C(run_once)).
 options: {}
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

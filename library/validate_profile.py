@@ -12,11 +12,12 @@ description:
     C(upkeep/profile/profile.schema.yml).
   - A misspelled name, a wrong type or a missing figure fails the task with a sentence that names
     the place and what to change.
-  - So does a variable, from the inventory or given with C(-e), that is almost a role's: Ansible
+  - >-
+    So does a variable, from the inventory or given with C(-e), that is almost a role's: Ansible
     would ignore it.
   - Runs on the controller only; the host is not contacted.
 options: {}
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

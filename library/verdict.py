@@ -26,7 +26,7 @@ options:
     description: Inventory group that holds all systems.
     type: str
     default: systems
-author: Upkeep contributors
+author: Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools import PROJECT, demo, molecule
+from tools import sanity as ansible_test
 from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail, tool
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
@@ -87,6 +88,12 @@ def meta() -> Count:
     return _pytest("meta", _folders("meta"))
 
 
+def sanity() -> Count:
+    """Run ansible-test sanity over the modules, staged as a collection."""
+    good = ansible_test.run()
+    return Count(passed=int(good), failed=int(not good))
+
+
 def contract() -> Count:
     """Run the contract tests, which start playbooks on each ansible-core that set-up installed."""
     return _pytest("contract", _folders("contract"))
@@ -121,13 +128,14 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "unit": unit,
     "contract": contract,
     "meta": meta,
+    "sanity": sanity,
     "molecule": scenarios,
     "fleet": fleet,
 }
 #: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core
 #: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
 #: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.
-BESIDE: t.Final = {"unit": "lint", "meta": "contract"}
+BESIDE: t.Final = {"unit": "lint", "meta": "contract", "sanity": "contract"}
 #: Parts that start demo hosts.
 NEED_IMAGES: t.Final = {"molecule", "fleet"}
 

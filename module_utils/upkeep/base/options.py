@@ -30,6 +30,8 @@ _OURS: t.Final = (
     "min_items",
     "why",
 )
+#: Names that Ansible takes for those of secrets; ``no_log: false`` tells it that they are not.
+_SOUNDS_SECRET: t.Final = re.compile(r"pass|token|secret|(^|_)keys?(_|$)|credential", re.IGNORECASE)
 _NAMES: t.Final = {
     "int": "a whole number",
     "float": "a number",
@@ -106,9 +108,12 @@ def argument_spec(options: Options) -> dict[str, t.Any]:
     """Return Ansible's argument spec of the options, without the keys that are ours."""
     return {
         name: {
-            key: argument_spec(value) if key == "options" else value
-            for key, value in spec.items()
-            if key not in _OURS
+            **({"no_log": False} if _SOUNDS_SECRET.search(name) else {}),
+            **{
+                key: argument_spec(value) if key == "options" else value
+                for key, value in spec.items()
+                if key not in _OURS
+            },
         }
         for name, spec in options.items()
     }

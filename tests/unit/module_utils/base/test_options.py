@@ -119,3 +119,11 @@ def test_choices_of_a_list_are_for_its_elements() -> None:
     assert told({"days_off": ["Sundy"]}) == [
         "entries 'app'.days_off[0] is 'Sundy'; did you mean 'Sunday'?"
     ]
+
+
+def test_a_name_that_sounds_like_a_secret_is_said_to_be_none() -> None:
+    spec = argument_spec(
+        {"level_key": option("str", "Key."), "token": option("str", "T", secret=True)}
+    )
+    assert spec["level_key"]["no_log"] is False
+    assert spec["token"]["no_log"] is True
