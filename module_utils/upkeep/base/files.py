@@ -78,10 +78,10 @@ def open_regular(
 ) -> t.BinaryIO:
     """Return a regular file, open for reading, that no component of its path led away from.
 
-    ``root`` is where the walk starts (links on the way to it are the administrator's own); the
-    path must lie below it. Without it the walk starts at ``/``. ``owner`` are the user ids that the
-    file may belong to. With ``trusted_links`` a link is followed where only root, or we, could have
-    made it. Raises OSError, UnsafeFileError for a file that is not what it must be.
+    The path must lie below ``root``, by default ``/``. Trusted links, which only root or we could
+    have made, are followed on the way to the root, and below it with ``trusted_links``. ``owner``
+    are the user ids that the file may belong to. Raises OSError, UnsafeFileError for a file that is
+    not what it must be.
     """
     folder, name = _descend(path, root, trusted_links=trusted_links)
     try:
@@ -121,7 +121,8 @@ def open_resolved(
         reason = f"leads to '{visible(real)}', which is not below '{visible(os.fspath(root))}'"
         raise UnsafeFileError(errno.EXDEV, reason, path)
 
-    return open_regular(real, root=real_root, owner=owner, max_bytes=max_bytes)
+    # From the top: a folder on the way to the root can be swapped for a link as well.
+    return open_regular(real, owner=owner, max_bytes=max_bytes)
 
 
 def read_bytes(
@@ -304,8 +305,20 @@ def _start(path: PathLike, root: PathLike | None) -> tuple[int, list[str]]:
     if not parts:
         raise UnsafeFileError(errno.EISDIR, "is a folder, not a regular file", path)
 
-    # Links on the way to a root are followed: who names the root answers for them.
-    return os.open(start, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), parts[::-1]
+    return _open_root(start), parts[::-1]
+
+
+def _open_root(path: str) -> int:
+    """Return a descriptor of the folder where a walk starts, through trusted links only."""
+    if path == "/":
+        return os.open("/", _FOLDER)
+
+    folder, name = _descend(path, None, trusted_links=True)
+
+    try:
+        return _enter(os.dup(folder), name, path, None)
+    finally:
+        os.close(folder)
 
 
 def _descend(
@@ -328,7 +341,7 @@ def _descend(
 
             if target is not None:
                 followed += 1
-                if root is not None or not trusted_links or not only_ours or not target.ours:
+                if not trusted_links or not only_ours or not target.ours:
                     raise _link_refused(path, part, is_last)
                 if followed > _MOST_LINKS:
                     raise UnsafeFileError(errno.ELOOP, "leads through too many links", path)

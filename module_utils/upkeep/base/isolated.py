@@ -83,7 +83,12 @@ class Child:
             return None
 
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        answers = [json.loads(line) for line in lines]
+        try:
+            answers = [json.loads(line) for line in lines]
+        except (ValueError, RecursionError):
+            self.problem = "it returned something that is not JSON"
+            return None
+
         self.problem = next(
             (answer["problem"] for answer in answers if "problem" in answer), self.problem
         )

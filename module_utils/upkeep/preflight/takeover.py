@@ -174,7 +174,7 @@ def _carry_out(step: TakeoverStep, treatment: Treatment, target: str) -> None:
 
     if step.text is not None:
         # With owner and mode of the old file; cron notices the changed folder.
-        status = path.stat()
+        status = path.lstat()
         owner = Owner(status.st_uid, status.st_gid)
         files.write_atomic(path, step.text, stat.S_IMODE(status.st_mode), owner=owner)
     elif treatment == "adopted":

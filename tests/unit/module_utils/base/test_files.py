@@ -22,6 +22,7 @@ from ansible.module_utils.upkeep.base.files import (
     UnsafeFileError,
     exclusive,
     folder_owner,
+    open_regular,
     open_resolved,
     read_bytes,
     read_kernel,
@@ -78,6 +79,20 @@ def test_links_on_the_way_to_the_root_are_the_administrators(folder: Path) -> No
     shortcut.symlink_to(folder)
 
     assert read_bytes(shortcut / "file", 100, root=shortcut) == b"content"
+
+
+@as_root
+def test_a_root_that_somebody_else_may_swap_is_not_followed(folder: Path) -> None:
+    os.chown(folder.parents[1], NOBODY, NOBODY)
+    shortcut = folder.parents[1] / "shortcut"
+    shortcut.symlink_to("/etc")
+
+    with pytest.raises(UnsafeFileError, match="link"):
+        read_bytes(shortcut / "passwd", 1 << 20, root=shortcut)
+
+
+def test_the_top_is_a_root_as_well(folder: Path) -> None:
+    assert read_bytes(folder / "file", 100, root="/") == b"content"
 
 
 def test_a_relative_path_is_refused() -> None:
@@ -298,6 +313,23 @@ class TestResolved:
 
         with pytest.raises(UnsafeFileError):
             open_resolved(folder / "link", folder)
+
+    def test_a_root_that_is_swapped_meanwhile_is_not_followed(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real_open = open_regular
+
+        def swapping(*args: t.Any, **keys: t.Any) -> t.BinaryIO:
+            (folder / "passwd").rename(folder.parent / "passwd")
+            folder.rename(folder.with_name("moved"))
+            folder.symlink_to("/etc")
+            return real_open(*args, **keys)
+
+        (folder / "passwd").write_text("mine")
+        monkeypatch.setattr(files, "open_regular", swapping)
+
+        with pytest.raises(UnsafeFileError, match="leads through the link 'inner'"):
+            open_resolved(folder / "passwd", folder)
 
     def test_a_circle_ends(self, folder: Path) -> None:
         (folder / "link").symlink_to("link")

@@ -276,6 +276,18 @@ def test_an_endless_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nothing_is_left()
 
 
+@pytest.mark.parametrize("answer", [b"[[[\n", b"\xff\n", b"[" * 50_000 + b"\n"])
+def test_what_is_not_json_is_a_problem(answer: bytes) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, answer)
+    child = Child(0, read_end)
+
+    assert child.take() is None
+    assert child.problem == "it returned something that is not JSON"
+    os.close(read_end)
+    os.close(write_end)
+
+
 @as_root
 def test_another_user_gets_neither_our_files_nor_our_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
