@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import typing as t
@@ -105,15 +106,15 @@ def parse(content: bytes, path: Path) -> Manifest:
 
 def render(manifest: Manifest) -> str:
     """Return the text of a manifest."""
-    text = yaml.safe_dump(
-        {
-            "system": manifest.system,
-            "serial": manifest.serial,
-            "date": manifest.date,
-            "models": dict(manifest.models),
-        },
-        sort_keys=False,
-    )
+    data = {
+        "system": manifest.system,
+        "serial": manifest.serial,
+        "date": manifest.date,
+        "models": dict(manifest.models),
+    }
+    # Texts that come through Ansible are of types of its own, which YAML does not know.
+    plain = json.loads(json.dumps(data, default=str))
+    text = yaml.safe_dump(plain, sort_keys=False)
 
     return _HEAD.format(system=manifest.system) + str(text)
 

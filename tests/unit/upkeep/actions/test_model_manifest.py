@@ -81,6 +81,15 @@ def test_what_is_written_is_read(manifest: Path) -> None:
     assert load(manifest, "shop") == Manifest("shop", 1, "2026-01-31", RECORDS)
 
 
+def test_texts_that_come_through_ansible_are_written_as_text() -> None:
+    class TaggedText(str):
+        __slots__ = ()
+
+    made = Manifest(TaggedText("shop"), 1, "", {TaggedText("risk"): {"sha256": TaggedText("0")}})
+
+    assert render(made) == render(Manifest("shop", 1, "", {"risk": {"sha256": "0"}}))
+
+
 def test_the_manifest_of_another_system_is_refused(manifest: Path) -> None:
     with pytest.raises(RecordsError, match="of the system 'shop', not of 'other'"):
         load(manifest, "other")
