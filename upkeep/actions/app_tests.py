@@ -63,7 +63,7 @@ def require_test_database(
 
 
 def baseline(path: Path) -> dict[str, dict[str, t.Any]]:
-    """Return the records by host, then by figure; none where there is no file yet.
+    """Return the records by host, then by figure; none where the file does not exist yet.
 
     Raises RecordsError.
     """

@@ -45,6 +45,7 @@ RECORDING_ACTIONS: t.Final = frozenset(
     [
         "app_tests",
         "data_quality",
+        "database_reader",
         "gate",
         "lock",
         "log_review",

@@ -65,7 +65,7 @@ def _content(path: Path) -> str:
     try:
         return files.read_text(path, LARGEST, trusted_links=True, errors="replace")
     except OSError as error:
-        raise isolated.ApartError(files.reason_of(error)) from error
+        raise isolated.IsolatedError(files.reason_of(error)) from error
 
 
 def read(path: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ import urllib.parse
 from ..base.redact import MASK, is_secret_name, redact
 from ..base.text import limit_text
 
-#: Shorter values are no secrets, and would hide half of every sentence.
+#: Shorter values are not secrets, and would hide half of every sentence.
 SHORTEST: t.Final = 4
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..base import isolated
 from ..base.deadline import Deadline
-from ..base.isolated import ApartError
+from ..base.isolated import IsolatedError
 from ..findings import Finding, finding
 from . import baselines, command, databases, findings
 from .errors import RefusedError, TestsError
@@ -71,7 +71,7 @@ def account_of(setup: Setup) -> pwd.struct_passwd:
 
     try:
         account = isolated.account_of(setup.user)
-    except ApartError as error:
+    except IsolatedError as error:
         raise TestsError(f"setup.user: {error}") from error
 
     if account.pw_uid == 0:

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..base import isolated, reader
-from ..base.isolated import ApartError, Owner
+from ..base.files import reason_of
+from ..base.isolated import IsolatedError
 from ..base.login import Login
+from ..base.ownership import owned_path
 from ..findings import Finding, finding
 from .check import Check
 from .findings import not_checked
@@ -52,11 +54,14 @@ def _check_place(checks: Sequence[Check], settings: Settings, end: float) -> lis
         return [not_checked(check, "the time for all checks was used up") for check in checks]
 
     try:
-        owner = _owner(source, place, settings)
-    except ApartError as error:
-        return [not_checked(check, str(error)) for check in checks]
+        path, run_as = _place(source, place, settings)
+    except OSError as error:
+        reason = f"{place!r} {reason_of(error)}"
+        return [not_checked(check, reason) for check in checks]
 
-    answers, problem = isolated.run(lambda: _read(checks, settings.login), seconds, owner)
+    answers, problem = isolated.run(
+        lambda: _read(checks, path, settings.login), seconds, run_as, limits=isolated.PARSING
+    )
     done = {answer["check"] for answer in answers}
     findings: list[Finding] = [item for answer in answers for item in answer["findings"]]
     reason = problem or "its process ended early"
@@ -66,30 +71,25 @@ def _check_place(checks: Sequence[Check], settings: Settings, end: float) -> lis
     return findings + [not_checked(check, reason) for check in checks if check.id not in done]
 
 
-def _owner(source: str, place: str, settings: Settings) -> isolated.Whom:
-    """Return the user to read as: the owner of the data. Only root can choose.
+def _place(source: str, place: str, settings: Settings) -> tuple[str, isolated.RunAs]:
+    """Return where the data are, links resolved, and the user to read them as.
 
-    Raises ApartError.
+    Only root can choose a user. Raises OSError.
     """
-    if os.geteuid() != 0:
-        return None
     if source == "database":
-        return settings.run_as if settings.login.local and settings.run_as else None
+        local = settings.login.local and os.geteuid() == 0
+        return place, (settings.run_as or None) if local else None
+    if os.geteuid() != 0:
+        return place, None
 
-    try:
-        named, found = Path(place).lstat(), Path(place).stat()
-    except OSError as error:
-        raise ApartError(f"{place!r} cannot be opened: {error.strerror or error}") from error
+    found = owned_path(place)
 
-    if named.st_uid not in (0, found.st_uid):
-        raise ApartError(f"{place!r} is a link to a file of another user")
-
-    return Owner(found.st_uid, found.st_gid)
+    return found.path, found.owner
 
 
-def _read(checks: Sequence[Check], login: Login) -> Iterator[dict[str, t.Any]]:
-    """Yield the findings of each check as soon as they are known; raises ApartError."""
-    source, place = checks[0].source, checks[0].place
+def _read(checks: Sequence[Check], place: str, login: Login) -> Iterator[dict[str, t.Any]]:
+    """Yield the findings of each check as soon as they are known; raises IsolatedError."""
+    source = checks[0].source
     if source == "folder":
         yield from _each(checks, Path(place))
         return
@@ -103,14 +103,14 @@ def _read(checks: Sequence[Check], login: Login) -> Iterator[dict[str, t.Any]]:
         with opened as reader:
             yield from _each(checks, reader)
     except SourceError as error:
-        raise ApartError(f"{source} {place}: {error}") from error
+        raise IsolatedError(f"{source} {place}: {error}") from error
 
 
 def _each(checks: Sequence[Check], reader: t.Any) -> Iterator[dict[str, t.Any]]:
     for check in checks:
         try:
             findings = list(check.kind.probe(check, reader))
-        except (SourceError, ApartError) as error:
+        except (SourceError, IsolatedError) as error:
             findings = [not_checked(check, str(error))]
 
         yield {"check": check.id, "findings": findings}

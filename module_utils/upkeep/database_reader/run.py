@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..base import isolated, options, reader
-from ..base.isolated import ApartError
+from ..base.isolated import IsolatedError
 from ..base.login import Login
 from ..base.text import visible
 from ..findings import Finding, finding
@@ -105,7 +105,7 @@ def _finding(statements: Sequence[str], problem: str, *, make: bool, applied: bo
 
 
 def _work(login: Login, apply: bool) -> Iterator[dict[str, t.Any]]:
-    """Yield what the role lacks, by database, and give it that; raises ApartError."""
+    """Yield what the role lacks, by database, and give it that; raises IsolatedError."""
     with _session(login, "postgres") as session:
         databases = [str(row[0]) for row in session.rows(_DATABASES)]
         missing = role_statements(_role(session))
@@ -157,11 +157,11 @@ def _session(login: Login, database: str) -> Iterator[Session]:
     try:
         session = open_session(login, database, LOCK_MS)
     except (DatabaseError, DriverMissingError) as error:
-        raise ApartError(f"database {visible(database)}: {error}") from error
+        raise IsolatedError(f"database {visible(database)}: {error}") from error
 
     try:
         yield session
     except DatabaseError as error:
-        raise ApartError(f"database {visible(database)}: {error}") from error
+        raise IsolatedError(f"database {visible(database)}: {error}") from error
     finally:
         session.close()

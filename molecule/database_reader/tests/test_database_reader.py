@@ -35,11 +35,12 @@ def test_it_reads_and_cannot_write(host: t.Any) -> None:
 
     assert int(read.stdout) > 0
     assert "permission denied" in written.stderr
-    assert "permission denied" in program.stderr
+    assert program.rc != 0
 
 
 def test_it_checks_the_storage(host: t.Any) -> None:
-    checked = host.run(f"{AS_READER}sh -c 'pg_amcheck --database=hyperopt --no-password'")
+    tool = host.check_output("ls /usr/lib/postgresql/*/bin/pg_amcheck")
+    checked = host.run(f"{AS_READER}{tool} --database=hyperopt --no-password")
 
     assert checked.rc == 0, checked.stderr
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...base import files
-from ...base.isolated import ApartError
+from ...base.isolated import IsolatedError
 from ...base.options import Options, option
 from ...base.text import list_some, visible
 from ...findings import Finding, Limits
@@ -90,7 +90,7 @@ class Comparison:
 
 
 def probe(check: Check, folder: Path, now: float | None = None) -> Iterator[Finding]:
-    """Yield the findings on a folder; raises ApartError when it cannot be listed.
+    """Yield the findings on a folder; raises IsolatedError when it cannot be listed.
 
     ``now`` is in seconds since 1970.
     """
@@ -123,7 +123,7 @@ def _ages(folder: Path, now: float) -> dict[str, float]:
                 if entry.name.startswith(".") or not entry.is_file(follow_symlinks=False):
                     continue
                 if len(ages) == MOST_FILES:
-                    raise ApartError(
+                    raise IsolatedError(
                         f"{str(folder)!r} holds more than {MOST_FILES} files; clean it first"
                     )
 
@@ -132,7 +132,9 @@ def _ages(folder: Path, now: float) -> dict[str, float]:
                 except FileNotFoundError:
                     continue  # removed since it was listed
     except OSError as error:
-        raise ApartError(f"{str(folder)!r} cannot be listed: {error.strerror or error}") from error
+        raise IsolatedError(
+            f"{str(folder)!r} cannot be listed: {error.strerror or error}"
+        ) from error
 
     return dict(sorted(ages.items()))
 

@@ -17,7 +17,7 @@ from tests.unit.module_utils.postgresql.server import Server
 def test_a_place_that_ends_its_process_is_unknown(
     review: Review, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def die(checks: t.Any, login: t.Any) -> t.Any:
+    def die(*_: t.Any) -> t.Any:
         raise SystemExit(9)
 
     monkeypatch.setattr(running, "_read", die)
