@@ -30,3 +30,26 @@ def test_the_lease_names_the_last_run(host: t.Any, runs: t.Callable[[str], list[
     assert lease["run_id"] == runs("converge")[-1].name
     assert lease["expires_at"] - lease["taken_at"] == 120 * 60
     assert host.file(LEASE).user == "root"
+
+
+def test_a_run_that_loses_the_lock_changes_nothing_more(
+    play: t.Callable[..., t.Any], host: t.Any, runs: t.Callable[[str], list[t.Any]]
+) -> None:
+    done = play("converge", "-e", "lose_lock=true")
+
+    assert done.returncode != 0
+    assert "This run no longer holds the lock of fairedge" in done.stdout
+    assert "Something is changed" not in done.stdout
+    assert json.loads(host.file(LEASE).content_string)["run_id"] == "another"
+
+    lines = (runs("converge")[-1] / "events.jsonl").read_text().splitlines()
+    found = [e["finding"] for e in map(json.loads, lines) if e["event"] == "finding"]
+    assert found[-1]["check"] == "lock:system"
+    assert found[-1]["status"] == "critical"
+
+
+def test_a_lease_of_another_run_is_respected(play: t.Callable[..., t.Any], host: t.Any) -> None:
+    done = play("converge")
+
+    assert "This run no longer holds the lock of fairedge" in done.stdout
+    assert json.loads(host.file(LEASE).content_string)["run_id"] == "another"

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that people kept by hand: what is found, what becomes of the old jobs, what a plain look costs."""
+"""A host that people kept by hand: what is found, what becomes of old jobs, what a look costs."""
 
 from __future__ import annotations
 
