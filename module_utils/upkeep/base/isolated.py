@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .deadline import Deadline
-from .files import Owner as Owner
+from .files import Owner
 from .processes import ResourceLimits, end_with_parent, gain_no_rights
 
 #: Seconds beyond its time for work to report by itself what was too slow, and for a killed process
@@ -48,11 +48,6 @@ RunAs = str | Owner | None
 
 class IsolatedError(Exception):
     """The work could not be done or finished; the message says why."""
-
-
-#: The former names, until everybody uses the new ones.
-ApartError = IsolatedError
-Whom = RunAs
 
 
 @dataclass

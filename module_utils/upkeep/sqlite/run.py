@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 from ..base import isolated
-from ..base.isolated import Owner
+from ..base.files import Owner
 from ..findings import Finding, finding
 from . import findings as report
 from .engine import (

@@ -10,6 +10,8 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 import typing as t
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.base import files
+from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.files import (
     Owner,
     UnsafeFileError,
@@ -218,6 +221,65 @@ def test_a_folder_swapped_for_a_link_under_the_walk_is_no_way_out(
 
     with pytest.raises(UnsafeFileError, match="leads through the link 'inner'"):
         read_bytes(folder / "passwd", 1 << 20)
+
+
+SWAPPING: t.Final = """
+import contextlib, os, sys
+os.setgid(65534)
+os.setuid(65534)
+folder, secret = sys.argv[1:]
+file, sub = f"{folder}/file", f"{folder}/sub"
+steps = [
+    lambda: os.unlink(file),
+    lambda: os.symlink(secret, file),
+    lambda: os.unlink(file),
+    lambda: os.close(os.open(file, os.O_CREAT | os.O_WRONLY)),
+    lambda: os.rmdir(sub),
+    lambda: os.symlink(os.path.dirname(secret), sub),
+    lambda: os.unlink(sub),
+    lambda: os.mkdir(sub),
+]
+print("ready", flush=True)
+while True:
+    for step in steps:
+        with contextlib.suppress(OSError):
+            step()
+"""
+
+
+@as_root
+def test_a_service_user_who_swaps_files_all_the_time_gets_nothing(tmp_path: Path) -> None:
+    """Another user swaps a file and a folder for links while root reads and deletes."""
+    secret, theirs = tmp_path / "root" / "secret", tmp_path / "theirs"
+    for folder in (secret.parent, theirs):
+        folder.mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    (theirs / "file").write_text("own")
+    os.chown(theirs, NOBODY, NOBODY)
+    argv = [sys.executable, "-c", SWAPPING, str(theirs), str(secret)]
+    seen: set[bytes | str] = set()
+
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as attacker:
+        assert attacker.stdout
+        attacker.stdout.readline()
+        tries, deadline = 0, Deadline(60)
+        while tries < 3000 or ("UnsafeFileError" not in seen and not deadline.is_over()):
+            tries += 1
+            for path in (theirs / "file", theirs / "sub" / "secret"):
+                try:
+                    seen.add(read_bytes(path, 100, trusted_links=True))
+                    unlink_beneath(path, tmp_path)
+                except OSError as error:
+                    seen.add(type(error).__name__)
+        assert attacker.poll() is None, "the attacker ended early"
+        attacker.kill()
+
+    assert b"secret" not in seen
+    assert secret.read_text() == "secret"
+    assert "UnsafeFileError" in seen
 
 
 def test_names_that_are_not_utf8_are_read_written_and_named(tmp_path: Path) -> None:
