@@ -147,3 +147,35 @@ def imported(source: str, folders: tuple[str, ...]) -> Iterator[str]:
 )
 def test_imports_are_seen_as_they_are_meant(source: str, found: list[str]) -> None:
     assert list(imported(source, ("health_check", "kinds"))) == found
+
+
+#: Modules that run on hosts, and those of them that wait for a deadline of their own.
+ON_HOSTS: t.Final = sorted(
+    path for path in (PROJECT / "library").glob("*.py") if "def main()" in path.read_text()
+)
+PENDING_DEADLINES: t.Final = frozenset(
+    (
+        "app_tests",
+        "database_reader",
+        "data_quality",
+        "health_probe",
+        "log_review",
+        "postgresql_maintenance",
+        "sqlite_maintenance",
+    )
+)
+
+
+def test_there_are_modules_for_hosts() -> None:
+    assert len(ON_HOSTS) >= 12
+
+
+@pytest.mark.parametrize("path", ON_HOSTS, ids=lambda path: path.stem)
+def test_a_module_ends_itself_and_what_it_started(path: Path) -> None:
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+    assert "bounded" in called or path.stem in PENDING_DEADLINES, "use upkeep.base.bounded"
