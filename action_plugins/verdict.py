@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -17,8 +17,13 @@ from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
 from upkeep.actions.base import ControlAction
 from upkeep.judge import coverage
-from upkeep.judge.acknowledgements import AcknowledgementError, load
-from upkeep.judge.verdict import Verdict, judge_run, latest_findings
+from upkeep.judge.acknowledgements import (
+    LONGEST_DAYS,
+    AcknowledgementError,
+    AcknowledgementFile,
+    load,
+)
+from upkeep.judge.verdict import Rules, Verdict, judge_run, latest_findings
 from upkeep.kpi import kpis
 from upkeep.run import events
 from upkeep.run import facts as run_facts
@@ -30,7 +35,9 @@ class ActionModule(ControlAction):
 
     SPEC: t.ClassVar = {
         "fail_on": {"type": "list", "elements": "str", "choices": list(STATUSES), "required": True},
+        "fail_on_unknown": {"type": "list", "elements": "str", "default": []},
         "acknowledgements": {"type": "path"},
+        "acknowledgement_days": {"type": "int", "default": LONGEST_DAYS},
         "systems_group": {"type": "str", "default": "systems"},
     }
 
@@ -53,19 +60,11 @@ class ActionModule(ControlAction):
     def _judge(
         self, logged: list[events.Event], args: dict[str, t.Any], task_vars: dict[str, t.Any]
     ) -> Verdict:
-        try:
-            entries = load(Path(args["acknowledgements"])) if args["acknowledgements"] else []
-        except AcknowledgementError as error:
-            raise AnsibleActionFail(str(error)) from error
+        today = datetime.now(UTC).date()
+        own = self._coverage(logged, args["systems_group"], task_vars)
+        rules = Rules(args["fail_on"], args["fail_on_unknown"], _acknowledgements(args, today))
 
-        return judge_run(
-            logged,
-            {},
-            fail_on=args["fail_on"],
-            entries=entries,
-            own=self._coverage(logged, args["systems_group"], task_vars),
-            today=datetime.now(UTC).date(),
-        )
+        return judge_run(logged, rules, own=own, today=today)
 
     def _coverage(
         self, logged: list[events.Event], group: str, task_vars: dict[str, t.Any]
@@ -87,6 +86,7 @@ class ActionModule(ControlAction):
         }
 
         return [
+            *coverage.system_findings(coverage.empty_systems(logged, groups)),
             *coverage.host_findings(coverage.missing_hosts(logged), system_of),
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
@@ -112,6 +112,17 @@ class ActionModule(ControlAction):
                 f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}"
             )
             return []
+
+
+def _acknowledgements(args: dict[str, t.Any], today: date) -> AcknowledgementFile:
+    """Return the acknowledgements that the task names; raises AnsibleActionFail."""
+    if not args["acknowledgements"]:
+        return AcknowledgementFile([], "", "")
+
+    try:
+        return load(Path(args["acknowledgements"]), today, args["acknowledgement_days"])
+    except AcknowledgementError as error:
+        raise AnsibleActionFail(str(error)) from error
 
 
 def _event_log() -> Path:

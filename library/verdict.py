@@ -19,9 +19,20 @@ options:
     elements: str
     choices: [ok, info, warning, critical, unknown]
     required: true
+  fail_on_unknown:
+    description: Areas in which a finding that could not be observed (C(unknown)) fails the run.
+    type: list
+    elements: str
+    default: []
   acknowledgements:
-    description: YAML file of acknowledged findings; a missing file has none.
+    description:
+      - YAML file of acknowledged findings; a missing file has none.
+      - Its path and digest go into the record of the run. Entries that mute nothing are noted.
     type: path
+  acknowledgement_days:
+    description: Days for which an entry may mute a finding. One that is longer fails the task.
+    type: int
+    default: 90
   systems_group:
     description: Inventory group that holds all systems.
     type: str
@@ -33,6 +44,7 @@ EXAMPLES = r"""
 - name: Judge the run
   verdict:
     fail_on: [critical]
+    fail_on_unknown: [lock]
     acknowledgements: acknowledgements.yml
 """
 

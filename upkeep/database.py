@@ -14,6 +14,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from upkeep import private
+
 #: Seconds to wait for a server, and for another run that is writing; a statement may take three
 #: times as long. A server that hangs must not keep a run from its end.
 WAIT_SECONDS: t.Final = 10
@@ -56,6 +58,15 @@ class SqlDatabase:
             return None
 
         return None if name.startswith("file:") or Path(name).exists() else name
+
+    def make_file(self) -> None:
+        """Make the file of a SQLite database that does not exist, so that others cannot read it."""
+        missing = self.missing_file()
+        if missing is None:
+            return
+
+        with contextlib.suppress(OSError):  # connecting says why in the words of the database
+            private.make_file(Path(missing))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -55,7 +55,7 @@ from ansible.release import __version__ as core_version
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from upkeep import PROJECT, __version__
+from upkeep import PROJECT, __version__, private
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
 from upkeep.run import events, groups, process, store_setting
@@ -207,7 +207,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
         try:
             if not trouble:
-                folder.mkdir(parents=True, mode=0o750)
+                private.make_folders(folder)
         except OSError as error:
             trouble = f"'{folder}' cannot be made: {error}"
 
@@ -231,6 +231,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             core=core_version,
             upkeep=__version__,
             expected=expected,
+            systems=groups.systems(self._inventory),
             controller=socket.gethostname(),
         )
 

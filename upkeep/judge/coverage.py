@@ -41,6 +41,31 @@ def empty_components(
     ]
 
 
+def empty_systems(events: t.Iterable[Event], groups: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """Return the systems of the inventory that have no host.
+
+    A run with --limit is about some hosts only, so nothing is missed there.
+    """
+    start = next((e for e in events if e["event"] == "run_started"), {})
+    if start.get("limit"):
+        return []
+
+    return [name for name in start.get("systems", []) if not groups.get(name)]
+
+
+def system_findings(empty: t.Iterable[str]) -> list[Finding]:
+    """Return one critical finding for each system without a host."""
+    text = (
+        "The inventory has this system without a host, so nothing of it was checked: see why a "
+        "dynamic inventory lost its hosts, or remove the group."
+    )
+    part = finding(
+        "inventory:hosts", "critical", text, observed=0, expected="at least 1", unit="hosts"
+    )
+
+    return [complete(part, system=name, host="inventory", area=AREA) for name in empty]
+
+
 def host_findings(missing: t.Iterable[str], system_of: t.Mapping[str, str]) -> list[Finding]:
     """Return one critical finding for each host that the run should have seen and did not."""
     text = (

@@ -11,8 +11,27 @@ from datetime import date
 from ansible.module_utils.upkeep.findings import Finding
 
 from upkeep.judge import coverage
-from upkeep.judge.acknowledgements import Acknowledgement, acknowledged
+from upkeep.judge.acknowledgements import (
+    Acknowledgement,
+    AcknowledgementFile,
+    acknowledged,
+    notes,
+)
 from upkeep.run.events import Event
+
+
+class Rules(t.NamedTuple):
+    """What fails a run: statuses, areas in which ``unknown`` does, and what is acknowledged."""
+
+    fail_on: t.Sequence[str] = ("critical",)
+    fail_on_unknown: t.Sequence[str] = ()
+    acknowledgements: AcknowledgementFile = AcknowledgementFile([], "", "")
+
+    def fails(self, finding: Finding) -> bool:
+        """Return whether a finding that nobody acknowledged fails the run."""
+        unseen = finding["status"] == "unknown" and finding["area"] in self.fail_on_unknown
+
+        return unseen or finding["status"] in self.fail_on
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,7 @@ class Verdict:
     """
 
     outcome: str
-    fail_on: list[str]
+    rules: Rules
     failing: list[Finding]
     acknowledged: dict[str, Acknowledgement]
     missing_hosts: list[str]
@@ -34,9 +53,15 @@ class Verdict:
         """Return the fields of the ``verdict`` event."""
         return {
             "outcome": self.outcome,
-            "fail_on": self.fail_on,
+            "fail_on": list(self.rules.fail_on),
+            "fail_on_unknown": list(self.rules.fail_on_unknown),
             "failing": [f["fingerprint"] for f in self.failing],
             "acknowledged": dict(self.acknowledged),
+            "acknowledgements": {
+                "path": self.rules.acknowledgements.path,
+                "sha256": self.rules.acknowledgements.sha256,
+                "entries": len(self.rules.acknowledgements.entries),
+            },
             "missing_hosts": self.missing_hosts,
             "messages": self.messages(),
         }
@@ -51,46 +76,35 @@ class Verdict:
 
 
 def judge_run(
-    events: t.Sequence[Event],
-    facts: t.Mapping[str, t.Sequence[Finding]],
-    *,
-    fail_on: t.Sequence[str],
-    entries: t.Sequence[Acknowledgement] = (),
-    own: t.Sequence[Finding] = (),
-    today: date,
+    events: t.Sequence[Event], rules: Rules, *, own: t.Sequence[Finding] = (), today: date
 ) -> Verdict:
-    """Judge a run.
-
-    ``facts`` are the findings that the hosts hold in memory: each must stand in the event log, or
-    the log is not the truth and the run fails. ``own`` are the verdict's own findings about
-    coverage.
-    """
-    findings = latest_findings(events)
-    muted = acknowledged([*findings, *own], entries, today)
-    failing = [
-        f for f in [*findings, *own] if f["status"] in fail_on and f["fingerprint"] not in muted
-    ]
-    broken = _broken_tasks(events)
-    problems = [*broken, *_lost(findings, facts)]
-    outcome = (
-        "unreachable"
-        if _any(events, "unreachable")
-        else "failed"
-        if problems
-        else "findings"
-        if failing
-        else "ok"
-    )
+    """Judge a run; ``own`` are the verdict's own findings about coverage."""
+    findings = [*latest_findings(events), *own]
+    entries = rules.acknowledgements.entries
+    muted = acknowledged(findings, entries, today)
+    failing = [f for f in findings if rules.fails(f) and f["fingerprint"] not in muted]
+    problems = _broken_tasks(events)
 
     return Verdict(
-        outcome=outcome,
-        fail_on=list(fail_on),
+        outcome=_outcome(events, problems, failing),
+        rules=rules,
         failing=failing,
         acknowledged=muted,
         missing_hosts=coverage.missing_hosts(events),
-        own_findings=list(own),
+        own_findings=[*own, *notes(findings, entries, today)],
         problems=problems,
     )
+
+
+def _outcome(
+    events: t.Iterable[Event], problems: t.Sequence[str], failing: t.Sequence[Finding]
+) -> str:
+    if any(e["event"] == "task" and e["status"] == "unreachable" for e in events):
+        return "unreachable"
+    if problems:
+        return "failed"
+
+    return "findings" if failing else "ok"
 
 
 def latest_findings(events: t.Iterable[Event]) -> list[Finding]:
@@ -99,24 +113,9 @@ def latest_findings(events: t.Iterable[Event]) -> list[Finding]:
     return list(latest.values())
 
 
-def _any(events: t.Iterable[Event], status: str) -> bool:
-    return any(e["event"] == "task" and e["status"] == status for e in events)
-
-
 def _broken_tasks(events: t.Iterable[Event]) -> list[str]:
     return [
         f"{e['host']}: task '{e['task']}' {e['status']}: {e.get('message', '')}"
         for e in events
         if e["event"] == "task" and e["status"] in ("failed", "unreachable")
-    ]
-
-
-def _lost(logged: t.Iterable[Finding], facts: t.Mapping[str, t.Sequence[Finding]]) -> list[str]:
-    known = {f["fingerprint"] for f in logged}
-    return [
-        f"{host}: finding {f['check']} was recorded but is not in the event log, so the report "
-        "would not show it"
-        for host, own in sorted(facts.items())
-        for f in own
-        if f["fingerprint"] not in known
     ]

@@ -176,6 +176,7 @@ class FigureHistory:
 
         First runs at the same moment wait for each other.
         """
+        self._database.make_file()
         table = self._lock
         none = sa.select(sa.literal(1), sa.literal(0)).where(~sa.exists(sa.select(table.c.id)))
         with self._database.writing() as connection:

@@ -15,6 +15,8 @@ import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
+from upkeep import private
+
 VERSION: t.Final = 1
 LOG_NAME: t.Final = "events.jsonl"
 #: Set by the callback in the controller process; forked workers (action plugins) inherit both.
@@ -59,7 +61,7 @@ def current_log() -> Path | None:
 def append(path: Path, event: str, **fields: t.Any) -> Event:
     """Append one event and return it as written; raises OSError when the log cannot be written."""
     line = {"v": VERSION, "event": event, "time": timestamp(), **fields}
-    with path.open("a", encoding="utf-8") as log:
+    with private.open_to_append(path) as log:
         log.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
     return line
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 CLEARED: t.Final = "upkeep_cleared"
 JOB: t.Final = "job_"
+SYSTEMS: t.Final = "systems"
 
 
 def names(project: Path) -> list[str]:
@@ -21,6 +22,13 @@ def names(project: Path) -> list[str]:
     roles = sorted(path.name for path in (project / "roles").iterdir() if path.is_dir())
 
     return [CLEARED, *(f"{JOB}{role}" for role in roles)]
+
+
+def systems(inventory: t.Any) -> list[str]:
+    """Return the systems of an ``InventoryManager``: the groups right below ``systems``."""
+    group = inventory.groups.get(SYSTEMS)
+
+    return sorted(child.name for child in group.child_groups) if group else []
 
 
 def prepare(inventory: t.Any, groups: t.Iterable[str]) -> None:

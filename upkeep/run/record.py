@@ -147,9 +147,19 @@ def _verdict(event: Event) -> rt.RecordedVerdict:
         # A word from a newer version must not read as success.
         "outcome": outcome if outcome in VERDICTS else "incomplete",
         "fail_on": names(event.get("fail_on")),
+        "fail_on_unknown": names(event.get("fail_on_unknown")),
+        "acknowledgements": _source(mapping(event.get("acknowledgements"))),
         "failing": names(event.get("failing")),
         "messages": [clean(item) for item in messages] if isinstance(messages, list) else [],
         "show_report": event.get("show_report") is not False,
+    }
+
+
+def _source(given: Event) -> rt.AcknowledgementSource:
+    return {
+        "path": line(given.get("path")),
+        "sha256": line(given.get("sha256")),
+        "entries": int(number(given.get("entries"))),
     }
 
 

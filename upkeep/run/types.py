@@ -131,11 +131,21 @@ class Play(t.TypedDict):
     no_hosts: bool
 
 
+class AcknowledgementSource(t.TypedDict):
+    """Where acknowledgements came from: path, digest of the file ('' for none), their number."""
+
+    path: str
+    sha256: str
+    entries: int
+
+
 class RecordedVerdict(t.TypedDict):
     """``show_report`` is whether a run shows the text of its report at its end."""
 
     outcome: str
     fail_on: list[str]
+    fail_on_unknown: list[str]
+    acknowledgements: AcknowledgementSource
     failing: list[str]
     messages: list[str]
     show_report: bool

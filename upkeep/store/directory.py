@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from upkeep import private
 from upkeep.report import render as report
 from upkeep.run import events
 from upkeep.run.types import RunRecord
@@ -67,7 +68,7 @@ class DirectoryStore:
         if output is None:
             return report.render(folder)
 
-        output.mkdir(parents=True, exist_ok=True)
+        private.make_folders(output)
         report.write_atomically(output / events.LOG_NAME, (folder / events.LOG_NAME).read_bytes())
 
         return report.render(output)
@@ -161,7 +162,7 @@ def _readable(run_dir: Path) -> RunRecord | None:
 
 def _copy(run_dir: Path, place: Path) -> None:
     """Copy a run's files one by one, each in a single step, the log first."""
-    place.mkdir(parents=True, exist_ok=True, mode=0o750)
+    private.make_folders(place)
     for name in (events.LOG_NAME, report.RECORD_NAME, report.TEXT_NAME, report.PAGE_NAME):
         source = run_dir / name
         if source.is_file():

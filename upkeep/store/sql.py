@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from upkeep import private
 from upkeep.database import SqlDatabase
 from upkeep.report import render as report
 from upkeep.run import events
@@ -104,7 +105,7 @@ class SqlStore:
             raise StoreError("the report of a run in a database needs --output DIRECTORY")
 
         row = self._row(run_id)
-        output.mkdir(parents=True, exist_ok=True)
+        private.make_folders(output)
         report.write_atomically(output / events.LOG_NAME, row.events.encode())
 
         return report.render(output)
@@ -121,6 +122,7 @@ class SqlStore:
 
     def _create(self) -> None:
         """Make the table when it is missing; a server that does not answer is noticed before."""
+        self._database.make_file()
         with self._database.reading():
             pass
 

@@ -25,6 +25,18 @@ def test_components_without_host() -> None:
     ]
 
 
+def test_a_system_without_a_host_is_missed_unless_the_run_is_limited() -> None:
+    start = {"event": "run_started", "limit": "", "systems": ["hyperopt", "racing"]}
+    groups = {"racing": ["racing-1"], "hyperopt": []}
+
+    assert coverage.empty_systems([start], groups) == ["hyperopt"]
+    assert coverage.empty_systems([{**start, "limit": "racing"}], groups) == []
+    assert coverage.empty_systems([], groups) == []
+    [found] = coverage.system_findings(["hyperopt"])
+    assert found["system"] == "hyperopt"
+    assert found["status"] == "critical"
+
+
 def test_findings_are_critical() -> None:
     found = [
         *coverage.host_findings(["h2"], {"h2": "s"}),
