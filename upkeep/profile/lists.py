@@ -53,7 +53,10 @@ class Package(t.NamedTuple):
 
 @functools.cache
 def packages() -> Mapping[str, Package]:
-    """Return the packages that declare their options as data, by name."""
+    """Return the packages that declare their options as data, by name.
+
+    All that they need is imported here, once for all hosts of a run.
+    """
     return {name: package for name in LISTS if (package := _package(name)) is not None}
 
 
@@ -120,6 +123,8 @@ def _package(name: str) -> Package | None:
     if declared is None or parse is None:
         return None
 
+    # Kinds of checks are imported when they are first used, which is in each host's own process.
+    list(getattr(_module(name, "kinds"), "KINDS", {}).values())
     variables = {key: value for key, value in LISTS[name].items() if key in declared}
 
     return Package(variables, declared, parse)
