@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .settings import Database
+from ..base.files import read_bytes
+from .settings import SqliteFile
 
 #: Pages that an incremental vacuum moves at a time, so that writers get their turn.
 BATCH: t.Final = 1000
@@ -21,6 +23,15 @@ STEPS: t.Final = 20_000
 #: Faults that are reported; a damaged file can have thousands.
 MOST_FAULTS: t.Final = 10
 INCREMENTAL: t.Final = 2
+#: Lines of an integrity check; each row that breaks a rule is one.
+_MOST_LINES: t.Final = 1_000_000
+#: Lines that are about the content of rows, not about the structure of the file.
+_BROKEN_RULE: t.Final = re.compile(
+    r"CHECK constraint failed in |NULL value in |(?:NUMERIC|TEXT) value in |non-\w+ value in "
+)
+#: The header of a file ends with the number of the version that last wrote it.
+_HEADER_BYTES: t.Final = 100
+_VERSION_AT: t.Final = 96
 
 Verb = t.Literal["vacuum", "incremental_vacuum", "analyze", "checkpoint"]
 
@@ -72,6 +83,15 @@ class RunLimits:
     busy_ms: int
     end: float
     check_mode: bool
+
+
+@dataclass
+class FileFaults:
+    """What an integrity check finds: damage, and how often rows break a rule of their table."""
+
+    damage: list[str] = field(default_factory=list)
+    broken_rules: list[str] = field(default_factory=list)
+    rules_count: int = 0
 
 
 class BusyError(Exception):
@@ -129,10 +149,46 @@ def wal_bytes(path: Path) -> int:
         return 0
 
 
-def faults(connection: sqlite3.Connection) -> list[str]:
-    """Return what is wrong with the file's structure; raises sqlite3.Error."""
-    rows = connection.execute(f"PRAGMA integrity_check({MOST_FAULTS})").fetchall()
-    return [str(row[0]) for row in rows if row[0] != "ok"]
+def faults(connection: sqlite3.Connection) -> FileFaults:
+    """Return what an integrity check finds in the file; raises sqlite3.Error.
+
+    It reports rows that break a rule of their table beside damage of the structure; what it names
+    are tables and columns, never values.
+    """
+    found = FileFaults()
+    for (line,) in connection.execute(f"PRAGMA integrity_check({_MOST_LINES})"):
+        if line == "ok":
+            continue
+        if not _BROKEN_RULE.match(str(line)):
+            found.damage.append(str(line))
+            if len(found.damage) >= MOST_FAULTS:
+                break
+            continue
+
+        found.rules_count += 1
+        if line not in found.broken_rules and len(found.broken_rules) < MOST_FAULTS:
+            found.broken_rules.append(str(line))
+
+    if found.rules_count >= _MOST_LINES:
+        raise sqlite3.OperationalError(
+            "too many rows break a rule to see the structure behind them"
+        )
+
+    return found
+
+
+def version_of(path: Path) -> str:
+    """Return the version of SQLite that last wrote a file, '' when nobody knows."""
+    try:
+        header = read_bytes(path, _HEADER_BYTES, cut=True)
+    except OSError:
+        return ""
+
+    number = int.from_bytes(header[_VERSION_AT:_HEADER_BYTES], "big")
+    if len(header) < _HEADER_BYTES or not number:
+        return ""
+
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def orphans(connection: sqlite3.Connection) -> dict[str, int]:
@@ -183,7 +239,7 @@ def _known_rows(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def plan(
-    database: Database, facts: Facts, rows: t.Sequence[Table], room: int
+    database: SqliteFile, facts: Facts, rows: t.Sequence[Table], room: int
 ) -> list[SqliteAction]:
     """Return what is due, in the order to do it.
 
@@ -196,7 +252,7 @@ def plan(
     ]
 
 
-def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[SqliteAction]:
+def _plan_vacuum(database: SqliteFile, facts: Facts, room: int) -> t.Iterator[SqliteAction]:
     limit = database.vacuum
     if (
         limit is None
@@ -219,7 +275,7 @@ def _plan_vacuum(database: Database, facts: Facts, room: int) -> t.Iterator[Sqli
     yield SqliteAction("vacuum", reason, obstacle=short)
 
 
-def _plan_analyze(database: Database, rows: t.Sequence[Table]) -> t.Iterator[SqliteAction]:
+def _plan_analyze(database: SqliteFile, rows: t.Sequence[Table]) -> t.Iterator[SqliteAction]:
     if database.analyze is None:
         return
 
@@ -234,7 +290,7 @@ def _plan_analyze(database: Database, rows: t.Sequence[Table]) -> t.Iterator[Sql
                 )
 
 
-def _plan_checkpoint(database: Database, facts: Facts) -> t.Iterator[SqliteAction]:
+def _plan_checkpoint(database: SqliteFile, facts: Facts) -> t.Iterator[SqliteAction]:
     limit = database.wal.max_bytes if database.wal else None
     if limit is not None and facts.wal_mode and facts.wal_bytes > limit:
         yield SqliteAction("checkpoint", f"its log holds {facts.wal_bytes} bytes")

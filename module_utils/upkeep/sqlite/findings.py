@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import typing as t
 from dataclasses import dataclass
 
+from ..base.text import list_some
 from ..findings import Finding, Limits, Subject, worst
 from .engine import Facts, SqliteAction
-from .settings import Database
+from .settings import SqliteFile
 
 #: planned: check mode; skipped: something is in the way; not_started: the time was up.
 Status = t.Literal["planned", "done", "failed", "skipped", "not_started"]
@@ -24,6 +26,10 @@ _STATUS: t.Final[dict[Status, str]] = {
 }
 _BUSY: t.Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED: t.Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+#: SQLITE_CORRUPT is also what its parser reports for syntax that came after its time.
+_NOT_PARSED: t.Final = re.compile(
+    r"malformed database schema .* - (?:near |unrecognized token|no such |unknown |unsupported )"
+)
 _CLOSED: t.Final = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
@@ -35,7 +41,7 @@ class SqliteOutcome:
     status: Status
     message: str = ""
 
-    def as_dict(self, database: Database) -> dict[str, t.Any]:
+    def as_dict(self, database: SqliteFile) -> dict[str, t.Any]:
         """Return the row of the module's ``actions`` list."""
         return {
             "database": database.name,
@@ -59,9 +65,17 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
+def _is_schema_too_new(error: sqlite3.Error) -> bool:
+    """Return whether only the parser of this SQLite does not understand the schema of the file."""
+    return bool(_NOT_PARSED.search(str(error)))
+
+
 def status_of(error: sqlite3.Error) -> str:
     """Return the status of a finding on a file that could not be worked with."""
     code = _code(error)
+    if _is_schema_too_new(error):
+        return "unknown"
+
     return "warning" if code in _BUSY else "critical" if code in _DAMAGED else "unknown"
 
 
@@ -77,10 +91,21 @@ def outcome_of(error: sqlite3.Error) -> Status:
     )
 
 
-def explain(database: Database, error: sqlite3.Error, check_mode: bool) -> str:
-    """Return what to do about a file that could not be worked with."""
+def explain(
+    database: SqliteFile, error: sqlite3.Error, check_mode: bool, written_by: str = ""
+) -> str:
+    """Return what to do about a file that could not be worked with.
+
+    ``written_by`` is the version of SQLite in the header of the file, '' when nobody knows.
+    """
     path = str(database.path)
     code = _code(error)
+    if _is_schema_too_new(error):
+        author = f"it was last written by SQLite {written_by}, " if written_by else ""
+        return (
+            f"{path!r} has a schema that this host's SQLite {sqlite3.sqlite_version} cannot read"
+            f" ({error}); {author}so nothing is known about it."
+        )
     if code in _BUSY:
         return f"{path!r} is locked by another process; nothing was done, the next run tries again."
     if code in _DAMAGED:
@@ -98,21 +123,21 @@ def explain(database: Database, error: sqlite3.Error, check_mode: bool) -> str:
     return f"{path!r} cannot be worked with: {error}."
 
 
-def subject(database: Database, aspect: str = "") -> Subject:
+def subject(database: SqliteFile, aspect: str = "") -> Subject:
     """Return what a finding on a file, or on one aspect of it, is about."""
     name = f"sqlite:{database.name}"
 
     return Subject(f"{name}.{aspect}" if aspect else name, database.requirements_of(aspect))
 
 
-def refused(database: Database, status: str, message: str) -> SqliteAnswer:
+def refused(database: SqliteFile, status: str, message: str) -> SqliteAnswer:
     """Return the answer for a file that was left alone."""
     found = subject(database).finding(status, message, expected="a sound file")
 
     return {"findings": [found], "actions": []}
 
 
-def damaged(database: Database, faults: list[str]) -> Finding:
+def damaged(database: SqliteFile, faults: list[str]) -> Finding:
     """Return the finding on a file whose structure is broken."""
     message = (
         "The file is damaged, nothing was changed; restore the last good backup."
@@ -124,7 +149,7 @@ def damaged(database: Database, faults: list[str]) -> Finding:
     )
 
 
-def sound(database: Database, facts: Facts, tables: int) -> Finding:
+def sound(database: SqliteFile, facts: Facts, tables: int) -> Finding:
     """Return the finding on a file whose structure is right."""
     size = round(facts.pages * facts.page_size / 2**20, 2)
     status, message = "ok", f"The file is sound; it holds {tables} tables."
@@ -135,7 +160,23 @@ def sound(database: Database, facts: Facts, tables: int) -> Finding:
     return subject(database).finding(status, message, observed=size, unit="MiB")
 
 
-def references(database: Database, orphans: dict[str, int]) -> Finding:
+def constraints(database: SqliteFile, broken: list[str], count: int) -> Finding:
+    """Return whether every row keeps the rules of its table (CHECK, NOT NULL, types)."""
+    about = subject(database, "constraints")
+    if not count:
+        return about.finding(
+            "ok", "All rows keep the rules of their table.", observed=0, expected=0
+        )
+
+    message = (
+        f"Rows break a rule of their table, the structure is sound ({list_some(broken, 3)});"
+        " correct the rows or the rule."
+    )
+
+    return about.finding("warning", message, observed=count, expected=0, unit="rows")
+
+
+def references(database: SqliteFile, orphans: dict[str, int]) -> Finding:
     """Return whether every row that refers to another finds it."""
     about = subject(database, "foreign_keys")
     count = sum(orphans.values())
@@ -151,7 +192,7 @@ def references(database: Database, orphans: dict[str, int]) -> Finding:
     return about.finding("warning", message, observed=count, expected=0, unit="rows")
 
 
-def unreadable_references(database: Database, error: sqlite3.Error) -> Finding:
+def unreadable_references(database: SqliteFile, error: sqlite3.Error) -> Finding:
     """Return the finding on references that cannot be checked."""
     message = f"References cannot be checked: {error}."
 
@@ -159,7 +200,7 @@ def unreadable_references(database: Database, error: sqlite3.Error) -> Finding:
 
 
 def work_findings(
-    database: Database, after: Facts, outcomes: t.Sequence[SqliteOutcome]
+    database: SqliteFile, after: Facts, outcomes: t.Sequence[SqliteOutcome]
 ) -> list[Finding]:
     """Return one finding for each aspect that is looked after."""
     found = []
@@ -177,14 +218,14 @@ def work_findings(
 
 
 def _vacuum(
-    database: Database, percent: float, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
+    database: SqliteFile, percent: float, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
 ) -> Finding:
     status, message = _work(outcomes, "vacuum") or ("ok", "Few pages are free.")
 
     return subject(database, "vacuum").measured(percent, limits, message, unit="%", status=status)
 
 
-def _analyze(database: Database, outcomes: t.Sequence[SqliteOutcome]) -> Finding:
+def _analyze(database: SqliteFile, outcomes: t.Sequence[SqliteOutcome]) -> Finding:
     status, message = _work(outcomes, "analyze") or ("ok", "The statistics of all tables fit.")
     due = sum(
         outcome.status != "done" for outcome in outcomes if outcome.action.aspect == "analyze"
@@ -196,7 +237,7 @@ def _analyze(database: Database, outcomes: t.Sequence[SqliteOutcome]) -> Finding
 
 
 def _wal(
-    database: Database, size: int, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
+    database: SqliteFile, size: int, limits: Limits, outcomes: t.Sequence[SqliteOutcome]
 ) -> Finding:
     work = _work(outcomes, "wal")
     if work is None and limits.judge(size) != "ok":

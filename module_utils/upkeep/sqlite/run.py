@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import time
 import typing as t
 from pathlib import Path
 
 from ..base import isolated
-from ..base.files import Owner
+from ..base.files import reason_of
 from ..findings import Finding, finding
 from . import findings as report
 from .engine import (
@@ -28,19 +27,14 @@ from .engine import (
     perform,
     plan,
     tables,
+    version_of,
 )
 from .findings import SqliteAnswer, SqliteOutcome
-from .settings import Database, parse
+from .locate import LocatedFile, RefusedFile, identity, locate
+from .settings import SqliteFile, parse
 
 #: Seconds that a process may take beyond the time of the run: for what cannot be interrupted.
 GRACE: t.Final = 60.0
-
-
-class Refused(t.NamedTuple):
-    """Why a file is left alone: the status and message of its finding."""
-
-    status: str
-    message: str
 
 
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -65,79 +59,67 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     }
 
 
-def _as_owner(database: Database, limits: RunLimits) -> SqliteAnswer:
+def _as_owner(database: SqliteFile, limits: RunLimits) -> SqliteAnswer:
     """Maintain one file in a process of its owner, so that no journal ever belongs to root."""
-    owner = _owner(database.path)
-    if isinstance(owner, Refused):
-        return report.refused(database, owner.status, owner.message)
+    found = locate(database.path)
+    if isinstance(found, RefusedFile):
+        return report.refused(database, found.status, found.message)
 
-    whom = owner if os.geteuid() == 0 else None  # nobody else can choose
+    owner = found.owner if os.geteuid() == 0 else None  # nobody else can choose
     seconds = max(limits.end - time.monotonic(), 0)
-    answers, problem = isolated.run(lambda: [maintain(database, limits)], seconds, whom, GRACE)
+    answers, problem = isolated.run(
+        lambda: [maintain(database, found, limits)], seconds, owner, GRACE
+    )
     if not answers:
-        return report.refused(
-            database, "unknown", f"The maintenance of {str(database.path)!r} failed: {problem}."
-        )
+        message = f"The maintenance of {str(database.path)!r} failed: {problem}."
+        return report.refused(database, "unknown", message)
 
     answer: SqliteAnswer = answers[0]
 
     return answer
 
 
-def _owner(path: Path) -> Owner | Refused:
-    """Return whose file it is. A link counts only when root or that same user made it."""
-    try:
-        named, file = path.lstat(), path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return Refused(
-            "critical", f"{str(path)!r} does not exist; restore it from its last backup."
-        )
-    except OSError as error:
-        return Refused("unknown", f"{str(path)!r} cannot be examined: {error}.")
-
-    if not stat.S_ISREG(file.st_mode):
-        return Refused(
-            "critical", f"{str(path)!r} is not a regular file; find out who put it there."
-        )
-
-    if named.st_uid not in (0, file.st_uid):
-        return Refused(
-            "critical",
-            f"{str(path)!r} is a link that somebody else made to the file of another user.",
-        )
-
-    return Owner(file.st_uid, file.st_gid)
-
-
-def maintain(database: Database, limits: RunLimits) -> SqliteAnswer:
+def maintain(database: SqliteFile, found: LocatedFile, limits: RunLimits) -> SqliteAnswer:
     """Maintain one file as the user of this process; whatever SQLite reports is a finding."""
-    path = database.path.resolve()
-    # A vacuum writes a copy to SQLite's folder for temporary files: the disk whose room is looked
-    # at.
+    path = found.path
+    # A vacuum writes a copy to SQLite's folder for temporary files: the disk whose space counts.
     os.environ["SQLITE_TMPDIR"] = str(path.parent)
 
     try:
+        # Only now, with the owner's rights, does it matter that it is still the same file.
+        if identity(path.lstat()) != found.identity:
+            message = f"{str(database.path)!r} was replaced while it was opened; try again."
+            return report.refused(database, "unknown", message)
+
         with connected(path, limits) as connection:
             return _work(connection, database, path, limits)
     except sqlite3.Error as error:
+        written_by = version_of(path)
         return report.refused(
-            database, report.status_of(error), report.explain(database, error, limits.check_mode)
+            database,
+            report.status_of(error),
+            report.explain(database, error, limits.check_mode, written_by),
         )
     except OSError as error:
-        return report.refused(database, "unknown", f"{str(path)!r} cannot be examined: {error}.")
+        message = f"{str(database.path)!r} cannot be examined: {reason_of(error)}."
+        return report.refused(database, "unknown", message)
 
 
 def _work(
-    connection: sqlite3.Connection, database: Database, path: Path, limits: RunLimits
+    connection: sqlite3.Connection, database: SqliteFile, path: Path, limits: RunLimits
 ) -> SqliteAnswer:
     facts = look(connection, path)
-    damage = faults(connection)
-    if damage:
+    found = faults(connection)
+    if found.damage:
         # Moving pages of a damaged file could lose what can still be saved.
-        return {"findings": [report.damaged(database, damage)], "actions": []}
+        return {"findings": [report.damaged(database, found.damage)], "actions": []}
 
     rows = tables(connection)
-    findings = [report.sound(database, facts, len(rows)), _references(connection, database)]
+    findings = [
+        report.sound(database, facts, len(rows)),
+        report.constraints(database, found.broken_rules, found.rules_count),
+        _references(connection, database),
+    ]
     todo = plan(database, facts, rows, free_space(path))
     outcomes = [_carry_out(connection, action, facts, limits) for action in todo]
     after = look(connection, path)
@@ -146,7 +128,7 @@ def _work(
     return {"findings": findings, "actions": [outcome.as_dict(database) for outcome in outcomes]}
 
 
-def _references(connection: sqlite3.Connection, database: Database) -> Finding:
+def _references(connection: sqlite3.Connection, database: SqliteFile) -> Finding:
     try:
         return report.references(database, orphans(connection))
     except sqlite3.OperationalError as error:

@@ -21,7 +21,7 @@ class SettingsError(options.OptionError):
 
 
 @dataclass(frozen=True)
-class Analyze:
+class SqliteAnalyze:
     """When the planner's statistics of a table are refreshed."""
 
     changed_percent: float
@@ -29,7 +29,7 @@ class Analyze:
 
 
 @dataclass(frozen=True)
-class Vacuum:
+class SqliteVacuum:
     """When free pages are given back."""
 
     free_percent: float
@@ -38,7 +38,7 @@ class Vacuum:
 
 
 @dataclass(frozen=True)
-class Wal:
+class SqliteWal:
     """When the write-ahead log is emptied."""
 
     max_bytes: float
@@ -46,14 +46,14 @@ class Wal:
 
 
 @dataclass(frozen=True)
-class Database:
+class SqliteFile:
     """One SQLite file; an aspect that is None is not looked after."""
 
     name: str
     path: Path
-    analyze: Analyze | None
-    vacuum: Vacuum | None
-    wal: Wal | None
+    analyze: SqliteAnalyze | None
+    vacuum: SqliteVacuum | None
+    wal: SqliteWal | None
     requirements: tuple[str, ...]
 
     def requirements_of(self, aspect: str) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Database:
 class Settings:
     """All that one call of the module is given."""
 
-    databases: tuple[Database, ...]
+    databases: tuple[SqliteFile, ...]
     busy_ms: int
     max_seconds: int
 
@@ -91,19 +91,20 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
     return Settings(databases, filled["busy_timeout"], filled["max_seconds"])
 
 
-def _database(entry: Mapping[str, t.Any]) -> Database:
+def _database(entry: Mapping[str, t.Any]) -> SqliteFile:
     analyze, vacuum, wal = entry["analyze"], entry["vacuum"], entry["wal"]
 
-    return Database(
+    return SqliteFile(
         name=entry["name"],
         path=Path(entry["path"]),
-        analyze=analyze and Analyze(analyze["changed_percent"], tuple(analyze["requirements"])),
+        analyze=analyze
+        and SqliteAnalyze(analyze["changed_percent"], tuple(analyze["requirements"])),
         vacuum=vacuum
-        and Vacuum(
+        and SqliteVacuum(
             vacuum["free_percent"],
             vacuum["min_free_mb"] * _MIB,
             tuple(vacuum["requirements"]),
         ),
-        wal=wal and Wal(wal["max_mb"] * _MIB, tuple(wal["requirements"])),
+        wal=wal and SqliteWal(wal["max_mb"] * _MIB, tuple(wal["requirements"])),
         requirements=tuple(entry["requirements"]),
     )

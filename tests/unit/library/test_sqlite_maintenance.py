@@ -23,6 +23,7 @@ import pytest
 from ansible.module_utils.upkeep.sqlite import engine
 from ansible.module_utils.upkeep.sqlite import run as maintenance
 from ansible.module_utils.upkeep.sqlite.engine import RunLimits
+from ansible.module_utils.upkeep.sqlite.locate import LocatedFile, locate
 from ansible.module_utils.upkeep.sqlite.settings import parse
 
 from library import sqlite_maintenance
@@ -61,11 +62,10 @@ def test_check_run_and_second_run(call: Call, neglected: Path) -> None:
         == {"before": "app: vacuum\napp: analyze visits\n", "after": ""}
     )
     assert set(statuses(foretold).values()) == {"ok", "info"}
-    assert (
-        statuses(done)
-        == statuses(again)
-        == dict.fromkeys(("app", "app.foreign_keys", "app.vacuum", "app.analyze", "app.wal"), "ok")
-    )
+    aspects = ("", ".constraints", ".foreign_keys", ".vacuum", ".analyze", ".wal")
+
+    assert statuses(done) == statuses(again)
+    assert statuses(done) == dict.fromkeys((f"app{aspect}" for aspect in aspects), "ok")
     assert len(before) > 2 * neglected.stat().st_size
     assert ask(neglected, "SELECT count(*) FROM visits") == 500
     assert all(found["requirements"] == ["R-student_success-71"] for found in done["findings"])
@@ -74,7 +74,9 @@ def test_check_run_and_second_run(call: Call, neglected: Path) -> None:
 def test_aspects_that_are_left_out_are_left_alone(call: Call, neglected: Path) -> None:
     bare = {"name": "app", "path": str(neglected)}
     answer = call(databases=[bare])
-    assert (answer["changed"], list(statuses(answer))) == (False, ["app", "app.foreign_keys"])
+
+    assert not answer["changed"]
+    assert list(statuses(answer)) == ["app", "app.constraints", "app.foreign_keys"]
 
 
 def test_statistics_are_due_when_the_number_of_rows_has_changed(call: Call, tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_without_room_nothing_is_vacuumed(
             databases=[entry(neglected, vacuum={"min_free_mb": 0})], _ansible_check_mode=check_mode
         )
         assert (answer["changed"], statuses(answer)["app.vacuum"]) == (False, "warning")
-        assert "free" in answer["findings"][2]["message"]
+        assert "free" in answer["findings"][3]["message"]
 
     assert neglected.read_bytes() == before
 
@@ -197,12 +199,20 @@ def test_references_that_lead_nowhere_are_a_warning(call: Call, tmp_path: Path) 
     assert "'notes': 2" in found["message"]
 
 
+def located(path: Path) -> LocatedFile:
+    found = locate(path)
+
+    assert isinstance(found, LocatedFile)
+
+    return found
+
+
 def test_the_time_of_a_run_is_kept(neglected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "STEPS", 10)
     database = {"name": "app", "path": str(neglected), "analyze": {"changed_percent": 20}}
     settings = parse({"databases": [database]})
     limits = RunLimits(busy_ms=1000, end=0.0, check_mode=False)
-    (found,) = maintenance.maintain(settings.databases[0], limits)["findings"]
+    (found,) = maintenance.maintain(settings.databases[0], located(neglected), limits)["findings"]
 
     assert found["status"] == "unknown"
     assert "max_seconds" in found["message"]
@@ -212,7 +222,7 @@ def test_no_action_is_begun_when_the_time_is_up(neglected: Path) -> None:
     database = entry(neglected, vacuum={"free_percent": 20, "min_free_mb": 0})
     settings = parse({"databases": [database]})
     limits = RunLimits(busy_ms=1000, end=0.0, check_mode=False)
-    answer = maintenance.maintain(settings.databases[0], limits)
+    answer = maintenance.maintain(settings.databases[0], located(neglected), limits)
 
     assert verbs(t.cast(dict[str, t.Any], answer)) == [("vacuum", "not_started")]
 
