@@ -145,7 +145,7 @@ def read_bytes(
     ) as stream:
         data = _read(stream.fileno(), limit + 1)
 
-    if len(data) > limit and not cut:  # it grew, or its size was not told before
+    if len(data) > limit and not cut:  # it grew, or its size is not known before
         raise _too_large(path, limit)
 
     return data[:limit]

@@ -92,16 +92,16 @@ def end_children(spared: set[int], grace: float) -> set[int]:
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         end = time.monotonic() + grace
-        told: set[int] = set()
+        signalled: set[int] = set()
 
         while others := children() - spared:
             for pid in others:
                 with contextlib.suppress(ProcessLookupError):
-                    if pid not in told:
+                    if pid not in signalled:
                         os.kill(pid, number)  # it is our child, so its number is not used again
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
-            told |= others
+            signalled |= others
             if time.monotonic() >= end:
                 break
             time.sleep(_PAUSE)
