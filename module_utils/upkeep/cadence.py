@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which entries of a profile are wanted in the cadence that is running."""
+"""Which entries of a profile are due in the cadence that is running."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
 
 
-def wanted(entries: t.Iterable[dict[str, t.Any]], cadence: str) -> list[dict[str, t.Any]]:
+def due_in(entries: t.Iterable[dict[str, t.Any]], cadence: str) -> list[dict[str, t.Any]]:
     """Return the entries of a cadence, without their key ``cadences``.
 
     An entry without that key belongs to every cadence. No cadence ("", a run by hand) takes all
@@ -22,8 +22,9 @@ def wanted(entries: t.Iterable[dict[str, t.Any]], cadence: str) -> list[dict[str
         named = entry.get("cadences")
         unknown = sorted(set(named or ()) - set(CADENCES))
         if unknown or (named is not None and not named):
+            known = ", ".join(CADENCES)
             raise ValueError(
-                f"cadences of {entry.get('name', entry)!r}: use some of {', '.join(CADENCES)}, not {named}"
+                f"cadences of {entry.get('name', entry)!r}: use some of {known}, not {named}"
             )
 
         if not cadence or named is None or cadence in named:

@@ -8,7 +8,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.upkeep.base.options import nearest
-from ansible.module_utils.upkeep.cadence import wanted
+from ansible.module_utils.upkeep.cadence import due_in
 
 from upkeep.actions import approved_files as approved
 
@@ -29,7 +29,7 @@ def chosen(
     """
     if not only:
         try:
-            due = wanted(suites, cadence)
+            due = due_in(suites, cadence)
         except ValueError as error:
             raise PlanError(str(error)) from error
         return [entry for entry in due if not entry.get("on_demand")]

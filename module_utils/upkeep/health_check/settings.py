@@ -205,7 +205,7 @@ def _is_due(check: Check, cadence: str) -> bool:
     if check.cadences is not None:
         entry["cadences"] = check.cadences
 
-    return bool(cadences.wanted([entry], cadence))
+    return bool(cadences.due_in([entry], cadence))
 
 
 def _refuse_duplicates(checks: Sequence[Check], place: str) -> None:

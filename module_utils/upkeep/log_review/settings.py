@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..base.text import duplicates
-from ..cadence import CADENCES, wanted
+from ..cadence import CADENCES, due_in
 from .errors import LogReviewError
 from .layout import LEVELS, any_case
 from .windows import is_window, length
@@ -109,7 +109,7 @@ def parse_sources(
 
 def _here(entries: t.Sequence[dict[str, t.Any]], cadence: str) -> list[dict[str, t.Any]]:
     try:
-        return wanted(({**entry} for entry in entries), cadence)
+        return due_in(({**entry} for entry in entries), cadence)
     except ValueError as error:
         raise LogReviewError(str(error)) from error
 

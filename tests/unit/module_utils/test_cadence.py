@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible.module_utils.upkeep.cadence import CADENCES, wanted
+from ansible.module_utils.upkeep.cadence import CADENCES, due_in
 
 from upkeep.profile import schema as profile
 
@@ -18,18 +18,18 @@ DAILY = {"name": "daily", "cadences": ["daily", "weekly"]}
     [("daily", ["always", "daily"]), ("hourly", ["always"]), ("", ["always", "daily"])],
 )
 def test_entries_of_a_cadence(cadence: str, names: list[str]) -> None:
-    assert [entry["name"] for entry in wanted([ALWAYS, DAILY], cadence)] == names
+    assert [entry["name"] for entry in due_in([ALWAYS, DAILY], cadence)] == names
 
 
 def test_the_key_itself_is_taken_away() -> None:
-    assert wanted([DAILY], "daily") == [{"name": "daily"}]
+    assert due_in([DAILY], "daily") == [{"name": "daily"}]
     assert "cadences" in DAILY
 
 
 @pytest.mark.parametrize("named", [["dayly"], []])
 def test_an_entry_that_would_never_run_is_an_error(named: list[str]) -> None:
     with pytest.raises(ValueError, match=r"'odd'.*quarter_hourly"):
-        wanted([{"name": "odd", "cadences": named}], "daily")
+        due_in([{"name": "odd", "cadences": named}], "daily")
 
 
 def test_cadences_are_those_of_the_profile() -> None:

@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.cadence import CADENCES, wanted
+from ansible.module_utils.upkeep.cadence import CADENCES, due_in
 from ansible.module_utils.upkeep.findings import Finding
 
 from demo.history import fairedge, systems
@@ -87,7 +87,7 @@ def reviewed(
     ]
     asked = [
         review
-        for review in wanted([dict(r) for r in raw["reviews"]], cadence)
+        for review in due_in([dict(r) for r in raw["reviews"]], cadence)
         if review.get("window") != "since_start"
     ]
     path = folder / "log"
