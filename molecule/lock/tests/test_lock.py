@@ -27,8 +27,10 @@ def test_the_stale_lease_was_taken_over(runs: t.Callable[[str], list[t.Any]]) ->
 
 def test_the_lease_names_the_last_run(host: t.Any, runs: t.Callable[[str], list[t.Any]]) -> None:
     lease = json.loads(host.file(LEASE).content_string)
+
     assert lease["run_id"] == runs("converge")[-1].name
-    assert lease["expires_at"] - lease["taken_at"] == 120 * 60
+    assert len(lease["machine"]) in (0, 32)  # none where the controller has no machine id
+    assert 120 * 60 < lease["expires_at"] - lease["taken_at"] < 150 * 60, "it was renewed"
     assert host.file(LEASE).user == "root"
 
 
