@@ -268,28 +268,6 @@ def exclusive(
         os.close(descriptor)  # ends the lock as well
 
 
-def folder_owner(path: PathLike) -> Owner | None:
-    """Return who besides root may swap the file, or a folder on the way to it; None for nobody.
-
-    Work on a file that others can swap is done with their rights, see ``isolated``. Raises OSError,
-    UnsafeFileError for a link on the way and for folders of several users.
-    """
-    found: Owner | None = None
-    folder, pending = _start(path, None)
-    try:
-        while True:
-            status = os.fstat(folder)
-            if status.st_uid not in (0, found.uid if found else 0):
-                if found:
-                    raise UnsafeFileError(errno.EPERM, "lies in folders of several users", path)
-                found = Owner(status.st_uid, status.st_gid)
-            if len(pending) <= 1:
-                return found
-            folder = _enter(folder, pending.pop(), path, None)
-    finally:
-        os.close(folder)
-
-
 def _start(path: PathLike, root: PathLike | None) -> tuple[int, list[str]]:
     """Return where a walk starts, and the components of the path from there, the last one first."""
     text = os.fspath(path)

@@ -24,7 +24,6 @@ from ansible.module_utils.upkeep.base.files import (
     Owner,
     UnsafeFileError,
     exclusive,
-    folder_owner,
     open_regular,
     open_resolved,
     read_bytes,
@@ -583,22 +582,3 @@ class TestExclusive:
             with pytest.raises(OSError), exclusive(tmp_path / name, 0.1):
                 raise AssertionError("a trap was taken")
         assert not (tmp_path / "target").exists()
-
-
-class TestFolderOwner:
-    def test_a_way_of_root_alone_has_no_other_owner(self) -> None:
-        assert folder_owner("/etc/passwd") is None
-
-    @as_root
-    def test_who_owns_a_folder_may_swap_what_is_below(self, folder: Path) -> None:
-        os.chown(folder.parent, NOBODY, 7)
-
-        assert folder_owner(folder / "file") == Owner(NOBODY, 7)
-
-    @as_root
-    def test_folders_of_several_users_are_refused(self, folder: Path) -> None:
-        os.chown(folder.parent, NOBODY, 7)
-        os.chown(folder, 4242, 7)
-
-        with pytest.raises(UnsafeFileError, match="folders of several users"):
-            folder_owner(folder / "file")
