@@ -38,8 +38,8 @@ options:
           - V(load) load per core.
           - V(log_line) the newest line of a log that fits a pattern.
           - V(memory) memory in use.
-          - V(metrics) requests, their times and failures since the previous run, from
-            the service's counters.
+          - V(metrics) requests, their times and failures since the previous run, by its
+            own counters.
           - V(network) traffic in both directions since the previous run.
           - V(postgresql) a read-only query and its answer.
           - V(process) how many processes a unit, a program or a PID file has.

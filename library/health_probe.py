@@ -12,13 +12,17 @@ short_description: Carry out all health checks of a host in one call
 version_added: "0.1.0"
 description:
   - Runs any number of checks at the same time and returns what each of them found.
-  - Changes nothing, and never fails on what it sees. It fails only on a check that it cannot understand.
-  - Each attempt at a check is ended when its time is over, so that no service, driver or dead mount can make the
-    module hang. It has a process of its own for that; attempts that only wait for the network share one.
-  - A network service that does not answer in time is C(critical); what could not be observed is C(unknown), not C(ok).
-  - Checks that compare with an earlier run (O(checks[].fall), O(checks[].rise), O(checks[].max_new_restarts), kinds
-    V(cpu), V(disk_io), V(metrics) and V(network)) keep what they need in O(state_file), except in check mode. The
-    finding C(health:state) is a warning when the previous run is not known.
+  - Changes nothing, and never fails on what it finds. It fails only on a check that does not fit
+    its options.
+  - Each attempt at a check is ended when its time is over, so that no service, driver or dead mount
+    can make the module hang. It has a process of its own for that; attempts that only wait for the
+    network share one.
+  - A network service that does not answer in time is C(critical); what could not be observed is
+    C(unknown), not C(ok).
+  - Checks that compare with the previous run (O(checks[].fall), O(checks[].rise),
+    O(checks[].max_new_restarts), kinds V(cpu), V(disk_io), V(metrics) and V(network)) keep what
+    they need in O(state_file), except in check mode. The finding C(health:state) is a warning when
+    the previous run is not known.
 extends_documentation_fragment: [health_probe]
 requirements:
   - python3-psycopg2 on the target for kind V(postgresql)
@@ -30,7 +34,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Ask a service how it is, and the host whether there is room
+- name: Check a service and the room on the host
   health_probe:
     checks:
       - name: api
@@ -44,7 +48,7 @@ EXAMPLES = r"""
       - {name: api, kind: unit, unit: shop-api.service, max_restarts: 3}
       - {name: disks, kind: filesystem, paths: all, warning: 80, critical: 90}
 
-- name: Try a prediction, see who listens, and call the service down only when it fails three times in a row
+- name: Try a prediction, and count the service as down after three failures in a row
   health_probe:
     checks:
       - name: prediction
@@ -56,10 +60,14 @@ EXAMPLES = r"""
         latency: {samples: 5, warning_ms: 1000, timeout_ms: 3000}
       - {name: api, kind: listener, port: 8000, unit: shop-api.service, fall: 3, rise: 2}
       - {name: api, kind: unit_memory, unit: shop-api.service, warning: 1000}
-      - {name: model, kind: log_line, path: /var/log/shop.log, pattern: "model (\\S+) loaded", cadences: [daily]}
+      - name: model
+        kind: log_line
+        path: /var/log/shop.log
+        pattern: "model (\\S+) loaded"
+        cadences: [daily]
       - {name: export, kind: file, path: /srv/export/*.csv, age_hours: {warning: 26}}
 
-- name: Ask the database over its local socket, and Redis, and the workers
+- name: Check the database over its local socket, Redis, and the workers
   health_probe:
     timeout: 20
     checks:
@@ -72,7 +80,9 @@ EXAMPLES = r"""
       - name: cache
         kind: redis
         password: "{{ shop_redis_password }}"
-        info: [{field: used_memory, warning: 200000000}, {field: rdb_last_bgsave_status, equals: ok}]
+        info:
+          - {field: used_memory, warning: 200000000}
+          - {field: rdb_last_bgsave_status, equals: ok}
       - name: workers
         kind: celery
         broker: "redis://:{{ shop_redis_password }}@127.0.0.1:6379/0"
@@ -84,12 +94,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What each check saw, in the order of the checks; partial findings for M(record_findings).
+  description: What each check found, in the order of the checks, for M(record_findings).
   returned: success
   type: list
   elements: dict
   sample:
-    - {check: memory:all, status: ok, observed: 41.3, expected: at most 85, unit: "%", message: ..., requirements: []}
+    - check: memory:all
+      status: ok
+      observed: 41.3
+      expected: at most 85
+      unit: "%"
+      limits: {warning: 85.0, critical: 95.0, side: above}
+      message: 41.3 % of memory is in use, 4711 MiB are available
+      requirements: []
 elapsed_ms:
   description: How long all checks together took.
   returned: success

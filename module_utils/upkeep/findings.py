@@ -13,7 +13,6 @@ import hashlib
 import re
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 STATUSES: t.Final = ("ok", "info", "warning", "critical", "unknown")
 #: Worst first: how a group of findings is summed up. ``unknown`` is worse than ``warning``: nobody
@@ -73,8 +72,7 @@ def finding(
     return partial
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(t.NamedTuple):
     """The limits of one figure, as numbers; a limit itself is still within it.
 
     ``side`` is where it gets bad: ``above`` the limits or ``below`` them.
@@ -123,8 +121,7 @@ class Limits:
 NO_LIMITS: t.Final = Limits()
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(t.NamedTuple):
     """What a finding is about: a check's id and the requirements that ask for it."""
 
     check_id: str

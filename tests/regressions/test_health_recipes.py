@@ -121,7 +121,8 @@ def test_counting_with_a_fallback_breaks_on_the_good_case(tmp_path: Path) -> Non
     assert recipe.returncode == 2, "no error at all gives two lines, and the comparison breaks"
 
     missing = shell(
-        f'n=$(grep -c ERROR {tmp_path}/none 2>/dev/null || echo 0); [ "$n" -gt 10 ] && echo ALARM; echo "$n"'
+        f"n=$(grep -c ERROR {tmp_path}/none 2>/dev/null || echo 0);"
+        ' [ "$n" -gt 10 ] && echo ALARM; echo "$n"'
     )
 
     assert missing.stdout == "0\n", "a missing log counts as no errors"

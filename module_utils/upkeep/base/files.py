@@ -22,19 +22,19 @@ import typing as t
 from collections.abc import Collection, Iterator
 
 from .deadline import Deadline
+from .kernel import read_kernel as read_kernel
+from .kernel import read_up_to
+from .owner import Owner as Owner
 from .text import visible
 
 PathLike = str | os.PathLike[str]
 
-#: Files of the kernel are small; larger is not one of them, bytes.
-KERNEL_BYTES: t.Final = 1 << 20
 #: cron skips names that begin with a dot, logrotate skips this ending: neither uses a draft.
 _DRAFT_PREFIX: t.Final = ".upkeep-"
 _DRAFT_SUFFIX: t.Final = ".disabled"
 #: A draft that is older was left by a writer that was killed, s.
 _STALE: t.Final = 86400.0
 _MOST_LINKS: t.Final = 40
-_BLOCK: t.Final = 1 << 16
 _FOLDER: t.Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: t.Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE: t.Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,13 +54,6 @@ class UnsafeFileError(OSError):
 
     def __init__(self, number: int, reason: str, path: PathLike) -> None:
         super().__init__(number, reason, visible(os.fspath(path)))
-
-
-class Owner(t.NamedTuple):
-    """User and group of a file, as numbers: they need no account."""
-
-    uid: int
-    gid: int
 
 
 def reason_of(error: OSError) -> str:
@@ -143,7 +136,7 @@ def read_bytes(
     with open_regular(
         path, root=root, owner=owner, max_bytes=max_bytes, trusted_links=trusted_links
     ) as stream:
-        data = _read(stream.fileno(), limit + 1)
+        data = read_up_to(stream.fileno(), limit + 1)
 
     if len(data) > limit and not cut:  # it grew, or its size is not known before
         raise _too_large(path, limit)
@@ -168,20 +161,6 @@ def read_text(
     data = read_bytes(path, limit, root=root, owner=owner, trusted_links=trusted_links, cut=cut)
 
     return data.decode("utf-8", errors)
-
-
-def read_kernel(path: PathLike, limit: int = KERNEL_BYTES) -> str:
-    """Return the text of a file that the kernel makes, as below /proc and /sys; raises OSError.
-
-    Fast, since there are thousands of them: only the last component is held against links.
-    """
-    descriptor = os.open(path, _READ)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnsafeFileError(errno.EINVAL, "is not a regular file", path)
-        return _read(descriptor, limit).decode("utf-8", "replace")
-    finally:
-        os.close(descriptor)
 
 
 def write_atomic(
@@ -421,17 +400,6 @@ def _require(
 
 def _too_large(path: PathLike, limit: int) -> UnsafeFileError:
     return UnsafeFileError(errno.EFBIG, f"is larger than {limit} bytes", path)
-
-
-def _read(descriptor: int, limit: int) -> bytes:
-    """Return at most ``limit`` bytes from where the descriptor stands."""
-    blocks: list[bytes] = []
-    missing = limit
-    while missing > 0 and (block := os.read(descriptor, min(missing, _BLOCK))):
-        blocks.append(block)
-        missing -= len(block)
-
-    return b"".join(blocks)
 
 
 def _write_draft(folder: int, draft: str, content: bytes, mode: int, owner: Owner | None) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .deadline import Deadline
-from .files import Owner
+from .owner import Owner
 from .processes import ResourceLimits, end_with_parent, gain_no_rights
 
 #: Seconds beyond its time for work to report by itself what was too slow, and for a killed process

@@ -61,7 +61,7 @@ def run_as_option(default: str | None = None) -> Option:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Login:
     """How to reach a server; an empty host means the local socket."""
 

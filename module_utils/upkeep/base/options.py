@@ -10,7 +10,6 @@ Standard library only: this runs on hosts.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import typing as t
@@ -167,7 +166,7 @@ def problems(options: Options, values: t.Any, place: str = "") -> Iterator[str]:
 def nearest(name: str, known: t.Iterable[str]) -> str:
     """Return the advice for an unknown name: the nearest known one, or all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1)
+    close = _nearest(name, names)
 
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names)}"
 
@@ -256,8 +255,14 @@ def _fits(kind: str, value: t.Any) -> bool:
     return kind not in _TYPES or _TYPES[kind](value)
 
 
+def _nearest(name: str, names: list[str]) -> list[str]:
+    import difflib  # only where something is misspelled: it takes time to import
+
+    return difflib.get_close_matches(name, names, 1)
+
+
 def _choice(value: t.Any, choices: list[t.Any]) -> str:
-    close = difflib.get_close_matches(str(value), list(map(str, choices)), 1)
+    close = _nearest(str(value), list(map(str, choices)))
 
     return f"did you mean '{close[0]}'?" if close else f"choose one of {choices}"
 

@@ -12,9 +12,8 @@ import signal
 import time
 import typing as t
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from .files import read_kernel
+from .kernel import read_kernel
 
 _LIBRARY: t.Final = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG: t.Final = 1
@@ -23,8 +22,7 @@ _PR_SET_NO_NEW_PRIVS: t.Final = 38
 _PAUSE: t.Final = 0.02
 
 
-@dataclass(frozen=True)
-class ResourceLimits:
+class ResourceLimits(t.NamedTuple):
     """What one process may use, None for no limit: memory and files in bytes."""
 
     address_space: int | None = None

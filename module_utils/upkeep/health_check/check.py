@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..base.options import OptionError
 from ..findings import Finding, Limits, Subject
@@ -30,7 +30,7 @@ class ProbeError(Exception):
         self.observed = observed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Check:
     """One check of a profile, validated, with every option of its kind (None when not given)."""
 
@@ -46,8 +46,11 @@ class Check:
     fall: int  # failures in a row, counted over runs, before it counts as failed
     rise: int  # good answers in a row before it counts as recovered
     requirements: tuple[str, ...]
-    options: Mapping[str, t.Any] = field(repr=False)  # may hold secrets
+    options: Mapping[str, t.Any]  # may hold secrets
     previous: Memory | None  # what the check kept in a previous run
+
+    def __repr__(self) -> str:
+        return f"Check({self.id})"
 
     @property
     def id(self) -> str:

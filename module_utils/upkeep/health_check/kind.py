@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from ..base.options import Option, Options, option
@@ -67,8 +66,7 @@ def always(_check: Check) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(t.NamedTuple):
     """How one kind of check is configured, carried out and described.
 
     ``description`` and ``gives`` are columns of the table of kinds: what is asked, and the names of

@@ -8,7 +8,6 @@ import time
 import typing as t
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, worst
 from .attempt import timed_out
@@ -17,20 +16,26 @@ from .findings import FAILED, complete, has_failed, not_judged, with_own
 from .workers import GRACE, WorkerEvent, WorkerPool
 
 
-@dataclass(frozen=True, eq=False)
 class PendingCheck:
     """A check without a verdict yet: waiting for its turn, or under way.
 
     Moments are those of time.monotonic().
     """
 
-    check: Check
-    attempt: int = 1
-    not_before: float = 0.0
-    started: float = 0.0
-    previous: tuple[Finding, ...] = ()  # what the previous attempt found
-    findings: list[Finding] = field(default_factory=list)  # what this attempt has found so far
-    memories: list[Memory] = field(default_factory=list)  # what it keeps for the next run
+    def __init__(
+        self,
+        check: Check,
+        attempt: int = 1,
+        not_before: float = 0.0,
+        previous: tuple[Finding, ...] = (),
+    ) -> None:
+        self.check = check
+        self.attempt = attempt
+        self.not_before = not_before
+        self.started = 0.0
+        self.previous = previous  # what the previous attempt found
+        self.findings: list[Finding] = []  # what this attempt has found so far
+        self.memories: list[Memory] = []  # what it keeps for the next run
 
     @property
     def deadline(self) -> float:
@@ -127,7 +132,8 @@ class _Scheduler:
             self._conclude(pending, [pending.check.finding("unknown", reason)])
             return
 
-        self._running[ticket] = replace(pending, started=time.monotonic())
+        pending.started = time.monotonic()
+        self._running[ticket] = pending
 
     def _pause(self) -> float:
         """Return how long nothing but output can matter, s."""

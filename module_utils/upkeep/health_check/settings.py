@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from .. import cadence as cadences
@@ -27,11 +27,10 @@ from .options import CHECK, OPTIONS
 _DAY: t.Final = 86400.0
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(t.NamedTuple):
     """What one call of the module is to do."""
 
-    checks: list[Check] = field(repr=False)  # those of this host and cadence
+    checks: list[Check]  # those of this host and cadence
     state_file: Path
     run: str
     timeout: float  # s, for all checks together

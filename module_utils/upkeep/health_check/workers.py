@@ -18,7 +18,6 @@ import sys
 import threading
 import typing as t
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from ..base import isolated
 from .attempt import observe
@@ -44,16 +43,16 @@ class WorkerEvent(t.NamedTuple):
     problem: str = ""
 
 
-@dataclass
 class _WorkerProcess:
     """A process and the tickets of the attempts that are under way in it.
 
     ``requests`` is the pipe through which the shared worker takes more.
     """
 
-    child: isolated.Child
-    tickets: set[int] = field(default_factory=set)
-    requests: int | None = None
+    def __init__(self, child: isolated.Child, requests: int | None = None) -> None:
+        self.child = child
+        self.requests = requests
+        self.tickets: set[int] = set()
 
 
 class WorkerPool:

@@ -10,7 +10,6 @@ import ssl
 import time
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from ...base.deadline import Deadline
@@ -56,12 +55,12 @@ class HttpAnswer(t.NamedTuple):
     phases: Mapping[str, float]
 
 
-@dataclass
 class _Clock:
     """Adds up the time between marks, ms."""
 
-    last: float = field(default_factory=time.monotonic)
-    phases: dict[str, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+        self.phases: dict[str, float] = {}
 
     def mark(self, phase: str) -> None:
         """Count the time since the last mark as this phase."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 #: File systems without a block device of their own that still hold data on this host.
 _WITHOUT_DEVICE: t.Final = frozenset({"zfs", "btrfs", "bcachefs"})
@@ -16,8 +15,7 @@ _ALWAYS_FULL: t.Final = frozenset({"squashfs", "iso9660", "erofs", "cramfs", "ud
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(t.NamedTuple):
     """One line of mountinfo, as far as checks need it."""
 
     point: str

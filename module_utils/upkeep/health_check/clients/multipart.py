@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping
 
 from ..check import ProbeError
@@ -32,7 +32,7 @@ def encode(
     fields: Mapping[str, object],
 ) -> tuple[bytes, str]:
     """Return the body of a request that uploads a file, and its content type."""
-    boundary = f"upkeep-{secrets.token_hex(16)}"
+    boundary = f"upkeep-{os.urandom(16).hex()}"
     parts = [
         (f'Content-Disposition: form-data; name="{key}"', str(value).encode())
         for key, value in fields.items()

@@ -11,15 +11,13 @@ import os
 import pwd
 import typing as t
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 _PAGE: t.Final = os.sysconf("SC_PAGE_SIZE")
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(t.NamedTuple):
     """One line of /proc/PID/stat, as far as it matters here.
 
     ``ticks``: processor time used, ``rss``: bytes.

@@ -9,7 +9,6 @@ import os
 import pwd
 import typing as t
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ...base.deadline import Deadline
 from ...base.options import option
@@ -22,8 +21,7 @@ from ..kind import NEVER, OTHERWISE, Kind, Row
 _LISTEN: t.Final = "0A"  # TCP_LISTEN
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(t.NamedTuple):
     """A listening socket: its inode and the user it belongs to."""
 
     inode: int

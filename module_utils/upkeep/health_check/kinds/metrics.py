@@ -251,7 +251,7 @@ def _aspect(description: str, limits: Mapping[str, Option]) -> Option:
 
 
 KIND = Kind(
-    description="requests, their times and failures since the previous run, from the service's counters",
+    description="requests, their times and failures since the previous run, by its own counters",
     gives="`metrics:NAME`, `.rate`, `.response_time`, `.errors`",
     options={
         "url": option("str", "What to read; without user and password.", required=True),

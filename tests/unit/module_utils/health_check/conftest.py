@@ -83,7 +83,7 @@ def closed_port() -> int:
 
 @pytest.fixture
 def observed() -> Callable[..., dict[str, Finding]]:
-    """Return a function that carries out one check named x in this process and returns its findings by name."""
+    """Return a function that carries out one check named x and returns its findings by name."""
 
     def run(kind: str, **options: t.Any) -> dict[str, Finding]:
         check = parse({"name": "x", "kind": kind, "timeout": 2, **options})
@@ -93,7 +93,10 @@ def observed() -> Callable[..., dict[str, Finding]]:
 
 
 class Authority(t.NamedTuple):
-    """A certificate authority of the test: its file, and a function from name and days left to a server context."""
+    """A certificate authority of the test.
+
+    ``context`` returns a server's context for a name and the days left.
+    """
 
     file: Path
     context: Callable[[str, float], ssl.SSLContext]

@@ -49,7 +49,7 @@ def saying(data: bytes) -> Handler:
 
 
 def trickling(start: bytes, drop: bytes = b"x", pause: float = 0.05) -> Handler:
-    """Return a handler that never comes to an end: each drop resets a time-out that counts from read to read."""
+    """Return a handler that never ends: each drop resets a time-out from read to read."""
 
     def handler(connection: socket.socket, over: threading.Event) -> None:
         connection.recv(65536)

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The limits of the profiles on hosts that are at them and beyond them: disks, memory, processors, times, databases."""
+"""The limits of the profiles, on hosts that are at them and beyond them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def own(check: Check) -> Finding:
 
 
 class Used(t.NamedTuple):
-    """A check of how much of something is in use, and the percentages up to which it is fine, and a warning only."""
+    """A check of use, with the percentages up to which it is fine, and a warning only."""
 
     system: str
     check: str
@@ -63,7 +63,7 @@ USED: t.Final = [
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[float], None]:
-    """Return a function that makes a host of whose disks, memory and processors so many per cent are in use."""
+    """Return a function that sets the used percentage of disks, memory and processors."""
     for module, name in (
         (filesystem, "MOUNTINFO"),
         (memory, "MEMINFO"),

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the profiles ask of services over HTTP, held against servers that are well and servers that only look so."""
+"""HTTP checks of the profiles, against good servers and servers that only seem good."""
 
 from __future__ import annotations
 
@@ -54,14 +54,20 @@ SERVICES: t.Final = [
     ], "R-fairedge-05"),
     Service("fairedge", "health-database", {"status": "healthy", "pool_stats": {"size": 20}},
             [{"status": "healthy"}, {"status": "unhealthy", "pool_stats": {}}], "R-fairedge-06"),
-    Service("fairedge", "health-redis", {"status": "healthy"}, [{"status": "unhealthy"}, []], "R-fairedge-07"),
-    Service("fairedge", "health-celery", {"status": "healthy"}, [{"status": "no workers"}, None], "R-fairedge-08"),
-    Service("fairedge", "opportunities", {"count": 12}, [{"count": 0}, {"count": "12"}], "R-fairedge-130"),
-    Service("hyperopt", "health", {"status": "healthy"}, [{"status": "starting"}, {}], "R-hyperopt-114"),
+    Service("fairedge", "health-redis", {"status": "healthy"},
+            [{"status": "unhealthy"}, []], "R-fairedge-07"),
+    Service("fairedge", "health-celery", {"status": "healthy"},
+            [{"status": "no workers"}, None], "R-fairedge-08"),
+    Service("fairedge", "opportunities", {"count": 12},
+            [{"count": 0}, {"count": "12"}], "R-fairedge-130"),
+    Service("hyperopt", "health", {"status": "healthy"},
+            [{"status": "starting"}, {}], "R-hyperopt-114"),
     Service("racing", "prediction", {**LAPS, "count": 3}, [
-        {**LAPS, "count": 2}, {**LAPS, "count": 3, "predictions": [90.1, 90.1]}, {**LAPS, "count": 3, "chart": ""},
+        {**LAPS, "count": 2}, {**LAPS, "count": 3, "predictions": [90.1, 90.1]},
+        {**LAPS, "count": 3, "chart": ""},
     ], "R-racing-88"),
-    Service("racing", "template", {**LAPS, "count": 20}, [{**LAPS, "count": 3}, {"error": "x"}], "R-racing-18"),
+    Service("racing", "template", {**LAPS, "count": 20},
+            [{**LAPS, "count": 3}, {"error": "x"}], "R-racing-18"),
     Service("student_success", "prediction", {"count": 3, "predictions": [STUDENT] * 3}, [
         {"count": 3, "predictions": [STUDENT] * 2},
         {"count": 3, "predictions": [{**STUDENT, "risk_probability": 1.5}] * 3},

@@ -10,7 +10,6 @@ import signal
 import time
 import typing as t
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
     """Return a function that makes the kind ``load`` do something else; the child inherits it."""
 
     def set_probe(probe: Callable[[Check, Deadline], Iterator[Finding]], **changes: t.Any) -> None:
-        monkeypatch.setattr(load, "KIND", replace(load.KIND, probe=probe, **changes))
+        monkeypatch.setattr(load, "KIND", load.KIND._replace(probe=probe, **changes))
 
     return set_probe
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Attempts that share a process: one that hangs, or ends it, is told, and makes no verdict on another one wrong."""
+"""Attempts that share a process: one that hangs, or ends it, spoils no verdict of another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import threading
 import time
 import typing as t
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ def test_what_may_keep_the_interpreter_busy_does_not(options: dict[str, t.Any]) 
 
 
 def test_a_pattern_that_never_ends_keeps_nobody_from_an_answer(listen: Listen) -> None:
-    """A hostile answer to a careless pattern: 2 to the power of 40 steps, in which no other thread may run."""
+    """A hostile answer to a careless pattern: 2**40 steps without another thread running."""
     slow = {"name": "slow", "kind": "http", "body_regex": "(a+)+$", "timeout": 1.0}
     raw = [{**slow, "url": f"http://127.0.0.1:{listen(answering(b'a' * 40 + b'!'))}/"}]
     raw += pages(listen(answering(b"")), 5, timeout=0.8)
@@ -136,7 +135,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Behave:
             work()
             yield check.finding("ok", "there")
 
-        monkeypatch.setattr(load, "KIND", replace(load.KIND, probe=probe, only_waits=always))
+        monkeypatch.setattr(load, "KIND", load.KIND._replace(probe=probe, only_waits=always))
 
     return set_work
 

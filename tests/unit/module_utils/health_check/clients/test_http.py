@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a server may say: anything gets a verdict, what is whole comes back as it was sent, what broke off is no ok."""
+"""Answers of servers: any bytes get a verdict, and an answer that broke off is never ok."""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ Observed = Callable[..., dict[str, Finding]]
 Listen = Callable[..., int]
 
 
-INFO = "# Memory\r\nused_memory:1500\r\nused_memory_human:1.46K\r\n# Server\r\nrdb_last_bgsave_status:err\r\n"
+INFO = (
+    "# Memory\r\nused_memory:1500\r\nused_memory_human:1.46K\r\n"
+    "# Server\r\nrdb_last_bgsave_status:err\r\n"
+)
 
 
 PONG = {"PING": b"+PONG\r\n", "INFO": bulk(INFO), "LLEN": b":7\r\n"}

@@ -95,7 +95,8 @@ def test_all_takes_this_hosts_mounts(
     info = tmp_path / "mountinfo"
     monkeypatch.setattr(filesystem, "MOUNTINFO", info)
     info.write_text(
-        f"1 0 8:1 / / rw - ext4 a rw\n2 0 8:2 / {tmp_path} rw - ext4 b rw\n3 0 8:3 / {info} rw - ext4 c rw\n"
+        "1 0 8:1 / / rw - ext4 a rw\n"
+        f"2 0 8:2 / {tmp_path} rw - ext4 b rw\n3 0 8:3 / {info} rw - ext4 c rw\n"
     )
     found = observed("filesystem", paths="all", exclude=["/"], warning=100, critical=100)
 

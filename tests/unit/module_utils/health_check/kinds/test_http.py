@@ -256,7 +256,7 @@ def test_name_that_does_not_resolve_is_critical(observed: Observed) -> None:
 
 
 def redirecting(hops: dict[str, str], requests: list[bytes]) -> Handler:
-    """Return a handler that redirects the paths in ``hops``, answers 200 to others, and notes what was asked."""
+    """Return a handler that redirects the paths in ``hops`` and answers 200 to others."""
 
     def handler(connection: socket.socket, over: threading.Event) -> None:
         requests.append(request_head(connection))

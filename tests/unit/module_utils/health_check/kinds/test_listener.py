@@ -52,7 +52,10 @@ def test_who_listens_on_a_port(observed: Observed, closed_port: int) -> None:
 
 def test_the_unit_that_holds_the_socket(tree: Tree, observed: Observed) -> None:
     (tree.root / "net").mkdir()
-    row = "  0: 0100007F:{port:04X} 00000000:0000 {state} 0:0 00:0 0 {uid} 0 {inode} 1 0 100 0 0 10 0\n"
+    row = (
+        "  0: 0100007F:{port:04X} 00000000:0000 {state} 0:0 00:0 0 {uid} 0 {inode}"
+        " 1 0 100 0 0 10 0\n"
+    )
     (tree.root / "net" / "tcp").write_text(
         "  sl  local_address\n"
         + row.format(port=80, state="0A", uid=os.getuid(), inode=77)

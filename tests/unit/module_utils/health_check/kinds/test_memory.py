@@ -21,7 +21,10 @@ def test_any_text_is_parsed(text: str) -> None:
     memory.parse(text)
 
 
-MEMINFO = "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 120 kB\nSwapTotal: 1000 kB\nSwapFree: 900 kB\n"
+MEMINFO = (
+    "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 120 kB\n"
+    "SwapTotal: 1000 kB\nSwapFree: 900 kB\n"
+)
 
 
 @pytest.mark.requirement("R-fairedge-14", "R-hyperopt-04")

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kind metrics against servers that count: rates, times and failures of what happened between two looks."""
+"""Kind metrics, against servers that count their requests."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ ANNOUNCED: t.Final = (
 
 
 def said(counted: Counted) -> str:
-    """Return what a service says that counted so many requests by status: number, buckets (cumulative), seconds."""
+    """Return the metrics of a service by status: number, cumulative buckets, seconds."""
     lines = [ANNOUNCED]
     for status, (number, buckets, seconds) in counted.items():
         labels = f'endpoint="/v1/events",method="GET",status_code="{status}"'
         lines.append(f"http_requests_total{{{labels}}} {number}.0\n")
         for bound, count in {**buckets, "+Inf": number}.items():
             lines.append(
-                f'http_request_duration_seconds_bucket{{endpoint="{status}",le="{bound}"}} {count}.0\n'
+                "http_request_duration_seconds_bucket"
+                f'{{endpoint="{status}",le="{bound}"}} {count}.0\n'
             )
 
         lines.append(f'http_request_duration_seconds_sum{{endpoint="{status}"}} {seconds}\n')
@@ -41,7 +42,7 @@ def said(counted: Counted) -> str:
 
 
 class Service:
-    """Serves what it is told to say, and is looked at as trailblaze's profile wants it, at times of its own."""
+    """A server with metrics set by the test, checked as the profile of trailblaze does."""
 
     def __init__(self, listen: Listen) -> None:
         self.text, self.at, self.before = "", 1000.0, None

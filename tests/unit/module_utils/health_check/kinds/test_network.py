@@ -14,7 +14,10 @@ from tests.unit.module_utils.health_check.kinds.conftest import Clock
 
 @pytest.mark.requirement("R-fairedge-16", "R-trailblaze-17")
 def test_traffic_without_the_loopback(clock: Clock) -> None:
-    row = "Inter-| Receive\n lo: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\neth0:{} 1 0 0 0 0 0 0 {} 1 2 0 0 0 0 0\n"
+    row = (
+        "Inter-| Receive\n lo: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n"
+        "eth0:{} 1 0 0 0 0 0 0 {} 1 2 0 0 0 0 0\n"
+    )
     (clock.folder / "DEV").write_text(row.format(0, 0))
     _found, before = clock.check("network", warning=10)
     (clock.folder / "DEV").write_text(row.format(900_000_000, 300_000_000))

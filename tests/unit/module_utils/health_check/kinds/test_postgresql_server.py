@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The probe's kind postgresql against a real server: at its connection limit, slow, asked to write, hostile names."""
+"""Kind postgresql, against a real server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The probe's kind replication against real servers: nobody copies, somebody does, somebody did, and a standby."""
+"""Kind replication, against a real server without, with and with lost replicas, and a standby."""
 
 from __future__ import annotations
 
