@@ -21,7 +21,7 @@ from upkeep.actions.base import ControlAction
 
 
 class ActionModule(ControlAction):
-    """Give the suites to carry out and what their figures are compared with."""
+    """Give the names of the suites to run, and what their figures are compared with."""
 
     SPEC: t.ClassVar = {
         "suites": {"type": "list", "elements": "dict", "required": True},
@@ -34,7 +34,10 @@ class ActionModule(ControlAction):
     }
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return ``suites``, ``baseline`` of the whole system, and ``problem`` with it."""
+        """Return ``names``, ``figures``, ``baseline`` of the whole system and ``problem`` with it.
+
+        Not the suites themselves: a result is printed, and their environments may hold secrets.
+        """
         try:
             require_test_database(args["database"], args["production_databases"])
             suites = chosen(args["suites"], names(args["only"]), args["known"], args["cadence"])
@@ -46,4 +49,11 @@ class ActionModule(ControlAction):
         except RecordsError as error:
             records, problem = {}, str(error)
 
-        return {"suites": suites, "baseline": records, "problem": problem}
+        figures = [figure["name"] for suite in suites for figure in suite.get("figures") or ()]
+
+        return {
+            "names": [suite["name"] for suite in suites],
+            "figures": figures,
+            "baseline": records,
+            "problem": problem,
+        }

@@ -64,11 +64,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-suites:
-  description: The suites to run.
+names:
+  description: Names of the suites to run.
   returned: always
   type: list
-  elements: dict
+  elements: str
+figures:
+  description: Names of the figures that these suites measure.
+  returned: always
+  type: list
+  elements: str
 baseline:
   description: The approved figures by host; none when there is a problem.
   returned: always

@@ -28,6 +28,7 @@ CONTROLLER_ACTIONS: t.Final = frozenset(
         "include_tasks",
         "include_vars",
         "validate_argument_spec",
+        "app_tests_baseline_write",
         "app_tests_plan",
         "first_contact",
         "gate",

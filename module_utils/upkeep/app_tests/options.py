@@ -139,8 +139,9 @@ SETUP: t.Final[Options] = {
 }
 
 OPTIONS: t.Final[Options] = {
+    # Secret because of their environments: Ansible keeps the whole list out of the target's log.
     "suites": option(
-        "list", "The suites, in order.", elements="dict", required=True, options=SUITE
+        "list", "The suites, in order.", elements="dict", required=True, options=SUITE, secret=True
     ),
     "setup": option(
         "dict",

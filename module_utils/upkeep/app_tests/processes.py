@@ -9,9 +9,7 @@ A suite may start processes that leave its process group. The supervisor is thei
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -20,25 +18,18 @@ import time
 import typing as t
 from pathlib import Path
 
-from ..base import files
 from ..base.isolated import end_with
+from ..base.processes import ResourceLimits, children, gain_no_rights
 
 #: Seconds that killed processes may take to be gone.
 GRACE: t.Final = 5.0
 #: More files than this are as bad as too many bytes.
 MOST_FILES: t.Final = 100_000
 
-_PR_SET_CHILD_SUBREAPER: t.Final = 36
-_PR_SET_NO_NEW_PRIVS: t.Final = 38
-
 
 def become_supervisor(parent: int) -> None:
-    """Adopt orphans, gain no rights by exec, and end by SIGTERM together with ``parent``."""
-    library = ctypes.CDLL(None, use_errno=True)
-    for option in (_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS):
-        if library.prctl(option, 1, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl")
-
+    """Gain no rights by exec, and end by SIGTERM together with the process ``parent``."""
+    gain_no_rights()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Not by SIGKILL, as other work: there is something to end and to remove.
     end_with(parent, signal.SIGTERM)
@@ -50,16 +41,7 @@ def limit(memory_mb: int, file_mb: int) -> None:
     No core dumps; others get the processor first.
     """
     os.nice(10)
-    wanted = {
-        resource.RLIMIT_AS: memory_mb << 20,
-        resource.RLIMIT_FSIZE: file_mb << 20,
-        resource.RLIMIT_CORE: 0,
-    }
-
-    for kind, most in wanted.items():
-        hard = resource.getrlimit(kind)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (least, least))
+    ResourceLimits(address_space=memory_mb << 20, file_size=file_mb << 20).apply()
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, int]:
@@ -83,27 +65,6 @@ def end(process: subprocess.Popen[bytes]) -> tuple[int, int]:
             _kill(pid, give_up)
 
     return len(seen), len(others)
-
-
-def children() -> set[int]:
-    """Return the children of this process.
-
-    Those that ended wait for their exit code to be read, and count.
-    """
-    own = str(os.getpid())
-    return {
-        int(entry.name)
-        for entry in os.scandir("/proc")
-        if entry.name.isdecimal() and _parent(entry.name) == own
-    }
-
-
-def _parent(pid: str) -> str:
-    try:
-        stat = files.read_kernel(f"/proc/{pid}/stat")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[1]
 
 
 def _kill(pid: int, give_up: float) -> None:

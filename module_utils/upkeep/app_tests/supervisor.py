@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base import files, isolated
+from ..base.processes import adopting_orphans
 from . import command, junit, processes
 from .errors import ReportError
 
@@ -87,7 +88,8 @@ def run_suite(job: SuiteJob) -> SuiteOutcome:
 
     def work() -> Iterator[dict[str, t.Any]]:
         processes.become_supervisor(parent)
-        yield dataclasses.asdict(supervise(job))
+        with adopting_orphans():
+            yield dataclasses.asdict(supervise(job))
 
     answers, problem = isolated.run(work, job.seconds, grace=SLACK)
     if not answers:

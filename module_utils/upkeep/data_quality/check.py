@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..base.options import OptionError, Options, option, requirements
+from ..base.text import limit_text, visible
 from ..findings import Finding, Limits, Side, Subject
 from .options import CHECK, SOURCES
+
+#: Characters of a label that comes from data, such as a key.
+LONGEST_LABEL: t.Final = 80
 
 
 class DataError(OptionError):
@@ -75,8 +79,9 @@ class Check:
     def subject(self, aspect: str = "", of: str = "") -> Subject:
         """Return the subject of a finding; ``of`` is one of several things that were checked."""
         asked = self.aspects.get(aspect, {}).get("requirements") or self.requirements
+        label = limit_text(visible(of), LONGEST_LABEL)
 
-        return Subject(f"{self.id}[{of}]" if of else self.id, tuple(asked))
+        return Subject(f"{self.id}[{label}]" if of else self.id, tuple(asked))
 
     def limits(self, aspect: str, side: Side | None = None) -> Limits:
         """Return the limits of an aspect; ``side`` is for a kind whose side is an option."""

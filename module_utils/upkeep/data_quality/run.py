@@ -15,11 +15,17 @@ from ..base.files import reason_of
 from ..base.isolated import IsolatedError
 from ..base.login import Login
 from ..base.ownership import owned_path
+from ..base.text import limit_text, visible
 from ..findings import Finding, finding
 from .check import Check
 from .findings import not_checked
 from .settings import Settings, parse
 from .sources import SourceError, open_postgresql, open_sqlite
+
+#: Findings of one run, and characters of a message and of an observed text.
+MOST_FINDINGS: t.Final = 2000
+LONGEST_MESSAGE: t.Final = 1000
+LONGEST_TEXT: t.Final = 200
 
 NOTHING: t.Final = "No data are named for this host, so there is nothing to check."
 
@@ -39,7 +45,21 @@ def run(values: Mapping[str, t.Any]) -> dict[str, t.Any]:
     if not settings.checks:
         findings = [finding("data:none", "info", NOTHING)]
 
-    return {"changed": False, "findings": findings}
+    return {"changed": False, "findings": [*_bounded(findings)]}
+
+
+def _bounded(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings as text that can be sent and printed, and not more than anybody reads."""
+    for one in findings[:MOST_FINDINGS]:
+        bounded = {**one, "message": limit_text(visible(one["message"]), LONGEST_MESSAGE)}
+        if isinstance(one["observed"], str):
+            bounded["observed"] = limit_text(visible(one["observed"]), LONGEST_TEXT)
+        yield bounded
+
+    rest = len(findings) - MOST_FINDINGS
+    if rest > 0:
+        message = f"{rest} more findings were left out: split the checks or name fewer keys."
+        yield finding("data:more", "unknown", message)
 
 
 def _check_place(checks: Sequence[Check], settings: Settings, end: float) -> list[Finding]:
@@ -112,5 +132,8 @@ def _each(checks: Sequence[Check], reader: t.Any) -> Iterator[dict[str, t.Any]]:
             findings = list(check.kind.probe(check, reader))
         except (SourceError, IsolatedError) as error:
             findings = [not_checked(check, str(error))]
+        except Exception as error:
+            # Nothing that data can hold may end the checks after this one.
+            findings = [not_checked(check, f"{type(error).__name__}: {error}")]
 
         yield {"check": check.id, "findings": findings}

@@ -173,6 +173,8 @@ def open_sqlite(path: Path, seconds: float) -> Iterator[SqliteSource]:
 
     with contextlib.closing(connection):
         try:
+            # Text that is not UTF-8 would end the query with an error that quotes it.
+            connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
         except sqlite3.Error as error:

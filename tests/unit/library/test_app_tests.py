@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.app_tests import baselines
 from ansible.module_utils.upkeep.app_tests.junit import MeasuredFigure
 from ansible.module_utils.upkeep.app_tests.settings import Figure
@@ -370,3 +371,34 @@ def test_the_report_is_read_even_from_a_home_that_only_the_service_user_may_read
     assert (
         by_check(shop.run([{"name": "unit", "paths": ["tests"]}]))["tests:unit"]["status"] == "ok"
     )
+
+
+def test_environments_stay_out_of_answer_and_log_and_blot_out_nothing(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, text, **_: logged.append(str(text)))
+    environment = {"MODE": "passed", "API_TOKEN": "hidden-7531", "NUMBER": "1"}
+
+    answer = shop.test(PASSING, {"environment": environment})
+
+    assert by_check(answer)["tests:unit"]["observed"] == "2 passed, 1 skipped"
+    assert "hidden-7531" not in str(answer)
+    assert "suites" not in answer.get("invocation", {}).get("module_args", {})
+    assert logged
+    assert "hidden-7531" not in str(logged)
+
+
+def test_only_figures_that_the_suite_names_are_returned(shop: Project) -> None:
+    text = (
+        FIGURES
+        + """
+def test_flood(record_property):
+    for number in range(5000):
+        record_property(f"figure:f{number}", "1 ms")
+"""
+    )
+    answer = shop.test(text, {"figures": [FIGURE]})
+
+    assert answer["suites"][0]["figures"] == {"search_time": 12.5}
+    assert len(answer["findings"]) == 2

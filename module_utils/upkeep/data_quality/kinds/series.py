@@ -32,7 +32,7 @@ from ..sources import Source
 #: Standard deviations of a normal distribution in one MAD.
 SCALE: t.Final = 1.4826
 #: Keys that one check may have; with more the finding says so.
-MOST_KEYS: t.Final = 500
+MOST_KEYS: t.Final = 300
 
 DESCRIPTION: t.Final = "checks points that come at a fixed interval for each of several keys"
 OPTIONS: t.Final[Options] = {

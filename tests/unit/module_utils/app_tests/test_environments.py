@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -110,3 +112,56 @@ def test_a_unit_that_is_stopped_is_known_by_its_files(
     assert databases.production_addresses(["shop.service"])[-1] == Address(
         "postgresql", "db.example.org", 0, "shop"
     )
+
+
+@pytest.fixture
+def home() -> t.Iterator[Path]:
+    """Return a folder of the service user."""
+    with tempfile.TemporaryDirectory(dir="/var/lib") as name:
+        Path(name).chmod(0o755)
+        shutil.chown(name, "nobody")
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+@pytest.mark.parametrize("kind", ["file", "link", "parent", "hard link"])
+def test_what_the_service_user_may_not_read_is_not_handed_to_its_suite(
+    home: Path, kind: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/lib") as secrets:
+        secret = Path(secrets) / ".env"
+        secret.write_text("ROOT_PASSWORD=hidden\nDATABASE_URL=postgresql:///shop_test\n")
+        secret.chmod(0o600)
+        path = home / ".env"
+        if kind == "file":
+            path.write_bytes(secret.read_bytes())
+            path.chmod(0o600)
+        elif kind == "link":
+            path.symlink_to(secret)
+        elif kind == "parent":
+            (home / "conf").symlink_to(secrets)
+            path = home / "conf" / ".env"
+        else:
+            os.link(secret, path)
+
+        with pytest.raises(RefusedError, match="cannot be read as nobody"):
+            environments.read_as("nobody", path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_what_the_service_user_may_read_is_read(home: Path) -> None:
+    path = home / ".env"
+    path.write_text("A=1\n")
+    path.chmod(0o640)
+    shutil.chown(path, "root", "nogroup")
+
+    assert environments.read_as("nobody", path) == {"A": "1"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_a_file_of_a_unit_is_not_read_through_a_user_s_link(home: Path) -> None:
+    (home / ".env").symlink_to("/etc/shadow")
+    os.chown(home / ".env", 65534, 65534, follow_symlinks=False)
+
+    with pytest.raises(RefusedError, match="cannot be read"):
+        environments.read(home / ".env")

@@ -205,3 +205,30 @@ def test_a_folder_with_too_many_files_is_unknown(
     found = look(review, tmp_path)
     assert found["cache:rides"]["status"] == "unknown"
     assert "more than 1 files" in found["cache:rides"]["message"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"\xff", b"a\nb", b"\x1b[2J", b"\xed\xa0\x80", "\u202egpj".encode()]
+)
+@pytest.mark.parametrize("trouble", ["differs", "unfit", "unreadable", "odd"])
+def test_names_of_any_bytes_are_reported_and_stop_nothing(
+    review: Review, tmp_path: Path, name: bytes, trouble: str
+) -> None:
+    fill(tmp_path)
+    page = os.fsencode(tmp_path) + b"/rides_" + name + b".html"
+    entry = os.fsencode(tmp_path) + b"/rides_" + name + b".json"
+    events = [EVENT] * (1 if trouble == "differs" else 2)
+    content = {"events": [{}, {}] if trouble == "unfit" else events}
+    Path(os.fsdecode(page)).write_text("<table>" + (ROW if trouble != "odd" else "<tr>") * 2)
+    Path(os.fsdecode(entry)).write_bytes(
+        b"\xff" if trouble == "unreadable" else json.dumps(content).encode()
+    )
+
+    found = look(review, tmp_path)
+    sent = json.dumps(found, ensure_ascii=False).encode()
+    bad = [item for item in found.values() if item["status"] in ("warning", "unknown")]
+
+    assert sent
+    assert len(bad) == 1
+    assert bad[0]["message"].isprintable()
+    assert "rides_" in bad[0]["message"]

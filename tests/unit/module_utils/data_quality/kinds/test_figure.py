@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,36 @@ def test_figures_come_from_the_queries_of_the_profile(make: Make, review: Review
     }
     assert found["figure:offers"]["unit"] == "rows"
     assert "70 % away" in found["figure:traffic"]["message"]
+
+
+def test_labels_of_any_text_are_short_and_printable(make: Make, review: Review) -> None:
+    query = "SELECT 'a' || char(10) || char(27) || 'b' || " + "|| ".join(["'xxxxxxxxxx'"] * 20)
+    place = make(*OFFERS)
+    if "database" in place:
+        query = query.replace("char(", "chr(")
+    found = review(
+        {"name": "odd", "kind": "figure", "labelled": True, "query": f"{query}, 1", **place}
+    )
+    [check] = found
+
+    assert check.startswith(r"figure:odd[a\n\x1bbxxx")
+    assert len(check) < 100
+
+
+def test_text_that_is_not_utf_8_ends_no_query(review: Review, tmp_path: Path) -> None:
+    path = tmp_path / "data.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT CAST(X'61FF62' AS TEXT) AS label")
+    connection.close()
+
+    found = review(
+        {
+            "name": "odd",
+            "kind": "figure",
+            "labelled": True,
+            "query": "SELECT label, 1 FROM t",
+            "sqlite": str(path),
+        }
+    )
+
+    assert list(found) == [r"figure:odd[a\xffb]"]

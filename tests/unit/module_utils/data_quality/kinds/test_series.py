@@ -15,6 +15,8 @@ from tests.unit.module_utils.data_quality.conftest import Review
 from tests.unit.module_utils.postgresql.server import Server
 
 HOSTILE: t.Final = """a"b'; DROP TABLE market; --\n%s {x} %(y)s"""
+#: How it is called in findings.
+SHOWN: t.Final = HOSTILE.replace("\n", r"\n")
 #: A day of points a minute, and one more at each end, since the minute may change under a test.
 #: Prices move by at most a thousandth, volumes by a seventh.
 MARKET: t.Final = (
@@ -252,11 +254,11 @@ def test_hostile_names_are_only_names(pg: Server, review: Review) -> None:
     found = review({**check, "table": HOSTILE, "price": HOSTILE, "keys_from": keys})
 
     assert bad(found) == {}
-    assert found[f"series:market[{HOSTILE}].points"]["observed"] == 1440
+    assert found[f"series:market[{SHOWN}].points"]["observed"] == 1440
 
     listed = {**check, "table": HOSTILE, "price": HOSTILE, "keys_from": None, "keys": [HOSTILE]}
 
-    assert review(listed)[f"series:market[{HOSTILE}].missing"]["status"] == "ok"
+    assert review(listed)[f"series:market[{SHOWN}].missing"]["status"] == "ok"
 
 
 @pytest.mark.parametrize("seed", range(6))
