@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.preflight.findings import legacy_findings
 from ansible.module_utils.upkeep.preflight.legacy import ADOPTED_SUFFIX, scan
 from ansible.module_utils.upkeep.preflight.takeover import take
 
@@ -188,3 +190,17 @@ def test_a_link_to_an_old_script_is_found_by_where_it_leads(root: Path) -> None:
     (root / "etc/cron.d/report").symlink_to(root / "opt/hyperopt/scripts/crontab")
 
     assert {"etc/cron.daily/report", "etc/cron.d/report"} <= set(found(root))
+
+
+def test_a_file_with_an_odd_name_is_taken_over_and_reported_as_text(root: Path) -> None:
+    name = os.fsdecode(b"odd-\xff\n\x1b[2J")
+    odd = root / "etc/logrotate.d" / name
+    odd.write_text("/var/log/fairedge/x.log {\n weekly\n}\n")
+
+    findings = legacy_findings(scan(PATTERNS, root))
+    taken = take_over(root, "removed")
+
+    assert not odd.exists()
+    for text in (json.dumps(findings, ensure_ascii=False), repr(taken)):
+        text.encode("utf-8")
+        assert "\x1b" not in text
