@@ -141,7 +141,7 @@ def test_a_file_that_was_swapped_after_it_was_located_is_left_alone(
 
     def swap_afterwards(asked: Path) -> LocatedFile | RefusedFile:
         found = locate(asked)
-        asked.unlink()
+        asked.rename(asked.with_name("old.db"))
         os.chown(sqlite_files.make(asked, delete=2500), SERVICE, SERVICE)
 
         return found
