@@ -51,14 +51,14 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(list, _list)
 
 
-def dump(data: t.Any, indent: int = 0) -> str:
+def dump(data: t.Any, indent: int = 0, width: int = WIDTH) -> str:
     """Return data as YAML text; every line begins with ``indent`` spaces."""
     text: str = yaml.dump(
         data,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=WIDTH - indent,
+        width=width - indent,
         default_flow_style=False,
     )
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Maintenance of a real server: what check mode says is what a run does, and the next run finds nothing."""
+"""Maintenance of a real server: check mode predicts a run, and the next run finds nothing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def test_check_mode_foretells_the_run_and_a_second_run_does_nothing(pg: Server) 
 
 def test_check_mode_leaves_nothing_behind(pg: Server) -> None:
     name = pg.create_database("", *THINNED)
-    look = "SELECT last_vacuum, last_analyze, pg_relation_filenode('idx_orders_note') FROM pg_stat_user_tables"
+    look = (
+        "SELECT last_vacuum, last_analyze, pg_relation_filenode('idx_orders_note')"
+        " FROM pg_stat_user_tables"
+    )
     before = pg.query(name, look)
 
     assert due(pg, name)["changed"]
@@ -108,12 +111,16 @@ def test_a_rebuild_is_concurrent_and_gives_space_back(pg: Server) -> None:
 @pytest.mark.parametrize("width", [300, 1400, 2600])
 def test_a_new_index_of_wide_keys_is_not_rebuilt_for_ever(pg: Server, width: int) -> None:
     # Random letters do not compress, so the keys are as wide on the page as they are here.
-    letters = "SELECT string_agg(chr(33 + (random() * 90)::int), '') FROM generate_series(1, {}) WHERE i > 0"
+    letters = (
+        "SELECT string_agg(chr(33 + (random() * 90)::int), '')"
+        " FROM generate_series(1, {}) WHERE i > 0"
+    )
     name = pg.create_database(
         "",
         "CREATE TABLE wide (note text)",
         "ALTER TABLE wide ALTER note SET STORAGE EXTERNAL",
-        f"INSERT INTO wide SELECT ({letters.format(width)}) FROM generate_series(1, 3000000 / {width}) i",  # noqa: S608 - a number
+        f"INSERT INTO wide SELECT ({letters.format(width)})"  # noqa: S608 - a number
+        f" FROM generate_series(1, 3000000 / {width}) i",
         "CREATE INDEX idx_wide ON wide (note)",
         "CREATE EXTENSION pgstattuple",
     )

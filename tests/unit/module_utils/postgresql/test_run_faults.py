@@ -215,7 +215,10 @@ def test_two_runs_never_overlap(pg: Server) -> None:
 
 
 def test_a_failed_statement_is_critical_and_stops_nothing_else(pg: Server) -> None:
-    helper = "CREATE OR REPLACE FUNCTION part(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN {} END $$"
+    helper = (
+        "CREATE OR REPLACE FUNCTION part(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+        " AS $$ BEGIN {} END $$"
+    )
     name = pg.create_database(
         "",
         *THINNED[:3],
@@ -253,7 +256,8 @@ def test_a_lost_connection_is_critical_and_the_next_database_is_still_done(pg: S
         wait_until(lambda: pg.query(name, INVALID), "the rebuild has begun")
         pg.query(
             name,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'upkeep_maintenance'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'upkeep_maintenance'",
         )
 
         assert process.stdout

@@ -60,8 +60,8 @@ def test_each_unreadable_file_is_one_line_with_what_to_do(inventory: Path) -> No
     assert vault.startswith(f"'{inventory}/group_vars/production/vault.yml' is encrypted")
     assert "--ask-vault-pass" in vault
     assert (
-        plain
-        == f"'{inventory}/host_vars/web-1' cannot be read: YAML parsing failed: no (line 1, column 5)"
+        plain == f"'{inventory}/host_vars/web-1' cannot be read:"
+        " YAML parsing failed: no (line 1, column 5)"
     )
 
 
