@@ -11,6 +11,7 @@ those that are stale.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -78,6 +79,11 @@ def main(argv: list[str] | None = None) -> int:
         "--check", action="store_true", help="write nothing; fail when a page is stale"
     )
     arguments = parser.parse_args(argv)
+    new = bring_up_to_date(kinds.render_all(PROJECT), write=not arguments.check)
+    if new and not arguments.check:
+        # This process has imported the old list of kinds, from which the rest is made.
+        os.execv(sys.executable, [sys.executable, "-m", "tools.docs"])  # noqa: S606 - ourselves
+
     rendered, problems = pages(PROJECT)
     stale = bring_up_to_date(rendered, write=not arguments.check)
     for path in stale:

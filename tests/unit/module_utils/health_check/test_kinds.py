@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import typing as t
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,42 +25,13 @@ ENGINE: t.Final = (
     "attempt", "check", "debounce", "findings", "kind", "options", "run", "scheduler", "settings",
     "state", "workers",
 )  # fmt: skip
-#: An entry of each kind with every aspect that it can have.
-SAMPLES: t.Final[Mapping[str, dict[str, t.Any]]] = {
-    "celery": {"broker": "redis://127.0.0.1/0", "queues": [{"name": "q", "warning": 9}]},
-    "cpu": {"warning": 70},
-    "disk_io": {"warning": 50},
-    "dns": {"host": "a.example.org", "latency": {"warning_ms": 9}},
-    "file": {"path": "/srv/*.gz", "age_hours": {"warning": 26}},
-    "filesystem": {"paths": ["/"], "inodes": {"warning": 70}},
-    "http": {
-        "url": "https://a.example.org/",
-        "method": "POST",
-        "upload": {"content": "a", "rows": 3},
-        "latency": {"warning_ms": 9},
-        "tls_expiry": {"warning_days": 9},
-    },
-    "listener": {"port": 80, "unit": "web.service"},
-    "load": {},
-    "log_line": {"path": "/var/log/a", "pattern": "x"},
-    "memory": {},
-    "metrics": {"url": "http://a/", "rate": {}, "errors": {"warning": 5}},
-    "network": {"warning": 5},
-    "postgresql": {"database": "d", "latency": {"warning_ms": 9}},
-    "process": {"unit": "web.service"},
-    "redis": {"info": [{"field": "used_memory", "warning": 9}, {"field": "hit_ratio"}]},
-    "replication": {"database": "d", "warning": 9},
-    "tcp": {"port": 22},
-    "top": {},
-    "unit": {"unit": "a.service", "max_restarts": 3, "max_new_restarts": 0},
-    "unit_memory": {"unit": "a.service", "warning": 500},
-    "unix_socket": {"path": "/run/a"},
-}
-SAMPLES["metrics"]["rate"] = {"warning": 9}
 
 
 def sample(kind: str) -> Check:
-    return parse({"name": "x", "kind": kind, **SAMPLES[kind]})
+    """Return a check of a kind with every aspect: the SAMPLE of the kind's test file."""
+    tests = importlib.import_module(f"tests.unit.module_utils.health_check.kinds.test_{kind}")
+
+    return parse({"name": "x", "kind": kind, **tests.SAMPLE})
 
 
 def options_within(options: Mapping[str, t.Any], place: str = "") -> Iterator[tuple[str, t.Any]]:
@@ -77,13 +49,6 @@ def test_every_file_of_the_folder_is_a_kind_and_reaches_hosts() -> None:
 
     assert list(KINDS) == files, "run `make docs`"
     assert [name.name for node in imports for name in node.names] == files
-
-
-def test_every_kind_has_a_sample_and_a_test_file() -> None:
-    tests = Path(__file__).parent / "kinds"
-
-    assert set(SAMPLES) == set(KINDS)
-    assert [name for name in KINDS if not (tests / f"test_{name}.py").is_file()] == []
 
 
 @pytest.mark.parametrize("name", KINDS)

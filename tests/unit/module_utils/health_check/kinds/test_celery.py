@@ -17,6 +17,12 @@ from tests.unit.module_utils.health_check.servers import (
     redis_server,
 )
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {
+    "broker": "redis://127.0.0.1/0",
+    "queues": [{"name": "q", "warning": 9}],
+}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

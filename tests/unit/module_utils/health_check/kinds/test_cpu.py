@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import typing as t
 
 import pytest
 from ansible.module_utils.upkeep.health_check.kinds import cpu
@@ -12,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.module_utils.health_check.kinds.conftest import Clock
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"warning": 70}
 
 
 @pytest.mark.requirement("R-fairedge-13", "R-student_success-48")

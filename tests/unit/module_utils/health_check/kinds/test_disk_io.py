@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible.module_utils.upkeep.health_check.kinds import disk_io
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.module_utils.health_check.kinds.conftest import Clock
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"warning": 50}
 
 
 @pytest.mark.requirement("R-student_success-22")

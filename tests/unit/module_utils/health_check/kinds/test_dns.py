@@ -11,6 +11,9 @@ from collections.abc import Callable
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"host": "a.example.org", "latency": {"warning_ms": 9}}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"path": "/srv/*.gz", "age_hours": {"warning": 26}}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -14,6 +14,9 @@ import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check.kinds import filesystem
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"paths": ["/"], "inodes": {"warning": 70}}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -25,6 +25,15 @@ from tests.unit.module_utils.health_check.servers import (
     trickling,
 )
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {
+    "url": "https://a.example.org/",
+    "method": "POST",
+    "upload": {"content": "a", "rows": 3},
+    "latency": {"warning_ms": 9},
+    "tls_expiry": {"warning_days": 9},
+}
+
 Observed = Callable[..., dict[str, Finding]]
 Listen = Callable[..., int]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import typing as t
 from collections.abc import Callable
 
 from ansible.module_utils.upkeep.findings import Finding
@@ -15,6 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.module_utils.health_check.kinds.conftest import Tree
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"port": 80, "unit": "web.service"}
 
 Observed = Callable[..., dict[str, Finding]]
 

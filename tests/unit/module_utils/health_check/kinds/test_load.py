@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check import machine
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {}
 
 Observed = Callable[..., dict[str, Finding]]
 

@@ -15,6 +15,9 @@ from ansible.module_utils.upkeep.health_check.kinds import log_line
 from hypothesis import given
 from hypothesis import strategies as st
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"path": "/var/log/a", "pattern": "x"}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check.kinds import memory
 from hypothesis import given
 from hypothesis import strategies as st
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {}
 
 Observed = Callable[..., dict[str, Finding]]
 

@@ -17,6 +17,13 @@ from tests.unit.module_utils.health_check.checks import parse
 from tests.unit.module_utils.health_check.servers import Handler, answering, request_head
 from tools import PROJECT, profiles
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {
+    "url": "http://a/",
+    "rate": {"warning": 9},
+    "errors": {"warning": 5},
+}
+
 Listen = Callable[..., int]
 Counted = dict[str, tuple[int, dict[float, int], float]]
 ANNOUNCED: t.Final = (

@@ -14,6 +14,9 @@ from types import ModuleType
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"database": "d", "latency": {"warning_ms": 9}}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -16,6 +16,9 @@ from ansible.module_utils.upkeep.health_check.clients import procfs
 
 from tests.unit.module_utils.health_check.kinds.conftest import Tree
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"unit": "web.service"}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -26,6 +26,11 @@ from tests.unit.module_utils.health_check.servers import (
     trickling,
 )
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {
+    "info": [{"field": "used_memory", "warning": 9}, {"field": "hit_ratio"}]
+}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

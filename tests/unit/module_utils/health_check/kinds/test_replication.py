@@ -21,6 +21,9 @@ from ansible.module_utils.upkeep.health_check.attempt import observe
 from tests.unit.module_utils.health_check.checks import parse
 from tests.unit.module_utils.postgresql.server import PORT, Server, binaries
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"database": "d", "warning": 9}
+
 SLOT: t.Final = "planted"
 AS_OWNER: t.Final = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 

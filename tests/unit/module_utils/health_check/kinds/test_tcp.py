@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Callable
 
 from ansible.module_utils.upkeep.findings import Finding
 
 from tests.unit.module_utils.health_check.servers import hung
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"port": 22}
 
 Observed = Callable[..., dict[str, Finding]]
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,9 @@ from ansible.module_utils.upkeep.health_check.clients import procfs
 from ansible.module_utils.upkeep.health_check.kinds import top
 
 from tests.unit.module_utils.health_check.kinds.conftest import Tree
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {}
 
 Observed = Callable[..., dict[str, Finding]]
 

@@ -15,6 +15,9 @@ from ansible.module_utils.upkeep.health_check.kinds import unit
 
 from tests.unit.module_utils.health_check.kinds.conftest import Clock
 
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"unit": "a.service", "max_restarts": 3, "max_new_restarts": 0}
+
 Observed = Callable[..., dict[str, Finding]]
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.module_utils.health_check.kinds.conftest import Tree
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"unit": "a.service", "warning": 500}
 
 Observed = Callable[..., dict[str, Finding]]
 

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 import socket
+import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
 from ansible.module_utils.upkeep.findings import Finding
+
+#: The options of a check with every aspect.
+SAMPLE: t.Final[dict[str, t.Any]] = {"path": "/run/a"}
 
 Observed = Callable[..., dict[str, Finding]]
 
