@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..findings import Finding
 from .check import Check
 
@@ -17,13 +19,17 @@ def not_checked(check: Check, reason: str) -> Finding:
 
 
 def freshness(check: Check, age: float | None, what: str, *, of: str = "") -> Finding:
-    """Return the finding on the age (s) of the newest row; None is no row."""
+    """Return the finding on the age (s) of the newest row: None for no row, NaN if unreadable."""
     if age is None:
         message = (
             f"There is no row of {what}, so its age is not known: check whether its writer runs."
         )
         status = "critical" if "age" in check.aspects else "unknown"
         return check.finding(status, message, aspect="age", of=of, unit="s")
+
+    if math.isnan(age):
+        message = f"The time of the newest row of {what} cannot be read: store ISO 8601 in UTC."
+        return check.finding("unknown", message, aspect="age", of=of, unit="s")
 
     if age < -CLOCK_SKEW:
         message = (

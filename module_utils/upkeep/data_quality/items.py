@@ -16,6 +16,7 @@ _DATE: t.Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 def of(text: str, key: str) -> list[t.Any] | None:
     """Return the list that a JSON object holds under a key, None when there is none."""
     try:
+        text.encode()  # bytes that are not UTF-8 are kept as surrogates, which JSON does not allow
         loaded = json.loads(text)
     except (ValueError, RecursionError):
         return None

@@ -9,6 +9,7 @@ which are bound.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import sqlite3
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from ..base import reader
 from ..base.login import Login
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
+from .moments import UNREADABLE, age_of
 
 #: Milliseconds to wait for a lock: a query in its queue makes those behind it wait, too.
 LOCK_MS: t.Final = 2000
@@ -37,11 +39,11 @@ class SourceError(Exception):
 class Source(t.Protocol):
     """Something that answers queries in SQL.
 
-    ``age`` gives the seconds since a moment, as SQL around ``{}``. ``login`` is how a server was
-    reached, None for a file.
+    ``moment`` is what to ask for a moment, as SQL around ``{}``, and ``age_of`` makes an age of the
+    answer. ``login`` is how a server was reached, None for a file.
     """
 
-    age: str
+    moment: str
     login: Login | None
 
     def rows(self, text: str, values: Values, names: Names, seconds: float) -> list[Row]:
@@ -50,11 +52,14 @@ class Source(t.Protocol):
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
         """Return the rows of a query that the profile spells out; raises SourceError."""
 
+    def age_of(self, answer: t.Any) -> float | None:
+        """Return the seconds since a moment, None for none, UNREADABLE for one in another form."""
+
 
 class PostgresqlSource:
     """A session that cannot write."""
 
-    age = "CAST(extract(epoch FROM clock_timestamp() - {}) AS double precision)"
+    moment = "CAST(extract(epoch FROM clock_timestamp() - {}) AS double precision)"
 
     def __init__(self, session: Session, login: Login) -> None:
         self.login: Login | None = login
@@ -74,6 +79,10 @@ class PostgresqlSource:
             self._session.rows(path, {"schema": schema})
             return self._session.rows(_literal(query))
 
+    def age_of(self, answer: t.Any) -> float | None:
+        """Return the age that the server computed; it also has a time called infinity."""
+        return answer if answer is None or math.isfinite(answer) else UNREADABLE
+
     @contextlib.contextmanager
     def _asking(self, seconds: float) -> Iterator[None]:
         limit = f"{max(int(seconds * 1000), 1)}ms"
@@ -91,7 +100,7 @@ class PostgresqlSource:
 class SqliteSource:
     """An SQLite file, opened for reading only."""
 
-    age = "((julianday('now') - julianday({})) * 86400.0)"
+    moment = "{}"
     login: Login | None = None
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -110,6 +119,10 @@ class SqliteSource:
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
         """Return the rows of the profile's query; SQLite has no schemas."""
         return self._ask(query, {}, seconds)
+
+    def age_of(self, answer: t.Any) -> float | None:
+        """Return the age of a time in one of the forms that SQLite files have."""
+        return age_of(answer, time.time())
 
     def _ask(self, text: str, values: Values, seconds: float) -> list[Row]:
         end = time.monotonic() + seconds

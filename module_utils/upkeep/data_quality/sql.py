@@ -7,6 +7,9 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+#: PostgreSQL has a type for these, SQLite keeps numbers.
+_BOOLEANS: t.Final = {True: ("true", "1"), False: ("false", "0")}
+
 
 def where(
     conditions: Mapping[str, t.Any],
@@ -22,8 +25,11 @@ def where(
     for number, (column, value) in enumerate(conditions.items()):
         name = f"{prefix}_{number}"
         names[name] = (column,)
-        values[name] = str(value).lower() if isinstance(value, bool) else str(value)
-        parts.append(f"CAST({{{name}}} AS text) = %({name})s")
+        forms = _BOOLEANS[value] if isinstance(value, bool) else (str(value),)
+        bound = {f"{name}_{form}": text for form, text in enumerate(forms)}
+        values.update(bound)
+        listed = ", ".join(f"%({key})s" for key in bound)
+        parts.append(f"CAST({{{name}}} AS text) IN ({listed})")
 
     return f" WHERE {' AND '.join(parts)}" if parts else ""
 

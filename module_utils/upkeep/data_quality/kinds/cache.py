@@ -142,11 +142,12 @@ def _ages(folder: Path, now: float) -> dict[str, float]:
 def read_text(folder: Path, name: str) -> str | None:
     """Return a file's text, None when it is not a readable regular file of a sane size.
 
-    Never follows a link or waits for a pipe.
+    Never follows a link or waits for a pipe. A page may be in any encoding that keeps ASCII, such
+    as ISO 8859-1: what is searched for in it is ASCII.
     """
     try:
-        return files.read_text(folder / name, MOST_BYTES, root=folder)
-    except (OSError, UnicodeDecodeError):
+        return files.read_text(folder / name, MOST_BYTES, root=folder, errors="surrogateescape")
+    except OSError:
         return None
 
 
@@ -203,7 +204,7 @@ def _read_pages(
 
 
 def _judge_entry(check: Check, name: str, found: list[t.Any] | None, seen: Comparison) -> None:
-    fault = "it is not a JSON object with a list of that name"
+    fault = "it is not a JSON object in UTF-8 with a list of that name"
     if found is not None:
         fault = items.first_fault(found, check.options["fields"])
 

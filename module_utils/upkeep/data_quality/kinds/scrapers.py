@@ -60,8 +60,11 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
     options = check.options
     names: dict[str, t.Sequence[str]] = {"table": (options["schema"], options["table"])}
     names |= {column: (options[column],) for column in ("key", "status", "time", "rows")}
-    query = _QUERY.replace("AGE", source.age.format("{time}"))
-    newest = source.rows(query, {"good": options["good"]}, names, check.timeout)
+    query = _QUERY.replace("AGE", source.moment.format("{time}"))
+    newest = [
+        (*row[:4], source.age_of(row[4]))
+        for row in source.rows(query, {"good": options["good"]}, names, check.timeout)
+    ]
 
     for scraper in options["keys"]:
         yield from _scraper(check, scraper, [row for row in newest if row[0] == scraper])

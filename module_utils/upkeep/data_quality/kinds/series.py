@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Kind ``series``: points at a fixed interval for each of several keys, such as prices of pairs.
 
-All figures of a table come from one query. Time is cut into slots of the interval; a slot without a
-point is a missing one, several in a row are a gap. Outliers are found by the median absolute
-deviation (MAD), which a few wrong points cannot move: a value is an outlier when it is more than
-``deviations`` * 1.4826 * MAD from the median (for a normal distribution that factor makes the MAD a
-standard deviation) and also beyond a least distance, so that a quiet key, whose MAD is almost
-nothing, raises no alarm.
+All figures of a table come from one query. Time is cut into slots of the interval; for a key whose
+points come regularly so that they lie in the middle of their slots, since a point a little early or
+late must not count as missing. A slot without a point is a missing one, several in a row are a gap.
+Outliers are found by the median absolute deviation (MAD), which a few wrong points cannot move: a
+value is an outlier when it is more than ``deviations`` * 1.4826 * MAD from the median (for a normal
+distribution that factor makes the MAD a standard deviation) and also beyond a least distance, so
+that a quiet key, whose MAD is almost nothing, raises no alarm.
 
 - Prices: the step of the logarithm from one point to the next, divided by the square root of the
   slots between them, since a price wanders further over a gap.
@@ -31,6 +32,9 @@ from ..sources import Source
 
 #: Standard deviations of a normal distribution in one MAD.
 SCALE: t.Final = 1.4826
+#: How regular points must come for slots of their own phase, from 0 (anywhere in the interval) to 1
+#: (always at the same second); less regular ones are put into slots of the clock.
+REGULAR: t.Final = 0.6
 #: Keys that one check may have; with more the finding says so.
 MOST_KEYS: t.Final = 300
 
@@ -86,19 +90,34 @@ OPTIONS: t.Final[Options] = {
     ),
 }
 
-_NOW_SLOT: t.Final = "floor(extract(epoch FROM now()) / %(interval)s)"
+_NOW: t.Final = "extract(epoch FROM now()) / %(interval)s"
+_TURN: t.Final = "2 * pi() * (x - floor(x))"
 _QUERY: t.Final = """
 WITH wanted AS ({wanted}),
-points AS (
+raw AS (
     SELECT CAST({{key}} AS text) AS k, {{time}} AS t,
-           floor(extract(epoch FROM {{time}}) / %(interval)s) AS slot,
+           CAST(extract(epoch FROM {{time}}) / %(interval)s AS double precision) AS x,
            CAST({price} AS double precision) AS p, CAST({volume} AS double precision) AS v
       FROM {{table}}
-     WHERE {{time}} >= to_timestamp(({now} - %(slots)s) * %(interval)s)
+     WHERE {{time}} >= to_timestamp((floor({now}) - %(slots)s - 2) * %(interval)s)
        AND CAST({{key}} AS text) IN (SELECT k FROM wanted)
 ),
+turns AS (
+    SELECT k, avg(sin({turn})) AS sine, avg(cos({turn})) AS cosine
+      FROM raw WHERE x < 'Infinity' GROUP BY k
+),
+phases AS (
+    SELECT k, CASE WHEN sqrt(sine * sine + cosine * cosine) >= {regular}
+                   THEN atan2(sine, cosine) / (2 * pi()) END AS phase
+      FROM turns
+),
+points AS (
+    SELECT k, t, floor(x - coalesce(phase - 0.5, 0)) AS slot,
+           floor({now} - coalesce(phase, 0)) AS slot_now, p, v
+      FROM raw JOIN phases USING (k)
+),
 sound AS (
-    SELECT k, t, slot, slot < {now} AS inside, p, v,
+    SELECT k, t, slot, slot_now, slot < slot_now AND slot >= slot_now - %(slots)s AS inside, p, v,
            CASE WHEN p > 0 AND p < 'Infinity' THEN ln(p) END AS price,
            CASE WHEN v >= 0 AND v < 'Infinity' THEN ln(1 + v) END AS volume
       FROM points
@@ -106,7 +125,7 @@ sound AS (
 steps AS (
     SELECT *, slot - lag(slot) OVER one - 1 AS hole,
            (price - lag(price) OVER one) / sqrt(greatest(slot - lag(slot) OVER one, 1)) AS step
-      FROM sound WINDOW one AS (PARTITION BY k ORDER BY t)
+      FROM sound WINDOW one AS (PARTITION BY k, inside ORDER BY t)
 ),
 middles AS (
     SELECT k, percentile_cont(0.5) WITHIN GROUP (ORDER BY step) AS step,
@@ -130,8 +149,8 @@ marked AS (
       FROM steps s LEFT JOIN middles m USING (k) LEFT JOIN spreads d USING (k)
 )
 SELECT w.k, count(s.k) FILTER (WHERE s.inside), count(DISTINCT s.slot) FILTER (WHERE s.inside),
-       CAST(min(s.slot) FILTER (WHERE s.inside) - ({now} - %(slots)s) AS bigint),
-       CAST({now} - 1 - max(s.slot) FILTER (WHERE s.inside) AS bigint),
+       CAST(min(s.slot - (s.slot_now - %(slots)s)) FILTER (WHERE s.inside) AS bigint),
+       CAST(min(s.slot_now - 1 - s.slot) FILTER (WHERE s.inside) AS bigint),
        count(*) FILTER (WHERE s.inside AND s.hole > 0),
        CAST(max(s.hole) FILTER (WHERE s.inside) AS bigint),
        count(*) FILTER (WHERE s.inside AND s.odd_price),
@@ -189,7 +208,7 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
         yield check.finding("unknown", message, aspect="points")
 
     for of_key in figures[:MOST_KEYS]:
-        yield from _key(check, of_key)
+        yield from _key(check, source, of_key)
 
     if len(figures) > MOST_KEYS:
         message = f"Only {MOST_KEYS} keys are judged in one check; split it."
@@ -216,7 +235,9 @@ def measure(check: Check, source: Source) -> list[Figures]:
 
     query = _QUERY.format(
         wanted=_keys(options, names, values),
-        now=_NOW_SLOT,
+        now=_NOW,
+        turn=_TURN,
+        regular=REGULAR,
         price="{price}" if options["price"] else "NULL",
         volume="{volume}" if options["volume"] else "NULL",
         has_price="true" if options["price"] else "false",
@@ -243,14 +264,14 @@ def _keys(
     return query + condition
 
 
-def _key(check: Check, seen: Figures) -> Iterator[Finding]:
+def _key(check: Check, source: Source, seen: Figures) -> Iterator[Finding]:
     """Yield the findings on one key."""
     window = f"in the last {check.options['window_hours']:g} h"
 
     yield _points(check, seen, window)
     yield from _gaps(check, seen, window)
     yield from _outliers(check, seen, window)
-    yield freshness(check, seen.age, f"{seen.key} in {_table(check)}", of=seen.key)
+    yield freshness(check, source.age_of(seen.age), f"{seen.key} in {_table(check)}", of=seen.key)
 
 
 def _points(check: Check, seen: Figures, window: str) -> Finding:

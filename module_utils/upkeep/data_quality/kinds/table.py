@@ -35,18 +35,18 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
     age = "NULL"
     if options["time"]:
         names["time"] = (options["time"],)
-        age = source.age.format("max({time})")
+        age = source.moment.format("max({time})")
 
     condition = sql.where(options["where"] or {}, "only", names, values)
     query = " ".join(("SELECT count(*),", age, "FROM {table}", condition))
-    [(rows, seconds)] = source.rows(query, values, names, check.timeout)
+    [(rows, newest)] = source.rows(query, values, names, check.timeout)
     table = f"{options['schema']}.{options['table']}"
 
     yield check.measured(
         "rows", rows, f"{table} has {rows} rows", "check whether its writer runs", unit="rows"
     )
     if options["time"]:
-        yield freshness(check, seconds, table)
+        yield freshness(check, source.age_of(newest), table)
 
 
 def _describe(entry: Mapping[str, t.Any]) -> str:

@@ -194,7 +194,8 @@ def test_what_is_no_sane_file_is_never_read(
 
     assert "secret" not in json.dumps(found)
     assert found["cache:rides.rows"]["status"] == "ok"
-    assert ("cache:rides.readable" in found) == (kind in ("binary", "huge"))
+    assert ("cache:rides.readable" in found) == (kind == "huge")
+    assert found["cache:rides.fields"]["status"] == ("warning" if kind == "binary" else "ok")
 
 
 def test_a_folder_with_too_many_files_is_unknown(
@@ -232,3 +233,17 @@ def test_names_of_any_bytes_are_reported_and_stop_nothing(
     assert len(bad) == 1
     assert bad[0]["message"].isprintable()
     assert "rides_" in bad[0]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "cp1252", "utf-8"])
+def test_a_page_in_another_encoding_is_compared(
+    review: Review, tmp_path: Path, encoding: str
+) -> None:
+    fill(tmp_path)
+    page = tmp_path / "rides_2026-03.html"
+    page.write_bytes(("<p>Zürich</p>" + page.read_text()).encode(encoding))
+
+    found = statuses(look(review, tmp_path))
+
+    assert found["rows"] == "ok"
+    assert "readable" not in found

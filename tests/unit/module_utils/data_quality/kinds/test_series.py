@@ -292,3 +292,47 @@ def test_whatever_is_missing_is_counted_as_by_hand(pg: Server, review: Review, s
     assert found["series:market[A].missing"]["observed"] == 72 - len(kept)
     assert found["series:market[A].gaps"]["observed"] == 1200 * max(gaps, default=0)
     assert f"{len(gaps)} gap" in found["series:market[A].gaps"]["message"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "i * interval '1 minute' + (random() - 0.5) * interval '100 ms'",
+        "i * interval '1 minute' + (random() - 0.5) * interval '10 s'",
+        "i * interval '1 minute' + interval '59.99 s' + random() * interval '30 ms'",
+        "i * interval '1 minute' + interval '30 s' + (random() - 0.5) * interval '20 s'",
+    ],
+    ids=["around the minute", "seconds around it", "just before it", "half past"],
+)
+def test_points_a_little_early_or_late_are_not_missing(
+    pg: Server, review: Review, moment: str
+) -> None:
+    check = market(
+        pg,
+        "TRUNCATE market",
+        "INSERT INTO market SELECT s, date_trunc('minute', now()) - MOMENT, 100, 50"
+        " FROM generate_series(-1, 1445) i, unnest(ARRAY['AAA', 'BBB']) s".replace(
+            "MOMENT", moment
+        ),
+    )
+
+    found = review(check)
+
+    assert found["series:market[AAA].missing"]["observed"] <= 1
+    assert found["series:market[AAA].gaps"]["status"] == "ok"
+
+
+def test_a_real_gap_between_points_with_jitter_is_measured(pg: Server, review: Review) -> None:
+    check = market(
+        pg,
+        "TRUNCATE market",
+        """INSERT INTO market SELECT s, date_trunc('minute', now()) - i * interval '1 minute'
+                  + (random() - 0.5) * interval '2 s', 100, 50
+             FROM generate_series(-1, 1445) i, unnest(ARRAY['AAA', 'BBB']) s
+            WHERE i NOT BETWEEN 500 AND 539""",
+    )
+
+    found = review(check)
+
+    assert found["series:market[AAA].missing"]["observed"] == pytest.approx(40, abs=1)
+    assert found["series:market[AAA].gaps"]["observed"] == 40 * 60

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import sqlite3
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +76,58 @@ def test_nothing_is_ever_written(make: Make, review: Review, pg: Server) -> None
 
     if "database" in place:
         assert pg.query(place["database"], "SELECT is_called FROM seq") == [(False,)]
+
+
+def sqlite_file(path: Path, *values: t.Any) -> dict[str, t.Any]:
+    """Make a file with a table whose rows have these times."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (at, ok BOOLEAN)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(value, True) for value in values])
+
+    limits = {"rows": {"warning": 1}, "age": {"warning": 600, "critical": 3600}}
+    return {"name": "t", "kind": "table", "table": "t", "sqlite": str(path), "aspects": limits}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda now: int(now.timestamp()),
+        lambda now: int(now.timestamp() * 1000),
+        lambda now: now.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        lambda now: now.strftime("%Y-%m-%d %H:%M:%S+00"),
+        lambda now: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    ],
+    ids=["seconds", "milliseconds", "UTC", "short zone", "ISO"],
+)
+def test_a_time_in_any_usual_form_of_sqlite_has_its_age(
+    review: Review, tmp_path: Path, form: t.Callable[[dt.datetime], t.Any]
+) -> None:
+    place = sqlite_file(tmp_path / "t.db", form(dt.datetime.now(dt.UTC)))
+
+    found = review({**place, "time": "at"})
+
+    assert found["table:t.age"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("value", ["31.01.2026", "unknown", "now", b"x"])
+def test_a_time_that_cannot_be_read_is_not_a_missing_row(
+    review: Review, tmp_path: Path, value: t.Any
+) -> None:
+    place = sqlite_file(tmp_path / "t.db", "2026-01-31", value)
+
+    found = review({**place, "time": "at"})
+
+    assert found["table:t.rows"]["observed"] == 2
+    assert found["table:t.age"]["status"] == "unknown"
+    assert "cannot be read" in found["table:t.age"]["message"]
+
+
+@pytest.mark.parametrize(("value", "rows"), [(True, 1), (False, 0)])
+def test_a_boolean_condition_fits_what_sqlite_keeps(
+    review: Review, tmp_path: Path, value: bool, rows: int
+) -> None:
+    place = sqlite_file(tmp_path / "t.db", "2026-01-31")
+
+    found = review({**place, "where": {"ok": value}})
+
+    assert found["table:t.rows"]["observed"] == rows
