@@ -72,10 +72,8 @@ def test_one_that_hangs_is_stopped_with_all_that_it_started(shop: Project, hang:
     answer = shop.test(hang, {"seconds": 3})
 
     assert time.monotonic() - begun < 3 + processes.GRACE
-    assert (answer["suites"][0]["ended"], answer["suites"][0]["exit_code"]) == (
-        "time",
-        -signal.SIGKILL,
-    )
+    assert answer["suites"][0]["ended"] == "time"
+    assert answer["suites"][0]["exit_code"] == -signal.SIGKILL
 
     said, message = status(answer)
 
@@ -186,14 +184,16 @@ def test_a_single_file_cannot_outgrow_the_space(shop: Project) -> None:
 
 def test_nothing_is_started_without_space(shop: Project) -> None:
     said, message = status(shop.test("def test_it(): pass", space_mb=1 << 40))
-    assert (said, "MB free" in message) == ("unknown", True)
+    assert said == "unknown"
+    assert "MB free" in message
 
 
 def test_memory_is_bounded(shop: Project) -> None:
     said, message = status(
         shop.test("def test_it(): assert len(bytearray(3 << 30))", memory_mb=1024)
     )
-    assert (said, "test_it" in message) == ("critical", True)
+    assert said == "critical"
+    assert "test_it" in message
 
 
 def test_a_folder_without_rights_is_removed_too(shop: Project) -> None:
@@ -308,4 +308,5 @@ def wait_for(condition: t.Callable[[], bool]) -> None:
 def test_a_supervisor_that_is_lost_is_told(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervising, "supervise", lambda job: os._exit(5))
     said, message = status(shop.test("def test_it(): pass"))
-    assert (said, "ended with 5" in message) == ("unknown", True)
+    assert said == "unknown"
+    assert "ended with 5" in message

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import typing as t
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ...base import reader
-from ...base.login import Login
+from ...base.login import Login, connection_parameters
 from ...base.options import Options, option
 from ...base.text import list_some, visible
 from ...findings import Finding, Limits
@@ -161,8 +160,8 @@ def _amcheck(check: Check, source: Source, login: Login) -> Finding:
 
     try:
         done = subprocess.run(  # noqa: S603 - argv list; the name is one argument
-            amcheck_command(tool, check.place, login),
-            env={**os.environ, **_environment(login, check.timeout)},
+            [tool, "--no-password", f"--database={_pattern(check.place)}"],
+            env=tool_environment(login, check.timeout),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=check.timeout,
@@ -207,32 +206,27 @@ def find_tool() -> str | None:
     return str(found[-1]) if found else shutil.which("pg_amcheck")
 
 
-def amcheck_command(tool: str, database: str, login: Login) -> list[str]:
-    """Return the command line.
+def tool_environment(login: Login, seconds: float) -> dict[str, str]:
+    """Return the whole environment of pg_amcheck: the login, and nothing of ours.
 
-    A database name is a pattern to this tool, so every letter of it is quoted.
+    Variables of libpq that we have would lead it to another server.
     """
-    quoted = '"' + database.replace('"', '""') + '"'
-    host = [f"--host={login.host}"] if login.host else []
+    names = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+    parameters = connection_parameters(login)
+    given = {names.get(key, f"PG{key.upper()}"): str(value) for key, value in parameters.items()}
 
-    return [
-        tool,
-        "--no-password",
-        f"--username={login.user}",
-        f"--port={login.port}",
-        *host,
-        f"--database={quoted}",
-    ]
-
-
-def _environment(login: Login, seconds: float) -> dict[str, str]:
-    # The server ends what the tool would leave behind when it is killed.
-    environment = {
+    return {
+        **given,
+        # The server ends what the tool would leave behind when it is killed.
         "PGOPTIONS": f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout=2000",
         "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
     }
 
-    return environment | ({"PGPASSWORD": login.password} if login.password else {})
+
+def _pattern(database: str) -> str:
+    """Return the pattern that fits one database only; in quotes every letter is itself."""
+    return '"' + database.replace('"', '""') + '"'
 
 
 def _validate(check: Check) -> Iterator[str]:

@@ -90,7 +90,8 @@ def test_no_file_is_no_baseline(tmp_path: Path) -> None:
 def test_dates_are_text_however_they_are_written(tmp_path: Path) -> None:
     file = tmp_path / "baseline.yml"
     file.write_text(
-        "shop-1:\n  a: {value: 1, date: 2025-01-31}\n  b: {value: 1, date: '2025-01-31'}\n  c: damaged\n"
+        "shop-1:\n  a: {value: 1, date: 2025-01-31}\n"
+        "  b: {value: 1, date: '2025-01-31'}\n  c: damaged\n"
     )
     found = app_tests.baseline(file)["shop-1"]
 

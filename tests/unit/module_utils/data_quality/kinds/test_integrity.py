@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.login import Login
 from ansible.module_utils.upkeep.data_quality.kinds import integrity
 from ansible.module_utils.upkeep.data_quality.settings import parse_checks
 
@@ -133,3 +134,28 @@ def test_only_damage_is_called_damage(printed: str, status: str) -> None:
     done = subprocess.CompletedProcess([], 2, stdout=printed.encode(), stderr=b"")
 
     assert integrity._reported(check, done)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PGSERVICE", "elsewhere"), ("PGHOSTADDR", "192.0.2.1"), ("PGOPTIONS", "-c nothing=1")],
+)
+def test_the_environment_leads_the_tool_nowhere_else(
+    pg: Server, review: Review, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    database = pg.create_database("", *ROWS, "CREATE EXTENSION amcheck", GRANT)
+    monkeypatch.setenv(name, value)
+
+    assert review(amcheck(database))["integrity:shop.amcheck"]["status"] == "ok"
+
+
+def test_the_tool_encrypts_as_the_login_says() -> None:
+    login = Login("db.example.org", 5433, "reader", "secret", "verify-full", "/etc/ca.pem")
+    found = integrity.tool_environment(login, 1.5)
+
+    assert found["PGHOST"] == "db.example.org"
+    assert found["PGPORT"] == "5433"
+    assert found["PGSSLMODE"] == "verify-full"
+    assert found["PGSSLROOTCERT"] == "/etc/ca.pem"
+    assert found["PGPASSWORD"] == "secret"
+    assert "statement_timeout=1500" in found["PGOPTIONS"]
