@@ -109,7 +109,7 @@ def test_a_hung_service_hangs_the_recipe_too(hung_port: int) -> None:
     started = time.monotonic()
     found = judged({"name": "api", "kind": "http", "url": url, "timeout": 0.5})
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert found["http:api"]["status"] == "critical"
 
 

@@ -47,18 +47,18 @@ def no_children_left() -> bool:
 def test_hung_services_cost_one_time_out_in_all(listen: Listen) -> None:
     slow_head, port = listen(trickling(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n")), listen(hung)
     raw = [
-        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.5}
+        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 2}
         for i in range(10)
     ]
     raw += [
-        {"name": f"s{i}", "kind": "http", "url": f"http://127.0.0.1:{slow_head}/", "timeout": 0.5}
+        {"name": f"s{i}", "kind": "http", "url": f"http://127.0.0.1:{slow_head}/", "timeout": 2}
         for i in range(5)
     ]
     raw += [{"name": "good", "kind": "http", "url": f"http://127.0.0.1:{listen(answering(b''))}/"}]
     started = time.monotonic()
     found = judged(raw)
 
-    assert time.monotonic() - started < 5, "one after the other they would take 7.5 s"
+    assert time.monotonic() - started < 15, "one after the other they would take 30 s"
     assert [finding["status"] for finding in found.values()] == ["critical"] * 15 + ["ok"]
     assert list(found) == [f"http:{check['name']}" for check in raw], (
         "findings come in the order of the checks"
@@ -78,7 +78,7 @@ def test_a_child_stuck_in_c_code_is_ended(behave: Behave) -> None:
     started = time.monotonic()
     found = judged([{"name": "x", "kind": "load", "timeout": 0.2}])["load:x"]
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert (found["status"], found["message"]) == ("unknown", "could not be observed within 0.2 s")
 
 
@@ -108,14 +108,14 @@ def test_a_probe_that_breaks_is_unknown_and_harms_no_other(
 def test_the_limit_for_all_makes_the_rest_unknown(listen: Listen) -> None:
     port = listen(hung)
     raw = [
-        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 0.8}
+        {"name": f"n{i}", "kind": "http", "url": f"http://127.0.0.1:{port}/", "timeout": 3}
         for i in range(3)
     ]
     raw[2]["latency"] = {"warning_ms": 5}
     started = time.monotonic()
-    found = judged(raw, timeout=1.2, workers=1)
+    found = judged(raw, timeout=4, workers=1)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8.5, "without the limit they would take 9 s"
     assert found["http:n0"]["status"] == "critical"
 
     for name in ("http:n1", "http:n2", "http:n2.latency"):
@@ -123,7 +123,7 @@ def test_the_limit_for_all_makes_the_rest_unknown(listen: Listen) -> None:
             "it never had its full time: its service is not to blame"
         )
 
-    assert "limit of 1.2 s" in found["http:n1"]["message"]
+    assert "limit of 4 s" in found["http:n1"]["message"]
     assert no_children_left()
 
 
