@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Plant logs on a host: good, rotated, broken, hostile ones, a log of the future, and a container's. Run as root."""
+"""Plant logs on a host: good, rotated, broken and hostile ones, and that of a container, as root."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def main(folder: Path) -> None:
         f"{ago(hours=6)} ERROR app: job 2 failed",
         *failed[:2],
     )
-    older = f"{ago(hours=40)} ERROR app: too old\n{ago(hours=20)} ERROR app: password=hunter2hunter2 refused\n"
+    older = (
+        f"{ago(hours=40)} ERROR app: too old\n"
+        f"{ago(hours=20)} ERROR app: password=hunter2hunter2 refused\n"
+    )
     (folder / "app.log-2.gz").write_bytes(gzip.compress(older.encode()))
     write(folder / "app.log-3", f"{ago(hours=60)} ERROR app: too old, too")
     subprocess.run(["zstd", "--quiet", "--rm", str(folder / "app.log-3")], check=True)

@@ -23,7 +23,7 @@ OPENING: t.Final = frozenset(
     )
 )  # fmt: skip
 #: Of these modules nothing that is called so opens a file.
-HARMLESS: t.Final = frozenset(("files", "copy"))
+HARMLESS: t.Final = frozenset(("files", "copy", "archive"))
 #: Files that wait for their conversion.
 PENDING: t.Final = frozenset(
     (

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Recipes of the maintenance guides that read logs, each shown to go wrong, and what we count instead."""
+"""Recipes of the guides that read logs, each shown to go wrong, and what is counted instead."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def test_the_line_of_the_start_is_found_behind_a_rotation(log: Path) -> None:
 
 def test_a_traceback_is_one_error(log: Path) -> None:
     log.write_text(
-        f"{ago(minutes=5)} ERROR app: failed\nTraceback (most recent call last):\nValueError: Exception\n"
+        f"{ago(minutes=5)} ERROR app: failed\n"
+        "Traceback (most recent call last):\nValueError: Exception\n"
     )
     assert shell(f"grep -c 'ERROR\\|Exception' {log}").stdout == "2\n"
     assert count(log, pattern="ERROR|Exception") == 1
@@ -124,7 +125,8 @@ def test_the_seventh_word_is_the_path_in_one_format_only(log: Path) -> None:
 
 @pytest.mark.requirement("R-fairedge-105")
 def test_the_last_field_of_a_json_line_is_no_address(log: Path) -> None:
-    row = '{"timestamp": "%s", "message": "auth_failed", "client_ip": "192.0.2.7", "status_code": 401}'
+    row = '{"timestamp": "%s", "message": "auth_failed", '
+    row += '"client_ip": "192.0.2.7", "status_code": 401}'
     log.write_text(row % ago(minutes=5) + "\n")
 
     assert shell(f"grep auth_failed {log} | awk '{{print $NF}}'").stdout == "401}\n"
@@ -140,7 +142,8 @@ def test_the_last_field_of_a_json_line_is_no_address(log: Path) -> None:
 @pytest.mark.requirement("R-student_success-87", "R-fairedge-107")
 def test_searching_for_secrets_must_not_print_them(log: Path) -> None:
     log.write_text(
-        f"{ago(minutes=5)} INFO app: password=hunter2hunter2\n{ago(minutes=4)} INFO app: monkey is a keyword\n"
+        f"{ago(minutes=5)} INFO app: password=hunter2hunter2\n"
+        f"{ago(minutes=4)} INFO app: monkey is a keyword\n"
     )
     said = shell(f"grep -i 'password\\|secret\\|key\\|token' {log} | grep -v masked").stdout
 

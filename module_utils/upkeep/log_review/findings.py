@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from ..findings import Finding, finding, judge
-from .measures import Measure
-from .redact import cut
-from .session import Session
-from .settings import Review, Source
-from .stamps import shown
+from ..findings import NO_LIMITS, Finding, Limits, Subject
+from .measures import Measure, Spread
+from .redaction import cut, show_line
+from .session import LogSession
+from .settings import LogQuestion, LogSource
+from .stamps import format_time
 from .windows import Window
 
 #: Lines that a message shows, and groups.
@@ -19,6 +21,7 @@ MOST_LINES: t.Final = 5
 _LINE: t.Final = 200
 _GROUPS: t.Final = 5
 _ADVICE: t.Final = ". Find their cause, newest first"
+_SECRETS_ADVICE: t.Final = ". Change what was given away, and mask it where it is written"
 #: A log whose first event comes after this share of a window does not reach back over it.
 _LATE: t.Final = 0.25
 
@@ -30,30 +33,27 @@ class Gaps(t.NamedTuple):
 
     @property
     def words(self) -> str:
-        """Return the clauses as the end of a sentence."""
+        """The clauses as the end of a sentence."""
         return f" Not all could be read: {'; '.join(self.clauses)}." if self.clauses else ""
 
 
+def _subject(source: LogSource) -> Subject:
+    return Subject(f"log:{source.name}", source.requirements)
+
+
 def source_findings(
-    source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]
-) -> t.Iterator[Finding]:
-    """Yield what is told of a log: whether it could be read and still speaks, and the form of its records."""
-    check = f"log:{source.name}"
-    status, observed, message = _state(source, session, gaps, jumps)
-    yield finding(
-        check,
-        status,
-        message,
-        observed=observed,
-        expected=_expected_age(source),
-        requirements=source.requirements,
-    )
+    source: LogSource, session: LogSession, gaps: Gaps, jumps: Sequence[str], now: float
+) -> Iterator[Finding]:
+    """Yield the findings on a log: whether it was read and is still written, and its records."""
+    status, observed, message = _state(source, session, gaps, jumps, now)
+    subject = _subject(source)
+    yield subject.finding(status, message, observed=observed, expected=_expected_age(source))
     if source.fields:
-        yield _form(f"{check}.format", source, session)
+        yield _form(subject, source, session)
 
 
-def missing_finding(source: Source, clause: str) -> Finding:
-    """Return what is told of a log that could not be read at all: one finding, which speaks for its reviews, too.
+def missing_finding(source: LogSource, clause: str) -> Finding:
+    """Return the one finding on a log that could not be read at all, for its reviews as well.
 
     It is unknown; only a log that need not be there may be missing.
     """
@@ -61,16 +61,13 @@ def missing_finding(source: Source, clause: str) -> Finding:
     message = sentence(clause)
     if left_out:
         message += f" Not reviewed: {left_out}."
-
     if not source.optional:
         message += " Look whether the service runs and where it logs to."
 
     asked = {identity for review in source.reviews for identity in review.requirements}
-    status = "info" if source.optional else "unknown"
+    subject = Subject(f"log:{source.name}", tuple({*source.requirements, *asked}))
 
-    return finding(
-        f"log:{source.name}", status, message, requirements={*source.requirements, *asked}
-    )
+    return subject.finding("info" if source.optional else "unknown", message)
 
 
 def sentence(clause: str) -> str:
@@ -78,56 +75,50 @@ def sentence(clause: str) -> str:
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
-def _expected_age(source: Source) -> str | None:
-    return (
-        f"a line within {source.silent_after / 3600:g} h"
-        if source.silent_after is not None
-        else None
-    )
+def _expected_age(source: LogSource) -> str | None:
+    if source.silent_after is None:
+        return None
+    return f"a line within {source.silent_after / 3600:g} h"
 
 
 def _state(
-    source: Source, session: Session, gaps: Gaps, jumps: t.Sequence[str]
+    source: LogSource, session: LogSession, gaps: Gaps, jumps: Sequence[str], now: float
 ) -> tuple[str, str | None, str]:
     """Return status, what was observed, and a message."""
-    now, newest = session.layout.clock.now, session.newest
+    newest = session.newest
     if gaps.clauses:
         return "unknown", None, f"Only a part was reviewed.{gaps.words}"
 
     if session.furthest is not None:
-        said = f"Its newest line is of {shown(session.furthest)}, which is still to come"
-        return (
-            "warning",
-            shown(session.furthest),
-            f"{said}: put the clock of this host or of the writer right.",
-        )
+        time = format_time(session.furthest)
+        message = f"Its newest line is of {time}, which is in the future: correct the clock of "
+        return "warning", time, f"{message}this host or of the writer."
 
-    observed = f"newest line {shown(newest)}" if newest is not None else "no line"
     if newest is None and session.undated:
-        return (
-            "unknown",
-            "no time stamp",
-            "None of its lines carries a time stamp, so no window can be told.",
-        )
+        problem = session.unfit_words(session.fit)
+        return "unknown", "no time stamp", f"None of its lines has a time that is known: {problem}."
 
+    if session.fit.unfit_percent > source.unfit_percent:
+        percent = f"{session.fit.unfit_percent:.0f} % of the lines do not fit"
+        problem = sentence(session.unfit_words(session.fit))
+        return "unknown", percent, f"{problem} Name the format it has, or describe it."
+
+    observed = f"newest line {format_time(newest)}" if newest is not None else "no line"
     if source.silent_after is not None and (newest is None or now - newest > source.silent_after):
-        hours = f"since {shown(newest)}" if newest is not None else "at all"
-        return (
-            "warning",
-            observed,
-            f"It says nothing {hours}: look whether the service works and where it logs to.",
-        )
+        hours = f"since {format_time(newest)}" if newest is not None else "at all"
+        message = f"It has no line {hours}: look whether the service works and where it logs to."
+        return "warning", observed, message
 
     if jumps:
-        said = f"Time runs backwards in {', '.join(jumps)}, so it was read whole; was a clock set back?"
-        return "info", observed, said
+        message = f"Time runs backwards in {', '.join(jumps)}, so it was read whole; "
+        return "info", observed, f"{message}was a clock set back?"
     if newest is None:
         return "ok", observed, "It was read; it is empty."
 
-    return "ok", observed, "It was read."
+    return "ok", observed, f"It was read as {', '.join(sorted(session.formats))}."
 
 
-def _form(check: str, source: Source, session: Session) -> Finding:
+def _form(subject: Subject, source: LogSource, session: LogSession) -> Finding:
     """Return whether lines are records with their fields.
 
     A program that prints around its logger breaks that.
@@ -137,266 +128,271 @@ def _form(check: str, source: Source, session: Session) -> Finding:
     missing = {name: count for name, count in form.missing.items() if count}
     if form.foreign:
         example = f" (e.g. {form.examples[0]})" if form.examples else ""
-        message = f"{form.foreign} lines are no JSON records{example}: whoever writes them goes around the logger."
-        return finding(
-            check,
+        message = f"{form.foreign} lines are not JSON records{example}: what writes them goes "
+        return subject.finding(
             "warning",
-            message,
+            f"{message}around the logger.",
+            aspect="format",
             observed=form.foreign,
             expected=0,
-            requirements=source.requirements,
         )
 
     if missing:
         listed = ", ".join(
             f"{name} ({count} of {form.records})" for name, count in sorted(missing.items())
         )
-        message = f"Records lack fields: {listed}; correct the formatter of the application."
-        return finding(
-            check,
+        return subject.finding(
             "warning",
-            message,
+            f"Records lack fields: {listed}; correct the formatter of the application.",
+            aspect="format",
             observed=", ".join(sorted(missing)),
             expected=expected,
-            requirements=source.requirements,
         )
 
     if not form.records:
-        return finding(
-            check, "info", "No record to look at in this window.", requirements=source.requirements
-        )
+        return subject.finding("info", "There is no record in this window.", aspect="format")
 
-    message = f"{form.records} records were looked at; all carry their fields."
-
-    return finding(
-        check,
+    return subject.finding(
         "ok",
-        message,
+        f"{form.records} records were looked at; all have their fields.",
+        aspect="format",
         observed=form.records,
         expected=expected,
-        requirements=source.requirements,
     )
 
 
-def review_finding(source: Source, measure: Measure, gaps: Gaps) -> Finding:
-    """Return the finding of one review."""
+@dataclass(frozen=True)
+class _Judged:
+    """What a measure means before gaps and problems of the log are considered."""
+
+    status: str
+    observed: t.Any
+    message: str
+    limits: Limits = NO_LIMITS
+    unit: str = ""
+    expected: t.Any = None
+    lines: bool = True
+
+
+def review_finding(source: LogSource, measure: Measure, gaps: Gaps, problem: str) -> Finding:
+    """Return the finding of one review.
+
+    ``problem`` is why it cannot be judged by what was read, "" where it can.
+    """
     review = measure.review
     judged = _JUDGES[review.measure](review, measure)
-    status = judged.status
+    status, message = judged.status, f"{judged.message}{gaps.words}"
+    if problem:
+        message += f" This cannot be judged: {problem}."
     # What was seen is at least that much: a limit that is passed stays passed, but nothing is fine.
-    if gaps.clauses and status in ("ok", "info"):
+    is_low = review.at_least is not None and measure.count < review.at_least
+    if (problem or gaps.clauses) and (is_low or status in ("ok", "info")):
         status = "unknown"
 
     lines = measure.newest.lines[-min(MOST_LINES, review.show) :] if review.show else []
     tail = "".join(f"\n{cut(line, _LINE)}" for line in lines) if judged.lines else ""
+    expected = judged.expected if judged.expected is not None else judged.limits.text
 
-    return finding(
-        f"log:{source.name}.{review.name}",
+    return Subject(f"log:{source.name}.{review.name}", review.requirements).finding(
         status,
-        f"{judged.message}{gaps.words}{tail}",
+        f"{message}{tail}",
         observed=judged.observed,
-        expected=judged.expected,
+        expected=expected,
         unit=judged.unit,
-        requirements=review.requirements,
+        limits=judged.limits.numbers,
     )
 
 
-class _Judged(t.NamedTuple):
-    status: str
-    observed: t.Any
-    expected: t.Any
-    message: str
-    unit: str = ""
-    lines: bool = True
-
-
-def _limit(review: Review) -> str | None:
-    limit = review.warning if review.warning is not None else review.critical
-    return None if limit is None else f"at most {limit:g}"
+def _limits(review: LogQuestion) -> Limits:
+    return Limits(review.warning, review.critical)
 
 
 def _among(window: Window) -> str:
     return f"in {window.words}" if not window.words.startswith("today") else "today"
 
 
-def _count(review: Review, measure: Measure) -> _Judged:
-    count, unit = measure.count, review.unit or "events"
-    status = judge(count, review.warning, review.critical)
+def _count(review: LogQuestion, measure: Measure) -> _Judged:
+    count, unit, limits = measure.count, review.unit or "events", _limits(review)
+    status = limits.judge(count)
     words = _among(measure.window)
     if review.at_least is not None and count < review.at_least:
         message = f"Only {count} {unit} {words}: look whether what writes them still runs."
-        return _Judged("warning", count, f"at least {review.at_least:g}", message, unit)
+        return _Judged("warning", count, message, Limits(review.at_least, side="below"), unit)
 
-    trend = _traffic(review, measure)
-    if trend:
-        status = "warning" if trend[0] and status == "ok" else status
-        usual = f"within {review.trend_percent:g} % of the time before"
-        message = f"{count} {words}: {trend[1]}{'. Look who asks, and whether all do who should' if trend[0] else ''}."
-        return _Judged(status, count, usual, message, unit, lines=False)
+    if trend := _traffic(review, measure):
+        return _count_with_trend(review, measure, trend)
 
-    expected = f"at least {review.at_least:g}" if review.at_least is not None else _limit(review)
+    if limits.numbers is None and review.at_least is not None:
+        limits = Limits(review.at_least, side="below")
     if not count:
-        return _Judged(status, 0, expected, f"None {words}.", unit)
+        return _Judged(status, 0, f"None {words}.", limits, unit)
 
     message = f"{count} {words}"
     top = measure.messages.top(1)
     if top and count > 1 and top[0][1] > 1:
         message += f"; most often ({top[0][1]} times): {cut(top[0][0], 160)}"
-
     if status != "ok":
-        message += (
-            ". Change what was given away, and mask it where it is written"
-            if review.secrets
-            else _ADVICE
-        )
+        message += _SECRETS_ADVICE if review.secrets else _ADVICE
 
-    limits = (
-        review.warning is not None or review.critical is not None or review.at_least is not None
-    )
-
-    return _Judged(status if limits else "info", count, expected, f"{message}.", unit)
+    return _Judged(status if limits.numbers else "info", count, f"{message}.", limits, unit)
 
 
-def _share(review: Review, measure: Measure) -> _Judged:
+def _count_with_trend(review: LogQuestion, measure: Measure, trend: tuple[bool, str]) -> _Judged:
+    changed, words = trend
+    limits, count = _limits(review), measure.count
+    status = limits.judge(count)
+    status = "warning" if changed and status == "ok" else status
+    advice = ". Look who asks, and whether all do who should" if changed else ""
+    usual = f"within {review.trend_percent:g} % of the previous window"
+    message = f"{count} {_among(measure.window)}: {words}{advice}."
+
+    return _Judged(status, count, message, limits, review.unit or "events", usual, lines=False)
+
+
+def _too_few(review: LogQuestion, seen: str, words: str, unit: str, more: str = "") -> _Judged:
+    message = f"Not enough events to judge ({seen}, at least {review.least_events}{more}) {words}."
+    return _Judged("info", None, message, _limits(review), unit)
+
+
+def _share(review: LogQuestion, measure: Measure) -> _Judged:
     words = _among(measure.window)
     if review.worst_of is not None:
         return _worst_share(review, measure, review.worst_of)
 
     of = "matching events" if review.of else "all events"
     if measure.total < review.least_events:
-        message = f"{measure.count} of {measure.total} events {words}: too few to judge (at least {review.least_events})."
-        return _Judged("info", None, _limit(review), message, "%")
+        return _too_few(review, f"{measure.count} of {measure.total}", words, "%")
 
     share = round(100 * measure.count / measure.total, 3)
-    status = judge(share, review.warning, review.critical)
+    status = _limits(review).judge(share)
     advice = " Find their cause, newest first." if status != "ok" else ""
     message = f"{measure.count} against {measure.total} ({of}) {words}.{advice}"
 
-    return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
+    return _Judged(status, share, message, _limits(review), "%", lines=status != "ok")
 
 
-def _worst_share(review: Review, measure: Measure, seconds: float) -> _Judged:
+def _worst_share(review: LogQuestion, measure: Measure, seconds: float) -> _Judged:
     """Judge the part of the window with the largest share, among those with enough events."""
     words = _among(measure.window)
     enough = [part for part, total in measure.part_totals.items() if total >= review.least_events]
     if not enough:
-        told = f"{measure.count} of {measure.total} events {words}"
-        message = f"{told}: too few to judge (at least {review.least_events} in {seconds / 60:g} minutes)."
-        return _Judged("info", None, _limit(review), message, "%")
+        seen = f"{measure.count} of {measure.total}"
+        return _too_few(review, seen, words, "%", f" in {seconds / 60:g} minutes")
 
     worst = max(enough, key=lambda part: (measure.parts[part] / measure.part_totals[part], -part))
     share = round(100 * measure.parts[worst] / measure.part_totals[worst], 3)
-    status = judge(share, review.warning, review.critical)
-    end = measure.window.until - worst * seconds
+    status = _limits(review).judge(share)
+    end = format_time(measure.window.until - worst * seconds)
     advice = " Find their cause, newest first." if status != "ok" else ""
     counted = f"{measure.parts[worst]} against {measure.part_totals[worst]}"
-    message = (
-        f"{counted} in the worst {seconds / 60:g} minutes, up to {shown(end)}, {words}.{advice}"
-    )
+    message = f"{counted} in the worst {seconds / 60:g} minutes, up to {end}, {words}.{advice}"
 
-    return _Judged(status, share, _limit(review), message, "%", lines=status != "ok")
+    return _Judged(status, share, message, _limits(review), "%", lines=status != "ok")
 
 
-def _duration(review: Review, measure: Measure) -> _Judged:
-    numbers, words = measure.numbers, _among(measure.window)
+def _duration(review: LogQuestion, measure: Measure) -> _Judged:
+    numbers, words, limits = measure.numbers, _among(measure.window), _limits(review)
     if numbers.count < review.least_events:
-        message = f"{numbers.count} measurements {words}: too few to judge (at least {review.least_events})."
-        return _Judged("info", None, _limit(review), message, review.unit)
+        return _too_few(review, f"{numbers.count} measurements", words, review.unit)
 
-    p95 = numbers.percentile(0.95)
-    value = numbers.average if review.figure == "average" else p95
-    status = judge(value, review.warning, review.critical)
-    message = f"{numbers.count} measurements {words}: average {numbers.average:.4g}, 95th percentile {p95:.4g}"
-    trend = _trend(review, measure)
-    if trend:
+    value = _figure(review, numbers)
+    status = limits.judge(value)
+    message = (
+        f"{numbers.count} measurements {words}: average {numbers.average:.4g}, "
+        f"95th percentile {numbers.percentile(0.95):.4g}"
+    )
+    if trend := _trend(review, measure):
         message += f"; {trend[1]}"
         status = "warning" if trend[0] and status == "ok" else status
-
     if status != "ok":
         message += ". Look at the load and at what became slow"
 
-    return _Judged(status, round(value, 4), _limit(review), f"{message}.", review.unit, lines=False)
+    return _Judged(status, rounded(value), f"{message}.", limits, review.unit, lines=False)
 
 
-def _trend(review: Review, measure: Measure) -> tuple[bool, str] | None:
-    """Return whether durations grew beyond what is allowed since the window before, and how they changed."""
-    former, now = measure.former, measure.numbers
+def rounded(number: float) -> float:
+    """Return a measured number with the digits that mean something."""
+    return float(f"{number:.6g}")
+
+
+def _figure(review: LogQuestion, numbers: Spread) -> float:
+    return numbers.average if review.figure == "average" else numbers.percentile(0.95)
+
+
+def _trend(review: LogQuestion, measure: Measure) -> tuple[bool, str] | None:
+    """Return whether durations grew too much since the previous window, and how they changed."""
+    former = measure.former
     if review.trend_percent is None:
         return None
     if former.count < review.least_events or former.average <= 0:
-        return False, "nothing to compare with in the time before"
+        return False, "nothing to compare with in the previous window"
 
-    then = former.average if review.figure == "average" else former.percentile(0.95)
-    value = now.average if review.figure == "average" else now.percentile(0.95)
-    change = 100 * (value - then) / then
+    then = _figure(review, former)
+    change = 100 * (_figure(review, measure.numbers) - then) / then
 
-    return change > review.trend_percent, f"{change:+.0f} % against the time before ({then:.4g})"
+    return (
+        change > review.trend_percent,
+        f"{change:+.0f} % against the previous window ({then:.4g})",
+    )
 
 
-def _traffic(review: Review, measure: Measure) -> tuple[bool, str] | None:
-    """Return whether as many events as usual came: neither far more nor far fewer than in the window before."""
+def _traffic(review: LogQuestion, measure: Measure) -> tuple[bool, str] | None:
+    """Return whether far more or far fewer events came than in the previous window."""
     if review.trend_percent is None:
         return None
 
-    former, window = measure.count_before, measure.window.before
-    # A log that begins within that window tells less than was there.
+    former, window = measure.count_before, measure.window.previous
+    # A log that begins within that window holds less than there was.
     late = measure.begin_before - window.since > (window.until - window.since) * _LATE
     if former < review.least_events or late:
-        return False, "nothing to compare with in the time before"
+        return False, "nothing to compare with in the previous window"
 
     change = 100 * (measure.count - former) / former
 
-    return abs(change) > review.trend_percent, f"{change:+.0f} % against the time before ({former})"
+    return abs(
+        change
+    ) > review.trend_percent, f"{change:+.0f} % against the previous one ({former})"
 
 
-def _ranking(review: Review, measure: Measure) -> _Judged:
+def _ranking(review: LogQuestion, measure: Measure) -> _Judged:
     words, top = _among(measure.window), measure.groups.top(_GROUPS)
-    unit = review.unit or f"for one {review.by}"
+    limits, unit = _limits(review), review.unit or f"for one {review.by}"
     if not top:
-        return _Judged(
-            judge(0, review.warning, review.critical),
-            0,
-            _limit(review),
-            f"None {words}.",
-            review.unit or f"for one {review.by}",
-        )
+        return _Judged(limits.judge(0), 0, f"None {words}.", limits, unit)
 
-    biggest = top[0][1]
-    status = judge(biggest, review.warning, review.critical)
+    biggest, missed = top[0][1], measure.groups.missed
+    status = limits.judge(biggest)
     listed = ", ".join(f"{cut(value, 80)}: {count}" for value, count in top)
     more = len(measure.groups.counts) - len(top)
     listed += f" and {more} more" if more > 0 else ""
     advice = " Look at the first one." if status != "ok" else ""
-    limits = review.warning is not None or review.critical is not None
     message = f"{measure.count} {words} by {review.by}: {listed}.{advice}"
+    if missed:
+        message += f" There are more values than are kept: each may have {missed} more."
+        status = "unknown" if status != limits.judge(biggest + missed) else status
 
     return _Judged(
-        status if limits else "info", biggest, _limit(review), message, unit, lines=False
+        status if limits.numbers else "info", biggest, message, limits, unit, lines=False
     )
 
 
-def _newest(review: Review, measure: Measure) -> _Judged:
-    words, lines = _among(measure.window), measure.newest.lines
-    if not lines:
-        message = f"No line says it {words}; has the application been started since?"
-        return _Judged("unknown", None, review.expected, message, lines=False)
+def _newest(review: LogQuestion, measure: Measure) -> _Judged:
+    words, events = _among(measure.window), measure.newest.events
+    if not events:
+        message = f"There is no line about it {words}; has the application been started since?"
+        return _Judged("unknown", None, message, expected=review.expected, lines=False)
 
-    last = lines[-1]
-    if review.expected in last:
-        return _Judged(
-            "ok",
-            review.expected,
-            review.expected,
-            f"The newest line about it says so: {cut(last)}",
-            lines=False,
-        )
+    last = show_line(events[-1])
+    if review.expected in events[-1].decode("utf-8", "replace"):
+        message = f"The newest line about it is as expected: {cut(last)}"
+        return _Judged("ok", review.expected, message, expected=review.expected, lines=False)
 
-    message = f"The newest line about it says otherwise: {cut(last)}"
+    message = f"The newest line about it is not as expected: {cut(last)}"
 
-    return _Judged("critical", cut(last, 120), review.expected, message, lines=False)
+    return _Judged("critical", cut(last, 120), message, expected=review.expected, lines=False)
 
 
-_JUDGES: t.Final[dict[str, t.Callable[[Review, Measure], _Judged]]] = {
+_JUDGES: t.Final[dict[str, t.Callable[[LogQuestion, Measure], _Judged]]] = {
     "count": _count,
     "share": _share,
     "duration": _duration,

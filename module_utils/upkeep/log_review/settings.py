@@ -1,35 +1,43 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is asked: sources (logs) and the reviews of each, checked before anything is read."""
+"""What one run reviews: logs and the reviews of each, checked before anything is read."""
 
 from __future__ import annotations
 
-import math
+import datetime as dt
+import functools
 import re
 import typing as t
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..base import options
 from ..base.text import duplicates
 from ..cadence import CADENCES, due_in
-from .errors import LogReviewError
-from .layout import LEVELS, any_case
-from .windows import is_window, length
+from .formats import FORMATS
+from .line_format import CONTINUES, LEVELS, Format, JsonFormat, TextFormat
+from .options import OPTIONS
+from .parsers import any_case, compile_line
+from .stamps import ZoneError, zone_of
+from .windows import NAMED, is_window, length
 
-_NAME: t.Final = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 _LITERAL: t.Final = re.compile(r"[\w |:/-]+", re.ASCII)
-_UNIT: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@\\-]*\.[a-z]+", re.ASCII)
-_WORDS: t.Final = re.compile(r"[^\x00-\x1f]+")
 _MOST_PARTS: t.Final = 1000
-GROUPS: t.Final = ("hour", "level", "message")
+#: What the module may take beyond reading, seconds.
+_MARGIN: t.Final = 30.0
 
+Values = Mapping[str, t.Any]
 Pattern = re.Pattern[bytes]
 
 
-@dataclass(frozen=True)
-class Review:
-    """One question to one log.
+class LogReviewError(options.OptionError):
+    """Input that cannot be worked with; the message names the source or review, and the value."""
 
-    Patterns fit bytes; limits are the largest values that are still right.
+
+@dataclass(frozen=True)
+class LogQuestion:
+    """One review of a log: patterns fit bytes, limits are the largest values that are still right.
 
     ``worst_of`` in seconds: the window is cut into parts of that length, of which the worst is
     judged.
@@ -58,10 +66,15 @@ class Review:
     show: int
     requirements: tuple[str, ...]
 
+    @property
+    def needs_level(self) -> bool:
+        """Return whether it asks for the level of events."""
+        return bool(self.levels) or self.by == "level"
+
 
 @dataclass(frozen=True)
-class Source:
-    """One log: files, units of the journal, or containers; ``silent_after`` in seconds."""
+class LogSource:
+    """One log; ``form`` is its format, None where it is found out by ``auto`` or ``text``."""
 
     name: str
     kind: str
@@ -69,187 +82,241 @@ class Source:
     units: tuple[str, ...]
     identifiers: tuple[str, ...]
     containers: tuple[str, ...]
-    format: str
-    time_zone: str
-    timestamp_key: str
-    level_key: str
-    message_key: str
+    form: Format | None
+    form_name: str
+    unfit_percent: float
+    zone: dt.tzinfo | None
     fields: tuple[str, ...]
     silent_after: float | None
     unit: str
     optional: bool
-    reviews: tuple[Review, ...]
+    reviews: tuple[LogQuestion, ...]
     requirements: tuple[str, ...]
 
 
-def parse_sources(
-    raw: t.Sequence[dict[str, t.Any]],
-    components: t.Collection[str] | None = None,
-    cadence: str = "",
-) -> list[Source]:
-    """Return the sources that a host has and a cadence wants; raises LogReviewError.
+@dataclass(frozen=True)
+class LogReviewSettings:
+    """What one run of the module does; times in seconds."""
 
-    A source all of whose reviews belong to other cadences is left out. ``components`` None stands
-    for all.
+    sources: tuple[LogSource, ...]
+    zone: dt.tzinfo | None
+    state: Path
+    container_roots: tuple[str, ...]
+    timeout: float
+    follow_seconds: float
+    follow_events: int
+    max_seconds: float
+
+    @property
+    def deadline_seconds(self) -> float:
+        """The time after which the module ends itself: reading and watching are over by then."""
+        return max(self.max_seconds, self.timeout + _MARGIN) + self.follow_seconds
+
+
+def parse(values: Values) -> LogReviewSettings:
+    """Return the settings of the module; raises LogReviewError."""
+    try:
+        given = options.parse(OPTIONS, values)
+    except options.OptionError as error:
+        raise LogReviewError(str(error)) from error
+
+    plain = ("timeout", "follow_seconds", "follow_events", "max_seconds")
+
+    return LogReviewSettings(
+        sources=tuple(parse_sources(given["sources"], given["components"], given["cadence"])),
+        zone=_zone("time_zone", given["time_zone"]),
+        state=Path(given["state"]),
+        container_roots=tuple(given["container_roots"]),
+        **{key: given[key] for key in plain},
+    )
+
+
+def parse_sources(
+    entries: Sequence[Values], components: Collection[str] | None = None, cadence: str = ""
+) -> list[LogSource]:
+    """Return the logs that a host has and a cadence wants; raises LogReviewError.
+
+    A log all of whose reviews belong to other cadences is left out, but validated: a mistake must
+    not wait for the day it is due. ``components`` None stands for all.
     """
     if cadence and cadence not in CADENCES:
         raise LogReviewError(f"cadence is {cadence!r}; use one of {', '.join(CADENCES)}, or none")
 
-    parsed = [_source({**entry, "reviews": _here(entry["reviews"], "")}) for entry in raw]
-    _require_unique("sources", [source.name for source in parsed])
-    kept = [
+    raw = [_filled(entry, position) for position, entry in enumerate(entries)]
+    for entry in raw:
+        _source({**entry, "reviews": _due(entry["reviews"], "")})
+
+    _require_unique("sources", [entry["name"] for entry in raw])
+
+    return [
         _source({**entry, "reviews": reviews})
-        for entry in _here(raw, cadence)
-        if (reviews := _here(entry["reviews"], cadence)) or not entry["reviews"]
+        for entry in _due(raw, cadence)
+        if _is_present(entry["component"], components)
+        and ((reviews := _due(entry["reviews"], cadence)) or not entry["reviews"])
     ]
-    present = {entry["name"] for entry in raw if _is_here(entry["component"], components)}
-
-    return [source for source in kept if source.name in present]
 
 
-def _here(entries: t.Sequence[dict[str, t.Any]], cadence: str) -> list[dict[str, t.Any]]:
+def _filled(entry: Values, position: int) -> dict[str, t.Any]:
+    place = options.entry_place("sources", entry, position)
+    try:
+        return options.parse(OPTIONS["sources"]["options"], entry, place)
+    except options.OptionError as error:
+        raise LogReviewError(str(error)) from error
+
+
+def _due(entries: Sequence[Values], cadence: str) -> list[dict[str, t.Any]]:
     try:
         return due_in(({**entry} for entry in entries), cadence)
     except ValueError as error:
         raise LogReviewError(str(error)) from error
 
 
-def _is_here(component: str, components: t.Collection[str] | None) -> bool:
+def _is_present(component: str, components: Collection[str] | None) -> bool:
     return not component or components is None or component in components
 
 
 def _require_unique(place: str, names: list[str]) -> None:
     if again := duplicates(names):
-        raise LogReviewError(
-            f"{place}: {again[0]!r} stands there twice; give each a name of its own"
-        )
+        raise LogReviewError(f"{place}: duplicate name {again[0]!r}")
 
 
-def _source(raw: t.Mapping[str, t.Any]) -> Source:
-    name = raw["name"]
-    if not _NAME.fullmatch(name):
-        raise LogReviewError(
-            f"sources: name {name!r} may hold only lower case letters, digits, dash and underscore"
-        )
+def _zone(place: str, name: str) -> dt.tzinfo | None:
+    try:
+        return zone_of(name)
+    except ZoneError as error:
+        raise LogReviewError(f"{place}: {error}") from error
 
-    _check_places(name, raw)
-    reviews = tuple(_review(name, review) for review in raw["reviews"])
-    _require_unique(f"source {name!r}", ["format", *(review.name for review in reviews)])
 
-    for review in raw["reviews"]:
-        if review["window"] == "since_start" and not raw["unit"]:
-            raise LogReviewError(
-                f"source {name!r}: window since_start needs the unit whose start is meant"
-            )
+def _source(raw: Values) -> LogSource:
+    place = f"sources '{raw['name']}'"
+    _check_places(place, raw)
+    reviews = tuple(_question(f"{place}.reviews '{one['name']}'", one) for one in raw["reviews"])
+    _require_unique(place, ["format", *(review.name for review in reviews)])
 
-    if raw["unit"] and not _UNIT.fullmatch(raw["unit"]):
-        raise LogReviewError(
-            f"source {name!r}: unit {raw['unit']!r} is no name such as shop-api.service"
-        )
-    if raw["fields"] and raw["format"] != "json":
-        raise LogReviewError(
-            f"source {name!r}: fields are those of JSON records; set format to json"
-        )
+    if not raw["unit"] and any(review.window == "since_start" for review in reviews):
+        raise LogReviewError(f"{place}: window since_start needs the unit whose start is meant")
 
-    silent = raw["silent_after"]
-    if silent and length(silent) is None:
-        raise LogReviewError(f"source {name!r}: silent_after {silent!r} is no length such as 26h")
+    form = _format(place, raw)
+    if raw["fields"] and (isinstance(form, TextFormat) or raw["format"] == "text"):
+        raise LogReviewError(f"{place}: fields are those of JSON records; set format to json")
 
-    plain = (
-        "name",
-        "kind",
-        "format",
-        "time_zone",
-        "unit",
-        "optional",
-        "timestamp_key",
-        "level_key",
-        "message_key",
-    )
+    plain = ("name", "kind", "unfit_percent", "unit", "optional")
     lists = ("paths", "units", "identifiers", "containers", "fields", "requirements")
-    values: dict[str, t.Any] = {key: raw[key] for key in plain} | {
-        key: tuple(raw[key]) for key in lists
-    }
+    values: dict[str, t.Any] = {key: raw[key] for key in plain}
+    values |= {key: tuple(raw[key]) for key in lists}
 
-    return Source(**values, silent_after=length(silent) if silent else None, reviews=reviews)
+    return LogSource(
+        **values,
+        form=form,
+        form_name=raw["format"],
+        zone=_zone(place, raw["time_zone"]),
+        silent_after=length(raw["silent_after"]) if raw["silent_after"] else None,
+        reviews=reviews,
+    )
 
 
-def _check_places(name: str, raw: t.Mapping[str, t.Any]) -> None:
+def _check_places(place: str, raw: Values) -> None:
     needed = {"file": ("paths",), "journal": ("units", "identifiers"), "container": ("containers",)}
     own = needed[raw["kind"]]
-    strange = [key for keys in needed.values() for key in keys if key not in own and raw[key]]
-    if strange:
-        raise LogReviewError(f"source {name!r}: {strange[0]} does not go with kind {raw['kind']}")
+    others = [key for keys in needed.values() for key in keys if key not in own and raw[key]]
+    if others:
+        raise LogReviewError(f"{place}: {others[0]} does not go with kind {raw['kind']}")
     if raw["kind"] != "journal" and not raw[own[0]]:
-        raise LogReviewError(f"source {name!r}: {own[0]} is empty; name at least one")
+        raise LogReviewError(f"{place}: {own[0]} is empty; name at least one")
 
-    for path in raw["paths"]:
-        if not path.startswith("/") or "\0" in path or path.endswith("/"):
+
+def _format(place: str, raw: Values) -> Format | None:
+    """Return the declared format, None where it is to be found out."""
+    levels = _level_map(place, raw["level_map"] or {})
+    keys = (raw["timestamp_key"], raw["level_key"], raw["message_key"])
+    is_named = keys != ("timestamp", "level", "message")
+    if (raw["format"] == "own") != bool(raw["own_format"]):
+        raise LogReviewError(f"{place}: format own and own_format go together")
+    if is_named and raw["format"] not in ("auto", "json"):
+        raise LogReviewError(f"{place}: the keys of a record go with format json")
+
+    if raw["format"] == "own":
+        return _own_format(place, raw["own_format"], levels)
+    if raw["format"] in ("auto", "text") and not is_named:
+        if levels:
+            raise LogReviewError(f"{place}: level_map needs a named format")
+        return None
+
+    form = FORMATS["json" if is_named else raw["format"]]
+    if isinstance(form, TextFormat):
+        return TextFormat(**{**vars(form), "levels": {**form.levels, **levels}})
+
+    named = dict(zip(("timestamp", "level", "message"), keys, strict=True)) if is_named else {}
+
+    return JsonFormat(**{**vars(form), **named, "levels": {**form.levels, **levels}})
+
+
+def _level_map(place: str, raw: Values) -> dict[str, str]:
+    for word, level in raw.items():
+        if level not in LEVELS:
             raise LogReviewError(
-                f"source {name!r}: path {path!r} must begin with / and name a file"
+                f"{place}: level_map.{word} is {level!r}; {options.nearest(str(level), LEVELS)}"
             )
 
-    for unit in raw["units"]:
-        if not _UNIT.fullmatch(unit):
-            raise LogReviewError(
-                f"source {name!r}: unit {unit!r} is no name such as shop-api.service"
-            )
-
-    for word in (*raw["identifiers"], *raw["containers"]):
-        if not _WORDS.fullmatch(word):
-            raise LogReviewError(f"source {name!r}: {word!r} holds characters that no name has")
+    return {str(word).strip().lower(): level for word, level in raw.items()}
 
 
-def _review(source: str, raw: t.Mapping[str, t.Any]) -> Review:
-    name = raw["name"]
-    place = f"source {source!r}, review {name!r}"
-    if not _NAME.fullmatch(name):
-        raise LogReviewError(
-            f"{place}: the name may hold only lower case letters, digits, dash and underscore"
-        )
+def _own_format(place: str, raw: Values, levels: dict[str, str]) -> TextFormat:
+    place = f"{place}.own_format"
+    more = f"|{raw['continues']}" if raw["continues"] else ""
+    parts = {f"lines[{number}]": line for number, line in enumerate(raw["lines"])}
+    for key, text in {**parts, "begins": raw["begins"]}.items():
+        compiled = _regular(f"{place}.{key}", functools.partial(compile_line, text))
+        if key != "begins" and not raw["timestamp"] and "timestamp" not in compiled.groupindex:
+            raise LogReviewError(f"{place}.{key} has no group timestamp, such as {{iso}}")
+
+    _regular(f"{place}.continues", lambda: re.compile(raw["continues"]))
+    if raw["timestamp"] and not re.search("%[YycsxG]", raw["timestamp"]):
+        raise LogReviewError(f"{place}.timestamp is {raw['timestamp']!r}; it needs a year, as %Y")
+
+    base = FORMATS["python"]
+
+    return TextFormat(
+        name="own",
+        description="",
+        lines=tuple(raw["lines"]),
+        begins=raw["begins"],
+        levels={**base.levels, **levels},
+        continues=f"{CONTINUES}{more}",
+        timestamp=raw["timestamp"],
+    )
+
+
+def _regular(place: str, compiled: t.Callable[[], t.Any]) -> t.Any:
+    try:
+        return compiled()
+    except re.error as error:
+        raise LogReviewError(f"{place} is not a regular expression: {error}") from error
+
+
+def _question(place: str, raw: Values) -> LogQuestion:
     if not is_window(raw["window"]):
         raise LogReviewError(
-            f"{place}: window {raw['window']!r} is neither a length such as 24h nor a named window"
+            f"{place}: window is {raw['window']!r}; a length such as 24h, or one of "
+            f"{', '.join(NAMED)}"
         )
 
-    strange = sorted(set(raw["levels"]) - set(LEVELS))
-    if strange:
-        raise LogReviewError(f"{place}: level {strange[0]!r} is none of {', '.join(LEVELS)}")
-
     _check_measure(place, raw)
-    for key in ("warning", "critical", "at_least", "more_than", "trend_percent"):
-        if raw[key] is not None and not (math.isfinite(raw[key]) and raw[key] >= 0):
-            raise LogReviewError(f"{place}: {key} is {raw[key]}; give a number of at least 0")
-
-    if not 0 <= raw["show"] <= 1000 or raw["least_events"] < 1:
-        raise LogReviewError(f"{place}: show must be 0 to 1000 and least_events at least 1")
-
-    plain = (
-        "name",
-        "measure",
-        "window",
-        "secrets",
-        "number",
-        "more_than",
-        "by",
-        "expected",
-        "figure",
-        "unit",
-    )
+    plain = ("name", "measure", "window", "secrets", "number", "more_than", "by", "expected")
     limits = ("warning", "critical", "at_least", "trend_percent", "least_events", "show")
-    values: dict[str, t.Any] = {key: raw[key] for key in (*plain, *limits)}
+    values: dict[str, t.Any] = {key: raw[key] for key in (*plain, *limits, "figure", "unit")}
     for key in ("pattern", "exclude", "of"):
-        values[key] = _pattern(place, key, raw[key], raw["ignore_case"])
+        values[key] = _pattern(f"{place}: {key}", raw[key], raw["ignore_case"])
 
     values["worst_of"] = length(raw["worst_of"]) if raw["worst_of"] else None
 
-    return Review(
+    return LogQuestion(
         **values, levels=frozenset(raw["levels"]), requirements=tuple(raw["requirements"])
     )
 
 
-def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
-    """Raise LogReviewError where a key is missing that a measure needs, or one is given that it never reads."""
+def _check_measure(place: str, raw: Values) -> None:
+    """Raise LogReviewError where a measure lacks what it needs, or is given what it never reads."""
     measure = raw["measure"]
     needs = {"duration": "number", "ranking": "by", "newest": "pattern"}.get(measure)
     if needs and not raw[needs]:
@@ -272,8 +339,8 @@ def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
         part, whole = length(raw["worst_of"]), length(raw["window"])
         if part is None or whole is None or not 1 <= whole / part <= _MOST_PARTS:
             raise LogReviewError(
-                f"{place}: worst_of {raw['worst_of']!r} must be a length such as 5m, and the window one that is "
-                f"1 to {_MOST_PARTS} times as long"
+                f"{place}: worst_of is {raw['worst_of']!r}; the window must be a length of 1 to "
+                f"{_MOST_PARTS} times as much"
             )
 
     if measure == "newest" and not raw["expected"]:
@@ -284,13 +351,12 @@ def _check_measure(place: str, raw: t.Mapping[str, t.Any]) -> None:
         raise LogReviewError(f"{place}: secrets brings its own pattern")
 
 
-def _pattern(place: str, key: str, text: str, ignore_case: bool) -> Pattern | None:
+def _pattern(place: str, text: str, ignore_case: bool) -> Pattern | None:
     if not text:
         return None
     if ignore_case and _LITERAL.fullmatch(text) and all(text.split("|")):
         return re.compile(b"|".join(any_case(part) for part in text.split("|")), re.MULTILINE)
 
-    try:
-        return re.compile(text.encode(), re.MULTILINE | (re.IGNORECASE if ignore_case else 0))
-    except re.error as error:
-        raise LogReviewError(f"{place}: {key} {text!r} is no expression: {error}") from error
+    flags = re.MULTILINE | (re.IGNORECASE if ignore_case else 0)
+
+    return t.cast(Pattern, _regular(place, lambda: re.compile(text.encode(), flags)))

