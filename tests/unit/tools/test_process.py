@@ -70,8 +70,9 @@ def test_an_interrupt_during_the_start_leaves_no_command_behind(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_command_that_cannot_start_gives_the_interrupts_back() -> None:
+def test_a_command_that_cannot_start_gives_the_interrupts_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(FileNotFoundError):
-        process.run_logged("missing", ["/nonexistent"], timeout=1)
+        process.run_logged("missing", [str(tmp_path / "missing")], timeout=1)
+
     assert signal.getsignal(signal.SIGINT) is before
