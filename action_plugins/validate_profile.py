@@ -38,7 +38,7 @@ class ActionModule(ControlAction):
         host = task_vars["inventory_hostname"]
         self._require_one_system(host, task_vars)
         figures = profile.select(task_vars)
-        # Before values are looked at: one that refers to the right name fails with less helpful
+        # Before values are examined: one that refers to the right name fails with less helpful
         # words.
         self._require_nothing(
             host, profile.unknown_names(figures) + role_names.misspelled(task_vars)

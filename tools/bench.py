@@ -22,9 +22,9 @@ def benchmarks(project: Path) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one or all benchmarks; returns the exit code."""
-    wanted = sys.argv[1:] if argv is None else argv
+    requested = sys.argv[1:] if argv is None else argv
     known = benchmarks(PROJECT)
-    unknown = [name for name in wanted if name not in known]
+    unknown = [name for name in requested if name not in known]
     if unknown or not known:
         print(
             f"no such benchmark: {', '.join(unknown) or 'any'};"
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         subprocess.run(  # noqa: S603
             [sys.executable, "-m", f"bench.{name}"], cwd=PROJECT, env=environment(), check=False
         ).returncode
-        for name in wanted or known
+        for name in requested or known
     ]
 
     return max(codes)

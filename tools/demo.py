@@ -29,7 +29,7 @@ Record = dict[str, t.Any]
 
 
 class DemoError(Exception):
-    """A phase did not do what it must; the message says what was seen."""
+    """A phase did not do what it must; the message is what was seen."""
 
 
 def ended_well(code: int, record: Record) -> str:

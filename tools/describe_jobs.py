@@ -160,7 +160,7 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
     "log_reviews": Section(
         "Log review",
         "A log that is missing or cannot be read is unknown. What has no limit is only reported.",
-        ("finding", "what is looked for", "over", "playbooks", "warning", "critical"),
+        ("finding", "what is searched for", "over", "playbooks", "warning", "critical"),
         describe_logs.log_reviews,
     ),
     "data_quality": Section(

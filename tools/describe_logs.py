@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is looked for in logs, in words."""
+"""What is searched for in logs, in words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def log_reviews(sources: Sequence[Entry]) -> Iterator[Row]:
 
 
 def _whole_log(source: Entry) -> Iterator[Row]:
-    """Yield what is asked of a log as a whole: the format of its lines, and that it is written."""
+    """Yield the checks of a log as a whole: the format of its lines, and that it is written."""
     name, place = f"log:{source['name']}", _place(source)
     if source["fields"]:
         asked = f"{place}: each line is JSON with {codes(source['fields'])}"

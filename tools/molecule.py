@@ -101,7 +101,7 @@ def _take_down(scenario: str, name: str) -> Outcome:
 def build_images() -> None:
     """Build every image that scenarios ask for.
 
-    What fails is told by the scenario that then lacks it.
+    What fails shows in the scenario that then lacks it.
     """
     for name, options in IMAGES.items():
         run_logged(

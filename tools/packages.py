@@ -35,9 +35,9 @@ class PackageError(Exception):
     """Packages are missing and cannot be installed from here; the message names them."""
 
 
-def missing(wanted: t.Iterable[str], installed: t.Container[str]) -> list[str]:
-    """Return the wanted packages that are not installed, in their order, each once."""
-    return [name for name in dict.fromkeys(wanted) if name not in installed]
+def missing(requested: t.Iterable[str], installed: t.Container[str]) -> list[str]:
+    """Return the requested packages that are not installed, in their order, each once."""
+    return [name for name in dict.fromkeys(requested) if name not in installed]
 
 
 def parse_installed(listing: str) -> set[str]:
@@ -45,19 +45,20 @@ def parse_installed(listing: str) -> set[str]:
     return {line[3:].strip() for line in listing.splitlines() if line.startswith("ii")}
 
 
-def ensure(wanted: t.Sequence[str]) -> list[str]:
+def ensure(requested: t.Sequence[str]) -> list[str]:
     """Install what is missing, saying so.
 
     Returns what was installed, raises PackageError naming what is missing.
     """
     if shutil.which("dpkg-query") is None:
         raise PackageError(
-            f"this is not Debian or Ubuntu; make sure that you have the like of: {' '.join(wanted)}"
+            "this is not Debian or Ubuntu; make sure that you have the like of:"
+            f" {' '.join(requested)}"
         )
 
     query = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Package}\n"]
     listing = subprocess.run(query, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    names = missing(wanted, parse_installed(listing))
+    names = missing(requested, parse_installed(listing))
     if names:
         _install(names, _as_root(names))
 

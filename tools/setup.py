@@ -33,7 +33,7 @@ PIP_HINT: t.Final = (
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the message is one line that says what failed."""
+    """Set-up cannot go on; the message is one line, what failed."""
 
 
 class Environment(t.NamedTuple):
@@ -68,7 +68,7 @@ def digest(environment: Environment, project: Path) -> str:
 
 
 def is_current(environment: Environment, project: Path) -> bool:
-    """Tell whether the environment was finished with the inputs of today."""
+    """Return whether the environment was finished with the current inputs."""
     stamp = environment.path / STAMP
     return stamp.is_file() and stamp.read_text() == digest(environment, project)
 
@@ -143,24 +143,24 @@ def venv_packages(environment: Environment) -> list[str]:
 
 def set_up() -> None:
     """Do what is missing; raises SetupError."""
-    wanted = environments(
+    requested = environments(
         sys.executable, f"{sys.version_info[0]}.{sys.version_info[1]}", find_python(OLDEST)
     )
 
     try:
-        ensure([*PACKAGES, *(name for each in wanted for name in venv_packages(each))])
+        ensure([*PACKAGES, *(name for each in requested for name in venv_packages(each))])
     except PackageError as error:
-        lacking = [name for each in wanted for name in venv_packages(each)]
+        lacking = [name for each in requested for name in venv_packages(each)]
         if lacking:
             raise SetupError(
                 f"no virtual environment can be made without {' and '.join(lacking)}; {error}"
             ) from error
 
-        # Linting and unit tests need none of them; the demo says itself when it cannot start.
+        # Linting and unit tests need none of them; the demo reports itself when it cannot start.
         print(f"setup: packages are missing; {error}", file=sys.stderr)
 
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        for _ in pool.map(lambda each: make(each, PROJECT), wanted):  # raises what went wrong
+    with ThreadPoolExecutor(len(requested)) as pool:
+        for _ in pool.map(lambda each: make(each, PROJECT), requested):  # raises what went wrong
             pass
 
 

@@ -132,7 +132,7 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
-#: Part -> the part beside which it runs when both are wanted. The slowest linter keeps one core
+#: Part -> the part beside which it runs when both are requested. The slowest linter keeps one core
 #: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
 #: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.
 BESIDE: t.Final = {"unit": "lint", "meta": "contract", "sanity": "contract"}
@@ -171,10 +171,10 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
     return "\n".join(["", *rows, f"{total.passed} passed, {total.failed} failed"])
 
 
-def batches(wanted: t.Sequence[str]) -> list[list[str]]:
+def batches(requested: t.Sequence[str]) -> list[list[str]]:
     """Return the parts in their order, those that run at the same time together."""
     found: list[list[str]] = []
-    for name in wanted:
+    for name in requested:
         together = next((batch for batch in found if batch[0] == BESIDE.get(name)), None)
         if together:
             together.append(name)
@@ -266,22 +266,22 @@ def main(argv: list[str] | None = None) -> int:
     """Run some or all parts; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.suite", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
-    wanted = parser.parse_args(argv).part or list(PARTS)
-    unknown = sorted(set(wanted) - set(PARTS))
+    requested = parser.parse_args(argv).part or list(PARTS)
+    unknown = sorted(set(requested) - set(PARTS))
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}; there are: {', '.join(PARTS)}")
 
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # so that what was started is ended, too
-    if NEED_IMAGES & set(wanted):
+    if NEED_IMAGES & set(requested):
         # Minutes on a fresh machine, mostly of waiting for downloads, while the first parts run.
         threading.Thread(target=molecule.build_images, daemon=True).start()
 
     results: dict[str, tuple[Count, float]] = {}
 
     try:
-        for names in batches(wanted):
+        for names in batches(requested):
             print(f"{', '.join(names)}:", flush=True)
             results |= _run(names)
     finally:

@@ -141,9 +141,9 @@ def _checks(figures: Figures) -> str:
     ]
     head = ["finding", "what is checked", "hosts", "warning", "critical", "asked for by"]
     about = (
-        "Every playbook checks all of this first. One that changes something checks those systems\n"
-        "again in which a task changed something or failed. What hangs is critical; what could not\n"
-        "be observed is unknown and never ok."
+        "Every playbook checks all of this first. One that changes something checks again those\n"
+        "systems in which a task changed something or failed. What hangs is critical; what could\n"
+        "not be observed is unknown and never ok."
     )
 
     return _section("Health checks", about, head, rows)

@@ -203,7 +203,7 @@ def _places(places: list[Place]) -> str:
 
 
 def _short(path: str) -> str:
-    """Return a path without the part that says nothing in its column."""
+    """Return a path without the part that is the same in its whole column."""
     return path.removeprefix("inventory/group_vars/").removeprefix("tests/")
 
 

@@ -54,7 +54,7 @@ def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def unknown_names(profile: t.Iterable[str]) -> list[str]:
     """Return one sentence for each variable that the schema does not know.
 
-    Values are not looked at.
+    Values are not examined.
     """
     known = sorted(schema()["properties"])
 
@@ -95,10 +95,10 @@ def _explain(error: t.Any) -> list[str]:
         ]
 
     if error.validator == "type":
-        wanted = _kinds(error.validator_value)
+        requested = _kinds(error.validator_value)
         return [
             f"{place}: {error.instance!r} is {_kind(error.instance)},"
-            f" but must be {wanted}{_hint(error)}"
+            f" but must be {requested}{_hint(error)}"
         ]
 
     if error.validator == "enum":

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Options as data: the one place that says what an entry of a profile may hold.
+"""Options as data: the one place that declares what an entry of a profile may hold.
 
 A package's ``options.py`` declares each option once, with type, default, bounds and description.
 The module's argument spec, its documentation, the schema of a profile and the role's argument spec

@@ -66,7 +66,7 @@ class Session:
 
     @property
     def lost(self) -> bool:
-        """Say whether the connection is gone."""
+        """Whether the connection is gone."""
         return bool(self._connection.closed)
 
     def rows(
@@ -95,7 +95,7 @@ class Session:
 
     @contextlib.contextmanager
     def statement_timeout(self, seconds: float) -> t.Iterator[None]:
-        """Give the statements inside this many seconds each; 0 is no limit."""
+        """Limit each statement inside to this many seconds; 0 is no limit."""
         self._set("statement_timeout", f"{int(seconds * 1000)}ms")
         try:
             yield
@@ -130,7 +130,7 @@ class Session:
             raise
 
     def take_lock(self) -> bool:
-        """Take the lock that keeps two maintenance runs apart; it ends with the session."""
+        """Take the lock that only one maintenance run can have; it ends with the session."""
         return bool(self.value("SELECT pg_try_advisory_lock(%(key)s)", {"key": LOCK_KEY}))
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ def describe(error: BaseException) -> str:
     """
     code = getattr(error, "pgcode", None) or ""
     if code.startswith(_TELLING):
-        return f"{_error_name(code)} (SQLSTATE {code}); the server's log says more"
+        return f"{_error_name(code)} (SQLSTATE {code}); the server's log has the details"
 
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
 

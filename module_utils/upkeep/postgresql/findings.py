@@ -16,9 +16,9 @@ from .settings import Connections, Database, LongRunning
 
 #: How many objects a message names before it counts the rest.
 NAMED: t.Final = 5
-#: The aspects that a maintenance run takes care of; the others are only looked at.
+#: The aspects that a maintenance run works on; the others are only observed.
 WORK: t.Final = ("analyze", "vacuum", "reindex")
-#: What is only looked at, and only where it is asked for.
+#: What is only observed, and only where it is configured.
 LOOKS: t.Final = ("connections", "long_running", "statements", "index_use")
 
 _DONE_WORD: t.Final = {"analyze": "analysed", "vacuum": "vacuumed"}

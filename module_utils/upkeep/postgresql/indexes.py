@@ -86,7 +86,7 @@ class InvalidIndex:
 
 @dataclass(frozen=True)
 class Selection:
-    """The indexes to measure, and the asked names that cannot be."""
+    """The indexes to measure, and configured names that cannot be."""
 
     indexes: tuple[Index, ...] = ()
     asked: int = 0
@@ -96,12 +96,12 @@ class Selection:
 
 
 def select(indexes: t.Sequence[Index], settings: Reindex) -> Selection:
-    """Return the valid B-tree indexes that were asked for and are large enough to matter."""
-    wanted = set(settings.indexes)
-    asked = [index for index in indexes if not wanted or wanted & set(index.known_as)]
-    known = {name for index in asked for name in index.known_as}
+    """Return the valid B-tree indexes that are configured and large enough to matter."""
+    names = set(settings.indexes)
+    chosen = [index for index in indexes if not names or names & set(index.known_as)]
+    known = {name for index in chosen for name in index.known_as}
     fit = [
-        index for index in asked if index.method == "btree" and index.valid and not index.exclusion
+        index for index in chosen if index.method == "btree" and index.valid and not index.exclusion
     ]
 
     least = settings.min_size_mb * MEGABYTE
@@ -109,10 +109,10 @@ def select(indexes: t.Sequence[Index], settings: Reindex) -> Selection:
     return Selection(
         indexes=tuple(index for index in fit if not index.locked and index.size >= least),
         locked=tuple(display(index.schema, index.name) for index in fit if index.locked),
-        asked=len(asked),
+        asked=len(chosen),
         missing=tuple(name for name in settings.indexes if name not in known),
         unmeasurable=tuple(
-            display(index.schema, index.name) for index in asked if wanted and index not in fit
+            display(index.schema, index.name) for index in chosen if names and index not in fit
         ),
     )
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One run over all databases of a host.
 
-Never raises on what a server says: that becomes findings.
+Never raises for what a server reports: that becomes findings.
 """
 
 from __future__ import annotations

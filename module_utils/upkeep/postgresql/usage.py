@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How the database is used: its slowest statements, unused indexes, tables read from end to end.
 
-Only measured, never changed. PostgreSQL counts from a moment on, so each finding says since when.
+Only measured, never changed. PostgreSQL counts since its last reset, which each finding names.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ SELECT s.schemaname, s.relname, s.n_live_tup, s.seq_scan, coalesce(s.idx_scan, 0
  ORDER BY s.seq_tup_read DESC, 1, 2
  LIMIT %(limit)s
 """
-# A server that was never told to forget does not say since when it counts: then at least since its
-# start.
+# Without a reset the server does not know since when it counts: then at least since its start.
 _COUNTS_SINCE: t.Final = """
 SELECT coalesce(d.stats_reset, pg_postmaster_start_time()), current_setting('track_counts')::bool,
        extract(epoch FROM clock_timestamp()

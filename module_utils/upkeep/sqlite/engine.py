@@ -63,7 +63,7 @@ class Table(t.NamedTuple):
 
 @dataclass(frozen=True)
 class SqliteAction:
-    """One thing to do; ``obstacle`` says why it must not be done now."""
+    """One thing to do; ``obstacle`` is why it must not be done now."""
 
     verb: Verb
     reason: str

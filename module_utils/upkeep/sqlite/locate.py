@@ -21,7 +21,7 @@ _MOST_LINKS: t.Final = 40
 
 
 class LocatedFile(t.NamedTuple):
-    """A file by its path without links, its owner, and what tells it from one put in its place."""
+    """A file by its path without links, its owner, and its identity on disk."""
 
     path: Path
     owner: Owner
@@ -70,7 +70,7 @@ def locate(path: Path) -> LocatedFile | RefusedFile:
 
 
 def identity(status: os.stat_result) -> tuple[int, int]:
-    """Return what tells a file from every other."""
+    """Return device and inode, which no other file has at the same time."""
     return status.st_dev, status.st_ino
 
 
