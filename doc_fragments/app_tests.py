@@ -81,8 +81,8 @@ options:
             default: []
       figures:
         description: Figures that its tests measure, each compared with the baseline as
-          C(performance:figure). A test gives one by C(record_property("figure:NAME",
-          "NUMBER UNIT")).
+          C(performance:figure). A test gives one by pytest's C(record_property), with
+          the name C(figure:NAME) and the value C(NUMBER UNIT).
         type: list
         elements: dict
         default: []

@@ -23,6 +23,10 @@ from ..base.processes import ResourceLimits, children, gain_no_rights
 
 #: Seconds that killed processes may take to be gone.
 GRACE: t.Final = 5.0
+#: Files that a process of a suite may have open, and processes that its user may have when a suite
+#: starts one more. The service itself is not held by the latter.
+MOST_OPEN_FILES: t.Final = 4096
+MOST_PROCESSES: t.Final = 2048
 #: More files than this are as bad as too many bytes.
 MOST_FILES: t.Final = 100_000
 
@@ -36,12 +40,17 @@ def become_supervisor(parent: int) -> None:
 
 
 def limit(memory_mb: int, file_mb: int) -> None:
-    """Limit memory and size of files for this process and all that it starts.
+    """Limit memory, files and processes for this process and all that it starts.
 
     No core dumps; others get the processor first.
     """
     os.nice(10)
-    ResourceLimits(address_space=memory_mb << 20, file_size=file_mb << 20).apply()
+    ResourceLimits(
+        address_space=memory_mb << 20,
+        file_size=file_mb << 20,
+        open_files=MOST_OPEN_FILES,
+        processes=MOST_PROCESSES,
+    ).apply()
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, int]:

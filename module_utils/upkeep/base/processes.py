@@ -23,11 +23,15 @@ _PAUSE: t.Final = 0.02
 
 
 class ResourceLimits(t.NamedTuple):
-    """What one process may use, None for no limit: memory and files in bytes."""
+    """What one process may use, None for no limit: memory and files in bytes.
+
+    ``processes`` counts all of its user; a process that has more cannot start another one.
+    """
 
     address_space: int | None = None
     file_size: int | None = None
     open_files: int | None = None
+    processes: int | None = None
 
     def apply(self) -> None:
         """Bound this process and what it starts from now on; a limit is never raised."""
@@ -35,6 +39,7 @@ class ResourceLimits(t.NamedTuple):
             resource.RLIMIT_AS: self.address_space,
             resource.RLIMIT_FSIZE: self.file_size,
             resource.RLIMIT_NOFILE: self.open_files,
+            resource.RLIMIT_NPROC: self.processes,
             resource.RLIMIT_CORE: 0,  # memory may hold secrets
         }
         for kind, most in wanted.items():

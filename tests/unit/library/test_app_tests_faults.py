@@ -310,3 +310,32 @@ def test_a_supervisor_that_is_lost_is_told(shop: Project, monkeypatch: pytest.Mo
     said, message = status(shop.test("def test_it(): pass"))
     assert said == "unknown"
     assert "ended with 5" in message
+
+
+def test_processes_and_open_files_are_bounded(shop: Project) -> None:
+    text = f"""
+from resource import *
+def test_processes(): assert getrlimit(RLIMIT_NPROC)[0] == {processes.MOST_PROCESSES}
+def test_files(): assert getrlimit(RLIMIT_NOFILE)[0] <= {processes.MOST_OPEN_FILES}
+def test_core(): assert getrlimit(RLIMIT_CORE) == (0, 0)
+"""
+    answer = shop.test(text)
+
+    assert status(answer)[0] == "ok", answer
+
+
+def test_a_suite_inherits_no_open_files_of_ours(shop: Project, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    text = """
+import os
+def test_it():
+    links = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+             if os.path.exists(f"/proc/self/fd/{fd}")]
+    assert not [link for link in links if link.endswith("/secret")], links
+"""
+    with secret.open() as stream:
+        os.set_inheritable(stream.fileno(), True)
+        answer = shop.test(text)
+
+    assert status(answer)[0] == "ok", answer
