@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import os
 import typing as t
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +55,7 @@ class LogObservation:
 
 def errors_on(log: LogSettings, files: Collection[str], output: LogrotateOutput) -> list[str]:
     """Return logrotate's errors on a log: those on one of its files, or that name one."""
-    names = [*files, *log.paths]
+    names = {*files, *log.paths}
 
     return [
         visible(text)
@@ -250,16 +249,3 @@ def _writers(seen: LogObservation) -> Finding:
         unit="processes",
         status="critical" if lost else "",
     )
-
-
-def sizes_of(paths: Iterable[str]) -> dict[str, int]:
-    """Return the size in bytes of each path that is still there."""
-    found: dict[str, int] = {}
-
-    for path in paths:
-        try:
-            found[path] = os.lstat(path).st_size
-        except OSError:
-            continue
-
-    return found

@@ -14,6 +14,7 @@ from ..base.deadline import Deadline
 from ..base.text import visible
 from ..findings import Finding, finding
 from .logrotate import Logrotate, LogrotateError, LogrotateOutput
+from .settings import RotationSettings
 
 TIMER: t.Final = "logrotate.timer"
 CONFIG_BYTES: t.Final = 16 << 20
@@ -49,11 +50,7 @@ def installed(path: str) -> str:
 
 
 def host_findings(
-    runs: LogrotateRuns,
-    logs: Collection[str],
-    host: LogrotateHost,
-    config_path: str,
-    state_path: str,
+    runs: LogrotateRuns, settings: RotationSettings, host: LogrotateHost, logs: Collection[str]
 ) -> list[Finding]:
     """Return the findings on program, state file, timer and competing configurations.
 
@@ -63,7 +60,7 @@ def host_findings(
         _program(host),
         _state(runs),
         _timer(),
-        _duplicates(host, logs, config_path, state_path),
+        _duplicates(host, settings, logs),
     ]
 
 
@@ -123,17 +120,16 @@ def _timer() -> Finding:
     return finding(check, "warning", message, observed=visible(state), expected="active")
 
 
-def _duplicates(
-    host: LogrotateHost, logs: Collection[str], config_path: str, state_path: str
-) -> Finding:
+def _duplicates(host: LogrotateHost, settings: RotationSettings, logs: Collection[str]) -> Finding:
     """Find another configuration that names one of our logs: logrotate takes one of the two."""
     check = "logrotate:duplicates"
-    if host.program is None or not (installed(config_path) and Path(host.main_config).exists()):
+    ours = installed(settings.config_path)
+    if host.program is None or not (ours and Path(host.main_config).exists()):
         message = "Other configurations are compared once ours is in place."
         return finding(check, "info", message)
 
     try:
-        output = Logrotate(host.program, state_path).preview_file(host.main_config)
+        output = Logrotate(host.program, settings.state_path).preview_file(host.main_config)
     except LogrotateError as error:
         return finding(check, "unknown", f"Not compared: {visible(str(error))}.")
 

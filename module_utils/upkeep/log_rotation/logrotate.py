@@ -57,9 +57,9 @@ class LogrotateOutput:
         """Return the paths that need rotating."""
         return [path for path, decision in self.decisions.items() if decision == "rotate"]
 
-    def present(self) -> list[str]:
-        """Return the paths of regular files that logrotate looks after."""
-        return [path for path, what in self.decisions.items() if what in ("rotate", "keep")]
+    def unrotated(self) -> list[str]:
+        """Return the paths of files that logrotate knows or begins to know, and leaves for now."""
+        return [path for path, decision in self.decisions.items() if decision == "keep"]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from ..base.files import write_atomic
 from ..findings import Finding
 from . import rotated_files
-from .config import is_usable, render, render_files
-from .findings import LogObservation, errors_on, log_findings, sizes_of
+from .config import render, render_files
+from .findings import log_findings
 from .host import LogrotateHost, LogrotateRuns, host_findings, installed
 from .logrotate import (
     NO_STATE,
@@ -26,6 +26,7 @@ from .logrotate import (
     LogrotateOutput,
     read_state,
 )
+from .observing import LogFiles, list_files, observe
 from .rotated_files import RotatedFile
 from .settings import LogSettings, RotationSettings
 
@@ -49,21 +50,6 @@ class RotationOutcome:
     removed: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class LogFiles:
-    """The files of one log: those that this run hands to logrotate, and the others.
-
-    ``unusable`` are names that logrotate cannot be given, ``shared`` are files that an earlier log
-    rotates, with its name.
-    """
-
-    log: LogSettings
-    unmatched: list[str]
-    files: list[str]
-    unusable: list[str]
-    shared: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,7 +78,7 @@ def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> Ro
     outcome = RotationOutcome(
         rotated=due,
         # logrotate counts from the day it first saw a log: seeing it now starts its period.
-        started=[path for path in runs.preview.present() if path not in known and path not in due],
+        started=[path for path in runs.preview.unrotated() if path not in known],
         removed=[file.path for group in old for file in group.files],
     )
     before = installed(settings.config_path)
@@ -108,33 +94,14 @@ def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> Ro
         problems = _remove(old, outcome)
 
     outcome.changed = bool(drifted or outcome.rotated or outcome.started or outcome.removed)
-    outcome.findings = _findings(settings, host, found, runs, outcome, problems, check_mode)
+    rotated = () if check_mode else set(outcome.rotated)
+    observations = observe(found, runs, rotated, problems, settings.state_path)
+    outcome.findings = [
+        *(finding for seen in observations for finding in log_findings(seen, now)),
+        *host_findings(runs, settings, host, {path for item in found for path in item.files}),
+    ]
 
     return outcome
-
-
-def list_files(logs: Iterable[LogSettings]) -> list[LogFiles]:
-    """Return the files of each log; one that several logs match belongs to the first of them."""
-    owners: dict[str, str] = {}
-    found: list[LogFiles] = []
-
-    for log in logs:
-        matches = log.matches()
-        paths = list(dict.fromkeys(path for paths in matches.values() for path in paths))
-        usable = [path for path in paths if is_usable(path)]
-        shared = {path: owners[path] for path in usable if path in owners}
-        owners.update((path, log.name) for path in usable if path not in owners)
-        found.append(
-            LogFiles(
-                log,
-                [pattern for pattern, matched in matches.items() if not matched],
-                [path for path in usable if path not in shared],
-                [path for path in paths if not is_usable(path)],
-                shared,
-            )
-        )
-
-    return found
 
 
 def _validate(program: str, settings: RotationSettings, text: str) -> None:
@@ -298,70 +265,3 @@ def _diff(path: str, before: str, after: str, outcome: RotationOutcome) -> list[
     ]
 
     return diff + ([{"prepared": "\n".join(lines) + "\n"}] if lines else [])
-
-
-def _findings(
-    settings: RotationSettings,
-    host: LogrotateHost,
-    found: Sequence[LogFiles],
-    runs: LogrotateRuns,
-    outcome: RotationOutcome,
-    problems: dict[str, str],
-    check_mode: bool,
-) -> list[Finding]:
-    now = time.time()
-    known = read_state(settings.state_path)
-    files = [path for item in found for path in item.files]
-    rotated = rotated_files.list_rotated(files)
-    writers = rotated_files.find_late_writers(set(files))
-    live = {path for item in found for path in (*item.files, *item.unusable)}
-    here = set(runs.preview.present())
-    findings: list[Finding] = []
-
-    for item in found:
-        present = [path for path in item.files if path in here]
-        sizes = sizes_of(present)
-        own = [file for path in item.files for file in rotated[path]]
-        observation = LogObservation(
-            item.log,
-            unmatched=item.unmatched,
-            unusable=item.unusable,
-            unclear=[p for p in item.files if runs.preview.decisions.get(p) == "unclear"],
-            skipped={p: why for p, why in runs.preview.skipped.items() if p in item.files},
-            shared=item.shared,
-            present=present,
-            rotated=[] if check_mode else [p for p in item.files if p in outcome.rotated],
-            failures=_failures(item, runs, own, problems),
-            refusals=_refusals(item, runs),
-            sizes=sizes,
-            last_rotations={path: known[path] for path in present if path in known},
-            rotated_files=own,
-            foreign=rotated_files.list_foreign(set(item.files), live, item.log.keep_days, now),
-            writers=[writer for writer in writers if writer.file.log in item.files],
-        )
-        findings.extend(log_findings(observation, now))
-
-    return [
-        *findings,
-        *host_findings(runs, files, host, settings.config_path, settings.state_path),
-    ]
-
-
-def _failures(
-    item: LogFiles, runs: LogrotateRuns, rotated: Iterable[RotatedFile], problems: dict[str, str]
-) -> list[str]:
-    """Return what went wrong in this run with one log."""
-    errors = errors_on(item.log, item.files, runs.rotation) if runs.rotation else []
-
-    return errors + [
-        f"cannot remove {file.path}: {problems[file.path]}"
-        for file in rotated
-        if file.path in problems
-    ]
-
-
-def _refusals(item: LogFiles, runs: LogrotateRuns) -> list[str]:
-    """Return why logrotate does not rotate one log at all."""
-    errors = errors_on(item.log, item.files, runs.preview)
-
-    return errors or ([runs.problem] if runs.problem and item.files else [])
