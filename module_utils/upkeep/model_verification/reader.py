@@ -35,7 +35,7 @@ class ModelReading:
 
 
 @dataclass
-class _Reader:
+class _ModelReader:
     """A process that reads one model."""
 
     child: isolated.Child
@@ -46,7 +46,7 @@ class _Reader:
 def read_models(settings: VerificationSettings) -> list[ModelReading]:
     """Return what was read of each model, in order."""
     waiting = list(enumerate(settings.models))[::-1]
-    running: dict[int, _Reader] = {}
+    running: dict[int, _ModelReader] = {}
     found: dict[int, ModelReading] = {}
 
     while waiting or running:
@@ -64,13 +64,13 @@ def read_models(settings: VerificationSettings) -> list[ModelReading]:
     return [found[number] for number in sorted(found)]
 
 
-def _start(model: ModelSettings, settings: VerificationSettings) -> _Reader:
+def _start(model: ModelSettings, settings: VerificationSettings) -> _ModelReader:
     child = isolated.start(lambda: _parts(model, settings), limits=isolated.PARSING)
 
-    return _Reader(child, Deadline(settings.timeout))
+    return _ModelReader(child, Deadline(settings.timeout))
 
 
-def _wait(readers: t.Iterable[_Reader]) -> None:
+def _wait(readers: t.Iterable[_ModelReader]) -> None:
     """Wait until one of the readers has something to give, or its time is up."""
     poller = select.poll()
     left = float("inf")
@@ -81,7 +81,7 @@ def _wait(readers: t.Iterable[_Reader]) -> None:
     poller.poll(left * 1000 + 1)
 
 
-def _take(reader: _Reader) -> str | None:
+def _take(reader: _ModelReader) -> str | None:
     """Take what a reader has; return why it ended ('' for by itself), None while it works."""
     if reader.deadline.is_over():
         reader.child.end()
