@@ -8,7 +8,6 @@ no default is written here a second time.
 
 from __future__ import annotations
 
-import importlib
 import typing as t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -35,13 +34,9 @@ class Section(t.NamedTuple):
 
 def filled(name: str, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries of the list ``system_<name>`` with all options of its package."""
-    option = _option(f"system_{name}")
-    inner = option.get("options") if option else None
-    if not inner:
-        return list(entries)
+    inner = _option(f"system_{name}")["options"]
 
-    # Options that only some kinds of check have stay as they are.
-    return [{**entry, **fill({**inner}, entry)} for entry in entries]
+    return [fill(inner, entry) for entry in entries]
 
 
 def code(text: t.Any) -> str:
@@ -76,23 +71,12 @@ def limits(entry: Entry, side: str = "above", unit: str = "") -> list[str]:
     ]
 
 
-def _option(variable: str) -> Entry | None:
-    """Return the option that a variable of a profile becomes, None when no package has one."""
-    for package, variables in lists.LISTS.items():
-        for name, given in variables.items():
+def _option(variable: str) -> Entry:
+    """Return the option that a variable of a profile becomes."""
+    for package in lists.packages().values():
+        for name, given in package.variables.items():
             if given == variable:
-                return _declared(package).get(name)
+                option: Entry = package.options[name]
+                return option
 
-    return None
-
-
-def _declared(package: str) -> Entry:
-    """Return the options of a package; none for one that does not keep them as data yet."""
-    try:
-        module = importlib.import_module(f"ansible.module_utils.upkeep.{package}.options")
-    except ModuleNotFoundError:
-        return {}
-
-    spec: Entry = getattr(module, "OPTIONS", None) or module.ARGUMENTS
-
-    return spec
+    raise KeyError(variable)

@@ -62,17 +62,16 @@ def _data_unit(check: Entry, aspect: str) -> str:
 def self_heal(units: Sequence[Entry]) -> Iterator[Row]:
     """Yield each unit that may be restarted."""
     for unit in filled("self_heal", units):
-        checks = f" or {codes(unit['checks'])} fails" if unit.get("checks") else ""
-        times = unit.get("at_most", 3)
-        often = "once" if times == 1 else f"{times} times"
+        checks = f" or {codes(unit['checks'])} fails" if unit["checks"] else ""
+        often = "once" if unit["at_most"] == 1 else f"{unit['at_most']} times"
         cells = [
             code(unit["unit"]),
-            unit.get("component") or "all",
+            unit["component"] or "all",
             f"it is not active{checks}",
-            f"{often} in {unit.get('window_minutes', 60)} min",
-            codes(unit.get("needs") or ()) or NONE,
+            f"{often} in {unit['window_minutes']:g} min",
+            codes(unit["needs"]) or NONE,
         ]
-        yield cells, unit.get("requirements", ())
+        yield cells, unit["requirements"]
 
 
 def kpis(figures: Sequence[Entry]) -> Iterator[Row]:

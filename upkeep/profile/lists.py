@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-import types
+import importlib.util
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 
@@ -32,6 +32,7 @@ LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
     "sqlite": {"databases": "system_sqlite_databases"},
 }
 
+_UTILS: t.Final = "ansible.module_utils.upkeep"
 #: A value for an option that a module requires and that its role fills in, not the profile.
 _STAND_INS: t.Final[Mapping[str, t.Any]] = {
     "str": "x",
@@ -53,34 +54,27 @@ class Package(t.NamedTuple):
 
 @functools.cache
 def packages() -> Mapping[str, Package]:
-    """Return the packages that declare their options as data, by name.
-
-    All that they need is imported here, once for all hosts of a run.
-    """
-    return {name: package for name in LISTS if (package := _package(name)) is not None}
+    """Return the packages by name; all that they need is imported here, once for all hosts."""
+    return {name: _package(name) for name in LISTS}
 
 
-def checked_variables() -> frozenset[str]:
-    """Return the variables of a profile that some package checks."""
-    return frozenset(
-        variable for package in packages().values() for variable in package.variables.values()
-    )
+def variables() -> frozenset[str]:
+    """Return the variables of a profile that packages check."""
+    return frozenset(variable for options in LISTS.values() for variable in options.values())
 
 
 def problems(profile: Mapping[str, t.Any], components: t.Collection[str]) -> list[str]:
     """Return what is wrong with the lists of a profile, one sentence for each place."""
     found = [line for name in packages() for line in _package_problems(name, profile)]
-    found += [line for name in checked_variables() for line in _strays(name, profile, components)]
+    found += [line for name in variables() for line in _strays(name, profile, components)]
 
     # Two packages that get the same list say the same about it.
     return sorted(set(found))
 
 
 def _package_problems(name: str, profile: Mapping[str, t.Any]) -> list[str]:
-    variables, options, parse = packages()[name]
-    given = {
-        option: profile[variable] for option, variable in variables.items() if variable in profile
-    }
+    names, options, parse = packages()[name]
+    given = {option: profile[variable] for option, variable in names.items() if variable in profile}
     if not given:
         return []
 
@@ -90,14 +84,14 @@ def _package_problems(name: str, profile: Mapping[str, t.Any]) -> list[str]:
     try:
         parse({**stand_ins, **given})
     except ValueError as error:
-        return [_in_profile(line, variables) for line in str(error).splitlines()]
+        return [_in_profile(line, names) for line in str(error).splitlines()]
 
     return []
 
 
-def _in_profile(line: str, variables: Mapping[str, str]) -> str:
+def _in_profile(line: str, names: Mapping[str, str]) -> str:
     """Return a sentence on an option with the profile's name for it."""
-    for option, variable in variables.items():
+    for option, variable in names.items():
         if line.startswith(option) and not line[len(option) : len(option) + 1].isidentifier():
             return variable + line.removeprefix(option)
 
@@ -116,25 +110,14 @@ def _strays(
             yield f"{place}.component is {component!r}; {nearest(component, components)}"
 
 
-def _package(name: str) -> Package | None:
-    """Return a package as far as it keeps its options as data."""
-    options, settings = _module(name, "options"), _module(name, "settings")
-    declared, parse = getattr(options, "OPTIONS", None), getattr(settings, "parse", None)
-    if declared is None or parse is None:
-        return None
+def _package(name: str) -> Package:
+    options, settings = (_module(name, part) for part in ("options", "settings"))
+    if importlib.util.find_spec(f"{_UTILS}.{name}.kinds"):
+        # Each is imported when it is first used, which would be in the process of each host.
+        list(_module(name, "kinds").KINDS.values())
 
-    # Kinds of checks are imported when they are first used, which is in each host's own process.
-    list(getattr(_module(name, "kinds"), "KINDS", {}).values())
-    variables = {key: value for key, value in LISTS[name].items() if key in declared}
-
-    return Package(variables, declared, parse)
+    return Package(LISTS[name], options.OPTIONS, settings.parse)
 
 
-def _module(package: str, name: str) -> types.ModuleType | None:
-    full = f"ansible.module_utils.upkeep.{package}.{name}"
-    try:
-        return importlib.import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name != full:
-            raise
-        return None
+def _module(package: str, name: str) -> t.Any:
+    return importlib.import_module(f"{_UTILS}.{package}.{name}")

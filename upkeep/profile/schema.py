@@ -18,8 +18,6 @@ import yaml
 from upkeep.profile import lists
 
 SCHEMA: t.Final = Path(__file__).with_name("system.schema.yml")
-#: Lists whose packages do not check them yet; this and its file go with the last of them.
-UNCONVERTED: t.Final = Path(__file__).with_name("unconverted.schema.yml")
 PREFIX: t.Final = "system_"
 
 
@@ -27,12 +25,9 @@ PREFIX: t.Final = "system_"
 def schema() -> dict[str, t.Any]:
     """Return the JSON Schema of a profile; what a package checks has no more than its name here."""
     own = _read(SCHEMA)
-    rest = _read(UNCONVERTED) if UNCONVERTED.is_file() else {"properties": {}, "$defs": {}}
-    checked = lists.checked_variables()
-    properties = {**own["properties"], **{name: {} for name in sorted(checked)}}
-    properties |= {key: value for key, value in rest["properties"].items() if key not in checked}
+    names: dict[str, t.Any] = {name: {} for name in sorted(lists.variables())}
 
-    return {**own, "properties": properties, "$defs": {**own["$defs"], **rest["$defs"]}}
+    return {**own, "properties": {**own["properties"], **names}}
 
 
 @functools.cache
