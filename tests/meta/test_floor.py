@@ -45,6 +45,8 @@ PENDING: t.Final = frozenset(
 )
 #: Topics that still import absolutely.
 PENDING_IMPORTS: t.Final = ()
+#: What starts a copy of this process, or a shell.
+FORKING: t.Final = frozenset(("fork", "forkpty", "system", "popen", "Process", "Pool"))
 #: What every topic may import.
 FLOOR: t.Final = frozenset(("base", "findings", "acceptance", "cadence", "lock"))
 #: A topic that uses another one, by a decision.
@@ -99,6 +101,26 @@ def opening_calls(source: str) -> Iterator[tuple[str, int]]:
 )
 def test_the_rule_on_opening_bites(source: str, found: list[str]) -> None:
     assert [name for name, _ in opening_calls(source)] == found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_only_isolated_forks_and_nothing_starts_a_shell(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    called = {
+        node.func.attr
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    with_shell = [
+        node.lineno
+        for node in nodes
+        if isinstance(node, ast.Call)
+        for key in node.keywords
+        if key.arg == "shell" and not (isinstance(key.value, ast.Constant) and not key.value.value)
+    ]
+
+    assert with_shell == []
+    assert not called & FORKING or path == UPKEEP / "base" / "isolated.py"
 
 
 @pytest.mark.parametrize(
