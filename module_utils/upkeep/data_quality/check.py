@@ -34,9 +34,9 @@ class Kind:
     description: str
     options: Options
     aspects: Mapping[str, Side | None]
-    probe: Callable[[Check, t.Any], Iterator[Finding]]
+    probe: Callable[[DataCheck, t.Any], Iterator[Finding]]
     describe: Callable[[Mapping[str, t.Any]], str]
-    validate: Callable[[Check], Iterator[str]] = lambda _check: iter(())
+    validate: Callable[[DataCheck], Iterator[str]] = lambda _check: iter(())
     #: Whether a check may stand in a profile before anybody knows where its data are.
     may_lack_source: bool = False
 
@@ -55,7 +55,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Check:
+class DataCheck:
     """One entry of the profile, with every option of its kind (None where nothing was given).
 
     ``source`` is ``database``, ``sqlite``, ``folder`` or '', ``place`` its name or path.

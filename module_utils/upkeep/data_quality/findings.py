@@ -7,18 +7,18 @@ from __future__ import annotations
 import math
 
 from ..findings import Finding
-from .check import Check
+from .check import DataCheck
 
 #: Rows may carry a time that lies this many seconds ahead of the server's clock.
 CLOCK_SKEW = 300.0
 
 
-def not_checked(check: Check, reason: str) -> Finding:
+def not_checked(check: DataCheck, reason: str) -> Finding:
     """Return the finding on a check that could not be made."""
     return check.finding("unknown", f"Could not be checked: {reason}.")
 
 
-def freshness(check: Check, age: float | None, what: str, *, of: str = "") -> Finding:
+def freshness(check: DataCheck, age: float | None, what: str, *, of: str = "") -> Finding:
     """Return the finding on the age (s) of the newest row: None for no row, NaN if unreadable."""
     if age is None:
         message = (

@@ -17,7 +17,7 @@ from ..base.login import Login
 from ..base.ownership import owned_path
 from ..base.text import limit_text, visible
 from ..findings import Finding, finding
-from .check import Check
+from .check import DataCheck
 from .findings import not_checked
 from .settings import Settings, parse
 from .sources import SourceError, open_postgresql, open_sqlite
@@ -62,7 +62,7 @@ def _bounded(findings: Sequence[Finding]) -> Iterator[Finding]:
         yield finding("data:more", "unknown", message)
 
 
-def _check_place(checks: Sequence[Check], settings: Settings, end: float) -> list[Finding]:
+def _check_place(checks: Sequence[DataCheck], settings: Settings, end: float) -> list[Finding]:
     """Return the findings of all checks of one database, file or folder."""
     source, place = checks[0].source, checks[0].place
     if not source:
@@ -107,7 +107,7 @@ def _place(source: str, place: str, settings: Settings) -> tuple[str, isolated.R
     return found.path, found.owner
 
 
-def _read(checks: Sequence[Check], place: str, login: Login) -> Iterator[dict[str, t.Any]]:
+def _read(checks: Sequence[DataCheck], place: str, login: Login) -> Iterator[dict[str, t.Any]]:
     """Yield the findings of each check as soon as they are known; raises IsolatedError."""
     source = checks[0].source
     if source == "folder":
@@ -126,7 +126,7 @@ def _read(checks: Sequence[Check], place: str, login: Login) -> Iterator[dict[st
         raise IsolatedError(f"{source} {place}: {error}") from error
 
 
-def _each(checks: Sequence[Check], reader: t.Any) -> Iterator[dict[str, t.Any]]:
+def _each(checks: Sequence[DataCheck], reader: t.Any) -> Iterator[dict[str, t.Any]]:
     for check in checks:
         try:
             findings = list(check.kind.probe(check, reader))

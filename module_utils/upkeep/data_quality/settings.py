@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..base import options
 from ..base.login import Login
 from ..base.text import duplicates
-from .check import Check, DataError, Kind
+from .check import DataCheck, DataError, Kind
 from .kinds import KINDS
 from .options import OPTIONS, SOURCES
 
@@ -22,7 +22,7 @@ Values = Mapping[str, t.Any]
 class Settings:
     """What one run of the module does."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[DataCheck, ...]
     login: Login
     run_as: str
     max_seconds: float
@@ -43,13 +43,13 @@ def parse(values: Values) -> Settings:
     )
 
 
-def parse_checks(entries: Sequence[Values], cadence: str = "") -> list[Check]:
+def parse_checks(entries: Sequence[Values], cadence: str = "") -> list[DataCheck]:
     """Return the checks of a cadence ("": of all); raises DataError with all problems.
 
     Those of other cadences are validated too: a mistake must not wait for the day they are due.
     """
     problems: list[str] = []
-    checks: list[Check] = []
+    checks: list[DataCheck] = []
 
     for position, entry in enumerate(entries):
         try:
@@ -69,13 +69,13 @@ def parse_checks(entries: Sequence[Values], cadence: str = "") -> list[Check]:
     ]
 
 
-def _parse_check(entry: Values, position: int) -> Check:
+def _parse_check(entry: Values, position: int) -> DataCheck:
     place = options.entry_place("checks", entry, position)
     given = {key: value for key, value in entry.items() if value is not None}
     kind = _kind(given, place)
     values = options.parse(kind.all_options, given, place)
     source = _source(kind, given, place)
-    check = Check(
+    check = DataCheck(
         name=values["name"],
         kind=kind,
         source=source,
@@ -113,7 +113,7 @@ def _source(kind: Kind, given: Values, place: str) -> str:
     return named[0]
 
 
-def _name_problems(check: Check) -> Iterator[str]:
+def _name_problems(check: DataCheck) -> Iterator[str]:
     try:
         check.finding("ok", "name and requirement ids fit")
     except ValueError as error:

@@ -23,7 +23,7 @@ from ...base.options import Options, option
 from ...base.text import list_some, visible
 from ...findings import Finding, Limits
 from .. import items
-from ..check import Check, Kind
+from ..check import DataCheck, Kind
 
 #: Bounds of one check: files in the folder, and bytes of one file.
 MOST_FILES: t.Final = 20_000
@@ -89,7 +89,7 @@ class Comparison:
     fit: int = 0
 
 
-def probe(check: Check, folder: Path, now: float | None = None) -> Iterator[Finding]:
+def probe(check: DataCheck, folder: Path, now: float | None = None) -> Iterator[Finding]:
     """Yield the findings on a folder; raises IsolatedError when it cannot be listed.
 
     ``now`` is in seconds since 1970.
@@ -151,7 +151,7 @@ def read_text(folder: Path, name: str) -> str | None:
         return None
 
 
-def _compare(check: Check, folder: Path, ages: Mapping[str, float]) -> Comparison:
+def _compare(check: DataCheck, folder: Path, ages: Mapping[str, float]) -> Comparison:
     seen = Comparison()
     rows = _read_pages(check, folder, ages, seen)
     paired: set[str] = set()
@@ -182,7 +182,7 @@ def _compare(check: Check, folder: Path, ages: Mapping[str, float]) -> Compariso
 
 
 def _read_pages(
-    check: Check, folder: Path, names: t.Iterable[str], seen: Comparison
+    check: DataCheck, folder: Path, names: t.Iterable[str], seen: Comparison
 ) -> dict[str, int]:
     """Return the number of rows of each page by what its '*' stands for."""
     row = re.compile(check.options["row_pattern"])
@@ -203,7 +203,7 @@ def _read_pages(
     return rows
 
 
-def _judge_entry(check: Check, name: str, found: list[t.Any] | None, seen: Comparison) -> None:
+def _judge_entry(check: DataCheck, name: str, found: list[t.Any] | None, seen: Comparison) -> None:
     fault = "it is not a JSON object in UTF-8 with a list of that name"
     if found is not None:
         fault = items.first_fault(found, check.options["fields"])
@@ -223,7 +223,7 @@ def _matching(names: t.Iterable[str], pattern: str) -> Iterator[tuple[str, str]]
             yield name[len(before) : len(name) - len(after)], name
 
 
-def _rows(check: Check, seen: Comparison) -> Finding:
+def _rows(check: DataCheck, seen: Comparison) -> Finding:
     listed = check.options["items"]
     if not seen.differing and not seen.pairs:
         message = f"No page with its {listed} is in {check.place!r}, so nothing was compared."
@@ -246,7 +246,7 @@ def _rows(check: Check, seen: Comparison) -> Finding:
     )
 
 
-def _fields(check: Check, seen: Comparison) -> Finding:
+def _fields(check: DataCheck, seen: Comparison) -> Finding:
     if not seen.entries:
         message = f"No entry {check.options['entries']!r} is in {check.place!r}."
         return check.finding("unknown", message, aspect="fields")
@@ -266,7 +266,7 @@ def _fields(check: Check, seen: Comparison) -> Finding:
     )
 
 
-def _structure(check: Check, seen: Comparison) -> Finding:
+def _structure(check: DataCheck, seen: Comparison) -> Finding:
     if not seen.pages:
         message = f"No page {check.options['pages']!r} is in {check.place!r}."
         return check.finding("unknown", message, aspect="structure")
@@ -286,7 +286,7 @@ def _structure(check: Check, seen: Comparison) -> Finding:
 
 
 def _counted(
-    check: Check, aspect: str, count: int, message: str, advice: str, unit: str
+    check: DataCheck, aspect: str, count: int, message: str, advice: str, unit: str
 ) -> Finding:
     """Return the finding for a number of faults, of which there should be none."""
     return check.subject(aspect).measured(
@@ -294,7 +294,7 @@ def _counted(
     )
 
 
-def _life(check: Check, pattern: str, hours: float, ages: Mapping[str, float]) -> Finding:
+def _life(check: DataCheck, pattern: str, hours: float, ages: Mapping[str, float]) -> Finding:
     """Return how many files are past their life: no fault, since readers fetch those anew."""
     mine = [age for name, age in ages.items() if fnmatch.fnmatchcase(name, pattern)]
     over = sum(age > hours * 3600 for age in mine)
@@ -315,7 +315,7 @@ def _named(names: Sequence[str]) -> str:
     return list_some([visible(name) for name in names], NAMED)
 
 
-def _validate(check: Check) -> Iterator[str]:
+def _validate(check: DataCheck) -> Iterator[str]:
     for key in ("row_pattern", "structure_pattern"):
         pattern = check.options[key] or ""
         try:

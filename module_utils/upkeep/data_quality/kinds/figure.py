@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from ...base.options import Options, option
 from ...findings import Finding
 from .. import sql
-from ..check import Check, Kind, rounded
+from ..check import DataCheck, Kind, rounded
 from ..options import SCHEMA, SQL
 from ..sources import Row, Source
 
@@ -45,7 +45,7 @@ OPTIONS: t.Final[Options] = {
 }
 
 
-def probe(check: Check, source: Source) -> Iterator[Finding]:
+def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield the figure, or one for each label; raises SourceError."""
     options = check.options
     rows = source.own_rows(options["query"], options["schema"], check.timeout)
@@ -59,7 +59,7 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
         yield _figure(check, label, numbers)
 
 
-def _problem(check: Check, rows: list[Row]) -> str:
+def _problem(check: DataCheck, rows: list[Row]) -> str:
     """Return why the answer is not what the options say, '' when it is."""
     labelled = check.options["labelled"]
     width = 1 + labelled + check.options["baseline"]
@@ -74,7 +74,7 @@ def _problem(check: Check, rows: list[Row]) -> str:
     return ""
 
 
-def _figure(check: Check, label: str, numbers: list[float | None]) -> Finding:
+def _figure(check: DataCheck, label: str, numbers: list[float | None]) -> Finding:
     value, unit = numbers[0], check.options["unit"]
     name = f"{check.name} {label}".strip()
     if value is None:
@@ -97,7 +97,7 @@ def _figure(check: Check, label: str, numbers: list[float | None]) -> Finding:
 
 
 def _against_baseline(
-    check: Check, label: str, name: str, value: float, usual: float | None
+    check: DataCheck, label: str, name: str, value: float, usual: float | None
 ) -> Finding:
     subject = check.subject("baseline", label)
     seen = {"observed": rounded(value), "unit": check.options["unit"]}
@@ -126,7 +126,7 @@ def _number(value: t.Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _validate(check: Check) -> Iterator[str]:
+def _validate(check: DataCheck) -> Iterator[str]:
     if check.source and not check.options["query"]:
         yield "'query' is missing"
     if check.options["query"] and not check.source:

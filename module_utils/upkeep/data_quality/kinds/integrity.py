@@ -17,7 +17,7 @@ from ...base.options import Options, option
 from ...base.text import list_some, visible
 from ...findings import Finding, Limits
 from .. import sql
-from ..check import Check, Kind
+from ..check import DataCheck, Kind
 from ..options import SCHEMA, SQL
 from ..sources import Source, SourceError
 
@@ -77,7 +77,7 @@ SELECT count(*), count(*) FILTER (WHERE NOT has_function_privilege(d.objid, 'EXE
 _NOT_DAMAGE: t.Final = ("canceling statement due to", "permission denied", "terminating connection")
 
 
-def probe(check: Check, source: Source) -> Iterator[Finding]:
+def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield the findings on a database; raises SourceError."""
     if source.login is not None:
         yield _constraints(check, source)
@@ -87,7 +87,7 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
         yield _amcheck(check, source, source.login)
 
 
-def _constraints(check: Check, source: Source) -> Finding:
+def _constraints(check: DataCheck, source: Source) -> Finding:
     loose = [str(row[0]) for row in source.rows(_CONSTRAINTS, {}, {}, check.timeout)]
     message = "Every foreign key and check constraint is validated and in force"
     if loose:
@@ -102,7 +102,7 @@ def _constraints(check: Check, source: Source) -> Finding:
     )
 
 
-def _references(check: Check, source: Source) -> Iterator[Finding]:
+def _references(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield for each declared reference how many rows refer to nothing; one query per table."""
     by_table: dict[tuple[str, str], list[Mapping[str, t.Any]]] = defaultdict(list)
     for reference in check.options["references"] or ():
@@ -123,7 +123,7 @@ def _references(check: Check, source: Source) -> Iterator[Finding]:
             yield _orphans(check, reference, count)
 
 
-def _orphans(check: Check, reference: Mapping[str, t.Any], count: int) -> Finding:
+def _orphans(check: DataCheck, reference: Mapping[str, t.Any], count: int) -> Finding:
     column = f"{reference['table']}.{reference['column']}"
     parent = f"{reference['parent']}.{reference['parent_column']}"
     limits = check.limits("orphans")
@@ -143,7 +143,7 @@ def _orphans(check: Check, reference: Mapping[str, t.Any], count: int) -> Findin
     )
 
 
-def _amcheck(check: Check, source: Source, login: Login) -> Finding:
+def _amcheck(check: DataCheck, source: Source, login: Login) -> Finding:
     """Return what PostgreSQL's own tool reports on tables and indexes; its locks block nobody."""
     functions, forbidden = source.rows(_AMCHECK, {}, {}, check.timeout)[0]
     if not functions:
@@ -176,7 +176,7 @@ def _amcheck(check: Check, source: Source, login: Login) -> Finding:
     return _reported(check, done)
 
 
-def _reported(check: Check, done: subprocess.CompletedProcess[bytes]) -> Finding:
+def _reported(check: DataCheck, done: subprocess.CompletedProcess[bytes]) -> Finding:
     """Return the finding for what pg_amcheck printed and its exit code."""
     lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
     output = visible(" ".join(" ".join(lines).split()))[:400]
@@ -229,7 +229,7 @@ def _pattern(database: str) -> str:
     return '"' + database.replace('"', '""') + '"'
 
 
-def _validate(check: Check) -> Iterator[str]:
+def _validate(check: DataCheck) -> Iterator[str]:
     if check.source == "sqlite" and check.options["amcheck"]:
         yield "amcheck is for PostgreSQL; the job db_maintenance checks SQLite files"
 

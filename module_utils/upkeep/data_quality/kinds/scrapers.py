@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from ...base.options import Options, option
 from ...findings import Finding
 from .. import sql
-from ..check import Check, Kind
+from ..check import DataCheck, Kind
 from ..findings import freshness
 from ..options import SCHEMA, SQL
 from ..sources import Row, Source
@@ -52,7 +52,7 @@ _QUERY: t.Final = (
 _ADVICE: t.Final = "read its log and check whether its source can be reached and has changed"
 
 
-def probe(check: Check, source: Source) -> Iterator[Finding]:
+def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield age and rows of the last success of each scraper, and how its last run ended.
 
     Raises SourceError.
@@ -70,7 +70,7 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
         yield from _scraper(check, scraper, [row for row in newest if row[0] == scraper])
 
 
-def _scraper(check: Check, scraper: str, newest: list[Row]) -> Iterator[Finding]:
+def _scraper(check: DataCheck, scraper: str, newest: list[Row]) -> Iterator[Finding]:
     """Yield the findings on one scraper.
 
     ``newest`` are its last success and its last failure, the newer one first.
@@ -89,7 +89,7 @@ def _scraper(check: Check, scraper: str, newest: list[Row]) -> Iterator[Finding]
     yield _last(check, scraper, newest[0])
 
 
-def _rows(check: Check, scraper: str, success: str, rows: int | None) -> Finding:
+def _rows(check: DataCheck, scraper: str, success: str, rows: int | None) -> Finding:
     if rows is None:
         message = f"{success} recorded no number of rows."
         return check.finding("unknown", message, aspect="rows", of=scraper, unit="rows")
@@ -99,7 +99,7 @@ def _rows(check: Check, scraper: str, success: str, rows: int | None) -> Finding
     )
 
 
-def _last(check: Check, scraper: str, newest: Row) -> Finding:
+def _last(check: DataCheck, scraper: str, newest: Row) -> Finding:
     good, status = check.options["good"], newest[1]
     seen = {"aspect": "last", "of": scraper, "observed": status, "expected": good}
     if status == good:

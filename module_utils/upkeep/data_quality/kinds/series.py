@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from ...base.options import Options, option
 from ...findings import Finding
 from .. import sql
-from ..check import Check, Kind
+from ..check import DataCheck, Kind
 from ..findings import freshness
 from ..options import DATABASE, SCHEMA
 from ..sources import Source
@@ -166,7 +166,7 @@ SELECT w.k, count(s.k) FILTER (WHERE s.inside), count(DISTINCT s.slot) FILTER (W
 """
 
 
-class Figures(t.NamedTuple):
+class SeriesFigures(t.NamedTuple):
     """The figures of one key in the window.
 
     Holes are counted in slots, times are ISO text, the age is seconds.
@@ -195,12 +195,12 @@ class Figures(t.NamedTuple):
         return self.holes + len(ends), max([*ends, self.longest or 0, 0])
 
 
-def slots_of(check: Check) -> int:
+def slots_of(check: DataCheck) -> int:
     """Return the number of points in a complete window."""
     return int(check.options["window_hours"] * 3600 // check.options["interval_seconds"])
 
 
-def probe(check: Check, source: Source) -> Iterator[Finding]:
+def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield the findings on every key; raises SourceError."""
     figures = measure(check, source)
     if not figures:
@@ -215,7 +215,7 @@ def probe(check: Check, source: Source) -> Iterator[Finding]:
         yield check.finding("unknown", message, aspect="points")
 
 
-def measure(check: Check, source: Source) -> list[Figures]:
+def measure(check: DataCheck, source: Source) -> list[SeriesFigures]:
     """Return the figures of every key, by name; raises SourceError."""
     options = check.options
     names: dict[str, t.Sequence[str]] = {
@@ -244,7 +244,7 @@ def measure(check: Check, source: Source) -> list[Figures]:
         has_volume="true" if options["volume"] else "false",
     )
 
-    return [Figures(*row) for row in source.rows(query, values, names, check.timeout)]
+    return [SeriesFigures(*row) for row in source.rows(query, values, names, check.timeout)]
 
 
 def _keys(
@@ -264,7 +264,7 @@ def _keys(
     return query + condition
 
 
-def _key(check: Check, source: Source, seen: Figures) -> Iterator[Finding]:
+def _key(check: DataCheck, source: Source, seen: SeriesFigures) -> Iterator[Finding]:
     """Yield the findings on one key."""
     window = f"in the last {check.options['window_hours']:g} h"
 
@@ -274,7 +274,7 @@ def _key(check: Check, source: Source, seen: Figures) -> Iterator[Finding]:
     yield freshness(check, source.age_of(seen.age), f"{seen.key} in {_table(check)}", of=seen.key)
 
 
-def _points(check: Check, seen: Figures, window: str) -> Finding:
+def _points(check: DataCheck, seen: SeriesFigures, window: str) -> Finding:
     if not seen.points:
         return check.finding(
             "critical",
@@ -296,7 +296,7 @@ def _points(check: Check, seen: Figures, window: str) -> Finding:
     )
 
 
-def _gaps(check: Check, seen: Figures, window: str) -> Iterator[Finding]:
+def _gaps(check: DataCheck, seen: SeriesFigures, window: str) -> Iterator[Finding]:
     slots, interval = slots_of(check), check.options["interval_seconds"]
     missing = max(slots - seen.filled, 0)
     count, longest = seen.gaps(slots)
@@ -320,7 +320,7 @@ def _gaps(check: Check, seen: Figures, window: str) -> Iterator[Finding]:
     )
 
 
-def _outliers(check: Check, seen: Figures, window: str) -> Iterator[Finding]:
+def _outliers(check: DataCheck, seen: SeriesFigures, window: str) -> Iterator[Finding]:
     for aspect, number, worst in (
         ("prices", seen.prices, seen.worst_price),
         ("volumes", seen.volumes, seen.worst_volume),
@@ -336,11 +336,11 @@ def _outliers(check: Check, seen: Figures, window: str) -> Iterator[Finding]:
             )
 
 
-def _table(check: Check) -> str:
+def _table(check: DataCheck) -> str:
     return f"{check.options['schema']}.{check.options['table']}"
 
 
-def _validate(check: Check) -> Iterator[str]:
+def _validate(check: DataCheck) -> Iterator[str]:
     options = check.options
     if bool(options["keys"]) == bool(options["keys_from"]):
         yield "give either keys or keys_from: without them nobody would miss a key that stopped"

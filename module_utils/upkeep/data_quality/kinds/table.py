@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from ...base.options import Options, option
 from ...findings import Finding
 from .. import sql
-from ..check import Check, Kind
+from ..check import DataCheck, Kind
 from ..findings import freshness
 from ..options import SCHEMA, SQL
 from ..sources import Source
@@ -27,7 +27,7 @@ OPTIONS: t.Final[Options] = {
 }
 
 
-def probe(check: Check, source: Source) -> Iterator[Finding]:
+def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     """Yield the number of rows and the age of the newest; raises SourceError."""
     options = check.options
     names: dict[str, t.Sequence[str]] = {"table": (options["schema"], options["table"])}
