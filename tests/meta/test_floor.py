@@ -39,8 +39,6 @@ PENDING: t.Final = frozenset(
         "health_check/kinds/network.py",
         "health_check/kinds/process.py",
         "health_check/kinds/unit_memory.py",
-        "log_review/containers.py",
-        "log_review/state.py",
     )
 )
 #: Topics that still import absolutely.
@@ -181,7 +179,6 @@ PENDING_DEADLINES: t.Final = frozenset(
         "database_reader",
         "data_quality",
         "health_probe",
-        "log_review",
         "postgresql_maintenance",
         "sqlite_maintenance",
     )
