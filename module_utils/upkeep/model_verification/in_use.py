@@ -43,6 +43,15 @@ _OPENERS: t.Final[Mapping[str, Callable[[t.BinaryIO], t.Any]]] = {
     "xz": lzma.open,
     "lzma": lzma.open,
 }
+_MAGIC: t.Final[Mapping[bytes, str]] = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"PK\x03\x04": "zip",
+    b"\x1f\x9d": "Z",
+}
 _DAMAGED: t.Final = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 
 
@@ -90,7 +99,8 @@ def _content(path: Path) -> bytes:
     """
     for candidate in (path, *(path.with_name(f"{path.name}.{suffix}") for suffix in _OPENERS)):
         try:
-            return _unpacked(candidate) if packing(candidate.name) else _tail(candidate)
+            kind = _packing(candidate)
+            return _unpacked(candidate, kind) if kind else _tail(candidate)
         except ReadingError as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
@@ -98,14 +108,23 @@ def _content(path: Path) -> bytes:
     return b""
 
 
+def _packing(log: Path) -> str:
+    """Return what a file was packed with, by its first bytes, else by its name; '' for nothing."""
+    with opened(log, log.parent) as descriptor:
+        head = os.pread(descriptor, 8, 0)
+
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "") or (
+        packing(log.name) if head else ""
+    )
+
+
 def _tail(log: Path) -> bytes:
     with opened(log, log.parent) as descriptor:
         return os.pread(descriptor, TAIL, max(os.fstat(descriptor).st_size - TAIL, 0))
 
 
-def _unpacked(log: Path) -> bytes:
+def _unpacked(log: Path, kind: str) -> bytes:
     """Return the end of what a packed log holds, of its first 512 MiB; raises ReadingError."""
-    kind = packing(log.name)
     opener = _OPENERS.get(kind)
     if opener is None:
         message = f"{quoted(log)} is newer than what names a model, and {kind} cannot be read here."

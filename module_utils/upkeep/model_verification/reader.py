@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 
 from ..base import isolated
 from ..base.deadline import Deadline
+from .findings import FoundRecord
 from .in_use import newest_line
 from .metadata import TrainingFigures, read_metadata
 from .reading import FileReading, ReadingError, quoted, read
+from .records import ModelRecord
 from .settings import ModelSettings, VerificationSettings
 
 #: A part of a model (``file``, ``metadata`` or ``in_use``), and its answer as JSON.
@@ -43,7 +45,9 @@ class _ModelReader:
     parts: list[Part] = field(default_factory=list)
 
 
-def read_models(settings: VerificationSettings) -> list[ModelReading]:
+def read_models(
+    settings: VerificationSettings, records: Mapping[str, FoundRecord]
+) -> list[ModelReading]:
     """Return what was read of each model, in order."""
     waiting = list(enumerate(settings.models))[::-1]
     running: dict[int, _ModelReader] = {}
@@ -52,7 +56,7 @@ def read_models(settings: VerificationSettings) -> list[ModelReading]:
     while waiting or running:
         while waiting and len(running) < settings.workers:
             number, model = waiting.pop()
-            running[number] = _start(model, settings)
+            running[number] = _start(model, settings, records[model.name])
 
         _wait(running.values())
         for number, reader in list(running.items()):
@@ -64,8 +68,12 @@ def read_models(settings: VerificationSettings) -> list[ModelReading]:
     return [found[number] for number in sorted(found)]
 
 
-def _start(model: ModelSettings, settings: VerificationSettings) -> _ModelReader:
-    child = isolated.start(lambda: _parts(model, settings), limits=isolated.PARSING)
+def _start(
+    model: ModelSettings, settings: VerificationSettings, record: FoundRecord
+) -> _ModelReader:
+    replaced = model.name in settings.replace
+    size = record.bytes if isinstance(record, ModelRecord) and not replaced else None
+    child = isolated.start(lambda: _parts(model, settings, size), limits=isolated.PARSING)
 
     return _ModelReader(child, Deadline(settings.timeout))
 
@@ -102,9 +110,14 @@ def _take(reader: _ModelReader) -> str | None:
     return reader.child.problem or (f"its process ended with {code}" if code else "")
 
 
-def _parts(model: ModelSettings, settings: VerificationSettings) -> Iterator[Part]:
-    """Yield what there is to read of a model; runs in the process of its own."""
-    yield "file", _answer(lambda: vars(read(model.path, model.root, settings.algorithms)))
+def _parts(
+    model: ModelSettings, settings: VerificationSettings, size: int | None
+) -> Iterator[Part]:
+    """Yield what there is to read of a model; runs in the process of its own.
+
+    ``size`` is that of the approved file, None where nothing is compared.
+    """
+    yield "file", _answer(lambda: vars(read(model.path, model.root, settings.algorithms, size)))
 
     if metadata := model.metadata:
         yield "metadata", _answer(lambda: vars(read_metadata(model, metadata)))

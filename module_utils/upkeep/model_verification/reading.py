@@ -62,9 +62,16 @@ def new_digest(name: str) -> t.Any:
 
 
 def read(
-    path: Path, root: Path, algorithms: Iterable[str], digester: Digester = new_digest
+    path: Path,
+    root: Path,
+    algorithms: Iterable[str],
+    size: int | None = None,
+    digester: Digester = new_digest,
 ) -> FileReading:
     """Return size and digests of the file at ``path``; raises ReadingError.
+
+    A file of another ``size`` than the approved one needs no digest, and a sparse one of terabytes
+    would take for ever.
 
     A file that changes meanwhile is read once more, since a training may be writing it. One that
     changes again is critical: whoever keeps touching a file would hide what it holds.
@@ -72,7 +79,7 @@ def read(
     names = tuple(algorithms)
     for _ in range(ATTEMPTS):
         with contextlib.suppress(_ChangedError):
-            return _read_once(path, root, names, digester)
+            return _read_once(path, root, names, size, digester)
 
     raise ReadingError(
         "critical",
@@ -82,10 +89,13 @@ def read(
 
 
 def _read_once(
-    path: Path, root: Path, algorithms: tuple[str, ...], digester: Digester
+    path: Path, root: Path, algorithms: tuple[str, ...], size: int | None, digester: Digester
 ) -> FileReading:
     with opened(path, root) as descriptor:
         before = os.fstat(descriptor)
+        if size is not None and before.st_size != size:
+            return FileReading(before.st_size, before.st_mtime, {})
+
         digests, unavailable = _digests(algorithms, digester)
         total = _feed(descriptor, list(digests.values()), before.st_size)
         if total != before.st_size or _has_changed(before, os.fstat(descriptor), path):

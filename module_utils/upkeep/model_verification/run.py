@@ -23,8 +23,8 @@ from .settings import VerificationSettings
 def run(settings: VerificationSettings) -> dict[str, t.Any]:
     """Return the module's answer: findings, what was read, and new records."""
     now = dt.datetime.now(dt.UTC)
-    readings = read_models(settings)
     records = {model.name: find_record(settings, model.name) for model in settings.models}
+    readings = read_models(settings, records)
     made = {
         reading.model.name: entry
         for reading in readings

@@ -140,13 +140,15 @@ def test_a_host_that_refuses_md5_is_judged_by_sha256(
 ) -> None:
     manifest = record_of(call, model)
 
-    def no_md5(path: Path, root: Path, algorithms: t.Iterable[str]) -> reading.FileReading:
+    def no_md5(
+        path: Path, root: Path, algorithms: t.Iterable[str], size: int | None
+    ) -> reading.FileReading:
         def digester(name: str) -> t.Any:
             if name == "md5":
                 raise ValueError("disabled")
             return reading.new_digest(name)
 
-        return reading.read(path, root, algorithms, digester)
+        return reading.read(path, root, algorithms, size, digester)
 
     monkeypatch.setattr(verify, "read", no_md5)
     found = by_check(call(models=[model], manifest=manifest))
@@ -226,7 +228,9 @@ def test_a_reader_that_fails_costs_its_own_model_only(
     other = {"name": "other", "path": str(tmp_path / "other.pkl")}
     manifest = record_of(call, model, other)
 
-    def harmful(path: Path, root: Path, algorithms: t.Iterable[str]) -> reading.FileReading:
+    def harmful(
+        path: Path, root: Path, algorithms: t.Iterable[str], size: int | None
+    ) -> reading.FileReading:
         if path.name == "risk.pkl":
             match harm:
                 case "hang":
@@ -235,7 +239,7 @@ def test_a_reader_that_fails_costs_its_own_model_only(
                     os.kill(os.getpid(), signal.SIGKILL)
                 case "burst":
                     bytearray(4 << 30)
-        return reading.read(path, root, algorithms)
+        return reading.read(path, root, algorithms, size)
 
     monkeypatch.setattr(verify, "read", harmful)
     found = by_check(call(models=[model, other], manifest=manifest, timeout=1))
@@ -289,14 +293,16 @@ def test_as_many_models_are_read_at_a_time_as_there_are_workers(
     for model in models:
         (tmp_path / model["path"]).write_bytes(CONTENT)
 
-    def waiting(path: Path, root: Path, algorithms: t.Iterable[str]) -> reading.FileReading:
+    def waiting(
+        path: Path, root: Path, algorithms: t.Iterable[str], size: int | None
+    ) -> reading.FileReading:
         path.with_suffix(".begun").touch()
         first = int(path.stem[1:]) // 4 * 4
         give_up = time.monotonic() + 20
         while not all((tmp_path / f"m{first + i}.begun").exists() for i in range(4)):
             assert time.monotonic() < give_up
             time.sleep(0.01)
-        return reading.read(path, root, algorithms)
+        return reading.read(path, root, algorithms, size)
 
     manifest = record_of(call, *models)
     monkeypatch.setattr(verify, "read", waiting)
@@ -442,3 +448,16 @@ def test_bad_input_fails_and_is_named(call: Call, arguments: dict[str, t.Any], w
 
 def test_no_model_is_said(call: Call) -> None:
     assert by_check(call(models=[]))["model:none"]["status"] == "info"
+
+
+def test_an_endless_file_in_the_place_of_a_model_is_critical(
+    call: Call, model: dict[str, t.Any]
+) -> None:
+    manifest = record_of(call, model)
+    with Path(model["path"]).open("wb") as stream:
+        stream.truncate(8 << 40)
+
+    found = by_check(call(models=[model], manifest=manifest, timeout=5))["model:risk"]
+
+    assert found["status"] == "critical"
+    assert "(bytes differ)" in found["message"]

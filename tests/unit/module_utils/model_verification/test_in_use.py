@@ -219,3 +219,25 @@ def test_a_pattern_that_takes_for_ever_costs_this_check_only(
     assert "longer than 1 s" in found["model:risk.in_use"]["message"]
     assert found["model:risk"]["status"] == "ok"
     assert found["model:other"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_a_packed_file_is_known_by_its_content(
+    call: Call, model: dict[str, t.Any], tmp_path: Path, pack: t.Callable[[bytes], bytes]
+) -> None:
+    write(tmp_path, "app.log", "nothing\n", 0)
+    (tmp_path / "app.log.1").write_bytes(pack(b"Using OtherPredictor\n"))
+    write(tmp_path, "app.log.2", "Using SimplePredictor\n", 1)
+
+    assert look(call, model)["status"] == "critical"
+
+
+@pytest.mark.parametrize("magic", [b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"PK\x03\x04"])
+def test_a_packed_file_without_its_suffix_that_cannot_be_read_is_unknown(
+    call: Call, model: dict[str, t.Any], tmp_path: Path, magic: bytes
+) -> None:
+    write(tmp_path, "app.log", "nothing\n", 0)
+    (tmp_path / "app.log.1").write_bytes(magic + b"packed")
+    write(tmp_path, "app.log.2", "Using SimplePredictor\n", 1)
+
+    assert look(call, model)["status"] == "unknown"

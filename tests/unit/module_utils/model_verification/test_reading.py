@@ -66,10 +66,10 @@ def forbid_md5(name: str) -> t.Any:
 
 def test_a_host_without_md5_still_gives_sha256(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(b"abc")
-    seen = read(tmp_path / "m", tmp_path, BOTH, forbid_md5)
+    seen = read(tmp_path / "m", tmp_path, BOTH, digester=forbid_md5)
     assert seen.unavailable == ("md5",)
     assert seen.digests == {"sha256": hashlib.sha256(b"abc").hexdigest()}
-    assert read(tmp_path / "m", tmp_path, ["md5"], forbid_md5).digests == {}
+    assert read(tmp_path / "m", tmp_path, ["md5"], digester=forbid_md5).digests == {}
 
 
 @pytest.mark.parametrize("failing", BOTH)
@@ -84,7 +84,12 @@ def test_a_digest_that_fails_ends_the_reading(tmp_path: Path, failing: str) -> N
             raise MemoryError
 
     with pytest.raises(MemoryError):
-        read(model, tmp_path, BOTH, lambda name: Broken() if name == failing else new_digest(name))
+        read(
+            model,
+            tmp_path,
+            BOTH,
+            digester=lambda name: Broken() if name == failing else new_digest(name),
+        )
 
 
 def refused(path: Path, root: Path, algorithms: t.Sequence[str] = ("sha256",)) -> ReadingError:
@@ -245,3 +250,15 @@ def test_a_file_that_vanishes_while_it_is_read_is_missing(
 
     assert error.status == "critical"
     assert "is missing" in str(error)
+
+
+def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
+    """A sparse file of terabytes in the place of a model must not turn critical into too slow."""
+    model = tmp_path / "model.pkl"
+    with model.open("wb") as stream:
+        stream.truncate(8 << 40)
+
+    found = read(model, tmp_path, BOTH, size=7)
+
+    assert found.bytes == 8 << 40
+    assert found.digests == {}
