@@ -38,7 +38,9 @@ def validator() -> t.Any:
     """
     import jsonschema
 
-    return jsonschema.Draft202012Validator(schema())
+    whole = schema()
+
+    return jsonschema.Draft202012Validator(_resolved(whole, whole["$defs"]))
 
 
 def select(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -66,6 +68,18 @@ def problems(profile: t.Mapping[str, t.Any]) -> list[str]:
         *(sentence for error in errors for sentence in _explain(error)),
         *lists.problems(profile, components),
     ]
+
+
+def _resolved(part: t.Any, definitions: t.Mapping[str, t.Any]) -> t.Any:
+    """Return a part of the schema with its references resolved; following them takes most time."""
+    if isinstance(part, list):
+        return [_resolved(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _resolved(definitions[part["$ref"].rpartition("/")[2]], definitions)
+
+    return {key: _resolved(value, definitions) for key, value in part.items() if key != "$defs"}
 
 
 def _read(path: Path) -> dict[str, t.Any]:
