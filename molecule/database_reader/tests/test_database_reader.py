@@ -49,3 +49,24 @@ def test_a_second_run_changes_nothing(records: t.Any) -> None:
     changes = [len(record["changes"]) for record in records("converge")]
 
     assert changes[-1] == 0
+
+
+def test_accepting_a_host_makes_it_and_looking_does_not(
+    host: t.Any, play: t.Any, records: t.Any
+) -> None:
+    as_postgres = "cd / && runuser -u postgres -- psql -qXc"
+    host.check_output(f"{as_postgres} 'DROP OWNED BY upkeep_read' hyperopt")
+    host.check_output(f"{as_postgres} 'DROP ROLE upkeep_read'")
+    host.check_output("userdel upkeep_read")
+
+    looked = play("onboard_hosts")
+    seen = {item["check"]: item for item in records("onboard-hosts")[-1]["findings"]}
+
+    assert seen["reader:upkeep_read"]["status"] == "warning", looked.stdout
+    assert not host.user("upkeep_read").exists
+
+    accepted = play("onboard_hosts", "-e", "preflight_accept=true")
+    seen = {item["check"]: item for item in records("onboard-hosts")[-1]["findings"]}
+
+    assert seen["reader:upkeep_read"]["status"] == "ok", accepted.stdout
+    assert int(query(host, "SELECT count(*) FROM strategies").stdout) > 0

@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.app_tests import baselines
-from ansible.module_utils.upkeep.app_tests.junit import MeasuredFigure
-from ansible.module_utils.upkeep.app_tests.settings import Figure
 
 from tests.unit.library.app_projects import USER, Project
 from tests.unit.library.module_calls import by_check
@@ -155,48 +152,6 @@ def test_tests_may_work_in_a_folder_of_the_project(shop: Project) -> None:
     text = "def test_it(): assert open('data/rows.csv').read() == 'a\\n1\\n'"
     assert by_check(shop.test(text))["tests:unit"]["status"] == "critical"
     assert by_check(shop.test(text, chdir=str(shop.folder)))["tests:unit"]["status"] == "ok"
-
-
-@pytest.mark.requirement("R-student_success-32", "R-student_success-64")
-@pytest.mark.parametrize(
-    ("record", "status", "word"),
-    [
-        (RECORD, "ok", "4 % worse than the 12 ms that A. Reviewer approved on 2025-01-31"),
-        ({**RECORD, "value": 25.0}, "ok", "50 % better"),
-        ({**RECORD, "value": 10.0}, "warning", "25 % worse"),
-        ({**RECORD, "value": 6.0}, "critical", "108 % worse"),
-        (
-            {
-                **RECORD,
-                "value": 6.0,
-                "tolerance": {"warning_percent": 200, "critical_percent": 300},
-            },
-            "ok",
-            "108 % worse",
-        ),
-        ({**RECORD, "unit": "s"}, "unknown", "measured in 'ms', but its baseline in 's'"),
-        ({**RECORD, "value": 0}, "unknown", "damaged"),
-        ({**RECORD, "value": "fast"}, "unknown", "damaged"),
-        ({**RECORD, "value": True}, "unknown", "damaged"),
-        ({**RECORD, "date": "31.1.2025"}, "unknown", "damaged"),
-        ({**RECORD, "date": "2025-02-31"}, "unknown", "damaged"),
-        ({**RECORD, "limit": 5}, "unknown", "'limit'"),
-        ({**RECORD, "tolerance": {"warning": 5}}, "unknown", "tolerance"),
-        ("12 ms", "unknown", "not a mapping"),
-        (None, "unknown", "NoneType"),
-    ],
-)
-def test_a_figure_is_held_against_its_baseline(record: t.Any, status: str, word: str) -> None:
-    figure = Figure("search_time", "above", 20, 100, ("R-shop-02",))
-    found = baselines.figure_finding(
-        figure, MeasuredFigure(12.5, "ms"), {"search_time": record}, "", None
-    )
-
-    assert found["status"] == status
-    assert found["observed"] == 12.5
-    assert found["unit"] == "ms"
-    assert word in found["message"]
-    assert found["requirements"] == ["R-shop-02"]
 
 
 def test_a_figure_of_which_less_is_worse(shop: Project) -> None:
