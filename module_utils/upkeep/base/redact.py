@@ -18,8 +18,11 @@ MASK: t.Final = "***"
 #: Where a secret may begin, in lower case: one fast search for all, the shapes are tried there.
 _HINTS: t.Final = (
     "pass", "pwd", "secret", "credential", "sessid", "session", "key", "token", "authorization",
-    "://", "bearer ", "basic ", "eyj", "akia", "gh", "glpat-", "xox", "sk", "rk_", "aiza", "sg.",
-    "npm_", "hf_", "age-secret", "identified by", "-----begin", "mysql", "mariadb", "sshpass",
+    "auth\"", "auth'", "auth\\", "://", ":5432:", ":aa", "$", "bearer ", "basic ", "mysql",
+    "mariadb", "sshpass", "requirepass", "masterauth", "identified by", "scram-sha", "hooks.slack.com",
+    "discord", "eyj", "akia", "asia", "gh", "glpat-", "glrt-", "xox", "xapp-", "sk", "rk_", "aiza",
+    "sg.", "npm_", "hf_", "ya29.", "dckr_pat_", "dop_v1_", "pypi-", "whsec_", "shp", "hvs.",
+    "age-secret", "-----begin",
 )  # fmt: skip
 _HINT: t.Final = re.compile("|".join(map(re.escape, _HINTS)).encode())
 
@@ -30,7 +33,8 @@ _STRONG_NAME: t.Final = (
 #: "tokens=1523" and "token_count" are figures, "cache_key" and "primary key" are names.
 _WEAK_NAME: t.Final = (
     r"(?:sessid|session[_-]?id|token(?![a-z]|[_-](?:count|limit|type|budget|usage))"
-    r"|key(?:(?<=api[_-]key)|(?<=apikey)|(?<=access[_-]key)|(?<=accesskey)|(?<=private[_-]key)"
+    r"|(?<![a-z])auth(?=\\?[\"'])"
+    r"|key(?:(?-i:(?<=[A-Z0-9]_KEY))|(?<=api[_-]key)|(?<=apikey)|(?<=access[_-]key)|(?<=accesskey)|(?<=private[_-]key)"
     r"|(?<=privatekey)|(?<=auth[_-]key)|(?<=account[_-]key)|(?<=accountkey)|(?<=master[_-]key)"
     r"|(?<=signing[_-]key)|(?<=encryption[_-]key)|(?<=license[_-]key)|(?<=shared[_-]key)))"
 )
@@ -60,7 +64,7 @@ def _assigned(name: str, label: str, sign: str, more: str = "", spoken: str = ""
     """
     return (
         rf"{name}{_NAME_REST}(?:"
-        rf"(?:(?:{_QUOTE})?\s{{0,3}}+=>?\s{{0,3}}+|{_QUOTE}\s{{0,3}}+:\s{{0,3}}+"
+        rf"(?:(?:{_QUOTE})?\s{{0,3}}+(?:=>?|%3D)\s{{0,3}}+|{_QUOTE}\s{{0,3}}+:\s{{0,3}}+"
         rf"|:\s{{0,3}}+(?={_QUOTE}){spoken}){_HARMLESS}"
         rf"(?:\"(?P<{label}_double>(?:[^\"\\\r\n*]|\\.){{1,1024}}+)"
         rf"|'(?P<{label}_single>(?:[^'\\\r\n*]|\\.|''){{1,1024}}+)"
@@ -79,15 +83,24 @@ _SHAPES: t.Final = (
     r"authorization\\?[\"']?\s{0,3}+[:=]\s{0,3}+\\?[\"']?"
     r"(?:digest\s{1,3}+(?P<digest>[^\r\n]{1,2048}+)"
     r"|(?![\w-]{1,31}+\s{1,3}+\*)(?:[a-z][\w-]{0,30}+\s{1,3}+)?(?P<authorization>[^\s\"'*\\]{4,}+))",
-    r"://[^\s/:@\"']{0,64}+:(?P<login>[^\s/\"'*]{1,256})@",
+    r"://(?:[^\s/:@\"']{0,64}+:(?P<login>[^\s/\"'*]{1,256})|(?P<user>[^\s/:@\"'*]{20,128}+))@",
+    r":5432:[^\s:]{1,64}+:[^\s:]{1,64}+:(?P<pgpass>[^\s*]{1,128}+)",
+    r"(?:requirepass|masterauth)[\"']?[\s=:]{1,3}+[\"']?(?P<redis>[^\s\"'*]{1,128}+)",
     r"(?:bearer|basic) (?P<bearer>[a-z0-9+/=._~-]{8,}+)",
     r"(?:mysql|mariadb|sshpass)[\w-]{0,16}+\s(?:[^\r\n]{0,128}?\s)?-p(?P<option>[^\s-]\S*+)",
+    r"(?:hooks\.slack\.com/services/|discord(?:app)?\.com/api/webhooks/)(?P<hook>[\w/-]{16,256}+)",
+    # hashes of passwords: of shadow(5), htpasswd and PostgreSQL
+    r"(?P<hash>\$(?:[1567y]|2[abxy]|apr1|argon2[a-z]{0,2})\$[^\s:\"'*]{8,256}+)",
+    r"(?P<scram>scram-sha-256\$[^\s\"'*]{16,512}+)",
+    r"(?<=\d):(?P<bot>AA[\w-]{30,64}+)",
     # tokens that can be known by their first letters
-    r"(?<![\w-])(?-i:(?P<token>eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+|AKIA[0-9A-Z]{16}"
+    r"(?<![\w-])(?-i:(?P<token>eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+|A[KS]IA[0-9A-Z]{16}"
     r"|gh[opsur]_[0-9A-Za-z]{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+|xox[abprs]-[\w-]{10,}+"
     r"|[sr]k_(?:live|test)_[0-9A-Za-z]{10,}+|sk-[\w-]{20,}+|AIza[\w-]{30,}+"
     r"|SG\.[\w-]{16,}+\.[\w-]{16,}+|npm_[0-9A-Za-z]{30,}+|hf_[0-9A-Za-z]{30,}+"
-    r"|AGE-SECRET-KEY-1[0-9A-Z]{20,}+))",
+    r"|AGE-SECRET-KEY-1[0-9A-Z]{20,}+|ya29\.[\w-]{20,}+|dckr_pat_[\w-]{20,}+|dop_v1_[0-9a-f]{32,}+"
+    r"|pypi-[\w-]{32,}+|whsec_\w{20,}+|shp(?:at|ca|pa|ss)_[0-9a-f]{32,}+|xapp-[\w-]{20,}+"
+    r"|hvs\.[\w-]{20,}+|glrt-[\w-]{16,}+))",
     # a key to its last line, or to the end of what is there of it
     r"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----"
     r"(?P<pem>[^-]*+(?:-(?!----end)[^-]*+)*+)",
