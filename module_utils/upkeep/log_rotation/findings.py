@@ -13,7 +13,7 @@ from ..base.text import list_some, visible
 from ..findings import Finding, Limits, Subject
 from .logrotate import LogrotateOutput
 from .rotated_files import LateWriter, RotatedFile
-from .settings import CADENCE_DAYS, LogSettings
+from .settings import CADENCE_DAYS, MOST_FILES, LogSettings
 
 #: The timer starts at a random time of the day and a host may be down at night.
 GRACE_DAYS: t.Final = 2
@@ -26,7 +26,8 @@ _NONE: t.Final = Limits(warning=0)
 class LogObservation:
     """What was observed of one log after the run; sizes are bytes, times Unix times.
 
-    ``unusable`` are names that cannot be given to logrotate, ``skipped`` gives logrotate's reason
+    ``unusable`` are names that cannot be given to logrotate, ``crowded`` is a log with too many
+    files for a run, ``skipped`` gives logrotate's reason
     for each file that it leaves alone, ``shared`` the other log that rotates a file,
     ``foreign`` are old files that another tool rotated.
     """
@@ -34,6 +35,7 @@ class LogObservation:
     log: LogSettings
     unmatched: list[str] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
+    crowded: bool = False
     unclear: list[str] = field(default_factory=list)
     skipped: Mapping[str, str] = field(default_factory=dict)
     shared: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +111,11 @@ def _reasons(seen: LogObservation) -> Iterable[str]:
     """Yield why files of a log are not rotated, or nobody knows whether they are."""
     if seen.refusals:
         yield f"logrotate does not rotate {seen.log.name}: {seen.refusals[0]}."
+    if seen.crowded:
+        yield (
+            f"{seen.log.name} has {MOST_FILES} files or more, so only logrotate.timer rotates them:"
+            " clean the folder, or name the paths more narrowly."
+        )
     if seen.unusable:
         names = _named(f"'{visible(path)}'" for path in seen.unusable)
         yield f"Not rotated because of its name: {names}. Rename or remove it."

@@ -15,7 +15,7 @@ from .findings import LogObservation, errors_on
 from .host import LogrotateRuns
 from .logrotate import LogrotateOutput, read_state
 from .rotated_files import LateWriter, RotatedFile
-from .settings import LogSettings
+from .settings import MOST_FILES, LogSettings
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LogFiles:
     """The files of one log: those that this run hands to logrotate, and the others.
 
     ``unusable`` are names that logrotate cannot be given, ``shared`` are files that an earlier log
-    rotates, with its name.
+    rotates, with its name. A ``crowded`` log has too many files for a run.
     """
 
     log: LogSettings
@@ -31,6 +31,7 @@ class LogFiles:
     files: list[str]
     unusable: list[str]
     shared: dict[str, str]
+    crowded: bool = False
 
 
 def list_files(logs: Iterable[LogSettings]) -> list[LogFiles]:
@@ -40,6 +41,10 @@ def list_files(logs: Iterable[LogSettings]) -> list[LogFiles]:
 
     for log in logs:
         matches = log.matches()
+        if any(len(paths) >= MOST_FILES for paths in matches.values()):
+            found.append(LogFiles(log, [], [], [], {}, crowded=True))
+            continue
+
         paths = list(dict.fromkeys(path for paths in matches.values() for path in paths))
         usable = [path for path in paths if is_usable(path)]
         shared = {path: owners[path] for path in usable if path in owners}
@@ -106,6 +111,7 @@ def _observe_log(
         item.log,
         unmatched=item.unmatched,
         unusable=item.unusable,
+        crowded=item.crowded,
         unclear=[path for path in item.files if decisions.get(path) == "unclear"],
         skipped={path: why for path, why in runs.preview.skipped.items() if path in files},
         shared=item.shared,

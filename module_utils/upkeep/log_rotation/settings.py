@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import itertools
 import re
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from ..base.options import OptionError, entry_place
 from ..base.text import duplicates
 from .options import OPTIONS, SIGNALS
 
+#: Whoever writes in a log's folder could otherwise keep a run busy for hours with files.
+MOST_FILES: t.Final = 5000
 CADENCE_DAYS: t.Final = {"daily": 1, "weekly": 7, "monthly": 31}
 #: The time is part of the name, so that two rotations on one day never meet. Local time, as
 #: logrotate writes it.
@@ -60,7 +63,7 @@ class LogSettings:
     requirements: tuple[str, ...]
 
     def matches(self) -> dict[str, list[str]]:
-        """Return for each pattern the paths that it matches now, in order."""
+        """Return for each pattern the paths that it matches now, in order, at most MOST_FILES."""
         return {pattern: _matching(pattern) for pattern in self.paths}
 
 
@@ -75,7 +78,9 @@ class RotationSettings:
 
 
 def _matching(pattern: str) -> list[str]:
-    return sorted(glob.glob(pattern))  # noqa: PTH207 - leaves hidden files out, as logrotate does
+    found = glob.iglob(pattern)  # noqa: PTH207 - leaves hidden files out, as logrotate does
+
+    return sorted(itertools.islice(found, MOST_FILES))
 
 
 def parse(values: Mapping[str, t.Any], place: str = "") -> RotationSettings:

@@ -10,6 +10,7 @@ import stat
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from ..base import isolated
 from ..base.files import reason_of
 from ..base.text import list_some, visible
 from ..findings import Finding, Subject
@@ -17,18 +18,23 @@ from .settings import ModelFolder, ModelSettings
 
 #: Names that a message holds; the others are counted.
 NAMED: t.Final = 20
+#: Whoever writes in a folder could otherwise fill it, and our memory, with names.
+MOST_FILES: t.Final = 5000
+#: Seconds that listing a folder may take.
+SECONDS: t.Final = 60.0
 
 
 def folder_finding(folder: ModelFolder, models: Sequence[ModelSettings]) -> Finding:
     """Return what lies in a folder; files that fit and that are none of the models are ``info``."""
     subject = Subject(f"models:{folder.path}", folder.requirements)
-    try:
-        files = _files(folder)
-    except (FileNotFoundError, NotADirectoryError):
+    answers, problem = isolated.run(lambda: [_listing(folder)], SECONDS, limits=isolated.PARSING)
+    files, missing, reason = answers[0] if answers else ({}, False, problem)
+
+    if missing:
         message = f"The folder '{folder.path}' is missing; restore it from its last backup."
         return subject.finding("critical", message, expected="a folder")
-    except OSError as error:
-        message = f"The folder '{folder.path}' cannot be listed: {reason_of(error)}."
+    if reason:
+        message = f"The folder '{folder.path}' cannot be listed: {reason}."
         return subject.finding("unknown", message, expected="a folder")
 
     status, message = _judged(folder, files, models)
@@ -56,16 +62,28 @@ def _judged(
     return "ok", f"There are {list_some(sizes, NAMED)}."
 
 
+def _listing(folder: ModelFolder) -> tuple[dict[str, int], bool, str]:
+    """Return the files of a folder, whether it is missing, and why it could not be listed."""
+    try:
+        return _files(folder), False, ""
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, True, ""
+    except OSError as error:
+        return {}, False, reason_of(error)
+
+
 def _files(folder: ModelFolder) -> dict[str, int]:
     """Return the regular files (also what links lead to) that fit: name -> bytes, sorted.
 
-    Raises OSError.
+    Raises OSError, also for more files than MOST_FILES.
     """
     found: dict[str, int] = {}
     with os.scandir(folder.path) as entries:
-        for entry in sorted(entries, key=lambda item: item.name):
+        for entry in entries:
             if not any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in folder.patterns):
                 continue
+            if len(found) == MOST_FILES:
+                raise OSError(f"it has more than {MOST_FILES} files that could be models")
 
             try:
                 status = entry.stat()
@@ -75,4 +93,4 @@ def _files(folder: ModelFolder) -> dict[str, int]:
             if stat.S_ISREG(status.st_mode):
                 found[entry.name] = status.st_size
 
-    return found
+    return dict(sorted(found.items()))

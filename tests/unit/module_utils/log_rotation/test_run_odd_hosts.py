@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.log_rotation import observing, settings
 
 from tests.unit.module_utils.log_rotation.logrotate_samples import (
     LOGROTATE,
@@ -203,3 +204,21 @@ def test_old_files_of_another_naming_are_reported(box: Sandbox) -> None:
 
     assert status_of(outcome, "log:api.retention") == "warning"
     assert outcome.removed == []
+
+
+def test_a_log_with_endless_files_costs_that_log_only(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "MOST_FILES", 5)
+    monkeypatch.setattr(observing, "MOST_FILES", 5)
+    (box.root / "other").mkdir()
+    other = box.root / "other" / "b.log"
+    other.write_bytes(b"x" * 2000)
+    for number in range(6):
+        box.log(f"a{number}.log", 2000)
+
+    outcome = box.run_all(box.entry(), box.entry(name="other", paths=[str(other)]))
+
+    assert outcome.rotated == [str(other)]
+    assert status_of(outcome, "log:api") == "unknown"
+    assert status_of(outcome, "log:other") == "ok"
