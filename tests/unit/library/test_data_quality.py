@@ -98,6 +98,19 @@ def test_rows_that_stand_in_the_log_of_an_open_file_count(
     writer.close()
 
 
+@pytest.mark.parametrize("password", ["orders", "ok", "e", "R-shop-01", "a-real-password-7531"])
+def test_a_password_is_in_no_answer_and_blots_out_nothing(
+    call: Call, table: dict[str, t.Any], password: str
+) -> None:
+    check = {**table, "requirements": ["R-shop-01"]}
+    answer = call(checks=[check], login_password=password)
+    found = by_check(answer)["table:orders.rows"]
+
+    assert found["status"] == "ok"
+    assert found["requirements"] == ["R-shop-01"]
+    assert "a-real-password-7531" not in str(answer)
+
+
 def test_nothing_to_look_at_is_said(call: Call) -> None:
     assert [(item["check"], item["status"]) for item in call(checks=[])["findings"]] == [
         ("data:none", "info")
