@@ -340,6 +340,11 @@ def test_the_tracking_sheet_has_a_line_a_day_with_targets_beside(
     assert (tmp_path / "sheet.csv").read_text() == out
 
 
+def test_more_days_than_there_are_dates_are_all_days(opened: FigureHistory):
+    opened.keep(run("a", 1), NOW)
+    assert len(opened.days(days=99_999_999)) == 1
+
+
 def test_trouble_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["kpis", "--store", str(tmp_path), "--history", "nonsense://"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
