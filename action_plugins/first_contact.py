@@ -8,22 +8,31 @@ import sys
 import typing as t
 from pathlib import Path
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ControlAction
+from upkeep.run import host_keys
 from upkeep.run import reachability as contact
 from upkeep.run.facts import require_run_id
 
 
 class ActionModule(ControlAction):
-    """Require a store that keeps the run; then try the ssh ports of all hosts at once."""
+    """Require a store and checked host keys; then try the ssh ports of all hosts at once."""
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""
         require_run_id()
-        hosts = [task_vars["hostvars"][name] for name in task_vars["ansible_play_hosts_all"]]
+        names = task_vars["ansible_play_hosts_all"]
+        hosts = [task_vars["hostvars"][name] for name in names]
+        believed = host_keys.unchecked(
+            dict(zip(names, hosts, strict=True)), by_default=constants.HOST_KEY_CHECKING
+        )
+        if believed:
+            raise AnsibleActionFail(host_keys.sentence(believed))
+
         hints = sorted(
             {str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")}
         )

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ModuleAction
+from upkeep.run import events, process
 from upkeep.run import facts as run_facts
-from upkeep.run import process
+
+#: How long a lease that was taken or renewed is not asked for again: short against the minutes that
+#: it lasts, long enough that a run with nothing to do asks once.
+FRESH: t.Final = timedelta(minutes=10)
 
 
 class ActionModule(ModuleAction):
@@ -29,6 +34,9 @@ class ActionModule(ModuleAction):
         """Return the module's result."""
         args |= {**process.identity(), "run_id": run_facts.require_run_id()}
         state = args.get("state", "held")
+        if state == "renewed" and _is_fresh(str(args["system"]), task_vars):
+            return {"changed": False, "lock_state": "renewed", "contacted": False}
+
         answer = self.call(args, task_vars)
 
         if state == "held" and (dead := _dead_holder(answer)):
@@ -39,6 +47,28 @@ class ActionModule(ModuleAction):
             answer.pop("findings", None)
 
         return answer
+
+
+def _is_fresh(system: str, task_vars: t.Mapping[str, t.Any]) -> bool:
+    """Return whether this run has asked for its lock so lately that it need not again."""
+    log = events.current_log()
+    logged = events.read(log) if log and log.exists() else []
+    hosts = task_vars["groups"].get(system, [])
+    found = [f for own in run_facts.by_host(hosts).values() for f in own if f["area"] == "lock"]
+    asked = [
+        event["time"]
+        for event in logged
+        if event["event"] == "task"
+        and (event["action"], event["system"]) == ("lock", system)
+        and event["status"] == "ok"
+        and event["remote"]
+    ]
+    if not asked or not found or any(f["status"] not in ("ok", "info") for f in found):
+        return False
+
+    age = datetime.now(UTC) - datetime.fromisoformat(asked[-1])
+
+    return timedelta() <= age < FRESH
 
 
 def _dead_holder(answer: t.Mapping[str, t.Any]) -> str:

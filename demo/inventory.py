@@ -67,14 +67,12 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         if fleet.fixed_ports
         else "{{ inventory_dir }}/.."
     )
-    known = f"-o 'UserKnownHostsFile=\"{folder}/{access.KNOWN_HOSTS}\"'"
-
     return {
         "ansible_host": "127.0.0.1",
         "ansible_user": "upkeep",
         "ansible_ssh_private_key_file": f"{folder}/{access.KEY}",
-        "ansible_host_key_checking": True,
-        "ansible_ssh_common_args": f"{known} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+        "upkeep_known_hosts": f"{folder}/{access.KNOWN_HOSTS}",
+        "upkeep_ssh_options": "-o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
         "model_verification_manifest_file": (
             f"{folder}/{manifests.FOLDER}/{{{{ model_verification_system }}}}.yml"

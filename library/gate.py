@@ -9,7 +9,7 @@ module: gate
 short_description: Decide whether the hosts of a system may be changed
 description:
   - Reads this run's findings of all hosts of a system. Clears the system only when none of them
-    speaks against a change.
+    prevents a change.
   - One broken host closes the gate for every host of its system. A host that was not looked at
     closes it too.
   - Runs on the controller only, records its own finding and never fails because of what it sees.
@@ -53,7 +53,7 @@ cleared:
   type: bool
   returned: always
 reasons:
-  description: Everything that speaks against a change, in plain words.
+  description: Everything that prevents a change, in plain words.
   type: list
   elements: str
   returned: always

@@ -42,25 +42,36 @@ options:
 
 import atexit
 import os
+import signal
 import socket
 import sys
+import tempfile
 import time
 import typing as t
 from pathlib import Path
 
-from ansible import context
+from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader, test_loader
 from ansible.release import __version__ as core_version
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from upkeep import PROJECT, __version__, private
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
 from upkeep.run import events, groups, process, store_setting
 from upkeep.run.archive import Closed, StoreSettings, close, local_folder, trouble_with
-from upkeep.run.task_event import describe, recorded
+from upkeep.run.task_event import describe, recorded, with_advice
+
+NO_CONFIG: t.Final = (
+    f"Ansible reads no ansible.cfg here (another folder, or one that others may write to), so "
+    f"its own defaults count. Set ANSIBLE_CONFIG={PROJECT / 'ansible.cfg'} to use the project's"
+)
+NO_VERDICT: t.Final = (
+    "this run has no verdict, so it is not a success: nothing was looked at, its verdict was left "
+    "out (tags, --step, --start-at-task, --limit), or its record could not be kept"
+)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -77,23 +88,32 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         #: What Ansible has counted in the earlier playbooks of this command, which it goes on from.
         self._counted: dict[str, dict[str, int]] = {}
         self._begin("")
-        atexit.register(self._explain_early_end, os.getpid())
+        self._pid = os.getpid()
+        atexit.register(self._explain_early_end, self._pid)
+        atexit.register(self._interrupted, self._pid)
+        #: What the signals that end a run did before this plugin handled them.
+        self._handlers: dict[int, t.Any] = {}
 
     def _begin(self, playbook: str) -> None:
         self._playbook = playbook
         self._play = ""
         self._opened = False
+        self._finished = False
         self._started: dict[tuple[str, str], float] = {}
         self._log: Path | None = None
         self._target = ""
         self._manager: t.Any = None
         self._inventory: t.Any = None
+        #: Whether the playbook has a verdict, which gives the exit code.
+        self._is_judged = False
         #: The play in which hosts were given their jobs.
         self._jobs_play = ""
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """Name the run; the log is opened with the first play, when the variables are known."""
         self._begin(os.path.relpath(playbook._file_name, PROJECT))
+        self._handle_signals()
+        self._is_judged = any(map(_has_verdict, playbook.get_plays()))
         os.environ[events.ENV_RUN_ID] = events.new_run_id(self._playbook)
         os.environ[process.ENV_PID] = str(os.getpid())
         for name in (events.ENV_RUN_DIR, events.ENV_TROUBLE):
@@ -150,16 +170,25 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Close the log, render and store.
 
-        A callback cannot fail a run, so trouble is told as a warning.
+        A run that was to be judged and was not must not look like a good one: it ends with 2.
         """
-        if self._log is None:
-            return
-
         self._manager = None
         counted = {host: stats.summarize(host) for host in sorted(stats.processed)}
-        self._write("run_finished", stats=_since(self._counted, counted))
+        own = _since(self._counted, counted)
         self._counted = counted
+        self._write("run_finished", stats=own)
+        judged = self._finish()
 
+        if self._is_judged and not judged and not _has_failed(own):
+            self._display.display(f"Upkeep: {NO_VERDICT}", color="red", stderr=True)
+            raise SystemExit(2)
+
+    def _finish(self) -> bool:
+        """Render and store the run; return whether that was done and a verdict has spoken."""
+        if self._log is None or self._finished:
+            return False
+
+        self._finished = True
         settings = StoreSettings(
             self._target, self.get_option("history"), self.get_option("history_days")
         )
@@ -167,10 +196,38 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             closed = close(self._log.parent, settings)
         except Exception as error:
             self._display.warning(
-                f"Upkeep could not render or store this run ({self._log}): {error}"
+                f"Upkeep could not render this run ({self._log}) or hand it to the store "
+                f"'{self._target}': {error}"
             )
+            return False
+
+        self._show(closed)
+
+        return closed.record["verdict"] is not None
+
+    def _interrupted(self, pid: int) -> None:
+        """Leave the report of a run that is ended before its time, when this process ends."""
+        if os.getpid() == pid and self._log is not None and not self._finished:
+            self._display.display("Upkeep: this run was interrupted", color="red", stderr=True)
+            self._finish()
+
+    def _handle_signals(self) -> None:
+        """Leave a report when a signal ends this process, unless it is to be ignored (nohup)."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if handler not in (signal.SIG_IGN, self._on_signal):
+                self._handlers[number] = handler
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: t.Any) -> None:
+        """Leave a report, then do what the signal does without this plugin."""
+        self._interrupted(self._pid)
+        handler = self._handlers[number]
+        if callable(handler):
+            handler(number, frame)
         else:
-            self._show(closed)
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def _show(self, closed: Closed) -> None:
         """Show the report, unless every system of the run wants only its place to be named."""
@@ -202,7 +259,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         cli = context.CLIARGS
         self._target = target or str(self.get_option("store"))
         run_id = os.environ[events.ENV_RUN_ID]
-        folder = local_folder(self._target, PROJECT) / "runs" / run_id
+        folder = self._local_folder() / "runs" / run_id
         trouble = trouble or trouble_with(self._target)
 
         try:
@@ -218,6 +275,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return
 
         self._log = folder / events.LOG_NAME
+        if constants.CONFIG_FILE is None:
+            self._display.display(f"Upkeep: {NO_CONFIG}", stderr=True)
+
         os.environ[events.ENV_RUN_DIR] = str(folder)
         self._write(
             "run_started",
@@ -235,12 +295,36 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             controller=socket.gethostname(),
         )
 
+    def _local_folder(self) -> Path:
+        """Return where the run is written first: not into a project that is read-only."""
+        folder = local_folder(self._target, PROJECT)
+        if "://" not in self._target or os.access(_existing(folder), os.W_OK):
+            return folder
+
+        return Path(tempfile.mkdtemp(prefix="upkeep-"))
+
     def _task(self, result: t.Any, status: str) -> None:
         begun = self._started.pop((result.host.name, result.task._uuid), None)
         seconds = time.monotonic() - begun if begun is not None else 0.0
-        self._write("task", play=self._play, seconds=round(seconds, 3), **describe(result, status))
+        fields = describe(result, status)
+        if status == "unreachable":
+            fields["message"] = self._reason(result) or fields["message"]
+
+        self._write("task", play=self._play, seconds=round(seconds, 3), **fields)
         for finding in recorded(result):
             self._write("finding", play=self._play, finding=finding)
+
+    def _reason(self, result: t.Any) -> str:
+        """Return, and show, why a host did not answer a task whose result no_log hides."""
+        host = result.host.name
+        reason = events.silence(self._log, host, result.task._uuid) if self._log else ""
+        if not reason:
+            return ""
+
+        message = with_advice(reason)
+        self._display.display(f"Upkeep: {host} does not answer: {message}", color="red")
+
+        return message
 
     def _write(self, event: str, **fields: t.Any) -> None:
         if self._log is None:
@@ -259,6 +343,16 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         os.environ[events.ENV_TROUBLE] = trouble
 
 
+def _has_failed(stats: dict[str, dict[str, int]]) -> bool:
+    """Return whether Ansible itself ends the run with an error."""
+    return any(numbers["failures"] or numbers["unreachable"] for numbers in stats.values())
+
+
+def _has_verdict(play: t.Any) -> bool:
+    """Return whether a play judges the run."""
+    return any(role.get_name(include_role_fqcn=False) == "verdict" for role in play.roles)
+
+
 def _load_filters() -> None:
     """Load the filters and tests of templates: workers are forked, and need not do it each."""
     for loader in (filter_loader, test_loader):
@@ -273,3 +367,8 @@ def _since(
         host: {key: number - earlier.get(host, {}).get(key, 0) for key, number in numbers.items()}
         for host, numbers in counted.items()
     }
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())

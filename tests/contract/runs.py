@@ -132,7 +132,7 @@ class Controller:
     def play(
         self, playbook: str, *options: str, env: dict[str, str] | None = None, **extra: t.Any
     ) -> Run:
-        """Run a playbook to its end.
+        """Run a playbook, or several of one command (``one.yml two.yml``), to its end.
 
         ``options`` are those of ansible-playbook, ``extra`` its variables.
         """
@@ -175,21 +175,21 @@ class Controller:
             "lock_directory": str(self.scratch / "locks"),
         }
         variables = json.dumps({**places, **extra})
-        path = str(PLAYBOOKS / playbook)
+        paths = [str(PLAYBOOKS / name) for name in playbook.split()]
         match self.way:
             case "ansible-playbook":
                 return [
                     str(self.bin / self.way),
                     "-i",
                     str(INVENTORY),
-                    path,
+                    *paths,
                     "-e",
                     variables,
                     *options,
                 ]
             case "ansible-runner":
                 private = tempfile.mkdtemp(dir=self.scratch, prefix="private-")
-                where = [private, str(PROJECT), path, str(INVENTORY), variables]
+                where = [private, str(PROJECT), *paths, str(INVENTORY), variables]
                 return [str(self.bin / "python"), "-c", RUNNER, *where, shlex.join(options)]
             case "molecule":
                 return [

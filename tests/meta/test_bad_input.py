@@ -106,7 +106,7 @@ def test_an_inventory_that_is_not_there_is_no_success(ansible: Ansible, inventor
         "ansible-playbook", f"--inventory={inventory / 'nowhere.yml'}", "playbooks/hourly.yml"
     )
     assert done.returncode == 2
-    assert "No host was looked at" in " ".join(done.stdout.split())
+    assert "No host was checked" in " ".join(done.stdout.split())
 
 
 def test_a_fleet_that_does_not_run_is_told_in_one_line(ansible: Ansible, inventory: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tools import suite, yamlfiles
 
 #: What a scenario cannot do without, or would silently differ in from a run of the shipped
@@ -151,16 +153,19 @@ def test_help_lists_everything_that_can_be_made(project: Path) -> None:
     assert all(line.startswith("  make ") and len(line.split()) > 3 for line in said.splitlines())
 
 
-def test_production_asks_for_keys_and_known_hosts(ansible: Callable[..., Any]) -> None:
+def test_production_asks_for_keys_and_known_hosts(
+    ansible: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "False")  # as ansible-runner and AWX do
     said = ansible("ansible-inventory", "--inventory=inventory/production.yml", "--list")
     hosts = json.loads(said.stdout)["_meta"]["hostvars"]
 
     assert len(hosts) == 7
 
     for host in hosts.values():
-        assert {"StrictHostKeyChecking=yes", "PasswordAuthentication=no"} <= set(
-            host["ansible_ssh_common_args"].split()
-        )
+        assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"].split()
+        assert "{{ upkeep_ssh_options }}" in host["ansible_ssh_common_args"]
+        assert host["upkeep_ssh_options"] == "-o PasswordAuthentication=no"
         assert host["ansible_ssh_private_key_file"].startswith("~/.ssh/")
         assert (host["upkeep_environment"], host["ansible_host_key_checking"]) == (
             "production",

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.plugins.action import ActionBase
 
-from upkeep.run import clean
+from upkeep.run import clean, events
 from upkeep.run.facts import require_run_id
 from upkeep.run.findings import record
 
@@ -27,6 +27,7 @@ CONTROLLER_KEYS: t.Final = (
     "add_host",
     "add_group",
     "parent_groups",
+    "contacted",
 )
 
 
@@ -119,9 +120,25 @@ class ModuleAction(_RecordingAction):
 
     def call(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Run the module on the host and return its answer, which may come from a hostile host."""
-        answer: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
+        try:
+            answer: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            self._note_silence(str(task_vars["inventory_hostname"]), str(error))
+            raise
 
         return without_controller_keys(answer)
+
+    def _note_silence(self, host: str, reason: str) -> None:
+        """Keep why a host does not answer: ``no_log`` would hide it, and it has no secrets."""
+        log = events.current_log()
+        if self._task.no_log and log is not None:
+            events.append(
+                log.with_name(events.SILENCE_NAME),
+                "silence",
+                task=self._task._uuid,
+                host=host,
+                reason=clean.clean(reason, 2_000),
+            )
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module as often as it takes and return the result."""

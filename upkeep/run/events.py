@@ -19,6 +19,8 @@ from upkeep import private
 
 VERSION: t.Final = 1
 LOG_NAME: t.Final = "events.jsonl"
+#: Beside the log: why hosts did not answer a task whose result is not shown.
+SILENCE_NAME: t.Final = "silence.jsonl"
 #: Set by the callback in the controller process; forked workers (action plugins) inherit both.
 ENV_RUN_ID: t.Final = "UPKEEP_RUN_ID"
 ENV_RUN_DIR: t.Final = "UPKEEP_RUN_DIR"
@@ -109,6 +111,18 @@ def _parse(line: bytes) -> Event | None:
 def read(path: Path) -> list[Event]:
     """Return the events of a log that name their kind; raises OSError."""
     return [event for event in read_log(path).events if "event" in event]
+
+
+def silence(log: Path, host: str, task: str) -> str:
+    """Return why a host did not answer a task whose result is hidden; '' when not known."""
+    notes = log.with_name(SILENCE_NAME)
+    found = [
+        event["reason"]
+        for event in (read(notes) if notes.exists() else ())
+        if (event.get("host"), event.get("task")) == (host, task)
+    ]
+
+    return str(found[-1]) if found else ""
 
 
 def broken_hosts(events: t.Iterable[Event]) -> set[str]:

@@ -113,6 +113,9 @@ def remote_runs(action: str, delegate_to: str | None, outcome: t.Mapping[str, t.
     """Return how many times the task ran on a target: once, or once for each item of a loop."""
     if action in CONTROLLER_ACTIONS or delegate_to == "localhost":
         return 0
+    if outcome.get("contacted") is False:  # an action that did not need its module
+        return 0
+
     items = outcome.get("results")
     return len(items) if isinstance(items, list) and outcome.get("msg") else 1
 
@@ -124,7 +127,12 @@ def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
     """
     texts = (outcome.get(key) for key in ("msg", "censored", "exception", "stderr"))
     said = str(next((text for text in texts if text), ""))[:MESSAGE_LIMIT]
-    message = clean(said, MESSAGE_LIMIT)
+
+    return with_advice(clean(said, MESSAGE_LIMIT))
+
+
+def with_advice(message: str) -> str:
+    """Return a message, and what to do where that is known."""
     todo = advice(message)
 
     return f"{message} [To do: {todo}]" if todo else message or "no message"
