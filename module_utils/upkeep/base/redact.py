@@ -19,10 +19,10 @@ MASK: t.Final = "***"
 _HINTS: t.Final = (
     "pass", "pwd", "secret", "credential", "sessid", "session", "key", "token", "authorization",
     "auth\"", "auth'", "auth\\", "://", ":5432:", ":aa", "$", "bearer ", "basic ", "mysql",
-    "mariadb", "sshpass", "requirepass", "masterauth", "identified by", "scram-sha", "hooks.slack.com",
-    "discord", "eyj", "akia", "asia", "gh", "glpat-", "glrt-", "xox", "xapp-", "sk", "rk_", "aiza",
-    "sg.", "npm_", "hf_", "ya29.", "dckr_pat_", "dop_v1_", "pypi-", "whsec_", "shp", "hvs.",
-    "age-secret", "-----begin",
+    "mariadb", "sshpass", "requirepass", "masterauth", "identified by", "scram-sha",
+    "hooks.slack.com", "discord", "eyj", "akia", "asia", "gh", "glpat-", "glrt-", "xox",
+    "xapp-", "sk", "rk_", "aiza", "sg.", "npm_", "hf_", "ya29.", "dckr_pat_", "dop_v1_",
+    "pypi-", "whsec_", "shp", "hvs.", "age-secret", "-----begin",
 )  # fmt: skip
 _HINT: t.Final = re.compile("|".join(map(re.escape, _HINTS)).encode())
 
