@@ -34,6 +34,11 @@ options:
       From 1 to 1440, a run that was killed would hold the system for days.
     type: int
     default: 120
+  stage_seconds:
+    description: How long the stage that follows may take, in seconds. The lease counts
+      at least that long and half an hour more. From 0 to 86400.
+    type: int
+    default: 0
   steal:
     description: Whether to take the lease away from a run that holds it. For a person
       who knows that the run is dead.

@@ -56,6 +56,14 @@ OPTIONS: t.Final[Options] = {
         maximum=1440,
         why="a run that was killed would hold the system for days",
     ),
+    "stage_seconds": option(
+        "int",
+        "How long the stage that follows may take, in seconds. The lease counts at least that long "
+        "and half an hour more.",
+        default=0,
+        minimum=0,
+        maximum=86400,
+    ),
     "steal": option(
         "bool",
         "Whether to take the lease away from a run that holds it. For a person who knows that the "
@@ -87,6 +95,8 @@ OPTIONS: t.Final[Options] = {
 }
 #: A lease is a few lines; a larger file is not one, bytes.
 _MAX_BYTES: t.Final = 1 << 16
+#: What a lease counts beyond the stage that it is for, s: time to end it, and the next to begin.
+_MARGIN: t.Final = 1800
 #: What a lease says of the run that holds it.
 _RUN: t.Final = ("run_id", "owner", "controller", "process", "machine")
 #: What a state cannot do without.
@@ -121,12 +131,12 @@ class Lease:
 
 @dataclass(frozen=True)
 class LockSettings:
-    """What is asked of the lock, by which run."""
+    """What is asked of the lock, by which run; a lease counts for ``seconds``."""
 
     system: str
     state: str
     path: Path
-    minutes: int
+    seconds: int
     run: Mapping[str, str]
     steal: bool
     steal_from: str
@@ -134,7 +144,7 @@ class LockSettings:
 
     def lease(self, now: float) -> Lease:
         """Return how this run holds the lock from ``now`` on."""
-        return Lease(**self.run, taken_at=now, expires_at=now + 60 * self.minutes)
+        return Lease(**self.run, taken_at=now, expires_at=now + self.seconds)
 
 
 @dataclass(frozen=True)
@@ -164,7 +174,7 @@ def parse(values: Mapping[str, t.Any]) -> LockSettings:
         system=given["system"],
         state=state,
         path=Path(given["directory"]) / f"{given['system']}.json",
-        minutes=given["minutes"],
+        seconds=max(60 * given["minutes"], given["stage_seconds"] + _MARGIN),
         run={name: given[name] for name in _RUN},
         steal=given["steal"],
         steal_from=given["steal_from"],

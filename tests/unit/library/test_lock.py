@@ -52,6 +52,17 @@ def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path:
     assert not (tmp_path / "locks").exists()
 
 
+def test_a_lease_outlives_the_stage_that_it_is_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    call(capsys, tmp_path)
+    call(capsys, tmp_path, state="renewed", stage_seconds=14400)
+
+    lease = json.loads((tmp_path / "locks" / "alpha.json").read_text())
+
+    assert lease["expires_at"] - lease["taken_at"] >= 14400 + 1800
+
+
 @pytest.mark.parametrize(
     ("args", "named"),
     [
