@@ -6,9 +6,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What ``extends_documentation_fragment`` brings: ``effects.looks`` that nothing is ever changed.
+    """What ``extends_documentation_fragment`` brings.
 
-    ``effects.no_diff`` is for what changes nothing that belongs to the host, but something of its
+    ``effects.looks`` is for what never changes anything, ``effects.no_diff`` is for what changes nothing that belongs to the host, but something of its
     own.
     """
 

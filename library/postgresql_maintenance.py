@@ -13,7 +13,8 @@ description:
   - Decides from PostgreSQL's own statistics what is due, does only that, and reports what it saw as
     findings.
   - A second run right after finds nothing due.
-  - Never fails on what a server reports. An unreachable database or a failed statement is a finding.
+  - Never fails on what a server reports. An unreachable database or a failed statement is a
+    finding.
   - An advisory lock per database lets only one run work at a time.
   - In check mode nothing stays changed. When the extension C(pgstattuple) is missing it is created
     in a transaction that is rolled back, so that the prediction rests on real measurement.

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make the project importable from every test: ``upkeep``, ``tools``, ``demo`` and ``ansible.module_utils.upkeep``."""
+"""Make the project importable from every test, ``ansible.module_utils.upkeep`` included."""
 
 from __future__ import annotations
 

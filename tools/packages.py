@@ -65,16 +65,18 @@ def ensure(requested: t.Sequence[str]) -> list[str]:
     return names
 
 
+def _succeeds(argv: list[str]) -> bool:
+    """Return whether a command of this file ends with 0."""
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0  # noqa: S603
+
+
 def _as_root(names: list[str]) -> list[str]:
     """Return the prefix that makes a command run as root."""
     if os.geteuid() == 0:
         return []
 
     sudo = shutil.which("sudo")
-    if (
-        sudo
-        and subprocess.run([sudo, "-n", "true"], check=False, capture_output=True).returncode == 0  # noqa: S603
-    ):
+    if sudo and _succeeds([sudo, "-n", "true"]):
         return [sudo, "-n"]
 
     raise PackageError(
@@ -102,6 +104,8 @@ def _install(names: list[str], prefix: list[str]) -> None:
 
 
 def _run(argv: list[str], text: str = "") -> None:
-    result = subprocess.run(argv, check=False, input=text, capture_output=True, text=True)  # noqa: S603
+    result = subprocess.run(  # noqa: S603 - commands of this file
+        argv, check=False, input=text, capture_output=True, text=True
+    )
     if result.returncode:
         raise PackageError(f"`{' '.join(argv)}` failed: {(result.stderr or result.stdout).strip()}")

@@ -148,7 +148,8 @@ def read_junit(path: Path) -> Count:
     if not path.is_file():
         return Count(failed=1)
 
-    suites = ElementTree.parse(path).getroot().iter("testsuite")  # noqa: S314 - written by our own pytest
+    # Written by our own pytest.
+    suites = ElementTree.parse(path).getroot().iter("testsuite")  # noqa: S314
     total = Count()
 
     for suite in suites:

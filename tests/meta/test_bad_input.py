@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is wrong before a run begins is told by name, with what to change. No host is contacted."""
+"""What is wrong before a run begins is named, with what to change. No host is contacted."""
 
 from __future__ import annotations
 

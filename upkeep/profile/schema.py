@@ -84,7 +84,8 @@ def _resolved(part: t.Any, definitions: t.Mapping[str, t.Any]) -> t.Any:
 
 def _read(path: Path) -> dict[str, t.Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, t.Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader
+    text = path.read_text(encoding="utf-8")
+    loaded: dict[str, t.Any] = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
 
     return loaded
 

@@ -217,7 +217,9 @@ def quoted(name: str) -> str:
 
 def _count(connection: sqlite3.Connection, name: str) -> int:
     # A name cannot be a parameter; it is quoted.
-    return int(connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0])  # noqa: S608
+    query = f"SELECT count(*) FROM {quoted(name)}"  # noqa: S608
+
+    return int(connection.execute(query).fetchone()[0])
 
 
 def _known_rows(connection: sqlite3.Connection) -> dict[str, int]:

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A weekly run on Debian 13: it sees everything, mends what was planted, and leaves nothing for a second one."""
+"""A weekly run on Debian 13 repairs what was planted, and leaves nothing for a second one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Call = Callable[..., Answer]
 
 
 def caller(module: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a function that runs a module with arguments and returns its answer, whose findings must be sound."""
+    """Return a function that runs a module and returns its answer; its findings must be valid."""
 
     def run(**arguments: t.Any) -> Answer:
         with patch_module_args(arguments), pytest.raises(SystemExit):

