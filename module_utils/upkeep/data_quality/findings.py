@@ -31,6 +31,10 @@ def freshness(check: DataCheck, age: float | None, what: str, *, of: str = "") -
         message = f"The time of the newest row of {what} cannot be read: store ISO 8601 in UTC."
         return check.finding("unknown", message, aspect="age", of=of, unit="s")
 
+    if math.isinf(age):
+        message = f"The newest row of {what} has the time infinity: see who writes it."
+        return check.finding("unknown", message, aspect="age", of=of, unit="s")
+
     if age < -CLOCK_SKEW:
         message = (
             f"The newest row of {what} is {-age:.0f} s in the future: check its writer's clock."

@@ -45,7 +45,10 @@ def probe(check: DataCheck, source: Source) -> Iterator[Finding]:
     yield check.measured(
         "rows", rows, f"{table} has {rows} rows", "check whether its writer runs", unit="rows"
     )
-    if options["time"]:
+    if options["time"] and rows and newest is None:
+        message = f"No row of {table} has a time: see who writes the column {options['time']}."
+        yield check.finding("unknown", message, aspect="age", unit="s")
+    elif options["time"]:
         yield freshness(check, source.age_of(newest), table)
 
 

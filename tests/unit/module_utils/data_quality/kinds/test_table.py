@@ -134,3 +134,24 @@ def test_a_boolean_condition_fits_what_sqlite_keeps(
     found = review({**place, "where": {"ok": value}})
 
     assert found["table:t.rows"]["observed"] == rows
+
+
+def test_rows_without_any_time_are_not_missing_rows(make: Make, review: Review) -> None:
+    place = make("CREATE TABLE odd (at timestamp)", "INSERT INTO odd VALUES (NULL)")
+    check = {"name": "odd", "kind": "table", "table": "odd", "time": "at", **place}
+
+    found = review({**check, "aspects": {"age": {"warning": 600}}})
+
+    assert found["table:odd.rows"]["observed"] == 1
+    assert found["table:odd.age"]["status"] == "unknown"
+    assert "No row of public.odd has a time" in found["table:odd.age"]["message"]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_row_of_infinity_is_neither_fresh_nor_old(pg: Server, review: Review, sign: str) -> None:
+    row = f"INSERT INTO odd VALUES ('{sign}infinity')"  # noqa: S608 - a test's own row
+    name = pg.create_database("", "CREATE TABLE odd (at timestamptz)", row)
+
+    found = review({"name": "odd", "kind": "table", "table": "odd", "time": "at", "database": name})
+
+    assert [item["status"] for item in found.values() if item["observed"] != 1] == ["unknown"]
