@@ -176,10 +176,12 @@ def _age(seen: LogObservation, now: float) -> Finding:
             observed="nothing waits",
         )
 
+    days = _days(max(waiting))
+
     return seen.subject.measured(
-        _days(max(waiting)),
+        days,
         Limits(warning=CADENCE_DAYS[seen.log.cadence] + GRACE_DAYS),
-        "This long ago the oldest file was rotated last",
+        f"A file with content was last rotated {days} days ago",
         "is logrotate.timer enabled, and does 'journalctl -u logrotate' show errors?",
         aspect="age",
         unit="days",
@@ -205,10 +207,12 @@ def _retention(seen: LogObservation, now: float) -> Finding:
             unit="files",
         )
 
+    message = f"The oldest rotated file is {oldest} days old"
+
     return seen.subject.measured(
         oldest,
         limits,
-        "This old is the oldest rotated file",
+        message if seen.rotated_files else "There is no rotated file yet",
         "a run without --check removes what is past its retention",
         aspect="retention",
         unit="days",
