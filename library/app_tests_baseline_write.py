@@ -42,7 +42,7 @@ attributes:
     description: Shows the baseline before and after.
     support: full
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -52,7 +52,7 @@ attributes:
     description: Shows the manifest before and after.
     support: full
 author:
-  - Upkeep contributors
+  - Upkeep contributors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -478,9 +478,9 @@ def _from_tool(piece: Piece, meter: Meter, deadline: Deadline) -> Generator[byte
     with subprocess.Popen(  # noqa: S603 - a fixed command
         [tool, *words], stdin=piece.stream, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
-        assert process.stdout is not None  # noqa: S101 - for the type checker
+        stdout = t.cast(t.IO[bytes], process.stdout)
         try:
-            while block := process.stdout.read(BLOCK):
+            while block := stdout.read(BLOCK):
                 deadline.remaining()
                 yield block
         except BaseException:

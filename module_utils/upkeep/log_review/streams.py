@@ -277,8 +277,7 @@ def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> Iterator[byt
 
 
 def _output(process: subprocess.Popen[bytes], meter: Meter, deadline: Deadline) -> Iterator[bytes]:
-    assert process.stdout is not None  # noqa: S101 - for the type checker
-    descriptor, total = process.stdout.fileno(), 0
+    descriptor, total = t.cast(t.IO[bytes], process.stdout).fileno(), 0
     while True:
         ready, _, _ = select.select([descriptor], [], [], deadline.left)
         if not ready:

@@ -59,3 +59,8 @@ def test_a_run_that_tested_nothing_is_a_failure(
     monkeypatch.setattr(sanity, "run_logged", lambda *_, **__: Outcome(code, 1.0, log))
     monkeypatch.setattr(sanity, "CACHE", tmp_path)
     assert sanity.run() is good
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "library").glob("*.py")), ids=lambda p: p.stem)
+def test_authors_have_the_form_that_ansible_asks_for(path: Path) -> None:
+    assert "Upkeep contributors (!UNKNOWN)" in path.read_text(encoding="utf-8")
