@@ -9,6 +9,7 @@ measure, and nothing else. Who approved them, when, and the tolerance are the co
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import re
 import typing as t
@@ -58,7 +59,9 @@ def merge(
 
 def render(system: str, baseline: Baseline) -> str:
     """Return the text of a baseline's file."""
-    records: str = yaml.safe_dump(baseline, indent=2, allow_unicode=True)
+    # Texts that come through Ansible are of types of its own, which YAML does not know.
+    plain = json.loads(json.dumps(baseline, default=str))
+    records: str = yaml.safe_dump(plain, indent=2, allow_unicode=True)
 
     return _HEAD.format(system=system) + records
 

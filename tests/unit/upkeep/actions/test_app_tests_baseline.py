@@ -93,3 +93,12 @@ def test_the_file_is_read_back_as_it_was_written() -> None:
 
     assert yaml.safe_load(text)["shop-1"]["search_time"]["unit"] == "{{ x }}"
     assert text.startswith("---\n# Approved figures of the performance tests of shop.")
+
+
+def test_texts_that_come_through_ansible_are_written_as_text() -> None:
+    class TaggedText(str):
+        __slots__ = ()
+
+    tagged = {TaggedText("shop-1"): {TaggedText("search_time"): {"unit": TaggedText("ms")}}}
+
+    assert render("shop", tagged) == render("shop", {"shop-1": {"search_time": {"unit": "ms"}}})
