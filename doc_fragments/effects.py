@@ -8,8 +8,8 @@ from __future__ import annotations
 class ModuleDocFragment:
     """What ``extends_documentation_fragment`` brings.
 
-    ``effects.looks`` is for what never changes anything, ``effects.no_diff`` is for what changes nothing that belongs to the host, but something of its
-    own.
+    ``effects.looks`` is for what never changes anything, ``effects.no_diff`` for what changes only
+    something of its own, nothing that belongs to the host.
     """
 
     LOOKS = r"""

@@ -10,7 +10,7 @@ import typing as t
 import yaml
 
 #: PyYAML breaks a line behind the word that passes this, so that lines stay below 100.
-WIDTH: t.Final = 84
+WIDTH: t.Final = 72
 #: A list of this many characters still stands on one line.
 _FLOW: t.Final = 60
 
@@ -51,14 +51,14 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(list, _list)
 
 
-def dump(data: t.Any, indent: int = 0, width: int = WIDTH) -> str:
+def dump(data: t.Any, indent: int = 0) -> str:
     """Return data as YAML text; every line begins with ``indent`` spaces."""
     text: str = yaml.dump(
         data,
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=width - indent,
+        width=WIDTH - indent,
         default_flow_style=False,
     )
 
