@@ -20,6 +20,9 @@ from upkeep.actions.base import ModuleAction
 from upkeep.run import events, process
 from upkeep.run import facts as run_facts
 
+from ansible.module_utils.upkeep.base.options import fill  # isort: skip - found by upkeep
+from ansible.module_utils.upkeep.lock import MARGIN, OPTIONS  # isort: skip
+
 #: How long a lease that was taken or renewed is not asked for again: short against the minutes that
 #: it lasts, long enough that a run with nothing to do asks once.
 FRESH: t.Final = timedelta(minutes=10)
@@ -34,7 +37,7 @@ class ActionModule(ModuleAction):
         """Return the module's result."""
         args |= {**process.identity(), "run_id": run_facts.require_run_id()}
         state = args.get("state", "held")
-        if state == "renewed" and _is_fresh(str(args["system"]), task_vars):
+        if state == "renewed" and _lasts(args) and _is_fresh(str(args["system"]), task_vars):
             return {"changed": False, "lock_state": "renewed", "contacted": False}
 
         answer = self.call(args, task_vars)
@@ -47,6 +50,14 @@ class ActionModule(ModuleAction):
             answer.pop("findings", None)
 
         return answer
+
+
+def _lasts(args: t.Mapping[str, t.Any]) -> bool:
+    """Return whether a fresh lease outlives the stage that it would be renewed for."""
+    values = fill(OPTIONS, args)
+    left = 60 * int(values["minutes"]) - FRESH.total_seconds()
+
+    return bool(int(values["stage_seconds"]) + MARGIN <= left)
 
 
 def _is_fresh(system: str, task_vars: t.Mapping[str, t.Any]) -> bool:

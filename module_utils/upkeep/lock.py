@@ -96,7 +96,7 @@ OPTIONS: t.Final[Options] = {
 #: A lease is a few lines; a larger file is not one, bytes.
 _MAX_BYTES: t.Final = 1 << 16
 #: What a lease counts beyond the stage that it is for, s: time to end it, and the next to begin.
-_MARGIN: t.Final = 1800
+MARGIN: t.Final = 1800
 #: What a lease says of the run that holds it.
 _RUN: t.Final = ("run_id", "owner", "controller", "process", "machine")
 #: What a state cannot do without.
@@ -174,7 +174,7 @@ def parse(values: Mapping[str, t.Any]) -> LockSettings:
         system=given["system"],
         state=state,
         path=Path(given["directory"]) / f"{given['system']}.json",
-        seconds=max(60 * given["minutes"], given["stage_seconds"] + _MARGIN),
+        seconds=max(60 * given["minutes"], given["stage_seconds"] + MARGIN),
         run={name: given[name] for name in _RUN},
         steal=given["steal"],
         steal_from=given["steal_from"],

@@ -30,7 +30,7 @@ def test_the_lease_names_the_last_run(host: t.Any, runs: t.Callable[[str], list[
 
     assert lease["run_id"] == runs("converge")[-1].name
     assert len(lease["machine"]) in (0, 32)  # none where the controller has no machine id
-    assert 120 * 60 < lease["expires_at"] - lease["taken_at"] < 150 * 60, "it was renewed"
+    assert lease["expires_at"] - lease["taken_at"] > 14400 + 1800, "it was renewed"
     assert host.file(LEASE).user == "root"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from action_plugins.lock import _dead_holder, _lasts
 from library import lock
 
 WHO = {"run_id": "r1", "owner": "o", "controller": "c", "process": "1:1"}
@@ -88,3 +89,33 @@ def test_a_damaged_lease_fails_with_its_path(
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks" / "alpha.json").write_text("{")
     assert "alpha.json" in call(capsys, tmp_path)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("args", "lasts"),
+    [
+        ({}, True),
+        ({"stage_seconds": 3600}, True),
+        ({"stage_seconds": "3600", "minutes": "120"}, True),
+        ({"stage_seconds": 7200}, False),
+        ({"minutes": 30}, False),
+    ],
+)
+def test_a_lease_that_is_too_short_for_the_stage_is_renewed_even_when_fresh(
+    args: dict[str, Any], lasts: bool
+) -> None:
+    assert _lasts(args) is lasts
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"lock_state": "held"},
+        {"lock_state": "held", "holder": "me"},
+        {"lock_state": "held", "holder": {"machine": ["x"], "process": {}}},
+        {"lock_state": "taken", "holder": {"run_id": "r"}},
+    ],
+)
+def test_an_odd_answer_of_a_host_makes_no_holder_dead(answer: dict[str, Any]) -> None:
+    assert _dead_holder(answer) == ""
