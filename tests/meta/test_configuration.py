@@ -164,7 +164,7 @@ def test_production_asks_for_keys_and_known_hosts(
 
     for host in hosts.values():
         assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"].split()
-        assert "{{ upkeep_ssh_options }}" in host["ansible_ssh_common_args"]
+        assert "{{ upkeep_ssh_options" in host["ansible_ssh_common_args"]
         assert host["upkeep_ssh_options"] == "-o PasswordAuthentication=no"
         assert host["ansible_ssh_private_key_file"].startswith("~/.ssh/")
         assert (host["upkeep_environment"], host["ansible_host_key_checking"]) == (

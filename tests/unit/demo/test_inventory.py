@@ -15,6 +15,9 @@ import pytest
 import yaml
 
 from demo import fleet, inventory
+from tools import PROJECT
+
+SHARED = PROJECT / "inventory" / "group_vars" / "all" / "main.yml"
 
 
 @pytest.fixture
@@ -99,6 +102,7 @@ def test_host_keys_are_checked(other: fleet.Fleet) -> None:
     variables = groups["demo"]["vars"]
 
     assert variables["upkeep_known_hosts"].endswith("/known_hosts")
+    assert "upkeep_known_hosts:" not in SHARED.read_text(), "group_vars/all would win over it"
     assert not {"ansible_host_key_checking", "ansible_ssh_common_args"} & set(variables), (
         "what group_vars/all says about host keys counts"
     )
