@@ -39,13 +39,15 @@ import json, resource, sys
 import upkeep
 from ansible.module_utils import basic
 from library import log_review
+who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.argv[1])}).encode()
 basic._ANSIBLE_PROFILE = "legacy"
 try:
     log_review.main()
 finally:
-    print(json.dumps([before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]), file=sys.stderr)
+    peak = max(resource.getrusage(one).ru_maxrss for one in who)
+    print(json.dumps([before, peak]), file=sys.stderr)
 """
 
 
@@ -84,7 +86,13 @@ def fill(path: Path, size: int) -> float:
 def review(path: Path, window: str, **keys: t.Any) -> tuple[dict[str, t.Any], float]:
     """Return a module's answer about the errors in a log, and its memory beyond its start (MiB)."""
     asked = {"name": "errors", "pattern": "ERROR", "window": window, "show": 0, **keys}
-    source = {"name": "log", "paths": [str(path)], "time_zone": "UTC", "reviews": [asked]}
+    source = {
+        "name": "log",
+        "paths": [str(path)],
+        "format": "python",
+        "time_zone": "UTC",
+        "reviews": [asked],
+    }
     arguments = {"sources": [source], "timeout": 600, "state": str(path.parent / "state")}
     done = subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-c", RUNNER, json.dumps(arguments)],

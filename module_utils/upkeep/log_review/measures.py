@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..base import redact
 from . import redaction
 from .events import Chunk, Event
+from .level_hint import LevelHint
 from .settings import LogQuestion
 from .stamps import format_time
 from .windows import Window
@@ -175,7 +176,7 @@ class Measure:
         self.readings = Readings()
         #: How many events of the previous window matched, and when the first of them was.
         self.count_before, self.begin_before = 0, math.inf
-        self._hints: dict[int, re.Pattern[bytes] | None] = {}
+        self._hints: dict[int, LevelHint | None] = {}
 
     @property
     def since(self) -> float:
@@ -220,9 +221,9 @@ class Measure:
         if hint is None:
             return ((event, None) for event in chunk.events)
 
-        return _matches(chunk, hint.search, in_body=False)
+        return _hinted(chunk, hint)
 
-    def _hint(self, chunk: Chunk) -> re.Pattern[bytes] | None:
+    def _hint(self, chunk: Chunk) -> LevelHint | None:
         key = id(chunk.parser)
         if key not in self._hints:
             self._hints[key] = chunk.parser.level_hint(self.review.levels)
@@ -332,18 +333,18 @@ class Measure:
 
 
 def _matches(
-    chunk: Chunk, search: Callable[[bytes, int, int], Match], in_body: bool = True
+    chunk: Chunk, search: Callable[[bytes, int, int], Match]
 ) -> Iterator[tuple[Event, Match]]:
-    """Yield each event in which something is found, with what was found; that ends within it.
+    """Yield each event in which something is found, with what was found.
 
-    ``in_body``: whether it begins behind the head that wrapped lines get.
+    That ends within the event, and begins behind the head that wrapped lines get.
     """
     block, at = chunk.block, 0
     while at < len(block) and (match := search(block, at, len(block))):
         begin = match.start()
         event = chunk.at(min(begin, len(block) - 1))
         end = _end_of(block, event)
-        body = chunk.parser.body(block, event.start, event.end) if in_body else event.start
+        body = chunk.parser.body(block, event.start, event.end)
         if match.end() > end or begin < body:
             match = search(block, max(at, body), end)
 
@@ -351,6 +352,15 @@ def _matches(
         at = max(event.end, begin + 1)
         if match is not None:
             yield event, match
+
+
+def _hinted(chunk: Chunk, hint: LevelHint) -> Iterator[tuple[Event, Match]]:
+    """Yield each event that may be of the levels that a hint is for."""
+    find, at = hint.finder(chunk.block), 0
+    while (place := find(at)) >= 0:
+        event = chunk.at(place)
+        at = max(event.end, place + 1)
+        yield event, None
 
 
 def _secrets(chunk: Chunk) -> Iterator[tuple[Event, Match]]:

@@ -13,6 +13,7 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from .level_hint import LevelHint, any_case
 from .line_format import LEVEL_NAMES, PRIORITIES, JsonFormat, Levels, TextFormat
 from .stamps import SHAPES, StampReader
 
@@ -170,8 +171,8 @@ class Parser:
         """Return the JSON record of an event, None when it is none."""
         return None
 
-    def level_hint(self, levels: t.Collection[str]) -> re.Pattern[bytes] | None:
-        """Return what every event of some levels contains, None when only looking tells."""
+    def level_hint(self, levels: t.Collection[str]) -> LevelHint | None:
+        """Return what every event of some levels contains, None when each must be looked at."""
         raise NotImplementedError
 
 
@@ -180,6 +181,9 @@ class TextParser(Parser):
 
     def __init__(self, form: TextFormat, reader: StampReader, bare: bool = False) -> None:
         begins = compile_line(form.begins, named=False).pattern
+        stamps = sum(form.begins.count("{" + name + "}") for name in SHAPES)
+        # Where an event begins with its time, that is had without taking the whole line apart.
+        self._stamp = compile_line(form.begins) if stamps == 1 else None
         super().__init__(form.name, reader, begins, form.continues.encode())
         self.form, self._bare = form, bare
         lines = (*form.lines, *(form.bare if bare else ()))
@@ -211,6 +215,10 @@ class TextParser(Parser):
         return found
 
     def time(self, block: bytes, start: int, end: int, previous: float | None) -> float | None:
+        if self._stamp is not None:
+            head = self._stamp.match(block, start, end)
+            return self.reader.read(head["timestamp"], previous) if head else None
+
         match = self.match(block, start, end)
         if match is None:
             return self._time_of_head(block, start, previous)
@@ -258,12 +266,12 @@ class TextParser(Parser):
         begin = begin if begin >= 0 else start
         return block[begin : min(end, begin + MESSAGE)].decode("utf-8", "replace")
 
-    def level_hint(self, levels: t.Collection[str]) -> re.Pattern[bytes] | None:
+    def level_hint(self, levels: t.Collection[str]) -> LevelHint | None:
         tokens = [token for token, level in self.form.levels.items() if level in levels]
         if self._has_priority() or any(len(token) < 3 for token in tokens):
             return None
 
-        return re.compile(b"|".join([*map(any_case, tokens), *_traceback(levels)]))
+        return LevelHint.of([*tokens, *_traceback(levels)])
 
     def _has_priority(self) -> bool:
         return any("priority" in line.groupindex for line in self.lines)
@@ -337,15 +345,14 @@ class JsonParser(Parser):
 
         return block[start : min(end, start + MESSAGE)].decode("utf-8", "replace")
 
-    def level_hint(self, levels: t.Collection[str]) -> re.Pattern[bytes] | None:
+    def level_hint(self, levels: t.Collection[str]) -> LevelHint | None:
         tokens = [token for token, level in self.form.levels.items() if level in levels]
-        long = [any_case(token) for token in tokens if len(token) > 2 and token.isalpha()]
-        short = [any_case(token) for token in tokens if not (len(token) > 2 and token.isalpha())]
-        if short:
-            key = re.escape(self.form.level.rpartition(".")[2].encode())
-            long.append(b'"' + key + rb'"\s*:\s*"?\s*(?:' + b"|".join(short) + rb")\b")
+        words = [token for token in tokens if len(token) > 2 and token.isalpha()]
+        short = [any_case(token) for token in tokens if token not in words]
+        key = re.escape(self.form.level.rpartition(".")[2].encode())
+        value = b'"' + key + rb'"\s*:\s*"?\s*(?:' + b"|".join(short) + rb")\b"
 
-        return re.compile(b"|".join([*long, *_traceback(levels)])) if long else None
+        return LevelHint.of([*words, *_traceback(levels)], [value] if short else [])
 
 
 class WrappedParser(Parser):
@@ -437,32 +444,21 @@ class WrappedParser(Parser):
             else None
         )
 
-    def level_hint(self, levels: t.Collection[str]) -> re.Pattern[bytes] | None:
-        hints = [body.level_hint(levels) for body in self.bodies]
-        if any(hint is None for hint in hints):
+    def level_hint(self, levels: t.Collection[str]) -> LevelHint | None:
+        hints = [hint for body in self.bodies if (hint := body.level_hint(levels)) is not None]
+        if len(hints) < len(self.bodies):
             return None
 
         numbers = [number for number, level in enumerate(PRIORITIES) if level in levels]
         codes = "".join(f"{number}{FALLBACK[number : number + 1].decode()}" for number in numbers)
         head = rb"\x1e\d+\.\d{6} [" + codes.encode() + rb"]\n"
-        texts = sorted({hint.pattern for hint in hints if hint is not None})
+        words = {word.decode() for hint in hints for word in hint.words}
 
-        return re.compile(b"|".join([head, *texts]))
+        return LevelHint.of(words, [head, *sorted({p for hint in hints for p in hint.patterns})])
 
 
 _ANY_STAMP: t.Final = re.compile("|".join(SHAPES.values()).encode())
 
 
-def _traceback(levels: t.Collection[str]) -> list[bytes]:
-    return [re.escape(TRACEBACK)] if "error" in levels else []
-
-
-def any_case(literal: str) -> bytes:
-    """Return an expression for a text in any case; the flag for it is ten times slower."""
-    parts = []
-    for letter in literal:
-        both = {letter.lower(), letter.upper()}
-        plain = len(both) == 2 and letter.isascii()
-        parts.append(f"[{letter.lower()}{letter.upper()}]" if plain else re.escape(letter))
-
-    return "".join(parts).encode()
+def _traceback(levels: t.Collection[str]) -> list[str]:
+    return [TRACEBACK.decode()] if "error" in levels else []

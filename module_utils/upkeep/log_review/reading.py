@@ -306,7 +306,7 @@ class FileReader:
 
             def counted() -> Iterator[bytes]:
                 nonlocal total
-                for block in (*first, *blocks):
+                for block in itertools.chain(first, blocks):
                     total += len(block)
                     yield block
 

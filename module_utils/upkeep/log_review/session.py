@@ -19,7 +19,7 @@ from .windows import Window
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.
 AHEAD: t.Final = 300.0
 #: Up to this many bytes all events are looked at for their time and format; beyond, samples.
-EXACT: t.Final = 16 << 20
+EXACT: t.Final = 4 << 20
 _SAMPLE: t.Final = 64 << 10
 _SAMPLE_OF: t.Final = 4
 #: Records of a chunk whose fields are looked at.

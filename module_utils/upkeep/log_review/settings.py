@@ -16,9 +16,10 @@ from ..base import options
 from ..base.text import duplicates
 from ..cadence import CADENCES, due_in
 from .formats import FORMATS
+from .level_hint import any_case
 from .line_format import CONTINUES, LEVELS, Format, JsonFormat, TextFormat
 from .options import OPTIONS
-from .parsers import any_case, compile_line
+from .parsers import compile_line
 from .stamps import ZoneError, zone_of
 from .windows import NAMED, is_window, length
 

@@ -105,6 +105,7 @@ class StampReader:
     def __init__(self, zone: dt.tzinfo | None, now: float, pattern: str = "") -> None:
         self.zone, self.now, self.pattern = zone, now, pattern
         self.unknown_zones: set[str] = set()
+        self._minutes: dict[tuple[bytes, bytes | None], float] = {}
         #: Whether clocks of this zone may be set back, so that a stamp can mean two times.
         self.folds = not (
             zone is dt.UTC or (zone is None and not time.daylight and time.timezone == 0)
@@ -148,9 +149,19 @@ class StampReader:
         if second > b"60":
             return None
 
-        base = self._minute(minute, zone, previous)
+        base = self._minutes.get((minute, zone))
+        if base is None:
+            base = self._minute(minute, zone, previous)
+            if zone or not self.folds:
+                self._remember(minute, zone, base)
 
-        return base + int(second) + _fraction(part)
+        return base + int(second) + (_fraction(part) if part else 0.0)
+
+    def _remember(self, minute: bytes, zone: bytes | None, base: float) -> None:
+        """Keep when a minute began, which most lines share with others."""
+        if len(self._minutes) >= _CACHED:
+            self._minutes.clear()
+        self._minutes[minute, zone] = base
 
     def _minute(self, minute: bytes, zone: bytes | None, previous: float | None) -> float:
         """Return when a minute began; raises ValueError when it cannot be."""

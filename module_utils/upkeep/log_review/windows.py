@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Windows besides a length such as 24h.
 NAMED: t.Final = ("today", "month", "last_month", "since_last_run", "since_start", "all")
@@ -27,7 +27,7 @@ class Window:
 
     since: float
     until: float
-    words: str
+    words: str = field(compare=False)
     by_place: bool = False
 
     @property

@@ -8,7 +8,8 @@ FORMAT = TextFormat(
     name="nginx_error",
     description="nginx's error log.",
     lines=(
-        r"{iso} \[{level}\] (?P<pid>\d{1,10})#\d{1,10}: (?P<message>[^\n]*?"
+        r"{iso} \[{level}\] (?P<pid>\d{1,10})#\d{1,10}: (?:\*(?P<connection>\d{1,20}) )?"
+        r"(?P<message>[^\n]*?"
         r"(?:, client: (?P<address>[^\s,]{1,255}))?(?:, server: [^\n]*)?)(?=\n|$)",
     ),
     begins=r"{iso} \[\w{1,16}\] \d{1,10}#",
