@@ -48,6 +48,7 @@ class World:
 
     def restart(self, unit: str, _deadline: Deadline) -> None:
         self.started.append(unit)
+        healing.time.sleep(1.0)
         if self.refusal:
             raise SystemdError(self.refusal)
 
@@ -65,6 +66,21 @@ class World:
         return statuses.pop(0) if len(statuses) > 1 else statuses[0]
 
 
+class Clock:
+    """A time that only passes while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = monotonic
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.fixture
 def heal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Heal:
     """Return a function that heals units in a world."""
@@ -72,7 +88,9 @@ def heal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Heal:
     def run(world: World, *units: HealedUnit, check_mode: bool = False, **values: t.Any) -> Healing:
         monkeypatch.setattr(unit_state, "read_state", world.state)
         monkeypatch.setattr(systemd, "restart", world.restart)
-        monkeypatch.setattr(healing, "PAUSE", 0.02)
+        clock = Clock()
+        monkeypatch.setattr(healing, "time", clock)
+        monkeypatch.setattr(healing, "Deadline", lambda seconds: Deadline(seconds, clock.monotonic))
         given = settings(*(units or (API,)), state_file=str(tmp_path / "heal.json"), **values)
 
         return Healer(given, world, check_mode).heal()
@@ -251,10 +269,10 @@ def test_a_systemd_that_does_not_answer_is_unknown(
 
 
 def test_without_time_for_a_unit_it_is_left_alone(heal: Heal) -> None:
-    long = replace(API, name="long", unit="long.service", settle=0.6, stable=0.5)
+    long = replace(API, name="long", unit="long.service")
     last = replace(API, name="last")
 
-    made = heal(world := World(DEAD), long, last, max_seconds=1)
+    made = heal(world := World(DEAD), long, last, max_seconds=60, timeout=1)
 
     assert statuses(made)["heal:last"] == "unknown"
     assert world.started == ["long.service"]

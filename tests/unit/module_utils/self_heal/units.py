@@ -24,8 +24,8 @@ API: t.Final = HealedUnit(
     window=3600,
     checks=(),
     needs=(),
-    settle=0.4,
-    stable=0.1,
+    settle=30.0,
+    stable=5.0,
     requirements=("R-racing-59",),
 )
 
