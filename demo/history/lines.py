@@ -113,6 +113,12 @@ def text_line(day: dt.date, ms: int, level: str, logger: str, message: str) -> L
     return ms, f"{moment(day, ms)} {level} {logger}: {message}"
 
 
+def logging_line(day: dt.date, ms: int, level: str, logger: str, message: str) -> Line:
+    """Return a line in the form ``logging``, that of Python's logging where nobody sets another."""
+    stamp = f"{day} {CLOCK[ms // 1000]},{ms % 1000:03}"
+    return ms, f"{stamp} - {logger} - {level} - {message}"
+
+
 def text_request(day: dt.date, request: LoggedRequest) -> Line:
     """Return a request's line in the form ``text``."""
     ms, method, path, status, duration = request[:5]

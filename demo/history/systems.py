@@ -15,6 +15,7 @@ from .lines import (
     context_request,
     json_line,
     json_request,
+    logging_line,
     text_line,
     text_request,
 )
@@ -154,7 +155,7 @@ def student_monitor(seed: int, day: dt.date, age: int) -> list[Line]:
         if quarter == bad:
             level, text = "ERROR", "Health check failed: api answered HTTP 503"
 
-        lines.append(text_line(day, ms, level, "health_monitor", text))
+        lines.append(logging_line(day, ms, level, "health_monitor", text))
 
     return lines
 
@@ -169,7 +170,7 @@ def student_tests(seed: int, day: dt.date, age: int) -> list[Line]:
     text = f"48 tests passed in {seconds} s"
 
     return [
-        text_line(
+        logging_line(
             day, 2 * seeded.HOUR_MS + numbers.randrange(60_000), "INFO", "automated_tests", text
         )
     ]

@@ -82,6 +82,8 @@ def test_lines_are_in_order_and_of_their_day(
     for ms, text in made:
         if source in JSON_SOURCES:
             assert json.loads(text)["timestamp"] == lines.moment(day, ms)
+        elif source in ("health_monitor", "automated_tests"):
+            assert text.startswith(lines.logging_line(day, ms, "", "", "")[1][:24])
         elif source not in ("access", "sshd"):
             assert text.startswith(f"{lines.moment(day, ms)} ")
 

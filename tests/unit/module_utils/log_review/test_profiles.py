@@ -62,7 +62,10 @@ def history(system: str, log: str, seed: int) -> str:
 def _stamp(text: str) -> str:
     """Return the moment that a line begins with; "" for a row of a traceback."""
     found = text.removeprefix('{"timestamp": "')[:24]
-    return found if found.startswith("20") else ""
+    if not found.startswith("20"):
+        return ""
+
+    return f"{found[:10]}T{found[11:23].replace(',', '.')}Z"
 
 
 def reviewed(
