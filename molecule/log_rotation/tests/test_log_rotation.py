@@ -113,6 +113,47 @@ def test_a_full_disk_is_critical_and_loses_nothing(host: t.Any, play: t.Any, run
         play("converge")
 
 
+#: What the service user can leave in its own folder.
+PLANT = r"""
+set -e
+cd /var/log/quiet
+echo line > linked.log && ln linked.log linked.bak
+echo line > "$(printf 'odd\nconsidering log x.log')"
+mkfifo pipe.log
+head -c 5000 /dev/zero > good.log
+ln -s /var/log/victim sub
+"""
+VICTIM = "/var/log/victim/app.log-20200101-030000.gz"
+
+
+def test_what_a_service_user_plants_costs_its_own_log_only(
+    host: t.Any, play: t.Any, runs: t.Any
+) -> None:
+    """Another user's rotated file behind a link stays, and every other log is rotated."""
+    host.check_output(f"mkdir -p /var/log/victim && touch /var/log/victim/app.log {VICTIM}")
+    host.run_expect([0], "su -s /bin/sh fairedge -c %s", PLANT)
+    log = {"cadence": "daily", "keep_days": 30, "owner": "fairedge", "group": "fairedge"}
+    logs = [
+        {**log, "name": "quiet", "paths": ["/var/log/quiet/*.log"], "max_size": "1k"},
+        {**log, "name": "deep", "paths": ["/var/log/quiet/sub/app.log"]},
+        {**log, "name": "api", "paths": ["/var/log/fairedge/api.log"], "max_size": "1"},
+    ]
+
+    try:
+        play("converge", "-e", json.dumps({"log_rotation_logs": logs}))
+        seen = statuses(findings_of(runs("converge")[-1]))
+
+        assert seen["log:quiet"] == "unknown"
+        assert seen["log:api"] == "ok"
+        assert host.file(VICTIM).exists
+        assert host.run("ls /var/log/quiet/good.log-*").rc == 0
+        assert host.run("ls /var/log/fairedge/api.log-*").rc == 0
+    finally:
+        host.check_output("rm -rf /var/log/victim && cd /var/log/quiet && rm -rf -- *")
+        host.check_output("su -s /bin/sh fairedge -c 'touch /var/log/quiet/app.log'")
+        play("converge")
+
+
 def test_a_hostile_path_is_refused_and_the_configuration_stays(host: t.Any, play: t.Any) -> None:
     before = host.file(CONFIG).content_string
     log = {
