@@ -33,6 +33,7 @@ class ActionModule(ControlAction):
         if believed:
             raise AnsibleActionFail(host_keys.sentence(believed))
 
+        self._require_one_system(dict(zip(names, hosts, strict=True)))
         hints = sorted(
             {str(host["unreachable_hint"]) for host in hosts if host.get("unreachable_hint")}
         )
@@ -40,3 +41,14 @@ class ActionModule(ControlAction):
             raise AnsibleActionFail(" ".join(hints))
 
         return {}
+
+    def _require_one_system(self, hosts: t.Mapping[str, t.Any]) -> None:
+        """Fail for a host in the groups of two systems: it would be judged by one of them only."""
+        systems = {str(host.get("system_name", "")) for host in hosts.values()} - {""}
+        for name, host in hosts.items():
+            own = sorted(systems & set(host.get("group_names", ())))
+            if len(own) > 1:
+                raise AnsibleActionFail(
+                    f"host '{name}' is in the groups of two systems, {' and '.join(own)}; "
+                    "a host belongs to one system"
+                )

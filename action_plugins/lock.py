@@ -23,9 +23,9 @@ from upkeep.run import facts as run_facts
 from ansible.module_utils.upkeep.base.options import fill  # isort: skip - found by upkeep
 from ansible.module_utils.upkeep.lock import MARGIN, OPTIONS  # isort: skip
 
-#: How long a lease that was taken or renewed is not asked for again: short against the minutes that
-#: it lasts, long enough that a run with nothing to do asks once.
-FRESH: t.Final = timedelta(minutes=10)
+#: How long a lease that was taken or renewed is not asked for again, so that a run with nothing to
+#: do asks once.
+FRESH: t.Final = timedelta(minutes=1)
 
 
 class ActionModule(ModuleAction):

@@ -43,9 +43,7 @@ options:
 import atexit
 import os
 import signal
-import socket
 import sys
-import tempfile
 import time
 import typing as t
 from pathlib import Path
@@ -60,8 +58,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from upkeep import PROJECT, __version__, private
 from upkeep.profile import vars_files as sources
 from upkeep.report.render import TEXT_NAME
-from upkeep.run import events, groups, process, store_setting
-from upkeep.run.archive import Closed, StoreSettings, close, local_folder, trouble_with
+from upkeep.run import events, groups, leftovers, process, store_setting
+from upkeep.run.archive import Closed, StoreSettings, close, trouble_with
 from upkeep.run.task_event import describe, recorded, with_advice
 
 NO_CONFIG: t.Final = (
@@ -202,8 +200,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return False
 
         self._show(closed)
+        self._finish_killed(self._log.parent, settings)
 
         return closed.record["verdict"] is not None
+
+    def _finish_killed(self, own: Path, settings: StoreSettings) -> None:
+        """Leave the reports of earlier runs that were killed."""
+        try:
+            for folder in leftovers.killed(own.parent, own.name):
+                page = close(folder, settings).page
+                self._display.display(f"Upkeep report of a run that was killed: {page}")
+        except Exception as error:
+            self._display.warning(f"Upkeep could not report on a run that was killed: {error}")
 
     def _interrupted(self, pid: int) -> None:
         """Leave the report of a run that is ended before its time, when this process ends."""
@@ -259,7 +267,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         cli = context.CLIARGS
         self._target = target or str(self.get_option("store"))
         run_id = os.environ[events.ENV_RUN_ID]
-        folder = self._local_folder() / "runs" / run_id
+        folder = store_setting.first_folder(self._target, PROJECT) / "runs" / run_id
         trouble = trouble or trouble_with(self._target)
 
         try:
@@ -292,16 +300,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             upkeep=__version__,
             expected=expected,
             systems=groups.systems(self._inventory),
-            controller=socket.gethostname(),
+            **{key: process.identity()[key] for key in ("controller", "machine", "process")},
         )
-
-    def _local_folder(self) -> Path:
-        """Return where the run is written first: not into a project that is read-only."""
-        folder = local_folder(self._target, PROJECT)
-        if "://" not in self._target or os.access(_existing(folder), os.W_OK):
-            return folder
-
-        return Path(tempfile.mkdtemp(prefix="upkeep-"))
 
     def _task(self, result: t.Any, status: str) -> None:
         begun = self._started.pop((result.host.name, result.task._uuid), None)
@@ -367,8 +367,3 @@ def _since(
         host: {key: number - earlier.get(host, {}).get(key, 0) for key, number in numbers.items()}
         for host, numbers in counted.items()
     }
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -239,3 +239,35 @@ def test_host_keys_are_asked_for_although_the_environment_says_no(newest: Contro
 
     assert run.code == 2
     assert "host keys of c1 would not be checked" in run.output
+
+
+def test_a_host_in_two_systems_is_refused(newest: Controller) -> None:
+    inventory = newest.scratch / "both.yml"
+    inventory.write_text("all: {children: {systems: {children: {beta: {hosts: {a1: {}}}}}}}\n")
+    run = newest.play("maintain.yml", "-i", str(inventory), reach=True)
+
+    assert run.code == 2
+    assert newest.written() == set()
+    assert "host 'a1' is in the groups of two systems, alpha and beta" in run.output
+
+
+def test_the_next_run_leaves_the_report_of_one_that_was_killed(newest: Controller) -> None:
+    started = newest.start("maintain.yml", wait_seconds=60)
+    newest.wait_for_change()
+    killed = started.kill().folder
+
+    assert not (killed / "record.json").exists()
+
+    run = newest.play("maintain.yml")
+
+    assert outcome(killed) == "interrupted"
+    assert (killed / "report.html").is_file()
+    assert (newest.store / "runs" / "latest").resolve() == run.folder.resolve()
+
+
+def test_a_run_that_lost_its_lock_changes_nothing_more(newest: Controller) -> None:
+    run = newest.play("lost.yml", lock_minutes=60)
+
+    assert run.code == 2
+    assert newest.written() == set()
+    assert "no longer holds the lock" in run.output

@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import typing as t
+from pathlib import Path
 
 from ansible.template import Templar
+
+from upkeep.run.archive import local_folder
 
 STORE: t.Final = "upkeep_store"
 
@@ -37,3 +42,21 @@ def store(manager: t.Any, play: t.Any, variables: t.Mapping[str, t.Any]) -> str:
         raise SettingError(f"{STORE} cannot be worked out: {error}") from error
 
     return str(value or "")
+
+
+def first_folder(target: str, project: Path) -> Path:
+    """Return where a run is written first.
+
+    For a database that is a folder of the project, or a temporary one where the project is
+    read-only, as in an execution environment.
+    """
+    folder = local_folder(target, project)
+    if "://" not in target or os.access(_existing(folder), os.W_OK):
+        return folder
+
+    return Path(tempfile.mkdtemp(prefix="upkeep-"))
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -42,9 +42,7 @@ def test_the_environment_counts_unless_a_variable_says_otherwise() -> None:
     "variables",
     [
         {},
-        {
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=yes -o UserKnownHostsFile=/k"
-        },
+        {"ansible_ssh_common_args": "-o StrictHostKeyChecking=yes -o UserKnownHostsFile=/k"},
         {"ansible_connection": "local", "ansible_host_key_checking": False},
         {"upkeep_environment": "demo", "ansible_host_key_checking": False},
     ],
