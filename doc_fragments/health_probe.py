@@ -143,9 +143,22 @@ options:
       broker:
         description:
           - >-
-            V(celery): C(redis://[[user]:password@]host[:port][/database]).
-            Never shown.
+            V(celery): C(redis://[[user]:password@]host[:port][/database]),
+            or C(rediss://) for TLS. Never shown.
         type: str
+      verify_tls:
+        description:
+          - >-
+            V(celery), V(http), V(redis): Refuse a certificate that is expired,
+            not trusted or made out to another name.
+        type: bool
+        default: true
+      ca_file:
+        description:
+          - >-
+            V(celery), V(http), V(redis): Trust these authorities instead
+            of those of the host.
+        type: path
       min_workers:
         description:
           - >-
@@ -154,6 +167,14 @@ options:
           - At least 1.
         type: int
         default: 1
+      priority_steps:
+        description:
+          - >-
+            V(celery): Steps of priority that the applications use; those
+            of Celery itself by default.
+        type: list
+        elements: int
+        default: [3, 6, 9]
       queues:
         description:
           - >-
@@ -294,8 +315,10 @@ options:
         description:
           - >-
             V(http): Headers to send besides C(X-Upkeep-Probe) and C(User-Agent),
-            which mark a probe. Values of headers with auth, cookie, key,
-            token or secret in their name are never shown.
+            which mark a probe. Values of headers are never shown whose name
+            has auth, cookie, key, token, secret, session, passw or credent
+            in it. A redirect to another server is followed without any of
+            them but C(Accept).
         type: dict
       expect_status:
         description: ["V(http): Status codes that are right."]
@@ -352,18 +375,6 @@ options:
             by its status.
         type: bool
         default: false
-      verify_tls:
-        description:
-          - >-
-            V(http): Refuse a certificate that is expired, not trusted or
-            made out to another name.
-        type: bool
-        default: true
-      ca_file:
-        description:
-          - >-
-            V(http): Trust these authorities instead of those of the host.
-        type: path
       max_body:
         description:
           - "V(http): How many bytes of the body are read at most."
@@ -377,8 +388,15 @@ options:
         type: dict
         suboptions:
           path:
-            description: The file on the host.
+            description: The file on the host. It is read as O(checks[].upload.run_as),
+              never as root.
             type: path
+          run_as:
+            description: >-
+              System account that sends the file: that of the service which
+              gets it, so that nothing is sent that the service may not read
+              itself.
+            type: str
           content:
             description: The content itself instead of a file.
             type: str
@@ -607,9 +625,16 @@ options:
         description:
           - >-
             V(postgresql): Query with one row as its answer, run in a transaction
-            that cannot write.
+            that cannot write. Only a login without a superuser's rights may
+            run another one than the default: code in an application's table
+            runs with the rights of the session.
         type: str
         default: SELECT 1
+      schema:
+        description:
+          - "V(postgresql): Schema of the tables in O(checks[].query)."
+        type: str
+        default: public
       expect:
         description:
           - >-
@@ -646,6 +671,10 @@ options:
       password:
         description: ["V(redis): Password. Never shown."]
         type: str
+      tls:
+        description: ["V(redis): Connect with TLS."]
+        type: bool
+        default: false
       info:
         description:
           - >-

@@ -55,7 +55,7 @@ EXAMPLES = r"""
         kind: http
         url: http://127.0.0.1:8000/predict
         method: POST
-        upload: {path: /opt/shop/sample.csv, rows: 3, row_warning_ms: 100}
+        upload: {path: /opt/shop/sample.csv, run_as: shop, rows: 3, row_warning_ms: 100}
         json: [{path: count, equals: 3}]
         latency: {samples: 5, warning_ms: 1000, timeout_ms: 3000}
       - {name: api, kind: listener, port: 8000, unit: shop-api.service, fall: 3, rise: 2}
@@ -74,7 +74,7 @@ EXAMPLES = r"""
       - name: items
         kind: postgresql
         database: shop
-        run_as: postgres
+        run_as: upkeep_read
         query: SELECT count(*) FROM items WHERE active
         expect: {at_least: 10, severity: warning}
       - name: cache

@@ -25,22 +25,7 @@ OPENING: t.Final = frozenset(
 #: Of these modules nothing that is called so opens a file.
 HARMLESS: t.Final = frozenset(("files", "copy", "archive"))
 #: Files that wait for their conversion.
-PENDING: t.Final = frozenset(
-    (
-        "health_check/clients/procfs.py",
-        "health_check/upload.py",
-        "health_check/counters.py",
-        "health_check/kinds/cpu.py",
-        "health_check/kinds/disk_io.py",
-        "health_check/kinds/filesystem.py",
-        "health_check/kinds/listener.py",
-        "health_check/kinds/log_line.py",
-        "health_check/kinds/memory.py",
-        "health_check/kinds/network.py",
-        "health_check/kinds/process.py",
-        "health_check/kinds/unit_memory.py",
-    )
-)
+PENDING: t.Final[frozenset[str]] = frozenset()
 #: Topics that still import absolutely.
 PENDING_IMPORTS: t.Final = ()
 #: What starts a copy of this process, or a shell.

@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import errno
 import http.client
+import math
 import socket
 import ssl
 import typing as t
 from collections.abc import Iterator
 
 from ..base.deadline import Deadline
+from ..base.text import limit_text, visible
 from ..findings import Finding
 from .check import Check, ProbeError
 from .kinds import KINDS
 
+#: Characters of a finding, however much a service says.
+LONGEST_MESSAGE: t.Final = 4000
+LONGEST_OBSERVED: t.Final = 500
 _MASK: t.Final = "********"
 _CERTIFICATE_EXPIRED: t.Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _REASONS: t.Final = {
@@ -34,7 +39,7 @@ def observe(check: Check) -> Iterator[dict[str, t.Any]]:
     secrets = KINDS[check.kind].secrets(check.options)
 
     for output in _outputs(check):
-        yield redacted(output, secrets) if "check" in output else output
+        yield cleaned(output, secrets) if "check" in output else output
 
 
 def _outputs(check: Check) -> Iterator[dict[str, t.Any]]:
@@ -92,12 +97,27 @@ def explain(error: OSError) -> str:
     return _REASONS.get(error.errno or 0) or f"{error.strerror or error}"
 
 
-def redacted(found: Finding, secrets: set[str]) -> Finding:
-    """Return the finding with every secret in what was observed replaced."""
-    observed = found["observed"]
-    clean = masked(observed, secrets) if isinstance(observed, str) else observed
+def cleaned(found: Finding, secrets: set[str]) -> Finding:
+    """Return the finding with what was observed made fit to be shown.
 
-    return {**found, "observed": clean, "message": masked(found["message"], secrets)}
+    A host, a service or a database wrote it: secrets are masked, characters that are not printed
+    are escaped, and it has a bounded length. A figure that is not a number of JSON becomes text.
+    """
+    observed = found["observed"]
+    if isinstance(observed, float) and not math.isfinite(observed):
+        observed = str(observed)
+    if isinstance(observed, str):
+        observed = _shown(observed, secrets, LONGEST_OBSERVED)
+
+    return {
+        **found,
+        "observed": observed,
+        "message": _shown(found["message"], secrets, LONGEST_MESSAGE),
+    }
+
+
+def _shown(text: str, secrets: set[str], most: int) -> str:
+    return limit_text(visible(masked(text, secrets)[: 2 * most]), most)
 
 
 def masked(text: str, secrets: set[str]) -> str:

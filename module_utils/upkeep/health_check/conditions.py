@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 from collections.abc import Mapping
@@ -137,7 +138,7 @@ def is_critical(condition: Condition) -> bool:
 
 def as_scalar(value: t.Any) -> t.Any:
     """Return the value as a scalar of bounded length for a finding."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or _is_number(value):
         return value
 
     text = value if isinstance(value, str) else repr(value)
@@ -162,7 +163,9 @@ def validate_pattern(pattern: str | None) -> None:
 
 
 def _is_number(value: t.Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+
+    return is_number and math.isfinite(value)
 
 
 def _same(value: t.Any, target: t.Any) -> bool:

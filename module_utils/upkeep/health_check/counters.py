@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..base.kernel import read_kernel
 from .check import Check, Memory
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -30,7 +31,7 @@ class Delta(t.NamedTuple):
 
 def snapshot(counters: Counters) -> dict[str, t.Any]:
     """Return what has to be kept to compare with these counters later."""
-    boot = BOOT_ID.read_text(encoding="ascii").strip()
+    boot = read_kernel(BOOT_ID).strip()
 
     return {
         "boot": boot,

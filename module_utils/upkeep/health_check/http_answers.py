@@ -67,7 +67,7 @@ def _json_problems(rules: list[conditions.Condition], answer: HttpAnswer) -> lis
         return [_too_long(answer)]
 
     try:
-        document = json.loads(answer.body)
+        document = json.loads(answer.body, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return [AnswerProblem("critical", "not JSON", "JSON", "the body is not JSON")]
 
@@ -76,6 +76,10 @@ def _json_problems(rules: list[conditions.Condition], answer: HttpAnswer) -> lis
         for rule in rules
         if not conditions.holds(rule, value := conditions.lookup(document, rule["path"]))
     ]
+
+
+def _refuse(constant: str) -> t.NoReturn:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def _failed_rule(rule: conditions.Condition, value: t.Any) -> AnswerProblem:

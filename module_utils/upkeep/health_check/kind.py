@@ -53,6 +53,10 @@ def _never(_check: Check) -> bool:
     return False
 
 
+def _no_advice(_problem: str) -> str:
+    return ""
+
+
 def _as_root(_check: Check) -> str | None:
     return None
 
@@ -83,6 +87,7 @@ class Kind(t.NamedTuple):
     - ``secret_values``: texts to keep out of findings besides the values of secret options; gets
       the values as they stand in a profile, which may be wrong.
     - ``run_as``: the system user that an attempt turns into.
+    - ``advice``: what to do about a problem that ended an attempt, '' when there is nothing to say.
     - ``remembers``: whether the check compares with a previous run. Its probe then also yields
       ``remember(...)``, which comes back as ``check.previous``.
     - ``only_waits``: whether the probe does nothing but wait for the network, so that a thread is
@@ -102,6 +107,7 @@ class Kind(t.NamedTuple):
     validate_all: Callable[[Sequence[Check]], list[Check]] = _unchanged
     secret_values: Callable[[Mapping[str, t.Any]], set[str]] = _no_secrets
     run_as: Callable[[Check], str | None] = _as_root
+    advice: Callable[[str], str] = _no_advice
     remembers: Callable[[Check], bool] = _never
     only_waits: Callable[[Check], bool] = _never
 

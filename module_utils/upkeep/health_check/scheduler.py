@@ -13,6 +13,7 @@ from ..findings import Finding, worst
 from .attempt import timed_out
 from .check import Check, Memory
 from .findings import FAILED, complete, has_failed, not_judged, with_own
+from .kinds import KINDS
 from .workers import GRACE, WorkerEvent, WorkerPool
 
 
@@ -162,7 +163,9 @@ class _Scheduler:
 
         findings = pending.findings
         if event.problem:
-            own = pending.check.finding("unknown", event.problem)
+            advice = KINDS[pending.check.kind].advice(event.problem)
+            message = f"{event.problem}; {advice}" if advice else event.problem
+            own = pending.check.finding("unknown", message)
             findings = with_own(pending.check, findings, own)
 
         self._conclude(pending, findings)

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..base.files import read_bytes, reason_of
 from ..base.options import Options, option
 from ..findings import Finding, Limits
 from .check import Check, CheckError, ProbeError
@@ -15,7 +17,14 @@ from .clients import multipart
 from .kind import Row, limit_words
 
 OPTIONS: t.Final[Options] = {
-    "path": option("path", "The file on the host."),
+    "path": option(
+        "path", "The file on the host. It is read as O(checks[].upload.run_as), never as root."
+    ),
+    "run_as": option(
+        "str",
+        "System account that sends the file: that of the service which gets it, so that nothing is"
+        " sent that the service may not read itself.",
+    ),
     "content": option("str", "The content itself instead of a file."),
     "field": option("str", "Name of the form's field.", default="file"),
     "filename": option("str", "Name that the file is sent under; its own when not given."),
@@ -56,20 +65,22 @@ def payload(options: Mapping[str, t.Any]) -> bytes:
 
 
 def _read(path: Path) -> bytes:
+    if os.geteuid() == 0:
+        message = f"the file to upload, {path}, is not read as root: set upload.run_as"
+        raise ProbeError("unknown", message)
+
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
+        return read_bytes(path, _LARGEST, trusted_links=True)
     except OSError as error:
-        raise ProbeError(
-            "unknown", f"the file to upload, {path}, cannot be read: {error.strerror}"
-        ) from error
+        message = f"the file to upload, {path}, cannot be read: {reason_of(error)}"
+        raise ProbeError("unknown", message) from error
 
-    if len(data) > _LARGEST:
-        raise ProbeError(
-            "unknown", f"the file to upload, {path}, is larger than {_LARGEST >> 20} MiB"
-        )
 
-    return data
+def run_as(check: Check) -> str | None:
+    """Return the account that an attempt turns into: whose service gets the file."""
+    entry = check.options["upload"]
+
+    return entry["run_as"] if entry else None
 
 
 def judge_row(check: Check, milliseconds: float) -> Finding:
@@ -107,6 +118,10 @@ def validate(check: Check) -> None:
         raise CheckError("upload needs method: POST")
     if (entry["path"] is None) == (entry["content"] is None):
         raise CheckError("upload needs either path or content")
+    if (entry["path"] is None) != (entry["run_as"] is None):
+        raise CheckError("upload.path needs run_as, the account of the service that gets the file")
+    if entry["run_as"] == "root":
+        raise CheckError("upload.run_as must not be root: any file could be sent to the service")
     if entry["rows"] is None and _limits(entry).numbers:
         raise CheckError("upload.row_warning_ms and row_critical_ms need rows")
 

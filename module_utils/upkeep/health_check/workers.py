@@ -30,6 +30,8 @@ GRACE: t.Final = 0.25
 #: How long a thread may keep the others of the shared worker from running, s: it adds to the times
 #: that they measure.
 _SWITCH: t.Final = 0.0005
+#: All else of the environment is dropped.
+_KEPT_VARIABLES: t.Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ")
 
 
 class WorkerEvent(t.NamedTuple):
@@ -106,7 +108,7 @@ class WorkerPool:
     def _start_own(self, check: Check) -> _WorkerProcess:
         account = KINDS[check.kind].run_as(check)
 
-        return self._listen_to(_WorkerProcess(isolated.start(lambda: observe(check), account)))
+        return self._listen_to(_WorkerProcess(isolated.start(lambda: _observe(check), account)))
 
     def _start_shared(self, check: Check) -> _WorkerProcess:
         if self._shared_worker is None:
@@ -153,8 +155,24 @@ class WorkerPool:
         yield from (WorkerEvent(ticket, None, problem) for ticket in process.tickets)
 
 
+def _observe(check: Check) -> Iterator[t.Any]:
+    _forget_environment()
+
+    return observe(check)
+
+
+def _forget_environment() -> None:
+    """Drop the variables by which drivers would go to another server than a check names.
+
+    Such are CELERY_BROKER_URL, PGHOST, HOSTALIASES or SSL_CERT_FILE.
+    """
+    for name in [name for name in os.environ if name not in _KEPT_VARIABLES]:
+        del os.environ[name]
+
+
 def _work(requests: int, checks: t.Mapping[str, Check]) -> Iterator[tuple[int, t.Any]]:
     """Yield the output of the shared worker's attempts with their tickets; never ends by itself."""
+    _forget_environment()
     sys.setswitchinterval(_SWITCH)
     outputs: queue.SimpleQueue[tuple[int, t.Any]] = queue.SimpleQueue()
     threading.Thread(target=_take_requests, args=(requests, checks, outputs), daemon=True).start()

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was planted is found, what is well is called well, and looking leaves nothing behind."""
+"""What was planted is found, what is well is ok, and a check leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -47,15 +47,17 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("redis:password.used_memory", "warning", ""),
         ("redis:password.role", "ok", ""),
         ("redis:password.keys", "ok", "keys is 0"),
-        ("redis:password.hit_ratio", "info", "too few to judge"),
+        ("redis:password.hit_ratio", "info", "not enough lookups to judge"),
         ("redis:use.hit_ratio", "unknown", "not judged"),
-        ("replication:alone", "info", "nobody copies this server"),
-        ("replication:expected", "critical", "0 replicas copy this server, 1 were expected"),
-        ("metrics:none", "unknown", "gives no http_requests_total"),
+        ("replication:alone", "info", "no replica copies this server"),
+        ("replication:expected", "critical", "0 replicas copy this server"),
+        ("metrics:none", "unknown", "has no http_requests_total"),
         ("postgresql:no-such-database", "critical", "does not exist"),
         ("postgresql:no-such-user", "unknown", "there is no user 'no-such-user' on this host"),
         ("postgresql:writes", "critical", "read-only transaction"),
         ("postgresql:slow", "critical", ""),
+        ("postgresql:superuser", "unknown", "the query was not sent"),
+        ("celery:nobody", "critical", "0 of at least 1 Celery workers answer"),
         ("listener:taken", "critical", "belongs to hung.service instead of nginx.service"),
         ("listener:free", "critical", "nothing listens on port 4999"),
         ("process:copies", "critical", "1 processes of hung.service"),
@@ -130,6 +132,11 @@ def test_looking_starts_one_interpreter(runs: Callable[[str], list[Path]]) -> No
     lines = (runs("converge")[-1] / "events.jsonl").read_text().splitlines()
     tasks = [event for event in map(json.loads, lines) if event["event"] == "task"]
     assert sum(event["remote"] for event in tasks) == 1
+
+
+def test_nothing_is_left_in_the_broker(host: t.Any) -> None:
+    keys = host.run("redis-cli -p 6390 -a open-sesame --no-auth-warning keys '*'")
+    assert keys.stdout.strip() == ""
 
 
 def test_looking_changes_nothing(host: t.Any) -> None:

@@ -13,14 +13,18 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from ...base.deadline import Deadline
-from ..check import ProbeError, milliseconds
+from ..check import CheckError, ProbeError, milliseconds
 
 #: Services leave requests with this mark out of their own figures: we do not measure ourselves.
 MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
 MAX_REDIRECTS: t.Final = 5
-#: Headers that must not follow a redirect to another server.
-_PRIVATE: t.Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
-_SECRET_WORDS: t.Final = ("auth", "cookie", "key", "token", "secret")
+#: Headers that may follow a redirect to another server; any other one may be a credential.
+_HARMLESS: t.Final = frozenset(
+    ("accept", "accept-encoding", "accept-language", "connection", "user-agent", "x-upkeep-probe")
+)
+_SECRET_WORDS: t.Final = ("auth", "cookie", "key", "token", "secret", "session", "passw", "credent")
+#: Redirects after which a browser sends GET, whatever it had sent before.
+_TURN_TO_GET: t.Final = (301, 302, 303)
 _PORTS: t.Final = {"http": 80, "https": 443}
 PHASES: t.Final = ("resolve", "connect", "tls", "first byte", "body")
 
@@ -105,29 +109,37 @@ class _Response(http.client.HTTPResponse):
 def fetch(request: Request, deadline: Deadline) -> HttpAnswer:
     """Return the final answer; raises ProbeError, TimeoutError or OSError when there is none."""
     started, clock = time.monotonic(), _Clock()
-    url, headers = request.url, dict(request.headers)
     for _hop in range(MAX_REDIRECTS + 1):
-        answer = _exchange(request, url, headers, deadline, started, clock)
+        answer = _exchange(request, deadline, started, clock)
         location = answer.headers.get("Location")
         if not (request.follow_redirects and 300 <= answer.status < 400 and location):
             return answer
 
-        target = urljoin(url, location)
-        if urlsplit(target).scheme not in ("http", "https"):
-            raise ProbeError(
-                "critical", f"redirects to an address that is not HTTP: {public_url(target)}"
-            )
+        request = _redirected(request, answer.status, urljoin(request.url, location))
 
-        if _origin(urlsplit(target)) != _origin(urlsplit(url)):
-            headers = {
-                name: value for name, value in headers.items() if name.lower() not in _PRIVATE
-            }
+    place = public_url(request.url)
+    raise ProbeError("critical", f"redirects more than {MAX_REDIRECTS} times, last to {place}")
 
-        url = target
 
-    raise ProbeError(
-        "critical", f"redirects more than {MAX_REDIRECTS} times, last to {public_url(url)}"
-    )
+def _redirected(request: Request, status: int, target: str) -> Request:
+    """Return the request that follows a redirect; raises ProbeError for one that must not."""
+    here, there = urlsplit(request.url), urlsplit(target)
+    place = public_url(target)
+    if there.scheme not in ("http", "https"):
+        raise ProbeError("critical", f"redirects to an address that is not HTTP: {place}")
+
+    if status in _TURN_TO_GET and request.method not in ("GET", "HEAD"):
+        kept = {name: v for name, v in request.headers.items() if name.lower() != "content-type"}
+        request = request._replace(method="GET", body=None, headers=kept)
+
+    if origin(there) != origin(here):
+        if request.body is not None:
+            raise ProbeError("critical", f"redirects the upload to another server: {place}")
+
+        harmless = {n: v for n, v in request.headers.items() if n.lower() in _HARMLESS}
+        request = request._replace(headers=harmless)
+
+    return request._replace(url=target)
 
 
 def public_url(url: str) -> str:
@@ -146,14 +158,8 @@ def secret_headers(headers: t.Any) -> set[str]:
     }
 
 
-def _exchange(
-    request: Request,
-    url: str,
-    headers: dict[str, str],
-    deadline: Deadline,
-    started: float,
-    clock: _Clock,
-) -> HttpAnswer:
+def _exchange(request: Request, deadline: Deadline, started: float, clock: _Clock) -> HttpAnswer:
+    url = request.url
     parts = urlsplit(url)
     sock = _connect(parts, request.context, deadline, clock)
     connection = _connection(parts)
@@ -166,7 +172,7 @@ def _exchange(
     try:
         sock.settimeout(deadline.remaining())
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request(request.method, target, body=request.body, headers=headers)
+        connection.request(request.method, target, body=request.body, headers=dict(request.headers))
         response = connection.getresponse()
         clock.mark("first byte")
         body, truncated = _read(response, sock, request.max_body, deadline)
@@ -196,6 +202,9 @@ def _connect(
     parts: SplitResult, context: ssl.SSLContext | None, deadline: Deadline, clock: _Clock
 ) -> socket.socket:
     """Return a connection to the first address that takes one, with TLS for https."""
+    if parts.scheme == "https" and context is None:
+        raise ValueError("https needs a TLS context")  # never fall back to plain HTTP
+
     host = parts.hostname or ""
     found = socket.getaddrinfo(host, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
     clock.mark("resolve")
@@ -208,7 +217,7 @@ def _connect(
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             clock.mark("connect")
-            if parts.scheme != "https" or context is None:
+            if context is None or parts.scheme != "https":
                 return sock
 
             sock.settimeout(deadline.remaining())
@@ -272,5 +281,26 @@ def _read(
     return bytes(received[:limit]), len(received) > limit
 
 
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port
+def origin(parts: SplitResult) -> tuple[str, str, int]:
+    """Return what two URLs of one server share: scheme, host and port."""
+    host = (parts.hostname or "").rstrip(".")
+
+    return parts.scheme, host, parts.port or _PORTS[parts.scheme]
+
+
+def needs_tls(url: str) -> bool:
+    """Return whether a URL is reached by TLS; schemes have no case."""
+    return urlsplit(url).scheme == "https"
+
+
+def validate_url(url: str) -> None:
+    """Raise CheckError for a URL that is not that of an HTTP server."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise CheckError("url must start with http:// or https:// and name a host")
+    if any(sign.isspace() or not sign.isprintable() for sign in url):
+        raise CheckError("url must not hold blanks or control characters; write them as %20")
+    if parts.username is not None:
+        raise CheckError("url must not hold a user or password; use headers")
+    if parts.port == 0:  # reading the port raises ValueError when it is not a number
+        raise CheckError("url must not name port 0")

@@ -8,6 +8,7 @@ import contextlib
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 
+from ...base import reader
 from ...base.deadline import Deadline
 from ...base.login import (
     Login,
@@ -30,6 +31,13 @@ OPTIONS: t.Final[Options] = {
 Query = Callable[[str], list[tuple[t.Any, ...]]]
 #: No answer has more rows than this.
 _ROWS: t.Final = 100
+#: Classes of SQLSTATE whose messages quote values: data, constraints, views, functions.
+_WITH_VALUES: t.Final = ("22", "23", "44", "P0", "39", "38")
+_ERROR_NAMES: t.Final = {
+    "22": "a value does not fit",
+    "23": "a constraint is violated",
+    "P0": "a function raised an error",
+}
 
 
 @contextlib.contextmanager
@@ -51,12 +59,48 @@ def session(options: Mapping[str, t.Any], deadline: Deadline) -> Iterator[Query]
         try:
             connection.set_session(readonly=True)
             with connection.cursor() as cursor:
+                # All settings end with the transaction: a pooler gives the session to others.
+                cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
                 yield lambda query: _first_rows(cursor, query, deadline)
         finally:
             connection.close()
     except psycopg2.Error as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ProbeError("critical", f"database {options['database']}: {reason}") from error
+        reason = public_reason(error)
+        hint = reader.advice(str(error))
+        message = f"database {options['database']}: {reason}"
+        if hint:
+            raise ProbeError("unknown", f"{message}; {hint}") from error
+
+        raise ProbeError("critical", message) from error
+
+
+def prepare_reading(query: Query, schema: str) -> None:
+    """Make a session fit for a query on tables of applications.
+
+    Raises ProbeError for a login with rights that code in such a table must not get.
+    """
+    if reason := reader.refusal(query):
+        raise ProbeError("unknown", f"the query was not sent: {reason}")
+
+    # Policies that hide rows would make an answer a guess: an error is better.
+    query("SELECT set_config('row_security', 'off', true)")
+    query(f"SELECT set_config('search_path', 'pg_catalog, \"{schema}\", pg_temp', true)")
+    reader.restrict(query)
+
+
+def public_reason(error: Exception) -> str:
+    """Return what the server reports without values from its tables.
+
+    Details, hints and context hold values, and so does the message of an error in the data or of
+    a function's own: there only its class is named.
+    """
+    code = str(getattr(error, "pgcode", None) or "")
+    if code.startswith(_WITH_VALUES):
+        return f"{_ERROR_NAMES.get(code[:2], 'an error in the data')} (SQLSTATE {code})"
+
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+
+    return " ".join(str(primary or error).split()) or type(error).__name__
 
 
 def place(check: Check) -> str:
@@ -69,6 +113,11 @@ def run_as(check: Check) -> str | None:
     account: str | None = check.options["run_as"]
 
     return account
+
+
+def advice(problem: str) -> str:
+    """Return what to do when the account or the role that reads is missing."""
+    return reader.advice(problem)
 
 
 def validate_login(check: Check) -> None:

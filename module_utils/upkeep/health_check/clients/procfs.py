@@ -13,7 +13,11 @@ import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...base.kernel import read_kernel
+
 PROC = Path("/proc")
+#: States of a process that runs no more, though its parent has not yet noticed.
+_ENDED: t.Final = ("Z", "X", "x")
 _PAGE: t.Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -33,11 +37,13 @@ class Process(t.NamedTuple):
 def parse_stat(text: str) -> Process:
     """Return the process of a stat line; the name may hold blanks and brackets.
 
-    Raises ValueError, IndexError.
+    Raises ProcessLookupError for one that has ended, ValueError, IndexError.
     """
     before, _, after = text.rpartition(")")
     pid, _, name = before.partition("(")
     fields = after.split()
+    if fields[0] in _ENDED:
+        raise ProcessLookupError(f"process {pid} has ended")
 
     # Counted from the state, which is field 3 of proc_pid_stat(5): session 6, utime 14, stime 15,
     # rss 24.
@@ -68,7 +74,7 @@ def processes() -> Iterator[Process]:
 def process(pid: int) -> Process | None:
     """Return one process, None when there is none."""
     try:
-        return parse_stat((PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace"))
+        return parse_stat(read_kernel(PROC / str(pid) / "stat"))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -106,13 +112,13 @@ def unit_of(pid: int) -> str:
 
 
 def in_unit(unit: str) -> list[int]:
-    """Return the processes of a systemd unit, of its inner cgroups too."""
-    return sorted(pid for pid in pids() if unit in units_in(_cgroup(pid)))
+    """Return the running processes of a systemd unit, of its inner cgroups too."""
+    return sorted(pid for pid in pids() if unit in units_in(_cgroup(pid)) and process(pid))
 
 
 def _cgroup(pid: int) -> str:
     try:
-        return (PROC / str(pid) / "cgroup").read_text(encoding="utf-8", errors="replace")
+        return read_kernel(PROC / str(pid) / "cgroup")
     except OSError:
         return ""
 

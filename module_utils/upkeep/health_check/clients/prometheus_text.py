@@ -12,10 +12,15 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
+#: Name, labels and value; then a time may follow, and an exemplar after ``#`` (OpenMetrics).
 _SAMPLE: t.Final = re.compile(
-    r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?", re.ASCII
+    r"([A-Za-z_:][\w:]*)(?:[ \t]*\{((?:[^\"}]|\"(?:[^\"\\]|\\.)*\")*)\}[ \t]*|[ \t]+)([^\s#]+)"
+    r"(?:[ \t]+[^\s#]+)?(?:[ \t]+#.*)?",
+    re.ASCII | re.DOTALL,
 )
-_LABEL: t.Final = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"', re.ASCII)
+_LABEL: t.Final = re.compile(
+    r'([A-Za-z_]\w*)[ \t]*=[ \t]*"((?:[^"\\]|\\.)*)"', re.ASCII | re.DOTALL
+)
 _TYPE: t.Final = re.compile(r"#[ \t]+TYPE[ \t]+(\S+)[ \t]+(\S+)")
 
 
@@ -85,12 +90,11 @@ class Histogram(t.NamedTuple):
 def parse(text: str) -> Exposition:
     """Return samples and types; lines that do not follow the format are left out."""
     samples, types = [], {}
-    for line in text.splitlines():
-        if announced := _TYPE.fullmatch(line.strip()):
+    for line in text.split("\n"):  # a label may hold other signs that end a line
+        stripped = line.strip(" \t\r")
+        if announced := _TYPE.fullmatch(stripped):
             types[announced[1]] = announced[2]
-        elif (found := _SAMPLE.fullmatch(line.strip())) and (
-            value := _number(found[3])
-        ) is not None:
+        elif (found := _SAMPLE.fullmatch(stripped)) and (value := _number(found[3])) is not None:
             labels = {name: _plain(raw) for name, raw in _LABEL.findall(found[2] or "")}
             samples.append(Sample(found[1], labels, value))
 
@@ -98,7 +102,10 @@ def parse(text: str) -> Exposition:
 
 
 def histogram(metrics: Exposition, name: str) -> Histogram:
-    """Return a histogram summed over all its other labels."""
+    """Return a histogram summed over all its other labels.
+
+    Without a bucket for all of them, their number is taken from ``_count``.
+    """
     buckets: dict[float, float] = {}
     for sample in metrics.of(f"{name}_bucket"):
         try:
@@ -107,6 +114,10 @@ def histogram(metrics: Exposition, name: str) -> Histogram:
             continue
         if not math.isnan(bound):
             buckets[bound] = buckets.get(bound, 0.0) + sample.value
+
+    counts = metrics.of(f"{name}_count")
+    if counts and math.inf not in buckets:
+        buckets[math.inf] = sum(sample.value for sample in counts)
 
     return Histogram(buckets, sum(sample.value for sample in metrics.of(f"{name}_sum")))
 

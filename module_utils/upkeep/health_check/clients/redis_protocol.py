@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import typing as t
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,10 +33,20 @@ class Redis(AbstractContextManager["Redis"]):
     Raises OSError, TimeoutError, RedisRefusal, or ProbeError when the other side is no Redis.
     """
 
-    def __init__(self, host: str, port: int, deadline: Deadline) -> None:
+    def __init__(
+        self, host: str, port: int, deadline: Deadline, context: ssl.SSLContext | None
+    ) -> None:
         self._deadline = deadline
         self._socket = socket.create_connection((host, port), timeout=deadline.remaining())
         self._buffer = b""
+
+        if context is not None:
+            self._socket.settimeout(deadline.remaining())
+            try:
+                self._socket = context.wrap_socket(self._socket, server_hostname=host)
+            except BaseException:
+                self._socket.close()
+                raise
 
     def __exit__(self, *_details: object) -> None:
         self._socket.close()
@@ -112,13 +123,14 @@ def session(
     password: str | None = None,
     db: int = 0,
     role: str = "",
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Redis]:
     """Yield a connection that is logged in.
 
-    Error replies become a ProbeError that begins with ``role``.
+    ``context`` is for TLS. Error replies become a ProbeError that begins with ``role``.
     """
     try:
-        with Redis(host, port, deadline) as redis:
+        with Redis(host, port, deadline, context) as redis:
             redis.login(username, password, db)
             yield redis
     except RedisRefusal as refusal:

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ...base.deadline import Deadline
@@ -13,7 +16,17 @@ from ...base.options import option
 from ...findings import Finding, Limits
 from ..check import Check, CheckError, ProbeError
 from ..clients.redis_protocol import session
+from ..clients.tls import TLS_OPTIONS, tls_context
 from ..kind import NEVER, OTHERWISE, Kind, Row, limit_options, limit_words
+
+#: Kombu puts this between the name of a queue and a priority.
+_SEPARATOR: t.Final = "\x06\x16"
+#: Seconds that are left to say goodbye to the broker.
+_FAREWELL: t.Final = 0.5
+#: Workers get at least this time for an answer, s.
+_SHORTEST_WAIT: t.Final = 0.5
+#: Looks at one broker at the same time that do not disturb each other.
+_SLOTS: t.Final = 16
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -25,9 +38,7 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     yield from _queues(check, deadline)
 
     least = check.options["min_workers"]
-    # Workers are waited for until shortly before the deadline, so that their silence is not taken
-    # for ours.
-    answered = _ping(check.options["broker"], least, max(0.1, deadline.remaining() - 0.5))
+    answered = _ping(check, deadline)
     yield check.measured(
         answered,
         Limits(critical=least, side="below"),
@@ -78,26 +89,77 @@ def _queues(check: Check, deadline: Deadline) -> Iterator[Finding]:
         password=_decoded(broker.password),
         db=database(broker),
         role="broker: ",
+        context=tls_context(check.options) if broker.scheme == "rediss" else None,
     ) as redis:
         redis.ask("PING")
         for queue in check.options["queues"]:
-            yield judge_queue(check, queue, int(redis.ask("LLEN", queue["name"])))
+            lists = _lists(queue["name"], check.options["priority_steps"])
+            yield judge_queue(check, queue, sum(int(redis.ask("LLEN", name)) for name in lists))
 
 
-def _ping(broker: str, least: int, seconds: float) -> int:
-    """Return how many workers answered; returns early once ``least`` of them did."""
+def _lists(queue: str, steps: Sequence[int]) -> list[str]:
+    """Return the names of the lists of a queue: Kombu keeps one for each step of priority."""
+    return [queue, *(f"{queue}{_SEPARATOR}{step}" for step in steps if step)]
+
+
+def _ping(check: Check, deadline: Deadline) -> int:
+    """Return how many workers answered; returns early once enough of them did."""
     try:
         import celery
     except ImportError as error:
         message = "the driver is missing: install the package python3-celery"
         raise ProbeError("unknown", message) from error
 
+    broker, least = check.options["broker"], check.options["min_workers"]
     app = celery.Celery(broker=broker, set_as_current=False)
+    if urlsplit(broker).scheme == "rediss":
+        app.conf.broker_use_ssl = _tls(check.options)
+
+    _name_replies(app.control.mailbox, f"upkeep-{socket.gethostname()}-{check.name}")
 
     try:
-        return len(app.control.ping(timeout=seconds, limit=least))
+        # Named here once more: the environment of a process may name another broker.
+        with app.connection_for_write(broker) as connection:
+            _ = connection.default_channel  # connects, after loading most of the driver
+            seconds = whole_waits(deadline.remaining() - _FAREWELL)
+            if seconds < _SHORTEST_WAIT:
+                message = "loading Celery took nearly all the time: raise timeout"
+                raise ProbeError("unknown", message)
+
+            # Workers are waited for until shortly before the deadline: their silence is not ours,
+            # and what an ended process leaves in the broker stays there.
+            return len(app.control.ping(timeout=seconds, limit=least, connection=connection))
     finally:
         app.close()
+
+
+def whole_waits(seconds: float) -> float:
+    """Return the time-out for a ping that is over after at most so many seconds.
+
+    Kombu asks Redis for a second at a time, and looks at the clock only in between.
+    """
+    return seconds if seconds < 1 else int(seconds) - 0.2
+
+
+def _tls(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return how Celery's driver is to verify the broker's certificate."""
+    verify = ssl.CERT_REQUIRED if options["verify_tls"] else ssl.CERT_NONE
+
+    return {
+        "ssl_cert_reqs": verify,
+        "ssl_check_hostname": options["verify_tls"],
+        "ssl_ca_certs": options["ca_file"] or ssl.get_default_verify_paths().cafile,
+    }
+
+
+def _name_replies(mailbox: t.Any, name: str) -> None:
+    """Give the queue for answers one of few names, so that no more than these can be left behind.
+
+    Celery takes a new name each time, and a binding of that name stays in the broker for ever when
+    the process is killed. The next process with the same number takes it away again.
+    """
+    slot = f"{name}-{os.getpid() % _SLOTS}"
+    mailbox.__class__ = type("Mailbox", (type(mailbox),), {"oid": slot})
 
 
 def _decoded(part: str | None) -> str | None:
@@ -118,12 +180,13 @@ def _validate(check: Check) -> None:
     # Errors of urlsplit quote the URL, and with it the password.
     try:
         broker = urlsplit(check.options["broker"])
-        fits = broker.scheme == "redis" and broker.port != 0
+        fits = broker.scheme in ("redis", "rediss") and broker.port != 0
     except ValueError:
         fits = False
 
     if not fits:
-        raise CheckError("broker must be a URL redis://[[user]:password@]host[:port][/database]")
+        form = "redis://[[user]:password@]host[:port][/database], or rediss:// for TLS"
+        raise CheckError(f"broker must be a URL {form}")
 
     database(broker)
 
@@ -134,15 +197,23 @@ KIND = Kind(
     options={
         "broker": option(
             "str",
-            "C(redis://[[user]:password@]host[:port][/database]). Never shown.",
+            "C(redis://[[user]:password@]host[:port][/database]), or C(rediss://) for TLS. Never"
+            " shown.",
             required=True,
             secret=True,
         ),
+        **TLS_OPTIONS,
         "min_workers": option(
             "int",
             "How many workers must answer; the check is over as soon as they did.",
             default=1,
             minimum=1,
+        ),
+        "priority_steps": option(
+            "list",
+            "Steps of priority that the applications use; those of Celery itself by default.",
+            elements="int",
+            default=[3, 6, 9],
         ),
         "queues": option(
             "list",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...findings import Finding, Limits
 from .. import counters, machine
 from ..check import Check, ProbeError, remember
@@ -33,7 +34,7 @@ def parse(text: str) -> dict[str, int]:
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the CPU usage in percent."""
     try:
-        current = parse(STAT.read_text(encoding="ascii"))
+        current = parse(read_kernel(STAT))
     except ValueError as error:
         raise ProbeError("unknown", f"{STAT} is not understood: {error}") from error
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...findings import Finding, Limits
 from .. import counters
 from ..check import Check, remember
@@ -40,7 +41,7 @@ def parse(text: str, disks: set[str]) -> dict[str, int]:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the busy share of the busiest disk, with what all of them read and wrote."""
-    current = parse(DISKSTATS.read_text(encoding="ascii", errors="replace"), _disks())
+    current = parse(read_kernel(DISKSTATS), _disks())
     if not current:
         yield check.finding("info", "this host shows no disk of its own")
         return

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ...findings import Finding, Limits
 from ..check import Check, CheckError, ProbeError
 from ..kind import NEVER, OTHERWISE, Kind, Row, limit_options, limit_words
 
+#: Clocks of two hosts may differ by this, s; a file further ahead has no age.
+AHEAD: t.Final = 300.0
+
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the file's size, and its age where limits are given."""
@@ -23,21 +27,13 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     yield _size(check, path, facts.st_size)
 
     if check.options["age_hours"]:
-        hours = round((time.time() - facts.st_mtime) / 3600, 2)
-        yield check.measured(
-            hours,
-            Limits.of(check.options["age_hours"]),
-            f"{path} was last written {hours:g} hours ago",
-            "see why it is no longer written",
-            aspect="age",
-            unit="h",
-        )
+        yield _age(check, path, facts.st_mtime)
 
 
 def newest(pattern: Path) -> tuple[Path, os.stat_result]:
     """Return the file, or the newest whose name fits the pattern.
 
-    Raises ProbeError when there is none.
+    A file from the future is the newest only where all are. Raises ProbeError when there is none.
     """
     folder = pattern.parent
     paths = folder.glob(pattern.name) if is_pattern(pattern.name) else [pattern]
@@ -50,7 +46,10 @@ def newest(pattern: Path) -> tuple[Path, os.stat_result]:
 
         raise ProbeError("critical", f"there is no file {pattern}", observed="missing")
 
-    return max(found, key=lambda item: item[1].st_mtime)
+    latest = time.time() + AHEAD
+    past = [item for item in found if item[1].st_mtime <= latest]
+
+    return max(past or found, key=lambda item: item[1].st_mtime)
 
 
 def is_pattern(name: str) -> bool:
@@ -68,6 +67,22 @@ def describe(check: Check) -> Iterator[Row]:
     if options["age_hours"]:
         words = limit_words(Limits.of(options["age_hours"]), " h")
         yield Row(f"{check.id}.age", f"hours since `{options['path']}` was written", *words)
+
+
+def _age(check: Check, path: Path, written: float) -> Finding:
+    hours = round((time.time() - written) / 3600, 2)
+    if written > time.time() + AHEAD:
+        message = f"{path} was written {-hours:g} hours in the future: see the clock of its writer"
+        return check.finding("unknown", message, aspect="age", observed=hours, unit="h")
+
+    return check.measured(
+        hours,
+        Limits.of(check.options["age_hours"]),
+        f"{path} was last written {hours:g} hours ago",
+        "see why it is no longer written",
+        aspect="age",
+        unit="h",
+    )
 
 
 def _size(check: Check, path: Path, size: int) -> Finding:

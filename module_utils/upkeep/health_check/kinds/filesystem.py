@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...base.options import option
 from ...findings import Finding, Limits, Subject
 from ..check import Check, CheckError, ProbeError
@@ -19,6 +20,8 @@ from ..kind import Kind, Row, limit_options, limit_words
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 ALL: t.Final = "all"
+#: A host may have thousands of mounts, bytes.
+_LARGEST: t.Final = 16 << 20
 
 
 def space_percent(counts: os.statvfs_result) -> float:
@@ -80,6 +83,10 @@ def _judge_path(check: Check, path: str) -> Iterator[Finding]:
         yield subject.finding("unknown", f"{path} cannot be read: {error.strerror}")
         return
 
+    if not counts.f_blocks:
+        yield subject.finding("unknown", f"{path} is on a file system without blocks of its own")
+        return
+
     advice = "clean up or make it larger"
     space = space_percent(counts)
     free = f"{counts.f_bavail * counts.f_frsize / 2**30:.1f} GiB free"
@@ -94,7 +101,7 @@ def _judge_path(check: Check, path: str) -> Iterator[Finding]:
 
 
 def _all_mounts(exclude: Sequence[str]) -> list[str]:
-    found = mounts.local(mounts.parse(MOUNTINFO.read_text(encoding="utf-8", errors="replace")))
+    found = mounts.local(mounts.parse(read_kernel(MOUNTINFO, _LARGEST)))
 
     # Containers mount single files of their host; those are not this host's file systems.
     return [

@@ -8,15 +8,25 @@ import ssl
 import time
 import typing as t
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from ...base.deadline import Deadline
 from ...base.options import option
 from ...base.text import percentile
 from ...findings import Finding, Limits, worst
 from .. import conditions, latency, upload
-from ..check import Check, CheckError, ProbeError
-from ..clients.http import MARK, PHASES, HttpAnswer, Request, fetch, public_url, secret_headers
+from ..check import Check, CheckError
+from ..clients.http import (
+    MARK,
+    PHASES,
+    HttpAnswer,
+    Request,
+    fetch,
+    needs_tls,
+    public_url,
+    secret_headers,
+    validate_url,
+)
+from ..clients.tls import TLS_OPTIONS, tls_context
 from ..http_answers import AnswerProblem, problems
 from ..kind import NEVER, OTHERWISE, Kind, Row, limit_words, tries
 
@@ -181,27 +191,13 @@ def _request(check: Check) -> Request:
         body=body,
         max_body=options["max_body"],
         follow_redirects=options["follow_redirects"],
-        context=_context(options) if _may_need_tls(options) else None,
+        context=tls_context(options) if _may_need_tls(options) else None,
     )
 
 
 def _may_need_tls(options: Mapping[str, t.Any]) -> bool:
     """Return whether authorities have to be read, which takes longer than a quick answer."""
-    return options["follow_redirects"] or str(options["url"]).startswith("https:")
-
-
-def _context(options: Mapping[str, t.Any]) -> ssl.SSLContext:
-    ca_file = options["ca_file"]
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ProbeError("unknown", f"ca_file {ca_file} cannot be used: {error}") from error
-
-    if not options["verify_tls"]:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-
-    return context
+    return options["follow_redirects"] or needs_tls(options["url"])
 
 
 def _names(check: Check) -> tuple[str, ...]:
@@ -218,20 +214,16 @@ def _only_waits(check: Check) -> bool:
     """Return whether nothing in an answer can keep the interpreter busy for long."""
     patterns = check.options["body_regex"] or any(rule["matches"] for rule in check.options["json"])
 
-    return not patterns and check.options["max_body"] <= _SMALL
+    other_user = upload.run_as(check) is not None
+
+    return not (patterns or other_user) and check.options["max_body"] <= _SMALL
 
 
 def _validate(check: Check) -> None:
     options = check.options
-    parts = urlsplit(options["url"])
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CheckError("url must start with http:// or https:// and name a host")
-    if parts.username is not None:
-        raise CheckError("url must not hold a user or password; use headers")
-    if options["tls_expiry"] and not (parts.scheme == "https" and options["verify_tls"]):
+    validate_url(options["url"])
+    if options["tls_expiry"] and not (needs_tls(options["url"]) and options["verify_tls"]):
         raise CheckError("tls_expiry needs an https url and verify_tls: true")
-    if parts.port == 0:  # reading the port raises ValueError when it is not a number
-        raise CheckError("url must not name port 0")
 
     latency.validate(check)
     upload.validate(check)
@@ -259,8 +251,9 @@ KIND = Kind(
             "dict",
             [
                 "Headers to send besides C(X-Upkeep-Probe) and C(User-Agent), which mark a probe.",
-                "Values of headers with auth, cookie, key, token or secret in their name are never"
-                " shown.",
+                "Values of headers are never shown whose name has auth, cookie, key, token, secret,"
+                " session, passw or credent in it.",
+                "A redirect to another server is followed without any of them but C(Accept).",
             ],
         ),
         "expect_status": option(
@@ -290,12 +283,7 @@ KIND = Kind(
             "Follow up to five redirects; otherwise one is judged by its status.",
             default=False,
         ),
-        "verify_tls": option(
-            "bool",
-            "Refuse a certificate that is expired, not trusted or made out to another name.",
-            default=True,
-        ),
-        "ca_file": option("path", "Trust these authorities instead of those of the host."),
+        **TLS_OPTIONS,
         "max_body": option(
             "int",
             "How many bytes of the body are read at most.",
@@ -337,5 +325,6 @@ KIND = Kind(
     names=_names,
     validate=_validate,
     secret_values=_secret_values,
+    run_as=upload.run_as,
     only_waits=_only_waits,
 )

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Iterator
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...base.options import option
 from ...findings import Finding
 from ..check import Check, CheckError
@@ -19,6 +20,8 @@ from ..clients.units import unit_option, validate_unit
 from ..kind import NEVER, OTHERWISE, Kind, Row
 
 _LISTEN: t.Final = "0A"  # TCP_LISTEN
+#: A host may have hundreds of thousands of connections, bytes.
+_LARGEST: t.Final = 64 << 20
 
 
 class Listener(t.NamedTuple):
@@ -98,9 +101,9 @@ def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -
 
 def _listening(port: int) -> list[Listener]:
     """Return the listeners of both address families; IPv6 may be switched off."""
-    found = parse((procfs.PROC / "net" / "tcp").read_text(encoding="ascii"), port)
+    found = parse(read_kernel(procfs.PROC / "net" / "tcp", _LARGEST), port)
     with contextlib.suppress(FileNotFoundError):
-        found += parse((procfs.PROC / "net" / "tcp6").read_text(encoding="ascii"), port)
+        found += parse(read_kernel(procfs.PROC / "net" / "tcp6", _LARGEST), port)
 
     return found
 

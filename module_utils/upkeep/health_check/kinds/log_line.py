@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.files import UnsafeFileError, open_regular, reason_of
 from ...base.options import option
 from ...findings import Finding
 from .. import conditions
@@ -44,6 +45,8 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     except FileNotFoundError as error:
         message = f"there is no log {path}: does the service write elsewhere?"
         raise ProbeError("unknown", message) from error
+    except UnsafeFileError as error:
+        raise ProbeError("unknown", f"{path} is not read: it {reason_of(error)}") from error
 
     if found is None:
         searched = f"{options['max_bytes'] >> 20} MiB searched at most"
@@ -88,7 +91,7 @@ def _verdict(check: Check, path: Path, text: str | None) -> Finding:
 def _newest(
     path: Path, pattern: re.Pattern[str], most: int, deadline: Deadline
 ) -> re.Match[str] | None:
-    with path.open("rb") as stream:
+    with open_regular(path, trusted_links=True) as stream:
         for line in lines_backwards(stream, most):
             deadline.remaining()
             found = pattern.search(line.decode("utf-8", "replace"))

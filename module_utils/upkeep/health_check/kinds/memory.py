@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...base.options import option
 from ...findings import Finding, Limits
 from ..check import Check, ProbeError
@@ -42,7 +43,7 @@ def used_percent(fields: dict[str, int], include_swap: bool) -> float:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the used share of memory, or of memory and swap together."""
-    fields = parse(MEMINFO.read_text(encoding="ascii"))
+    fields = parse(read_kernel(MEMINFO))
     try:
         used = used_percent(fields, check.options["include_swap"])
     except (KeyError, ZeroDivisionError) as error:

@@ -8,19 +8,19 @@ samples.
 
 from __future__ import annotations
 
+import math
 import re
 import ssl
 import typing as t
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ...base.deadline import Deadline
 from ...base.options import Option, option, requirements
 from ...findings import Finding, Limits
 from .. import conditions, counters
 from ..check import Check, CheckError, Memory, ProbeError, remember
-from ..clients.http import MARK, Request, fetch, public_url
+from ..clients.http import MARK, Request, fetch, needs_tls, public_url, validate_url
 from ..clients.prometheus_text import Exposition, Histogram, histogram, parse
 from ..kind import NEVER, OTHERWISE, Kind, Row, always, limit_options, limit_words
 
@@ -29,6 +29,7 @@ ASPECTS: t.Final = ("rate", "response_time", "errors")
 SHORTEST: t.Final = 10.0
 _LARGEST: t.Final = 4 * 2**20
 _BOUND: t.Final = "at most "
+_STATUS: t.Final = re.compile(r"[1-5]\d\d", re.ASCII)
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -42,13 +43,19 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     passed, memory = counters.compare(_completed(check, current), current, SHORTEST)
     yield remember(memory)
 
+    missing = {
+        "response_time": _missing_times(check, current),
+        "errors": _missing_statuses(check, metrics),
+    }
     for aspect in _aspects(check):
-        if passed is not None:
-            yield _JUDGES[aspect](check, passed)
-        else:
+        subject = check.aspect_subject(check.options[aspect])
+        if missing.get(aspect):
+            yield subject.finding("unknown", missing[aspect], aspect=aspect)
+        elif passed is None:
             message = counters.no_baseline(aspect.replace("_", " "), SHORTEST)
-            subject = check.aspect_subject(check.options[aspect])
             yield subject.finding("info", message, aspect=aspect)
+        else:
+            yield _JUDGES[aspect](check, passed)
 
 
 def describe(check: Check) -> Iterator[Row]:
@@ -75,7 +82,7 @@ def _read(check: Check, deadline: Deadline) -> Exposition:
     Raises ProbeError when it has no metrics, or not those that are configured.
     """
     url = check.options["url"]
-    context = ssl.create_default_context() if url.startswith("https:") else None
+    context = ssl.create_default_context() if needs_tls(url) else None
     headers = {**MARK, "Accept": "text/plain", "Connection": "close"}
     answer = fetch(Request(url, "GET", headers, _LARGEST, False, context), deadline)
     place = _place(check)
@@ -93,7 +100,7 @@ def _read(check: Check, deadline: Deadline) -> Exposition:
         name = check.options[key]
         # Without its first request a counter with labels is only announced; some libraries do so
         # without _total.
-        if not {name, name.removesuffix("_total")} & known:
+        if not {name, name.removesuffix("_total"), f"{name}_bucket"} & known:
             message = f"{place} has no {name}; see what the service calls it"
             raise ProbeError("unknown", message)
 
@@ -114,6 +121,31 @@ def _counters(check: Check, metrics: Exposition) -> dict[str, int]:
         "microseconds": int(times.seconds * 1e6),
         **{f"{_BOUND}{bound}": int(count) for bound, count in times.buckets.items()},
     }
+
+
+def _missing_times(check: Check, current: Mapping[str, int]) -> str:
+    """Return why the times cannot be judged, '' when they can."""
+    bounds = [name for name in current if name.startswith(_BOUND)]
+    if bounds and f"{_BOUND}{math.inf}" not in bounds:
+        return f"{check.options['durations']} has neither a bucket +Inf nor a count"
+
+    return ""
+
+
+def _missing_statuses(check: Check, metrics: Exposition) -> str:
+    """Return why failures cannot be told from other requests, '' when they can."""
+    requests = metrics.of(check.options["requests"])
+    label, failed = check.options["status_label"], check.options["failed"]
+    statuses = {sample.labels[label] for sample in requests if label in sample.labels}
+
+    if requests and not statuses:
+        return f"{check.options['requests']} has no label {label}; name the one with the status"
+
+    odd = sorted(status for status in statuses if not _STATUS.fullmatch(status))
+    if odd and not any(re.fullmatch(failed, status) for status in statuses):
+        return f"{label} is {conditions.as_scalar(odd[0])!r}, which {failed} does not cover"
+
+    return ""
 
 
 def _completed(check: Check, current: Mapping[str, int]) -> Check:
@@ -230,13 +262,7 @@ def _place(check: Check) -> str:
 
 
 def _validate(check: Check) -> None:
-    parts = urlsplit(check.options["url"])
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise CheckError(
-            "url must start with http:// or https://, name a host, and hold no user or password"
-        )
-    if parts.port == 0:
-        raise CheckError("url must not name port 0")
+    validate_url(check.options["url"])
     if not _aspects(check):
         raise CheckError(f"name at least one of {', '.join(ASPECTS)}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...findings import Finding, Limits
 from .. import counters
 from ..check import Check, remember
@@ -43,7 +44,7 @@ def parse(text: str) -> dict[str, int]:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the rate in both directions together, MB/s."""
-    current = parse(DEV.read_text(encoding="utf-8", errors="replace"))
+    current = parse(read_kernel(DEV))
     if not current:
         yield check.finding("info", "this host has no network interface but the loopback")
         return

@@ -17,6 +17,9 @@ from ..check import Check, ProbeError, milliseconds
 from ..clients import postgresql as client
 from ..kind import NEVER, OTHERWISE, Kind, Row
 
+#: Asks for nothing but an answer.
+DEFAULT_QUERY: t.Final = "SELECT 1"
+
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the verdict on connection and answer, then the time that both took."""
@@ -26,6 +29,9 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     for _ in range(samples):
         started = time.monotonic()
         with client.session(check.options, deadline) as query:
+            if check.options["query"] != DEFAULT_QUERY:
+                client.prepare_reading(query, check.options["schema"])
+
             rows = query(check.options["query"])
 
         values.append(_only_value(rows))
@@ -39,7 +45,8 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 def plain(value: t.Any) -> t.Any:
     """Return a driver's value as a JSON scalar."""
     if isinstance(value, decimal.Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole else float(value)
 
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
@@ -59,6 +66,9 @@ def _only_value(rows: list[tuple[t.Any, ...]]) -> t.Any:
     if len(rows) != 1:
         number = "no row" if not rows else "several rows"
         raise ProbeError("critical", f"the query returned {number} instead of one")
+
+    if not rows[0]:
+        raise ProbeError("critical", "the query returned a row without columns")
 
     return plain(rows[0][0])
 
@@ -92,8 +102,18 @@ KIND = Kind(
         **client.OPTIONS,
         "query": option(
             "str",
-            "Query with one row as its answer, run in a transaction that cannot write.",
-            default="SELECT 1",
+            [
+                "Query with one row as its answer, run in a transaction that cannot write.",
+                "Only a login without a superuser's rights may run another one than the default:"
+                " code in an application's table runs with the rights of the session.",
+            ],
+            default=DEFAULT_QUERY,
+        ),
+        "schema": option(
+            "str",
+            "Schema of the tables in O(checks[].query).",
+            default="public",
+            pattern=r"[A-Za-z_][A-Za-z0-9_$]*",
         ),
         "expect": option(
             "dict",
@@ -113,4 +133,5 @@ KIND = Kind(
     names=latency.names,
     validate=_validate,
     run_as=client.run_as,
+    advice=client.advice,
 )

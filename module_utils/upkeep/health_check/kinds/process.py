@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.files import read_bytes, reason_of
 from ...base.options import option
 from ...findings import Finding
 from ..check import Check, CheckError, ProbeError
 from ..clients import procfs
 from ..clients.units import unit_option, validate_unit
 from ..kind import NEVER, OTHERWISE, Kind, Row
+
+#: A process id is shorter, and so is the first line of a PID file, bytes.
+_PID_FILE: t.Final = 64
 
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
@@ -69,14 +74,17 @@ def _from_file(path: Path, executable: str | None) -> list[int]:
     A number that another program has got meanwhile does not count.
     """
     try:
-        text = path.read_text(encoding="ascii", errors="replace").strip()
+        first = read_bytes(path, _PID_FILE, trusted_links=True, cut=True).split(b"\n")[0].strip()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise ProbeError("unknown", f"{path} cannot be read: {reason_of(error)}") from error
 
-    if not text.isdecimal() or len(text) > 9:
-        raise ProbeError("unknown", f"{path} holds no process id", observed=text[:40])
+    # Whatever else stands there is not shown: it may be any file that somebody linked to.
+    if not first.isdigit() or len(first) > 9:
+        raise ProbeError("unknown", f"{path} holds no process id")
 
-    pid = int(text)
+    pid = int(first)
     if procfs.process(pid) is None:
         return []
 

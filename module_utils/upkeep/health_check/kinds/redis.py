@@ -9,6 +9,7 @@ since the server started).
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import typing as t
@@ -19,7 +20,8 @@ from ...base.options import option, requirements
 from ...findings import Finding, Limits, Subject
 from .. import counters
 from ..check import Check, CheckError, Memory, ProbeError, milliseconds, remember
-from ..clients.redis_protocol import session
+from ..clients.redis_protocol import Redis, RedisRefusal, explain, session
+from ..clients.tls import TLS_OPTIONS, tls_context
 from ..kind import (
     NEVER,
     OTHERWISE,
@@ -48,18 +50,36 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     options = check.options
     started = time.monotonic()
     login = {key: options[key] for key in ("username", "password", "db")}
+    context = tls_context(options) if options["tls"] else None
 
-    with session(options["host"], options["port"], deadline, **login) as redis:
+    with session(options["host"], options["port"], deadline, context=context, **login) as redis:
         answer = redis.ask("PING")
         took = milliseconds(started)
-        fields = parse_info(redis.ask("INFO") or "") if options["info"] else {}
+        if answer != "PONG":
+            raise ProbeError("critical", "something answers there, but not as Redis does")
 
-    if answer != "PONG":
-        raise ProbeError("critical", "something answers there, but not as Redis does")
+        message = f"Redis answers within {took:g} ms"
+        yield check.finding("ok", message, observed="PONG", expected="PONG")
+        fields = _info(redis) if options["info"] else {}
 
-    yield check.finding("ok", f"Redis answers within {took:g} ms", observed="PONG", expected="PONG")
+    yield from _figures(check, fields)
 
-    for entry in options["info"]:
+
+def _info(redis: Redis) -> dict[str, str] | str:
+    """Return the fields of INFO, or why this user does not get them."""
+    try:
+        return parse_info(redis.ask("INFO") or "")
+    except RedisRefusal as refusal:
+        return explain(refusal)
+
+
+def _figures(check: Check, fields: dict[str, str] | str) -> Iterator[Finding]:
+    for entry in check.options["info"]:
+        if isinstance(fields, str):
+            subject = check.aspect_subject(entry)
+            yield subject.finding("unknown", fields, aspect=entry["field"])
+            continue
+
         if entry["field"] == "hit_ratio" and fields.keys() >= _LOOKUPS:
             finding, memory = _hit_ratio(check, entry, fields)
             yield remember(memory)
@@ -91,9 +111,8 @@ def judge_field(subject: Subject, entry: Mapping[str, t.Any], fields: Mapping[st
     if entry["equals"] is not None:
         return _compared(subject, entry, value)
 
-    try:
-        number = float(value)
-    except ValueError:
+    number = _number(value)
+    if number is None:
         message = f"{field} is {value}, which is not a number"
         return subject.finding("unknown", message, aspect=field, observed=value)
 
@@ -146,6 +165,15 @@ def _hit_ratio(
     return _judged(subject, entry, round(100 * hits / lookups, 1), more, "%"), memory
 
 
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+
+    return number if math.isfinite(number) else None
+
+
 def _compared(subject: Subject, entry: Mapping[str, t.Any], value: str) -> Finding:
     field, expected = entry["field"], entry["equals"]
     status = "ok" if value == expected else "critical"
@@ -183,6 +211,8 @@ def _validate(check: Check) -> None:
 
         check.aspect_subject(entry).finding("ok", "the requirement ids fit the schema")
 
+    if check.options["ca_file"] and not check.options["tls"]:
+        raise CheckError("ca_file needs tls: true")
     if check.options["username"] and not check.options["password"]:
         raise CheckError("username needs a password")
 
@@ -196,6 +226,8 @@ KIND = Kind(
         "db": option("int", "Number of the database.", default=0, minimum=0),
         "username": option("str", "User of Redis' access control list."),
         "password": option("str", "Password. Never shown.", secret=True),
+        "tls": option("bool", "Connect with TLS.", default=False),
+        **TLS_OPTIONS,
         "info": option(
             "list",
             "Figures to report or judge; each adds C(redis:name.FIELD).",

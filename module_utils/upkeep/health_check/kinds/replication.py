@@ -165,4 +165,5 @@ KIND = Kind(
     place=client.place,
     validate=client.validate_login,
     run_as=client.run_as,
+    advice=client.advice,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...base.deadline import Deadline
+from ...base.kernel import read_kernel
 from ...findings import Finding, Limits
 from ..check import Check, ProbeError
 from ..clients import procfs
@@ -47,12 +48,15 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
 def resident(unit: str, group: str) -> int:
     """Return the resident bytes of a unit, from its cgroup or else the sum over its processes."""
     try:
-        return parse((CGROUP / group.lstrip("/") / "memory.stat").read_text(encoding="ascii"))
+        return parse(read_kernel(CGROUP / group.lstrip("/") / "memory.stat"))
     except (OSError, KeyError, ValueError):
         # Memory is not accounted for: memory that processes share then counts several times.
-        found = [procfs.process(pid) for pid in procfs.in_unit(unit)]
+        found = [one for pid in procfs.in_unit(unit) if (one := procfs.process(pid))]
 
-    return sum(one.rss for one in found if one)
+    if not found:
+        raise ProbeError("unknown", f"no process of {unit} is visible, so its memory is not known")
+
+    return sum(one.rss for one in found)
 
 
 def describe(check: Check) -> Iterator[Row]:

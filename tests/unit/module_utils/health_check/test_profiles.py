@@ -103,7 +103,8 @@ def asked(system: str, check: str, port: int) -> dict[str, dict[str, t.Any]]:
         "timeout": 5,
     }
     if "path" in raw.get("upload", {}):
-        raw["upload"] = {**raw["upload"], "path": str(TEMPLATE)}
+        upload = {k: v for k, v in raw["upload"].items() if k not in ("path", "run_as")}
+        raw["upload"] = {**upload, "content": TEMPLATE.read_text()}
 
     if "latency" in raw:
         raw["latency"] = {

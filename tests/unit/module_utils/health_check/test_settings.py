@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible.module_utils.upkeep.health_check.attempt import redacted
+from ansible.module_utils.upkeep.health_check.attempt import cleaned
 from ansible.module_utils.upkeep.health_check.check import CheckError
 from ansible.module_utils.upkeep.health_check.kinds import KINDS
 from ansible.module_utils.upkeep.health_check.settings import (
@@ -227,7 +227,7 @@ def test_a_finding_shows_no_secret_of_its_check() -> None:
     check = check_of({**CELERY, "broker": "redis://u:p%2Dtwo@127.0.0.1/0"})
     message = "cannot log in with p-two at redis://u:p%2Dtwo@127.0.0.1/0"
 
-    found = redacted(check.finding("critical", message), KINDS["celery"].secrets(check.options))
+    found = cleaned(check.finding("critical", message), KINDS["celery"].secrets(check.options))
 
     assert found["message"] == "cannot log in with ******** at ********"
     assert "p-two" not in repr(check)

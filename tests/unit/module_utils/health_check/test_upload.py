@@ -8,7 +8,10 @@ import email.parser
 import email.policy
 import itertools
 import json
+import os
+import shutil
 import socket
+import tempfile
 import threading
 import typing as t
 from collections.abc import Callable
@@ -23,7 +26,7 @@ from ansible.module_utils.upkeep.health_check.settings import secrets_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.module_utils.health_check.checks import parse
+from tests.unit.module_utils.health_check.checks import judged, parse
 from tests.unit.module_utils.health_check.servers import Handler, answering, hung, request_head
 
 Observed = Callable[..., dict[str, Finding]]
@@ -72,13 +75,11 @@ def predicting(forms: list[t.Any], heads: list[bytes]) -> Handler:
 @pytest.mark.requirement(
     "R-racing-17", "R-racing-88", "R-student_success-08", "R-student_success-90"
 )
-def test_a_template_is_uploaded_and_its_answer_judged(
-    listen: Listen, observed: Observed, tmp_path: Path
-) -> None:
-    (tmp_path / "template.csv").write_text(TABLE)
+def test_a_template_is_uploaded_and_its_answer_judged(listen: Listen, observed: Observed) -> None:
     port = listen(predicting(forms := [], heads := []))
     given = {
-        "path": str(tmp_path / "template.csv"),
+        "content": TABLE,
+        "filename": "template.csv",
         "field": "csv",
         "rows": 3,
         "fields": {"tab": "Analysis"},
@@ -119,7 +120,10 @@ def test_a_wrong_prediction_is_critical_and_has_no_time(listen: Listen, observed
     assert (found["http:x"]["status"], found["http:x"]["observed"]) == ("critical", "count=2")
 
 
-@pytest.mark.parametrize("options", [{"path": "/nowhere/t.csv"}, {"content": "a\n1\n", "rows": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [{"path": "/nowhere/t.csv", "run_as": "nobody"}, {"content": "a\n1\n", "rows": 3}],
+)
 def test_what_cannot_be_sent_is_unknown(
     observed: Observed, closed_port: int, options: dict[str, t.Any]
 ) -> None:
@@ -237,3 +241,102 @@ def test_a_service_that_echoes_the_secret_does_not_give_it_away(
     )
 
     assert "p-one" not in json.dumps(found)
+
+
+@pytest.fixture
+def folder() -> t.Iterator[Path]:
+    """Return a folder that belongs to nobody, as a service's does."""
+    made = Path(tempfile.mkdtemp(prefix="upkeep-upload-"))
+    made.chmod(0o755)
+    if os.geteuid() == 0:
+        shutil.chown(made, "nobody")
+
+    yield made
+    shutil.rmtree(made)
+
+
+def sent(listen: Listen, path: Path, **options: t.Any) -> tuple[Finding, list[bytes]]:
+    """Return the finding of an upload in a process of its own, and what the service got."""
+    bodies: list[bytes] = []
+
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        received = request_head(connection)
+        while not received.endswith(b"--\r\n"):  # the end of the form
+            received += connection.recv(1 << 16)
+
+        bodies.append(received)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    url = f"http://127.0.0.1:{listen(handler)}/"
+    upload = {"path": str(path), "run_as": "nobody", **options}
+    raw = {"name": "x", "kind": "http", "url": url, "method": "POST", "upload": upload}
+
+    return judged([raw])["http:x"], bodies
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+
+
+@needs_root
+def test_a_file_is_sent_with_the_rights_of_the_service(listen: Listen, folder: Path) -> None:
+    (folder / "sample.csv").write_text(TABLE)
+
+    found, bodies = sent(listen, folder / "sample.csv")
+
+    assert found["status"] == "ok"
+    assert b"90.4" in bodies[0]
+
+
+@needs_root
+@pytest.mark.parametrize("way", ["link", "folder", "hard link", "fifo"])
+def test_no_file_of_root_is_sent(listen: Listen, folder: Path, tmp_path: Path, way: str) -> None:
+    """The service's user puts something else under the name of the sample."""
+    secret = folder.parent / f"{folder.name}.secret"
+    secret.write_text("t0p-secret")
+    secret.chmod(0o600)
+    sample = folder / "sample.csv"
+    if way == "link":
+        sample.symlink_to(secret)
+    elif way == "folder":
+        (folder / "sub").symlink_to(secret.parent)
+        sample = folder / "sub" / secret.name
+    elif way == "hard link":
+        sample.hardlink_to(secret)
+    else:
+        os.mkfifo(sample)
+
+    found, bodies = sent(listen, sample)
+    secret.unlink()
+
+    assert found["status"] == "unknown"
+    assert "the file to upload" in found["message"]
+    assert bodies == []
+
+
+@needs_root
+def test_no_file_is_read_as_root(listen: Listen, observed: Observed, folder: Path) -> None:
+    (folder / "sample.csv").write_text(TABLE)
+    url = f"http://127.0.0.1:{listen(answering(b''))}/"
+    upload = {"path": str(folder / "sample.csv"), "run_as": "nobody"}
+
+    found = observed("http", url=url, method="POST", upload=upload)["http:x"]
+
+    assert found["status"] == "unknown", "this process is root's, and the sender must not be"
+    assert "is not read as root" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"path": "/srv/a"}, "upload.path needs run_as"),
+        ({"path": "/srv/a", "run_as": "root"}, "run_as must not be root"),
+        ({"content": "a", "run_as": "nobody"}, "upload.path needs run_as"),
+        ({"path": "/srv/a", "content": "a", "run_as": "nobody"}, "either path or content"),
+        ({"path": "srv/a", "run_as": "nobody"}, "must begin with /"),
+    ],
+)
+def test_mistakes_are_named(options: dict[str, t.Any], words: str) -> None:
+    raw = {"name": "x", "kind": "http", "url": "http://a/", "method": "POST", "upload": options}
+
+    with pytest.raises(ValueError, match=words):
+        parse(raw)

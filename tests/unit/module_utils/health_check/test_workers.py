@@ -214,3 +214,25 @@ def test_without_threads_nobody_knows(behave: Behave, monkeypatch: pytest.Monkey
         "unknown",
         "the probe was not started: can't start new thread",
     )
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_attempt_does_not_obey_the_environment(
+    monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Drivers would go to the broker, server or resolver that it names."""
+    names = ("CELERY_BROKER_URL", "PGHOST", "HOSTALIASES", "SSL_CERT_FILE")
+    for name in names:
+        monkeypatch.setenv(name, "/elsewhere")
+
+    def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
+        left = [name for name in names if name in os.environ]
+        yield check.finding("ok", "seen", observed=", ".join(left) + os.environ["PATH"][:1])
+
+    kind = load.KIND._replace(probe=probe, only_waits=lambda _check: shared)
+    monkeypatch.setattr(load, "KIND", kind)
+
+    found = judged([{"name": "x", "kind": "load"}])["load:x"]
+
+    assert found["observed"] == "/"
+    assert os.environ["PGHOST"] == "/elsewhere", "only the attempt has lost it"

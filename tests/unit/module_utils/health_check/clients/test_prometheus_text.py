@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 import typing as t
 
+import pytest
 from ansible.module_utils.upkeep.health_check.clients import prometheus_text as exposition
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,9 +33,49 @@ def test_any_text_is_parsed(text: str) -> None:
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
 def test_a_sample_is_read_as_it_was_written(label: str, value: float) -> None:
     escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    if len(f'x{{a="{escaped}"}}'.splitlines()) != 1:
-        return  # other line ends than \n are not escaped, and no sample of ours has them
-
     assert exposition.parse(f'x{{a="{escaped}"}} {value!r} 1395066363000').samples == [
         exposition.Sample("x", {"a": label}, value)
     ]
+
+
+EXEMPLARS: t.Final = """
+t_bucket{le="0.1"} 100 # {trace_id="abc"} 0.067
+t_bucket{le="+Inf"} 120 1520879607.789 # {trace_id="d}e"} 3.5 1520879607.7
+t_sum 12.5 1520879607.789
+"""
+
+
+def test_exemplars_and_times_are_not_counts() -> None:
+    times = exposition.histogram(exposition.parse(EXEMPLARS), "t")
+
+    assert times.buckets == {0.1: 100.0, math.inf: 120.0}
+    assert times.seconds == 12.5
+
+
+@pytest.mark.parametrize(
+    ("line", "labels"),
+    [
+        ('x{ a = "b" , c="d" } 1', {"a": "b", "c": "d"}),
+        ('x {a="b"} 1', {"a": "b"}),
+        ('x{a="b"}1', {"a": "b"}),
+        ('x{a="b\u2028c"} 1', {"a": "b\u2028c"}),
+        ('x{a="}",b="#"} 1', {"a": "}", "b": "#"}),
+        ('x{a="b",} 1', {"a": "b"}),
+        ("x 1", {}),
+    ],
+)
+def test_every_way_to_write_labels_is_read(line: str, labels: dict[str, str]) -> None:
+    assert exposition.parse(line).samples == [exposition.Sample("x", labels, 1.0)]
+
+
+def test_the_count_stands_in_for_a_missing_last_bucket() -> None:
+    read = exposition.parse('t_bucket{le="0.1"} 5\nt_count 9\nt_sum 1\n')
+
+    assert exposition.histogram(read, "t").number == 9
+
+
+def test_a_long_line_takes_no_long_time() -> None:
+    began = time.process_time()
+    exposition.parse('x{a="' + "\\" * 200_000 + "\nx{" + '"' * 200_001 + "\nx " + "1 " * 200_000)
+
+    assert time.process_time() - began < 5

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import typing as t
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
+from ansible.module_utils.upkeep.health_check.kinds.celery import whole_waits
 
 from tests.unit.module_utils.health_check.servers import (
     bulk,
@@ -38,6 +40,14 @@ INFO = (
 PONG = {"PING": b"+PONG\r\n", "INFO": bulk(INFO), "LLEN": b":7\r\n"}
 
 
+class FakeMailbox:
+    """Stands for kombu.pidbox.Mailbox, which takes a new name in each process."""
+
+    @property
+    def oid(self) -> str:
+        return "any"
+
+
 class FakeCelery:
     """Stands for celery.Celery: some workers answer."""
 
@@ -47,9 +57,15 @@ class FakeCelery:
     def __init__(self, broker: str, set_as_current: bool) -> None:
         self.seen.update(broker=broker)
         self.control = self
+        self.mailbox = FakeMailbox()
 
-    def ping(self, timeout: float, limit: int) -> list[dict[str, t.Any]]:
-        self.seen.update(timeout=timeout, limit=limit)
+    @contextlib.contextmanager
+    def connection_for_write(self, url: str) -> t.Iterator[t.Any]:
+        self.seen.update(connected=url)
+        yield SimpleNamespace(default_channel=None)
+
+    def ping(self, timeout: float, limit: int, connection: t.Any) -> list[dict[str, t.Any]]:
+        self.seen.update(timeout=timeout, limit=limit, oid=self.mailbox.oid)
         return [{f"worker{n}": {"ok": "pong"}} for n in range(min(self.workers, limit))]
 
     def close(self) -> None:
@@ -78,11 +94,17 @@ def test_workers_and_queues(
 
     assert found["celery:x"]["status"] == status
     assert found["celery:x"]["observed"] == min(workers, 2)
-    assert (
-        found["celery:x.queue_celery"]["status"],
-        found["celery:x.queue_celery"]["observed"],
-    ) == ("warning", 7)
-    assert asked == [["AUTH", "u", "p-two"], ["SELECT", "2"], ["PING"], ["LLEN", "celery"]]
+    assert found["celery:x.queue_celery"]["status"] == "warning"
+    assert found["celery:x.queue_celery"]["observed"] == 28
+    assert asked[:3] == [["AUTH", "u", "p-two"], ["SELECT", "2"], ["PING"]]
+    assert asked[3:] == [
+        ["LLEN", "celery"],
+        ["LLEN", "celery\x06\x163"],
+        ["LLEN", "celery\x06\x166"],
+        ["LLEN", "celery\x06\x169"],
+    ]
+    assert FakeCelery.seen["connected"] == broker, "not the broker of the environment"
+    assert FakeCelery.seen["oid"].startswith("upkeep-"), "names of their own stay in the broker"
     assert FakeCelery.seen["limit"] == 2
     assert FakeCelery.seen["timeout"] < 2, "the wait for workers ends before the check's own limit"
     assert FakeCelery.seen["closed"]
@@ -122,3 +144,24 @@ def test_a_missing_driver_is_unknown_and_names_the_package(
         "unknown",
         True,
     )
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.7, 0.7), (1.0, 0.8), (1.9, 0.8), (9.5, 8.8)])
+def test_a_ping_ends_within_its_time_though_the_driver_counts_whole_seconds(
+    seconds: float, expected: float
+) -> None:
+    assert whole_waits(seconds) == pytest.approx(expected)
+
+
+def test_a_driver_that_takes_all_the_time_is_not_a_service_that_hangs(
+    listen: Listen, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        sys.modules, "celery", t.cast(ModuleType, SimpleNamespace(Celery=FakeCelery))
+    )
+    port = listen(redis_server(PONG, []))
+
+    found = observed("celery", broker=f"redis://127.0.0.1:{port}", timeout=0.9)["celery:x"]
+
+    assert found["status"] == "unknown"
+    assert "raise timeout" in found["message"]

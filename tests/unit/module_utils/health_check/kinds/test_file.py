@@ -57,3 +57,29 @@ def test_files_that_are_not_there(observed: Observed, tmp_path: Path) -> None:
     assert "there is no file" in observed("file", path=str(tmp_path))["file:x"]["message"]
     found = observed("file", path=str(tmp_path / "no" / "f*"))["file:x"]
     assert (found["status"], "does not exist" in found["message"]) == ("critical", True)
+
+
+@pytest.mark.parametrize("ahead", [3600, 365 * 86400, 50 * 365 * 86400])
+def test_a_file_from_the_future_is_not_fresh(
+    observed: Observed, tmp_path: Path, ahead: float
+) -> None:
+    limits = {"warning": 26}
+    (tmp_path / "a.gz").write_text("x")
+    os.utime(tmp_path / "a.gz", (time.time() + ahead,) * 2)
+
+    alone = observed("file", path=str(tmp_path / "a.gz"), age_hours=limits)["file:x.age"]
+    (tmp_path / "b.gz").write_text("x")
+    os.utime(tmp_path / "b.gz", (time.time() - 30 * 3600,) * 2)
+    newest = observed("file", path=str(tmp_path / "*.gz"), age_hours=limits)["file:x.age"]
+
+    assert alone["status"] == "unknown"
+    assert newest["status"] == "warning", "nothing was written for 30 hours"
+
+
+def test_clocks_may_differ_by_a_minute(observed: Observed, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    os.utime(tmp_path / "a", (time.time() + 60,) * 2)
+
+    found = observed("file", path=str(tmp_path / "a"), age_hours={"warning": 1})["file:x.age"]
+
+    assert found["status"] == "ok"

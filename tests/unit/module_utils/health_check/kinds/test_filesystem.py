@@ -108,3 +108,8 @@ def test_all_takes_this_hosts_mounts(
     info.write_text("")
 
     assert observed("filesystem", paths="all")["filesystem:x"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize("path", ["/proc", "/sys"])
+def test_what_has_no_blocks_is_not_empty(observed: Observed, path: str) -> None:
+    assert observed("filesystem", paths=[path])[f"filesystem:{path}"]["status"] == "unknown"

@@ -11,10 +11,11 @@ import time
 import tracemalloc
 import typing as t
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.health_check.clients.http import public_url
+from ansible.module_utils.upkeep.health_check.clients.http import origin, public_url
 
 from tests.unit.module_utils.health_check.servers import (
     Handler,
@@ -371,3 +372,142 @@ def test_shown_url_has_no_secrets() -> None:
         public_url("https://user:word@example.org:8443/a/b?token=1#frag")
         == "https://example.org:8443/a/b"
     )
+
+
+SECRETS: t.Final = {
+    "Authorization": "Bearer s",
+    "Cookie": "session=s",
+    "X-Auth-Token": "s",
+    "PRIVATE-TOKEN": "s",
+    "X-Vault-Token": "s",
+    "Api-Key": "s",
+    "X-Client-Secret": "s",
+    "X-Custom": "s",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_credential_follows_to_another_server(
+    listen: Listen, observed: Observed, name: str
+) -> None:
+    other = listen(redirecting({}, there := []))
+    port = listen(redirecting({"/": f"http://127.0.0.1:{other}/"}, here := []))
+
+    observed(
+        "http",
+        url=f"http://127.0.0.1:{port}/",
+        follow_redirects=True,
+        headers={name: SECRETS[name]},
+    )
+
+    assert name.encode() in here[0]
+    assert name.encode() not in there[0]
+
+
+def test_a_redirect_to_the_same_server_keeps_the_sign_in() -> None:
+    def same(first: str, second: str) -> bool:
+        return origin(urlsplit(first)) == origin(urlsplit(second))
+
+    assert same("http://shop.example.org/a", "http://shop.example.org:80/b")
+    assert same("https://shop.example.org:443/", "HTTPS://Shop.example.org./")
+    assert not same("http://shop.example.org/", "https://shop.example.org/")
+    assert not same("http://shop.example.org/", "http://shop.example.org:8080/")
+    assert not same("http://shop.example.org/", "http://example.org/")
+
+
+@pytest.mark.parametrize(("status", "method"), [("301", "GET"), ("303", "GET"), ("307", "POST")])
+def test_an_upload_is_sent_again_only_where_the_redirect_says_so(
+    listen: Listen, observed: Observed, status: str, method: str
+) -> None:
+    heads: list[bytes] = []
+
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        heads.append(request_head(connection))
+        first = len(heads) == 1
+        line = f"HTTP/1.1 {status} Moved\r\nLocation: /b" if first else "HTTP/1.1 200 OK"
+        connection.sendall(f"{line}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    url = f"http://127.0.0.1:{listen(handler)}/"
+    observed("http", url=url, method="POST", upload={"content": "a"}, follow_redirects=True)
+
+    assert heads[1].split(b" ")[0].decode() == method
+    assert (b"multipart" in heads[1]) == (method == "POST")
+
+
+def test_an_upload_is_not_sent_on_to_another_server(listen: Listen, observed: Observed) -> None:
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        request_head(connection)
+        line = f"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:{other}/"
+        connection.sendall(f"{line}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    other = listen(redirecting({}, there := []))
+    url = f"http://127.0.0.1:{listen(handler)}/"
+
+    found = observed(
+        "http", url=url, method="POST", upload={"content": "a"}, follow_redirects=True
+    )["http:x"]
+
+    assert found["status"] == "critical"
+    assert "redirects the upload to another server" in found["message"]
+    assert there == []
+
+
+@pytest.mark.parametrize("kind", ["http", "metrics"])
+@pytest.mark.parametrize("scheme", ["HTTPS", "Https", "https"])
+def test_https_is_never_spoken_in_clear(
+    listen: Listen, observed: Observed, kind: str, scheme: str
+) -> None:
+    port = listen(redirecting({}, requests := []))
+    options = (
+        {"headers": {"Authorization": "Bearer s"}} if kind == "http" else {"rate": {"warning": 1}}
+    )
+
+    found = observed(kind, url=f"{scheme}://localhost:{port}/", **options)[f"{kind}:x"]
+
+    assert found["status"] == "critical"
+    assert not any(b"Bearer" in request or b"GET" in request for request in requests)
+
+
+@pytest.mark.parametrize("url", [" https://a/", "http://a/b c", "http://a/\n", "http://a\t/"])
+def test_a_url_with_blanks_is_refused(observed: Observed, url: str) -> None:
+    with pytest.raises(ValueError, match="url must"):
+        observed("http", url=url)
+
+
+@pytest.mark.parametrize(
+    "answer", [b'{"a": 1, "b": NaN}', b'{"a": Infinity}', b'{"a": -Infinity}', b'{"a": 1e999}']
+)
+def test_numbers_that_json_does_not_have_are_not_fine(
+    listen: Listen, observed: Observed, answer: bytes
+) -> None:
+    rule = {"path": "a", "at_least": 1}
+    url = f"http://127.0.0.1:{listen(answering(answer))}/"
+
+    found = observed("http", url=url, json=[rule])["http:x"]
+
+    assert found["status"] == "critical"
+    assert "Infinity" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("planted", ["\x1b]0;PWNED\x07\x1b[2K\r", "\x9b2J", "a\u202eb", "x\ny"])
+def test_what_a_service_writes_cannot_steer_a_terminal(
+    listen: Listen, observed: Observed, planted: str
+) -> None:
+    answer = json.dumps({"status": planted}, ensure_ascii=False).encode()
+    url = f"http://127.0.0.1:{listen(answering(answer))}/"
+
+    found = observed("http", url=url, json=[{"path": "status", "equals": "x"}])["http:x"]
+
+    assert found["message"].isprintable()
+    assert found["observed"].isprintable()
+
+
+def test_what_a_service_writes_does_not_fill_the_report(listen: Listen, observed: Observed) -> None:
+    rules = [{"path": f"a{n}", "equals": "x"} for n in range(100)]
+    answer = json.dumps({f"a{n}": "y" * 5000 for n in range(100)}).encode()
+    url = f"http://127.0.0.1:{listen(answering(answer))}/"
+
+    found = observed("http", url=url, json=rules)["http:x"]
+
+    assert len(found["message"]) <= 4000
+    assert len(found["observed"]) <= 500

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import os
 import typing as t
 from collections.abc import Callable
 from pathlib import Path
@@ -66,3 +67,34 @@ def test_the_newest_line_counts(
 def test_a_missing_log_is_not_a_silent_one(observed: Observed, tmp_path: Path) -> None:
     found = observed("log_line", path=str(tmp_path / "log"), pattern="x")["log_line:x"]
     assert (found["status"], "there is no log" in found["message"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_only_a_regular_file_is_a_log(observed: Observed, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "log"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+
+    found = observed("log_line", path=str(path), pattern="x")["log_line:x"]
+
+    assert found["status"] == "unknown"
+    assert "not a regular file" in found["message"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link of another user")
+def test_a_link_of_another_user_is_not_followed(observed: Observed, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("model t0p loaded\n")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "log").symlink_to(tmp_path / "secret")
+    os.chown(theirs / "log", 65534, 65534, follow_symlinks=False)
+    os.chown(theirs, 65534, 65534)
+
+    found = observed("log_line", path=str(theirs / "log"), pattern="model (.*)")["log_line:x"]
+
+    assert found["status"] == "unknown"
+    assert "t0p" not in str(found)

@@ -226,3 +226,29 @@ def test_an_error_page_and_silence_are_critical(listen: Listen, closed_port: int
         }
         [found] = list(observe(parse(raw)))
         assert (found["status"], words in found["message"]) == ("critical", True)
+
+
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        ('http_requests_total{status="5xx"} 500', "has no label status_code"),
+        ('http_requests_total{status_code="5xx"} 500', "'5xx'"),
+        ('http_requests_total{status_code="error"} 500', "'error'"),
+    ],
+)
+def test_failures_that_cannot_be_told_are_not_none(
+    service: Service, counted: str, words: str
+) -> None:
+    times = 'http_request_duration_seconds_bucket{le="+Inf"} 900\n'
+
+    found = service.look(f"{counted}\n{times}")[".errors"]
+
+    assert found["status"] == "unknown"
+    assert words in found["message"]
+
+
+def test_times_without_a_number_are_unknown(service: Service) -> None:
+    times = 'http_request_duration_seconds_bucket{le="0.5"} 900\n'
+    text = f'http_requests_total{{status_code="200"}} 900\n{times}'
+
+    assert service.look(text)[".response_time"]["status"] == "unknown"

@@ -56,7 +56,7 @@ class FakeDriver(ModuleType):
         self.log.append((statement, values))
 
     def fetchmany(self, _size: int) -> list[tuple[t.Any, ...]]:
-        return self.rows
+        return [] if "pg_roles" in self.log[-1][0] else self.rows
 
     def close(self) -> None:
         self.log.append("closed")
@@ -99,10 +99,13 @@ def test_the_answer_of_the_database_is_judged(
         "application_name": "upkeep",
     }
     assert driver.log[1] == ("readonly", True)
-    assert driver.log[2][0] == "SET LOCAL statement_timeout = %s"
-    assert 0 < driver.log[2][1][0] <= 2000
-    assert driver.log[3] == ("SELECT count(*) FROM items", ())
     assert driver.log[-1] == "closed"
+
+    statements = [entry for entry in driver.log if isinstance(entry, tuple)]
+    assert statements[1] == ("SET LOCAL search_path = pg_catalog, pg_temp", ())
+    assert statements[-1] == ("SELECT count(*) FROM items", ())
+    assert statements[-2][0] == "SET LOCAL statement_timeout = %s"
+    assert 0 < statements[-2][1][0] <= 2000
 
 
 def test_the_database_that_fails_is_critical_and_keeps_its_secret(

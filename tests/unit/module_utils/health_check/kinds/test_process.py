@@ -84,3 +84,58 @@ def test_this_very_process_is_found_by_its_file(observed: Observed) -> None:
     found = observed("process", executable=str(Path("/proc/self/exe").readlink()))["process:x"]
     assert (found["status"], found["observed"] >= 1) == ("ok", True)
     assert procfs.executable(os.getpid()) == str(Path(sys.executable).resolve())
+
+
+@pytest.mark.parametrize("state", ["Z", "X"])
+def test_a_process_that_has_ended_does_not_run(
+    tree: Tree, observed: Observed, tmp_path: Path, state: str
+) -> None:
+    tree.add(10, unit="shop.service", exe="/usr/bin/shop")
+    stat = tree.root / "10" / "stat"
+    stat.write_text(stat.read_text().replace(") S ", f") {state} "))
+    (tmp_path / "shop.pid").write_text("10\n")
+
+    by_file = observed("process", pid_file=str(tmp_path / "shop.pid"))["process:x"]
+    by_unit = observed("process", unit="shop.service")["process:x"]
+
+    assert by_file["status"] == "critical"
+    assert by_unit["status"] == "critical"
+
+
+def test_a_pid_file_may_have_more_lines(tree: Tree, observed: Observed, tmp_path: Path) -> None:
+    tree.add(10)
+    (tmp_path / "postmaster.pid").write_text("10\n/var/lib/postgresql\n" + "x" * 100_000)
+
+    assert (
+        observed("process", pid_file=str(tmp_path / "postmaster.pid"))["process:x"]["status"]
+        == "ok"
+    )
+
+
+@pytest.mark.parametrize("target", ["/etc/shadow", "/dev/zero", "/proc/kmsg"])
+def test_a_pid_file_shows_no_other_file(
+    tree: Tree, observed: Observed, tmp_path: Path, target: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("root:$y$j9T$TOPSECRET:19000\n")
+    path = tmp_path / "shop.pid"
+    path.symlink_to(secret if target == "/etc/shadow" else target)
+
+    found = observed("process", pid_file=str(path))["process:x"]
+
+    assert found["status"] == "unknown"
+    assert "SECRET" not in str(found)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link of another user")
+def test_a_link_of_another_user_is_not_followed(observed: Observed, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "shop.pid").symlink_to("/proc/1/stat")
+    os.chown(theirs / "shop.pid", 65534, 65534, follow_symlinks=False)
+    os.chown(theirs, 65534, 65534)
+
+    found = observed("process", pid_file=str(theirs / "shop.pid"))["process:x"]
+
+    assert found["status"] == "unknown"
+    assert "is a link" in found["message"]

@@ -195,3 +195,62 @@ def test_sick_redis_is_critical(
 def test_info_survives_a_round_trip(fields: dict[str, str]) -> None:
     text = "# Heading\r\n" + "".join(f"{name}:{value}\r\n" for name, value in fields.items())
     assert redis.parse_info(text) == {name: value.rstrip() for name, value in fields.items()}
+
+
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "1e999"])
+def test_a_figure_that_is_not_a_number_is_unknown(
+    listen: Listen, observed: Observed, value: str
+) -> None:
+    info = bulk(f"mem_fragmentation_ratio:{value}\r\n")
+    port = listen(redis_server({**PONG, "INFO": info}, []))
+    limits = [{"field": "mem_fragmentation_ratio", "warning": 1.5}]
+
+    found = observed("redis", port=port, info=limits)["redis:x.mem_fragmentation_ratio"]
+
+    assert found["status"] == "unknown"
+
+
+def test_a_user_that_may_not_see_figures_does_not_make_redis_down(
+    listen: Listen, observed: Observed
+) -> None:
+    refusal = b"-NOPERM this user has no permissions to run the 'info' command\r\n"
+    port = listen(redis_server({**PONG, "INFO": refusal}, []))
+
+    found = observed("redis", port=port, info=[{"field": "used_memory", "warning": 1}])
+
+    assert found["redis:x"]["status"] == "ok"
+    assert found["redis:x.used_memory"]["status"] == "unknown"
+
+
+def test_redis_is_reached_by_tls(listen: Listen, observed: Observed, authority: t.Any) -> None:
+    handler = redis_server(PONG, asked := [])
+    port = listen(handler, authority.context("localhost", 60))
+    options = {"host": "localhost", "port": port, "tls": True, "password": SESAME}
+
+    trusted = observed("redis", **options, ca_file=str(authority.file))["redis:x"]
+    unknown = observed("redis", **options)["redis:x"]
+    unverified = observed("redis", **options, verify_tls=False)["redis:x"]
+
+    assert trusted["status"] == "ok"
+    assert unknown["status"] == "critical"
+    assert "not trusted" in unknown["message"]
+    assert unverified["status"] == "ok"
+    assert [words[0] for words in asked] == ["AUTH", "PING"] * 2, "no password to a stranger"
+
+
+def test_redis_of_another_name_gets_no_password(
+    listen: Listen, observed: Observed, authority: t.Any
+) -> None:
+    port = listen(redis_server(PONG, asked := []), authority.context("other.example.org", 60))
+
+    found = observed(
+        "redis",
+        host="localhost",
+        port=port,
+        tls=True,
+        ca_file=str(authority.file),
+        password=SESAME,
+    )["redis:x"]
+
+    assert found["status"] == "critical"
+    assert asked == []

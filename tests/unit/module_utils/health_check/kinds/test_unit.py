@@ -157,3 +157,12 @@ def test_restarts_since_the_run_before(clock: Clock, monkeypatch: pytest.MonkeyP
     state["NRestarts"] = "0"
 
     assert clock.check("unit", before, **options)[0]["status"] == "info", "somebody started it anew"
+
+
+@pytest.mark.parametrize("kind", ["unit", "unit_memory", "process", "listener"])
+@pytest.mark.parametrize("name", ["php*-fpm.service", "a?.service", "[ab].service", "", "a\nb"])
+def test_a_pattern_is_not_a_unit(observed: Observed, kind: str, name: str) -> None:
+    options = {"port": 80} if kind == "listener" else {}
+
+    with pytest.raises(ValueError, match=r"unit"):
+        observed(kind, unit=name, **options)

@@ -49,3 +49,15 @@ def test_memory_of_a_unit(tree: Tree, observed: Observed, monkeypatch: pytest.Mo
 def test_any_text_is_parsed(text: str) -> None:
     with pytest.raises((KeyError, ValueError)):
         unit_memory.parse(text.replace("anon", ""))
+
+
+def test_a_unit_without_visible_processes_is_not_small(
+    tree: Tree, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {"ControlGroup": "/system.slice/shop.service"}
+    monkeypatch.setattr(unit_memory, "unit_properties", lambda *_: group)
+    monkeypatch.setattr(unit_memory, "CGROUP", tree.root / "cgroup")
+
+    found = observed("unit_memory", unit="shop.service", warning=5)["unit_memory:x"]
+
+    assert found["status"] == "unknown"
