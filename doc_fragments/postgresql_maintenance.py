@@ -229,7 +229,8 @@ options:
     type: str
     default: 2s
   max_seconds:
-    description: No new work is begun after this time. Above 0.
+    description: No new work is begun after this time; a statement that is
+      under way is ended two minutes later. Above 0.
     type: int
     default: 3600
   state:

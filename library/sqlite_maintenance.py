@@ -77,21 +77,23 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.sqlite.options import OPTIONS
-from ansible.module_utils.upkeep.sqlite.run import run
-from ansible.module_utils.upkeep.sqlite.settings import SettingsError
+from ansible.module_utils.upkeep.sqlite.run import GRACE, run
+from ansible.module_utils.upkeep.sqlite.settings import SettingsError, parse
 
 
 def main() -> None:
     """Check the arguments, run, answer."""
     module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
     try:
-        result = run(module.params, module.check_mode)
+        settings = parse(module.params)
     except SettingsError as error:
         module.fail_json(msg=str(error))
 
-    module.exit_json(**result)
+    seconds = settings.max_seconds + 2 * GRACE
+    module.exit_json(**bounded(module, lambda: run(settings, module.check_mode), seconds))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,13 @@ from .options import Option, Options, option
 SSL_MODES: t.Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 #: Debian's bundle of trusted authorities.
 SYSTEM_CA_FILE: t.Final = Path("/etc/ssl/certs/ca-certificates.crt")
+#: A server that does not answer any more is given up after about a minute.
+_LOST_AFTER: t.Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _LOOPBACK: t.Final = ("localhost", "127.", "::1")
 
 
@@ -104,6 +111,7 @@ def connection_parameters(login: Login) -> dict[str, t.Any]:
         "password": login.password,
     }
     if not login.local:
+        parameters |= _LOST_AFTER
         parameters["sslmode"] = _ssl_mode(login)
         parameters["sslrootcert"] = _ca_file(login, _ssl_mode(login))
 

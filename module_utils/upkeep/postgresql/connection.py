@@ -58,6 +58,10 @@ class BusyError(DatabaseError):
     """Another session holds a lock that was not released in time (or waits for ours)."""
 
 
+class OvertimeError(DatabaseError):
+    """The server ended a statement that took too long."""
+
+
 class Session:
     """An autocommit connection. Every failure leaves as a DatabaseError."""
 
@@ -88,15 +92,18 @@ class Session:
         with self._cursor() as cursor:
             cursor.execute(_compose(statement, names))
 
-    def maintain(self, statement: str, **names: t.Sequence[str]) -> None:
-        """Run maintenance, which may take as long as it needs (lock_timeout still applies)."""
-        with self.statement_timeout(0):
+    def maintain(self, statement: str, seconds: float, **names: t.Sequence[str]) -> None:
+        """Run maintenance, which may take ``seconds``; lock_timeout still applies.
+
+        Raises OvertimeError when it was ended.
+        """
+        with self.statement_timeout(seconds):
             self.execute(statement, **names)
 
     @contextlib.contextmanager
     def statement_timeout(self, seconds: float) -> t.Iterator[None]:
-        """Limit each statement inside to this many seconds; 0 is no limit."""
-        self._set("statement_timeout", f"{int(seconds * 1000)}ms")
+        """Limit each statement inside to this many seconds."""
+        self._set("statement_timeout", f"{max(int(seconds * 1000), 1)}ms")
         try:
             yield
         finally:
@@ -161,6 +168,8 @@ class Session:
                 yield cursor
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             raise BusyError(describe(error)) from error
+        except errors.QueryCanceled as error:
+            raise OvertimeError(describe(error)) from error
         except (psycopg2.Error, UnicodeError) as error:
             raise DatabaseError(describe(error)) from error
 

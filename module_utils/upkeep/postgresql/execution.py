@@ -12,10 +12,12 @@ import typing as t
 from ..base.deadline import Deadline
 from . import catalogue
 from .actions import Action, Outcome, Status
-from .connection import BusyError, DatabaseError, Session
+from .connection import BusyError, DatabaseError, OvertimeError, Session
 from .indexes import InvalidIndex
 
 ATTEMPTS: t.Final = 3
+#: Seconds that a statement may take beyond the time of the run, in which no new one is begun.
+OVERTIME: t.Final = 120.0
 
 _STATEMENTS: t.Final = {
     "analyze": "ANALYZE (SKIP_LOCKED) {target}",
@@ -69,9 +71,12 @@ def _attempt(session: Session, action: Action, deadline: Deadline) -> Outcome:
 
     begin = time.monotonic()
     try:
-        obstacle = _perform(session, action)
+        obstacle = _perform(session, action, deadline.left + OVERTIME)
     except BusyError as error:
         return Outcome(action, "skipped", time.monotonic() - begin, str(error))
+    except OvertimeError:
+        reason = "it was ended, since the time for this run was up: give it more (max_seconds)"
+        return Outcome(action, "not_started", time.monotonic() - begin, reason)
     except DatabaseError as error:
         status: Status = "gone" if _is_gone(session, action) else "failed"
         return Outcome(action, status, time.monotonic() - begin, str(error))
@@ -98,20 +103,23 @@ def _is_gone(session: Session, action: Action) -> bool:
         return False
 
 
-def _perform(session: Session, action: Action) -> str | None:
-    """Do one action; return what was in the way, None when it is done."""
+def _perform(session: Session, action: Action, seconds: float) -> str | None:
+    """Do one action; return what was in the way, None when it is done.
+
+    No statement may take more than ``seconds``.
+    """
     performers = {
         "tables": _work_on_table,
         "reindex": _rebuild,
         "drop_index": _drop,
         "drop_extension": _remove,
     }
-    return performers[action.kind](session, action)
+    return performers[action.kind](session, action, seconds)
 
 
-def _work_on_table(session: Session, action: Action) -> str | None:
+def _work_on_table(session: Session, action: Action, seconds: float) -> str | None:
     before = catalogue.work_times(session, action.oid)
-    session.maintain(_STATEMENTS[action.action], target=(action.schema, action.name))
+    session.maintain(_STATEMENTS[action.action], seconds, target=(action.schema, action.name))
     after = catalogue.work_times(session, action.oid)
 
     # A table that is locked, or that the user may not vacuum, only gives a warning: trust the
@@ -132,23 +140,23 @@ def _work_on_table(session: Session, action: Action) -> str | None:
     )
 
 
-def _drop(session: Session, action: Action) -> str | None:
+def _drop(session: Session, action: Action, seconds: float) -> str | None:
     # The plan may be minutes old: only what is a left-over now, under this very oid, may go.
     if action.oid not in {
         index.oid for index in catalogue.invalid_indexes(session) if index.left_over
     }:
         return "no longer a left-over, or a rebuild is running on its table"
 
-    session.maintain(_STATEMENTS["drop_index"], target=(action.schema, action.name))
+    session.maintain(_STATEMENTS["drop_index"], seconds, target=(action.schema, action.name))
     return None
 
 
-def _remove(session: Session, action: Action) -> str | None:
-    session.execute(_STATEMENTS["drop_extension"], target=(action.object,))
+def _remove(session: Session, action: Action, seconds: float) -> str | None:
+    session.maintain(_STATEMENTS["drop_extension"], seconds, target=(action.object,))
     return None
 
 
-def _rebuild(session: Session, action: Action) -> str | None:
+def _rebuild(session: Session, action: Action, seconds: float) -> str | None:
     obstacle = lack_of_space(action) or _blocker(session, action)
     if obstacle:
         return obstacle
@@ -159,7 +167,7 @@ def _rebuild(session: Session, action: Action) -> str | None:
         return f"a left-over of an earlier rebuild is still there: {left[0].name}"
 
     try:
-        session.maintain(_STATEMENTS["reindex"], target=(action.schema, action.name))
+        session.maintain(_STATEMENTS["reindex"], seconds, target=(action.schema, action.name))
     except DatabaseError:
         with contextlib.suppress(DatabaseError):
             _drop_left_overs(session, action)
@@ -187,5 +195,5 @@ def _left_overs(session: Session, action: Action) -> list[InvalidIndex]:
 def _drop_left_overs(session: Session, action: Action) -> None:
     """Drop what rebuilds left on the table of an index; what cannot be dropped now stays."""
     for index in _left_overs(session, action):
-        with contextlib.suppress(BusyError):
-            session.maintain(_STATEMENTS["drop_index"], target=(index.schema, index.name))
+        with contextlib.suppress(BusyError, OvertimeError):
+            session.maintain(_STATEMENTS["drop_index"], OVERTIME, target=(index.schema, index.name))

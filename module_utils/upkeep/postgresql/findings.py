@@ -55,6 +55,11 @@ def not_maintained(database: Database, status: str, reason: str) -> list[Finding
     return [aspect_finding(database, aspect, status, reason) for aspect in aspects]
 
 
+def is_observed(database: Database, aspect: str) -> bool:
+    """Return whether an aspect is configured for a database."""
+    return getattr(database, "sizes" if aspect == "table_sizes" else aspect, None) is not None
+
+
 def aspect_finding(database: Database, aspect: str, status: str, message: str) -> Finding:
     """Return a finding without a measured value."""
     return subject(database, aspect).finding(status, message)

@@ -153,7 +153,13 @@ OPTIONS: t.Final[Options] = {
         default="2s",
         pattern="0*[1-9][0-9]*(ms|s|min)",
     ),
-    "max_seconds": option("int", "No new work is begun after this time.", default=3600, above=0),
+    "max_seconds": option(
+        "int",
+        "No new work is begun after this time; a statement that is under way is ended two minutes"
+        " later.",
+        default=3600,
+        above=0,
+    ),
     "state": option(
         "str",
         "V(present) maintains; V(absent) only removes the extension that this module once created.",

@@ -17,19 +17,23 @@ from . import catalogue, usage
 from . import findings as report
 from .actions import Outcome, display
 from .connection import BusyError, DatabaseError, DriverMissingError, Session, open_session
-from .execution import carry_out
+from .execution import OVERTIME, carry_out
 from .planning import plan, plan_removal
-from .settings import Database, Settings, State, Vacuum, parse
+from .settings import Database, Settings, State, Vacuum
 from .statistics import why_still_due
 
 
 @dataclass(frozen=True)
 class MaintenanceRun:
-    """What is the same for all databases of a run."""
+    """What is the same for all databases of a run.
+
+    After ``deadline`` no new work is begun, after ``end`` nothing is read any more either.
+    """
 
     login: Login
     lock_timeout_ms: int
     deadline: Deadline
+    end: Deadline
     check_mode: bool
     state: State
 
@@ -40,6 +44,7 @@ class MaintenanceRun:
             login=settings.login,
             lock_timeout_ms=settings.lock_timeout_ms,
             deadline=Deadline(settings.max_seconds),
+            end=Deadline(settings.max_seconds + OVERTIME),
             check_mode=check_mode,
             state=settings.state,
         )
@@ -65,10 +70,8 @@ class MaintenanceResult:
         }
 
 
-def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Return the module's answer to its parameters; raises SettingsError."""
-    settings = parse(params)
-
+def run(settings: Settings, check_mode: bool) -> dict[str, t.Any]:
+    """Return the module's answer: what was done and seen in all databases."""
     return maintain(settings.databases, MaintenanceRun.of(settings, check_mode)).as_dict()
 
 
@@ -92,6 +95,9 @@ def maintain(databases: t.Sequence[Database], job: MaintenanceRun) -> Maintenanc
 
 def _one_database(database: Database, job: MaintenanceRun) -> MaintenanceResult:
     """Return what became of one database; whatever happens there costs this database only."""
+    if job.end.is_over():
+        return MaintenanceResult(findings=report.not_observed(database, "unknown", _NO_TIME))
+
     try:
         session = open_session(job.login, database.name, job.lock_timeout_ms)
     except DriverMissingError as error:
@@ -127,7 +133,7 @@ def _work(session: Session, database: Database, job: MaintenanceRun) -> Maintena
     except Exception as error:  # a fault of ours must not cost what else is looked after
         result.findings += _unfinished(database, result, "unknown", report.fault(error))
 
-    result.findings += _look(session, database)
+    result.findings += _look(session, database, job.end)
 
     return result
 
@@ -205,10 +211,15 @@ def _held_back(session: Session, settings: Vacuum) -> report.HeldBack | None:
     )
 
 
-def _look(session: Session, database: Database) -> list[Finding]:
+def _look(session: Session, database: Database, end: Deadline) -> list[Finding]:
     """Return what is only observed, after the work; what cannot be read is unknown."""
     found: list[Finding] = []
     for aspect, reader in _READERS.items():
+        if end.is_over():
+            if aspect in ("", "invalid_indexes") or report.is_observed(database, aspect):
+                found.append(report.aspect_finding(database, aspect, "unknown", _NO_TIME))
+            continue
+
         try:
             found += reader(session, database)
         except DatabaseError as error:
@@ -274,6 +285,7 @@ def _index_use(session: Session, database: Database) -> list[Finding]:
     return [usage.index_use(session, database, database.index_use)]
 
 
+_NO_TIME: t.Final = "Not observed: no time was left; give the run more (max_seconds)."
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
 _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
     "": _size,

@@ -31,15 +31,14 @@ from .engine import (
 )
 from .findings import SqliteAnswer, SqliteOutcome
 from .locate import LocatedFile, RefusedFile, identity, locate
-from .settings import SqliteFile, parse
+from .settings import Settings, SqliteFile
 
 #: Seconds that a process may take beyond the time of the run: for what cannot be interrupted.
 GRACE: t.Final = 60.0
 
 
-def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Return the module's answer to its arguments; raises SettingsError."""
-    settings = parse(params)
+def run(settings: Settings, check_mode: bool) -> dict[str, t.Any]:
+    """Return the module's answer: what was done and seen in all files."""
     limits = RunLimits(settings.busy_ms, time.monotonic() + settings.max_seconds, check_mode)
     answers = [_as_owner(database, limits) for database in settings.databases]
     findings = [item for answer in answers for item in answer["findings"]]
@@ -66,10 +65,12 @@ def _as_owner(database: SqliteFile, limits: RunLimits) -> SqliteAnswer:
         return report.refused(database, found.status, found.message)
 
     owner = found.owner if os.geteuid() == 0 else None  # nobody else can choose
-    seconds = max(limits.end - time.monotonic(), 0)
-    answers, problem = isolated.run(
-        lambda: [maintain(database, found, limits)], seconds, owner, GRACE
-    )
+    seconds = limits.end + GRACE - time.monotonic()
+    if seconds <= 0:
+        message = "Not examined: no time was left; give the run more (max_seconds)."
+        return report.refused(database, "unknown", message)
+
+    answers, problem = isolated.run(lambda: [maintain(database, found, limits)], seconds, owner)
     if not answers:
         message = f"The maintenance of {str(database.path)!r} failed: {problem}."
         return report.refused(database, "unknown", message)

@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.postgresql.options import OPTIONS
 from ansible.module_utils.upkeep.postgresql.run import run
+from ansible.module_utils.upkeep.postgresql.settings import parse
 from psycopg2 import extras
 
 import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
@@ -28,7 +29,8 @@ _CHILD: t.Final = """
 import json, sys
 import upkeep
 from ansible.module_utils.upkeep.postgresql.run import run
-print(json.dumps(run(json.load(sys.stdin), False)))
+from ansible.module_utils.upkeep.postgresql.settings import parse
+print(json.dumps(run(parse(json.load(sys.stdin)), False)))
 """
 
 
@@ -50,7 +52,7 @@ def maintain(
     server: Server, *databases: dict[str, t.Any], check_mode: bool = False, **options: t.Any
 ) -> dict[str, t.Any]:
     """Run once."""
-    return dict(run(parameters(server, list(databases), **options), check_mode))
+    return dict(run(parse(parameters(server, list(databases), **options)), check_mode))
 
 
 def start(server: Server, *databases: dict[str, t.Any], **options: t.Any) -> subprocess.Popen[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible.module_utils.upkeep.postgresql import catalogue
+from ansible.module_utils.upkeep.postgresql import catalogue, execution
 from ansible.module_utils.upkeep.postgresql import run as maintenance
 from ansible.module_utils.upkeep.postgresql.settings import parse
 from psycopg2.extras import LogicalReplicationConnection
@@ -368,3 +368,46 @@ def test_nothing_is_built_while_a_left_over_cannot_be_dropped(
         ("public.calm_note", "reindex"): "done",
     }
     assert pg.query(shop, INVALID) == [(0,)]
+
+
+# What takes too long.
+
+
+def test_a_statement_that_takes_too_long_is_ended_and_leaves_nothing(
+    pg: Server, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pg.run(
+        shop,
+        "CREATE FUNCTION slow(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE"
+        " AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN t; END $$",
+        "CREATE TABLE few AS SELECT id, note FROM calm LIMIT 50",
+        "CREATE INDEX few_slow ON few (slow(note))",
+        "INSERT INTO few SELECT 1, repeat(i::text, 200) FROM generate_series(1, 300) i",
+        "DELETE FROM few WHERE id = 1",
+        "INSERT INTO few SELECT id, note FROM calm LIMIT 400",
+        "VACUUM few",
+    )
+    monkeypatch.setattr(execution, "OVERTIME", 0.5)
+    entry = {"name": shop, "reindex": {"indexes": ["few_slow"], "min_size_mb": 1}}
+    settings = parse(parameters(pg, [entry], max_seconds=1))
+    (database,) = settings.databases
+
+    assert database.reindex
+
+    small = replace(database, reindex=replace(database.reindex, min_size_mb=0, bloat_percent=-1))
+    run = maintenance.MaintenanceRun.of(settings, check_mode=False)
+    result = maintenance.maintain([small], run).as_dict()
+
+    assert outcomes(result) == {("public.few_slow", "reindex"): "not_started"}
+    assert "give it more (max_seconds)" in message(result, "reindex")
+    assert pg.query(shop, INVALID) == [(0,)]
+
+
+def test_databases_for_which_no_time_is_left_are_unknown(
+    pg: Server, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "OVERTIME", -1)
+    result = maintain(pg, {"name": shop, **ALL}, max_seconds=1)
+
+    assert set(statuses(result).values()) == {"unknown"}
+    assert "no time was left" in message(result, "vacuum")
