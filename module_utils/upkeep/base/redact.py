@@ -21,8 +21,8 @@ _HINTS: t.Final = (
     "auth\"", "auth'", "auth\\", "://", ":5432:", ":aa", "$", "bearer ", "basic ", "mysql",
     "mariadb", "sshpass", "requirepass", "masterauth", "identified by", "scram-sha",
     "hooks.slack.com", "discord", "eyj", "akia", "asia", "gh", "glpat-", "glrt-", "xox",
-    "xapp-", "sk", "rk_", "aiza", "sg.", "npm_", "hf_", "ya29.", "dckr_pat_", "dop_v1_",
-    "pypi-", "whsec_", "shp", "hvs.", "age-secret", "-----begin",
+    "xapp-", "sk", "rk_", "aiza", "sg.", "sig=", "github_pat_", "npm_", "hf_", "ya29.",
+    "dckr_pat_", "dop_v1_", "pypi-", "whsec_", "shp", "hvs.", "age-secret", "-----begin",
 )  # fmt: skip
 _HINT: t.Final = re.compile("|".join(map(re.escape, _HINTS)).encode())
 
@@ -44,7 +44,8 @@ _QUOTE: t.Final = r"\\?[\"']"
 _VALUE: t.Final = r"[^\s\"'&,;*<>{}\[\]]"
 #: Values that only say that something was masked, that there is none, or where it comes from.
 _HARMLESS: t.Final = (
-    r"(?!\\?[\"']?(?:masked|redacted|hidden|removed|filtered|null|none|true|false)\b"
+    r"(?!\\?[\"']?(?:masked|redacted|hidden|removed|filtered|null|none|true|false|x{4,64}+)\b"
+    r"|(?:%2a){3}"
     r"|[\"']?\$(?-i:[A-Z_]{2,64}+(?![a-z0-9]))|/(?:home|srv|opt|var|root|tmp)\b)"
 )
 #: Words that follow "password:" in a message about one.
@@ -83,10 +84,15 @@ _SHAPES: t.Final = (
     r"authorization\\?[\"']?\s{0,3}+[:=]\s{0,3}+\\?[\"']?"
     r"(?:digest\s{1,3}+(?P<digest>[^\r\n]{1,2048}+)"
     r"|(?![\w-]{1,31}+\s{1,3}+\*)(?:[a-z][\w-]{0,30}+\s{1,3}+)?(?P<authorization>[^\s\"'*\\]{4,}+))",
-    r"://(?:[^\s/:@\"']{0,64}+:(?P<login>[^\s/\"'*]{1,256})|(?P<user>[^\s/:@\"'*]{20,128}+))@",
+    # a password may hold a slash, a port is not one; and a mask is no password
+    r"://(?:[^\s/:@\"']{0,64}+:(?!\d{1,5}/|(?:x{3,64}+|\*{1,64}+|(?:%2a){1,64}+)@)"
+    r"(?P<login>[^\s\"']{1,256})|(?P<user>[^\s/:@\"'*]{20,128}+))@",
     r":5432:[^\s:]{1,64}+:[^\s:]{1,64}+:(?P<pgpass>[^\s*]{1,128}+)",
     r"(?:requirepass|masterauth)[\"']?[\s=:]{1,3}+[\"']?(?P<redis>[^\s\"'*]{1,128}+)",
-    r"(?:bearer|basic) (?P<bearer>[a-z0-9+/=._~-]{8,}+)",
+    r"(?<=--)(?:password|passwd|passphrase|token|secret)\s{1,3}+(?!-)(?P<flag>[^\s*]{4,256}+)",
+    r"(?<=[?&])sig=(?P<signature>[^\s&\"'*]{8,256}+)",
+    r"(?:bearer|basic) (?!authenticat|authori[sz]|credential|realm|token)"
+    r"(?P<bearer>[a-z0-9+/=._~-]{8,}+)",
     r"(?:mysql|mariadb|sshpass)[\w-]{0,16}+\s(?:[^\r\n]{0,128}?\s)?-p(?P<option>[^\s-]\S*+)",
     r"(?:hooks\.slack\.com/services/|discord(?:app)?\.com/api/webhooks/)(?P<hook>[\w/-]{16,256}+)",
     # hashes of passwords: of shadow(5), htpasswd and PostgreSQL
