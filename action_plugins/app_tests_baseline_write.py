@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.base.files import write_atomic
 

@@ -11,7 +11,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ModuleAction
 
