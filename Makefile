@@ -36,7 +36,7 @@ test-sanity: setup ## Run ansible-test sanity over the modules, staged as a coll
 molecule: setup ## Run the role scenarios, three at a time [SCENARIO=name]
 	@$(PYTHON) -m tools.molecule $(SCENARIO)
 
-docs: setup ## Write the generated pages: README.md of each role, docs/playbooks.md, docs/systems/
+docs: setup ## Write what is generated: documentation, specs and defaults of roles, schema, pages
 	@$(PYTHON) -m tools.docs
 
 trace: setup ## Write docs/requirements.md and count what is delivered and tested

@@ -27,6 +27,7 @@ PACKAGES: t.Final = {
     "procps": "tests, which look for processes and kill them",
     "postgresql": "tests; binaries only, no server is started",
     "pgbouncer": "tests; binaries only, no pooler is started",
+    "openssl": "tests, which make certificates",
 }
 NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
 

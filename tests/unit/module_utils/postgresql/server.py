@@ -77,6 +77,13 @@ class Server:
 @functools.cache
 def server() -> Server:
     """Start the one server of this test session."""
+    return start_server(PORT, _SETTINGS)
+
+
+def start_server(
+    port: int, settings: t.Mapping[str, str], files: t.Mapping[str, bytes] | None = None
+) -> Server:
+    """Start a server that is gone at exit; ``files`` are put into its data folder."""
     tools = binaries()
     folder = Path(tempfile.mkdtemp(prefix="upkeep-pg-"))
     as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -84,47 +91,29 @@ def server() -> Server:
         shutil.chown(folder, "postgres")
 
     data = folder / "data"
-    _call(
-        [
-            *as_owner,
-            str(tools / "initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "-N",
-        ]
-    )
+    create = ["-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]
+    _call([*as_owner, str(tools / "initdb"), *create])
     with (data / "postgresql.conf").open("a") as file:
         file.write(_IN_FILE)
 
-    options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in _SETTINGS.items())
+    for name, content in (files or {}).items():
+        path = data / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if as_owner:
+            shutil.chown(path, "postgres")
+
+    options = " ".join(f"-c {key}={value or chr(39) * 2}" for key, value in settings.items())
     control = [*as_owner, str(tools / "pg_ctl"), "-D", str(data)]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _call(
-        [
-            *control,
-            "-w",
-            "-l",
-            str(folder / "log"),
-            "-o",
-            f"{options} -p {PORT} -k {folder}",
-            "start",
-        ]
-    )
-    atexit.register(
-        subprocess.run,
-        [*control, "-m", "immediate", "stop"],
-        capture_output=True,
-        check=False,
-        cwd="/",
-    )
+    options += f" -p {port} -k {folder}"
+    _call([*control, "-w", "-l", str(folder / "log"), "-o", options, "start"])
+    stop = [*control, "-m", "immediate", "stop"]
+    atexit.register(subprocess.run, stop, capture_output=True, check=False, cwd="/")
+    started = Server(str(folder))
+    started.login["port"] = port
 
-    return Server(str(folder))
+    return started
 
 
 def binaries() -> Path:
