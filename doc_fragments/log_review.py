@@ -71,6 +71,7 @@ options:
           - docker
           - gelf
           - gunicorn
+          - java
           - json
           - json_logstash
           - json_time
@@ -254,7 +255,9 @@ options:
             type: str
             default: ""
           expected:
-            description: Text that the newest event must contain.
+            description: >-
+              Text that the newest event must contain, as whole words: V(v1)
+              is not in V(v10).
             type: str
             default: ""
           figure:

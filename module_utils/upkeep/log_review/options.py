@@ -98,7 +98,11 @@ REVIEW: t.Final[Options] = {
         "Field, named group, or V(hour), V(level), V(message), for the ranking.",
         default="",
     ),
-    "expected": option("str", "Text that the newest event must contain.", default=""),
+    "expected": option(
+        "str",
+        "Text that the newest event must contain, as whole words: V(v1) is not in V(v10).",
+        default="",
+    ),
     "figure": option(
         "str",
         "Which figure of durations is held against the limits.",

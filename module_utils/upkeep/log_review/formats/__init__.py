@@ -14,6 +14,7 @@ from .cri import FORMAT as CRI
 from .docker import FORMAT as DOCKER
 from .gelf import FORMAT as GELF
 from .gunicorn import FORMAT as GUNICORN
+from .java import FORMAT as JAVA
 from .json import FORMAT as JSON
 from .json_logstash import FORMAT as JSON_LOGSTASH
 from .json_time import FORMAT as JSON_TIME
@@ -55,6 +56,7 @@ ORDER: t.Final[tuple[Format, ...]] = (
     POSTGRESQL,
     LOGFMT,
     PYTHON,
+    JAVA,
     SYSLOG_3164,
     UVICORN,
     TIMESTAMPED,

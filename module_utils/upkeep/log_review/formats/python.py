@@ -13,17 +13,25 @@ _CONTEXT = (
 _GAP = r"[ \t]{1,16}"
 _LEVEL = r"[\[(<|]{0,2}[ \t]{0,4}(?:(?:level|lvl|severity)=\"?|[a-z]\w{0,30}\.(?=[A-Z]{4,9}:))?"
 _AFTER = r"(?=[\]\s:|>),\"]|$)[\]\s:|>),\"-]{0,16}(?P<message>[^\n]*)"
-_STAMP = r"[\[(\"]?{iso}[\])\",]{0,2}(?:[ \t]?[-|:,])?[ \t]{0,16}"
+
+
+def lines_with_level(shape: str) -> tuple[str, str]:
+    """Return the lines of programs that begin with a timestamp of some shape."""
+    stamp = rf"[\[(\"]?{shape}[\])\",]{{0,2}}(?:[ \t]?[-|:,])?[ \t]{{0,16}}"
+    word = rf"[A-Za-z]\w{{0,63}}{_GAP}"
+
+    return (
+        rf"{stamp}(?P<context>(?:{_CONTEXT}{_GAP}){{0,8}}?){_LEVEL}{{level}}{_AFTER}",
+        rf"{stamp}(?:{_CONTEXT}{_GAP}){{0,6}}?{word}(?:{_CONTEXT}{_GAP}){{0,6}}?"
+        rf"{_LEVEL}{{LEVEL}}{_AFTER}",
+    )
+
 
 FORMAT = TextFormat(
     name="python",
     description="Time, perhaps logger, thread or process, level and message, as programs in "
     "Python, Java and PHP print them.",
-    lines=(
-        rf"{_STAMP}(?P<context>(?:{_CONTEXT}{_GAP}){{0,8}}?){_LEVEL}{{level}}{_AFTER}",
-        rf"{_STAMP}(?:{_CONTEXT}{_GAP}){{0,6}}?[A-Za-z]\w{{0,63}}{_GAP}"
-        rf"(?:{_CONTEXT}{_GAP}){{0,6}}?{_LEVEL}{{LEVEL}}{_AFTER}",
-    ),
+    lines=lines_with_level("{iso}"),
     begins=r"[\[(\"]?{iso}",
     bare=(
         r"[\[(<]?{LEVEL}[\])>]?(?=[\s:|,]|$)[\s:|,]{0,16}(?P<message>[^\n]*)",

@@ -109,6 +109,13 @@ PROGRAMS: t.Final[dict[str, Program]] = {
         lambda when, level, text: f"{_iso(when)} - shop.api - {level} - {text}",
         NAMES, _columns(0, 23), "%Y-%m-%d %H:%M:%S,%f", TRACE,
     ),
+    "java": Program(
+        lambda when, level, text: f"{when:%d-%b-%Y %H:%M:%S}.{when.microsecond // 1000:03} "
+        f"{level} [main] {text}",
+        {"FINE": "debug", "INFO": "info", "WARNING": "warning", "SEVERE": "error"},
+        _columns(0, 24), "%d-%b-%Y %H:%M:%S.%f", ("\tat org.example.Pay.pay(Pay.java:7)",),
+        has_message=False,
+    ),
     "gunicorn": Program(
         lambda when, level, text: f"[{when:%Y-%m-%d %H:%M:%S} +0000] [7] [{level}] {text}",
         NAMES, _columns(1, 20), "%Y-%m-%d %H:%M:%S", TRACE,
@@ -271,6 +278,49 @@ def test_the_examples_of_a_format_fit_it_and_stand_on_its_page(form: t.Any) -> N
         line = f"{example}\n".encode()
         assert parser.is_head(line, 0)
         assert parser.fits(line, 0, len(line), None)
+
+
+#: Lines in the shape of other programs, with the format that fits them and their level.
+OTHERS: t.Final = [
+    ("2026-11-27 17:41:44,747 - INFO  [QuorumPeer[myid=1]/0:0:0:0:2181:Fast@774] - Time out: 3200",
+     "python", "info"),
+    ("2026-11-27 18:01:47,978 WARN [main] org.example.v2.app.Master: Created", "python", "warning"),
+    ("2026-11-27 04:30:30, Info                  CBS    Loaded Servicing Stack", "python", "info"),
+    ("[2026-11-27T01:46:24,123][INFO ][o.e.n.Node] [node-1] started", "python", "info"),
+    ("2026-11-27T01:46:24.123456Z 0 [ERROR] [MY-010000] [Server] x", "python", "error"),
+    ("2026-11-27 01:46:24.123456+00:00 [info] <0.9.0> started", "python", "info"),
+    ("[2026-11-27 01:46:24] production.ERROR: cannot pay {\"exception\":\"[object]", "python",
+     "error"),
+    ("Nov 27 06:55:46 LabSZ sshd[24200]: Invalid user x from 192.0.2.7", "syslog_3164", ""),
+    ("Nov 27 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; uid=0", "syslog_3164",
+     ""),
+    ("Nov 27 09:00:55 host-10 kernel[0]: IOThunderboltSwitch<0>(0x0)::x", "syslog_3164", ""),
+    ("[Fri Nov 27 04:47:44 2026] [error] mod_jk child workerEnv in error state 6", "apache_error",
+     "error"),
+    ('192.0.2.7 - - [27/Nov/2026:03:56:16 +0330] "GET /i/60844/200x200 HTTP/1.1" 200 5667 '
+     '"https://shop.example.org/m" "Mozilla/5.0 (X11)" "-"', "nginx_access", ""),
+    ('192.0.2.7 - - [27/Nov/2026:03:56:16 +0000] "\\x16\\x03\\x01" 400 226', "nginx_access", ""),
+    ('192.0.2.7 - - [27/Nov/2026:03:56:16 +0000] "-" 408 -', "nginx_access", ""),
+    ('time="2026-11-27T01:46:24.123Z" level=info msg="API listen on /run/docker.sock"', "logfmt",
+     "info"),
+    ("2026-11-27 01:46:24 UTC [7-1] shop@shop FATAL:  password authentication failed", "postgresql",
+     "critical"),
+    ('{"v":0,"name":"x","hostname":"h","pid":7,"level":50,"msg":"x","time":"2026-11-27T01:46:24Z"}',
+     "pino", "error"),
+    ("081109 203615 148 INFO dfs.DataNode: Receiving block", "", ""),
+    ("17/06/09 20:10:40 INFO executor.Backend: Registered", "", ""),
+    ("nova-api.log.1.2026-11-27_13:53:08 2026-11-27 00:00:00.008 25746 INFO nova x", "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "name", "level"), OTHERS)
+def test_lines_of_other_programs(line: str, name: str, level: str) -> None:
+    data = f"{line}\n".encode()
+    parser, _ = detect(data * 20, StampReader(dt.UTC, time.time()))
+
+    assert (parser.name if parser else "") == name
+    if parser:
+        assert parser.level(data, 0, len(data)) == level
 
 
 def _lines(program: Program, seed: int, number: int, now: float) -> list[str]:
