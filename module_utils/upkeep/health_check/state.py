@@ -39,7 +39,7 @@ class HealthState:
 
 
 def load(path: Path) -> HealthState | None:
-    """Return what was kept, None when there is no file yet; raises StateFileError."""
+    """Return what was kept, None before the first run; raises StateFileError."""
     raw = state_file.load(path, VERSION)
     if raw is None:
         return None

@@ -44,7 +44,7 @@ def newest(pattern: Path) -> tuple[Path, os.stat_result]:
         if not folder.exists():
             raise ProbeError("critical", f"the folder {folder} does not exist")
 
-        raise ProbeError("critical", f"there is no file {pattern}", observed="missing")
+        raise ProbeError("critical", f"{pattern} does not exist", observed="missing")
 
     latest = time.time() + AHEAD
     past = [item for item in found if item[1].st_mtime <= latest]

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Kind ``replication``: how far the replicas of a PostgreSQL server are behind, or this replica is.
 
-A server without replicas is told as such. A replica that is gone leaves no row behind; what reveals
-it is the number that is expected, or a replication slot that nobody uses any more while the server
-keeps all its log for it.
+A server without replicas is reported as that. A replica that is gone leaves no row behind: what
+reveals it is the number that is expected, or a replication slot that nobody uses any more while the
+server keeps all its log for it.
 """
 
 from __future__ import annotations

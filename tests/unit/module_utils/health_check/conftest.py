@@ -86,7 +86,7 @@ def observed() -> Callable[..., dict[str, Finding]]:
     """Return a function that carries out one check named x and returns its findings by name."""
 
     def run(kind: str, **options: t.Any) -> dict[str, Finding]:
-        check = parse({"name": "x", "kind": kind, "timeout": 2, **options})
+        check = parse({"name": "x", "kind": kind, "timeout": 10, **options})
         return {found["check"]: found for found in observe(check) if "check" in found}
 
     return run

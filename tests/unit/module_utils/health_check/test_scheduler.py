@@ -206,12 +206,12 @@ def test_the_last_attempt_that_had_its_time_counts_when_all_time_is_over(closed_
             "kind": "tcp",
             "port": closed_port,
             "attempts": 3,
-            "interval": 0.9,
-            "timeout": 0.5,
+            "interval": 30,
+            "timeout": 3,
         }
     ]
 
-    assert judged(raw, timeout=1)["tcp:x"]["status"] == "critical"
+    assert judged(raw, timeout=4)["tcp:x"]["status"] == "critical"
 
 
 def test_a_warning_is_not_tried_again(behave: Behave, tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def test_a_template_is_uploaded_and_its_answer_judged(listen: Listen, observed: 
         url=f"http://127.0.0.1:{port}/predict",
         method="POST",
         headers={"Authorization": "Bearer p-one"},
-        upload={**given, "row_warning_ms": 2000},
+        upload={**given, "row_warning_ms": 20000},
         json=RULES,
-        latency={"samples": 2, "warning_ms": 2000},
+        latency={"samples": 2, "warning_ms": 20000},
     )
     names = ["http:x", "http:x.latency", "http:x.per_row"]
 
@@ -179,7 +179,7 @@ def test_samples_that_time_out_are_counted(listen: Listen, observed: Observed) -
     found = observed(
         "http",
         url=f"http://127.0.0.1:{port}/",
-        latency={"samples": 6, "timeout_ms": 200, "warning_ms": 150, "critical_ms": 5000},
+        latency={"samples": 6, "timeout_ms": 2000, "warning_ms": 1900, "critical_ms": 50000},
     )
 
     assert found["http:x"]["status"] == "critical"
@@ -187,7 +187,7 @@ def test_samples_that_time_out_are_counted(listen: Listen, observed: Observed) -
 
     latency = found["http:x.latency"]
 
-    assert (latency["status"], latency["observed"]) == ("warning", 200.0)
+    assert (latency["status"], latency["observed"]) == ("warning", 2000.0)
     assert "6 answers" in latency["message"]
     assert "2 timed out" in latency["message"]
 
@@ -197,7 +197,7 @@ def test_too_few_answers_are_no_figure(listen: Listen, observed: Observed) -> No
     found = observed(
         "http",
         url=f"http://127.0.0.1:{port}/",
-        timeout=0.5,
+        timeout=2,
         latency={"samples": 5, "minimum": 4, "warning_ms": 150},
     )
 

@@ -106,7 +106,9 @@ def test_workers_and_queues(
     assert FakeCelery.seen["connected"] == broker, "not the broker of the environment"
     assert FakeCelery.seen["oid"].startswith("upkeep-"), "names of their own stay in the broker"
     assert FakeCelery.seen["limit"] == 2
-    assert FakeCelery.seen["timeout"] < 2, "the wait for workers ends before the check's own limit"
+    assert FakeCelery.seen["timeout"] < 9.6, (
+        "the wait for workers ends before the check's own limit"
+    )
     assert FakeCelery.seen["closed"]
 
 

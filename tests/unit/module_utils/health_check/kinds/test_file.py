@@ -53,8 +53,8 @@ def test_the_newest_of_several_counts(observed: Observed, tmp_path: Path) -> Non
 
 
 def test_files_that_are_not_there(observed: Observed, tmp_path: Path) -> None:
-    assert "there is no file" in observed("file", path=str(tmp_path / "f"))["file:x"]["message"]
-    assert "there is no file" in observed("file", path=str(tmp_path))["file:x"]["message"]
+    assert "does not exist" in observed("file", path=str(tmp_path / "f"))["file:x"]["message"]
+    assert "does not exist" in observed("file", path=str(tmp_path))["file:x"]["message"]
     found = observed("file", path=str(tmp_path / "no" / "f*"))["file:x"]
     assert (found["status"], "does not exist" in found["message"]) == ("critical", True)
 

@@ -57,15 +57,15 @@ def test_healthy_answer_is_ok_and_timed(listen: Listen, observed: Observed) -> N
         "http",
         url=f"http://127.0.0.1:{port}/health",
         json=RULES,
-        latency={"warning_ms": 1500, "samples": 3},
+        latency={"warning_ms": 15000, "samples": 3},
     )
 
     assert {name: finding["status"] for name, finding in found.items()} == {
         "http:x": "ok",
         "http:x.latency": "ok",
     }
-    assert 0 < found["http:x.latency"]["observed"] < 1500
-    assert found["http:x.latency"]["expected"] == "at most 1500"
+    assert 0 < found["http:x.latency"]["observed"] < 15000
+    assert found["http:x.latency"]["expected"] == "at most 15000"
 
 
 @pytest.mark.requirement("R-fairedge-05")
@@ -462,7 +462,8 @@ def test_https_is_never_spoken_in_clear(
         {"headers": {"Authorization": "Bearer s"}} if kind == "http" else {"rate": {"warning": 1}}
     )
 
-    found = observed(kind, url=f"{scheme}://localhost:{port}/", **options)[f"{kind}:x"]
+    url = f"{scheme}://localhost:{port}/"
+    found = observed(kind, url=url, timeout=1, **options)[f"{kind}:x"]
 
     assert found["status"] == "critical"
     assert not any(b"Bearer" in request or b"GET" in request for request in requests)

@@ -87,9 +87,9 @@ def test_the_answer_of_the_database_is_judged(
     driver = FakeDriver(rows)
     monkeypatch.setitem(sys.modules, "psycopg2", driver)
     options = {"expect": expect} if expect else {}
-    found = observed("postgresql", database="shop", query="SELECT count(*) FROM items", **options)[
-        "postgresql:x"
-    ]
+    found = observed(
+        "postgresql", database="shop", query="SELECT count(*) FROM items", timeout=2, **options
+    )["postgresql:x"]
 
     assert (found["status"], found["observed"]) == (status, observed_value), found
     assert driver.log[0] == {

@@ -175,14 +175,14 @@ def test_figures_that_redis_does_not_give_are_unknown(listen: Listen, observed: 
         (saying(b"$abc\r\n"), "is not Redis"),
         (saying(b"+PO"), "the connection was cut"),
         (trickling(b"+", b"x" * 65536, pause=0), "never ends"),
-        (trickling(b"+"), "no complete answer within 0.5 s"),
-        (hung, "no complete answer within 0.5 s"),
+        (trickling(b"+"), "no complete answer within 2 s"),
+        (hung, "no complete answer within 2 s"),
     ],
 )
 def test_sick_redis_is_critical(
     listen: Listen, observed: Observed, handler: Handler, words: str
 ) -> None:
-    found = observed("redis", port=listen(handler), password=SESAME, timeout=0.5)
+    found = observed("redis", port=listen(handler), password=SESAME, timeout=2)
     assert (found["redis:x"]["status"], SESAME in str(found)) == ("critical", False), found
     assert words in found["redis:x"]["message"]
 
