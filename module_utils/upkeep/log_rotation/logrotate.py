@@ -23,7 +23,8 @@ NO_STATE: t.Final = "/dev/null"
 _FAILED_STATE: t.Final = 3
 _LOCKED: t.Final = "does not support parallel execution"
 _IN_FUTURE: t.Final = "last rotated in the future"
-_TIMEOUT_SECONDS: t.Final = 1800
+#: All calls of a run together stay below the deadline of the module.
+_SECONDS: t.Final = {"-d": 300, "-v": 1800}
 _STATE_BYTES: t.Final = 64 << 20
 _STATE_LINE = re.compile(r'"((?:[^"\\]|\\.)*)" (\d+)-(\d+)-(\d+)(?:-(\d+):(\d+):(\d+))?')
 
@@ -121,7 +122,7 @@ class Logrotate:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=_SECONDS[mode],
                 env={**os.environ, "LC_ALL": "C"},
                 pass_fds=descriptors,
                 check=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import inspect
 import io
 import json
@@ -20,6 +21,7 @@ import tempfile
 import typing as t
 from pathlib import Path
 
+from ..base.deadline import Deadline
 from ..base.isolated import IsolatedError, account_of, program_rights
 from ..base.redact import redact
 from ..base.text import limit_text, visible
@@ -46,7 +48,9 @@ class DriftError(Exception):
         self.status = status
 
 
-def drift_finding(model: ModelSettings, drift: DriftCheck, approved: bool) -> Finding:
+def drift_finding(
+    model: ModelSettings, drift: DriftCheck, deadline: Deadline, *, approved: bool
+) -> Finding:
     """Return whether the model predicts its reference set well enough.
 
     One that is not ``approved`` is not loaded.
@@ -57,9 +61,12 @@ def drift_finding(model: ModelSettings, drift: DriftCheck, approved: bool) -> Fi
     try:
         if not approved:
             raise DriftError("unknown", "Not tried: only the approved file is loaded.")
+        if deadline.is_over():
+            raise DriftError("unknown", f"Not tried: no time was left of {deadline.seconds:g} s.")
 
+        bounded = dataclasses.replace(drift, timeout=math.ceil(min(drift.timeout, deadline.left)))
         text, known = read_reference(drift, model.root)
-        r2 = r_squared(known, predictions(model, drift, text))
+        r2 = r_squared(known, predictions(model, bounded, text))
     except (DriftError, ReadingError) as error:
         return subject.finding(
             error.status,

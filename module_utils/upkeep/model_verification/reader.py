@@ -46,9 +46,9 @@ class _ModelReader:
 
 
 def read_models(
-    settings: VerificationSettings, records: Mapping[str, FoundRecord]
+    settings: VerificationSettings, records: Mapping[str, FoundRecord], deadline: Deadline
 ) -> list[ModelReading]:
-    """Return what was read of each model, in order."""
+    """Return what was read of each model, in order, until the deadline."""
     waiting = list(enumerate(settings.models))[::-1]
     running: dict[int, _ModelReader] = {}
     found: dict[int, ModelReading] = {}
@@ -56,7 +56,7 @@ def read_models(
     while waiting or running:
         while waiting and len(running) < settings.workers:
             number, model = waiting.pop()
-            running[number] = _start(model, settings, records[model.name])
+            running[number] = _start(model, settings, records[model.name], deadline)
 
         _wait(running.values())
         for number, reader in list(running.items()):
@@ -69,13 +69,13 @@ def read_models(
 
 
 def _start(
-    model: ModelSettings, settings: VerificationSettings, record: FoundRecord
+    model: ModelSettings, settings: VerificationSettings, record: FoundRecord, deadline: Deadline
 ) -> _ModelReader:
     replaced = model.name in settings.replace
     size = record.bytes if isinstance(record, ModelRecord) and not replaced else None
     child = isolated.start(lambda: _parts(model, settings, size), limits=isolated.PARSING)
 
-    return _ModelReader(child, Deadline(settings.timeout))
+    return _ModelReader(child, Deadline(min(settings.timeout, deadline.left)))
 
 
 def _wait(readers: t.Iterable[_ModelReader]) -> None:

@@ -8,6 +8,7 @@ import datetime as dt
 import typing as t
 from collections.abc import Iterator, Sequence
 
+from ..base.deadline import Deadline
 from ..findings import Finding, finding
 from .drift import drift_finding
 from .findings import FoundRecord, file_findings, limits_finding
@@ -19,12 +20,16 @@ from .reading import FileReading, ReadingError, quoted
 from .records import DamagedRecordError, ModelRecord, parse_record
 from .settings import VerificationSettings
 
+#: Of the module's time, what reading and predicting may take; then it reports what it has.
+SHARE: t.Final = 0.9
+
 
 def run(settings: VerificationSettings) -> dict[str, t.Any]:
     """Return the module's answer: findings, what was read, and new records."""
     now = dt.datetime.now(dt.UTC)
+    deadline = Deadline(settings.max_seconds * SHARE)
     records = {model.name: find_record(settings, model.name) for model in settings.models}
-    readings = read_models(settings, records)
+    readings = read_models(settings, records, deadline)
     made = {
         reading.model.name: entry
         for reading in readings
@@ -36,7 +41,7 @@ def run(settings: VerificationSettings) -> dict[str, t.Any]:
         for found in _model_findings(reading, records[reading.model.name], made, now)
     ]
     if not settings.recording:
-        findings += _drift_findings(settings, findings)
+        findings += _drift_findings(settings, findings, deadline)
 
     findings += [folder_finding(folder, settings.models) for folder in settings.folders]
     if not findings:
@@ -122,12 +127,14 @@ def _model_findings(
         yield in_use_finding(model, model.in_use, reading.line)
 
 
-def _drift_findings(settings: VerificationSettings, findings: Sequence[Finding]) -> list[Finding]:
+def _drift_findings(
+    settings: VerificationSettings, findings: Sequence[Finding], deadline: Deadline
+) -> list[Finding]:
     """Return how well models still predict; only files that are the approved ones are loaded."""
     approved = {found["check"] for found in findings if found["status"] == "ok"}
 
     return [
-        drift_finding(model, model.drift, approved=f"model:{model.name}" in approved)
+        drift_finding(model, model.drift, deadline, approved=f"model:{model.name}" in approved)
         for model in settings.models
         if model.drift
     ]

@@ -461,3 +461,20 @@ def test_an_endless_file_in_the_place_of_a_model_is_critical(
 
     assert found["status"] == "critical"
     assert "(bytes differ)" in found["message"]
+
+
+def test_models_for_which_no_time_is_left_are_unknown_and_the_module_reports(
+    call: Call, model: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [{"name": f"m{i}", "path": model["path"]} for i in range(3)]
+
+    def slow(
+        path: Path, root: Path, algorithms: t.Iterable[str], size: int | None
+    ) -> reading.FileReading:
+        signal.pause()
+        raise AssertionError
+
+    monkeypatch.setattr(verify, "read", slow)
+    answer = call(models=[model, *others], manifest={}, max_seconds=2, workers=1)
+
+    assert [found["status"] for found in answer["findings"]] == ["unknown"] * 4
