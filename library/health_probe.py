@@ -117,11 +117,15 @@ elapsed_ms:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.health_check.check import CheckError, milliseconds
 from ansible.module_utils.upkeep.health_check.options import OPTIONS
 from ansible.module_utils.upkeep.health_check.run import run
 from ansible.module_utils.upkeep.health_check.settings import parse, secrets_of
+
+#: Seconds beyond the limit for all checks after which the module ends itself, whatever hangs.
+LAST_NET = 60.0
 
 
 def main() -> None:
@@ -139,9 +143,13 @@ def main() -> None:
     except CheckError as error:
         module.fail_json(msg=str(error))
 
-    findings = run(settings, check_mode=module.check_mode)
+    result = bounded(
+        module,
+        lambda: {"findings": run(settings, check_mode=module.check_mode)},
+        settings.timeout + LAST_NET,
+    )
     module.no_log_values = set()
-    module.exit_json(changed=False, findings=findings, elapsed_ms=milliseconds(started))
+    module.exit_json(changed=False, **result, elapsed_ms=milliseconds(started))
 
 
 if __name__ == "__main__":

@@ -163,7 +163,6 @@ PENDING_DEADLINES: t.Final = frozenset(
         "app_tests",
         "database_reader",
         "data_quality",
-        "health_probe",
         "postgresql_maintenance",
         "sqlite_maintenance",
     )

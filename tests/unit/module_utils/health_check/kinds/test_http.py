@@ -457,7 +457,8 @@ def test_an_upload_is_not_sent_on_to_another_server(listen: Listen, observed: Ob
 def test_https_is_never_spoken_in_clear(
     listen: Listen, observed: Observed, kind: str, scheme: str
 ) -> None:
-    port = listen(redirecting({}, requests := []))
+    requests: list[bytes] = []
+    port = listen(lambda connection, _over: requests.append(connection.recv(65536)))
     options = (
         {"headers": {"Authorization": "Bearer s"}} if kind == "http" else {"rate": {"warning": 1}}
     )
