@@ -62,7 +62,7 @@ def test_disk_is_judged_by_its_free_share(least: float, status: str) -> None:
     assert found["limits"] == {"warning": least, "critical": least / 2, "side": "below"}
 
 
-@pytest.mark.parametrize("path", ["/nonexistent", "/proc"])
+@pytest.mark.parametrize("path", ["/nowhere/at/all", "/proc"])
 def test_a_disk_that_cannot_be_judged_is_unknown(path: str) -> None:
     assert disk(path, 10)["status"] == "unknown"
 
