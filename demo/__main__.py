@@ -100,13 +100,13 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
         for host in fleet.hosts
     }
     containers.ensure_network(fleet)
-    started = containers.together(
+    started = containers.in_parallel(
         lambda host: containers.start(fleet, host, name, specs[host.name], progress.say),
         fleet.hosts,
     )
     fresh = {host.name for host, new in zip(fleet.hosts, started, strict=True) if new}
     progress.phase(f"started {', '.join(sorted(fresh)) or 'nothing, all hosts were running'}")
-    booted = containers.together(lambda host: containers.wait_booted(fleet, host), fleet.hosts)
+    booted = containers.in_parallel(lambda host: containers.wait_booted(fleet, host), fleet.hosts)
     keys = {host.name: answer for host, answer in zip(fleet.hosts, booted, strict=True)}
     access.write_known_hosts(fleet, keys)
     progress.phase("booted, ssh answers")
@@ -114,7 +114,7 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
         if host.name in fresh:
             progress.say(f"  {host.name:<18} {containers.history(fleet, host)}")
 
-    healthy = containers.together(
+    healthy = containers.in_parallel(
         lambda host: containers.wait_healthy(fleet, host, host.name in fresh, progress.say),
         fleet.hosts,
     )

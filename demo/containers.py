@@ -48,7 +48,7 @@ class Container(t.NamedTuple):
     ports: dict[int, int]
 
 
-def together(work: t.Callable[[_Item], _Result], items: t.Iterable[_Item]) -> list[_Result]:
+def in_parallel(work: t.Callable[[_Item], _Result], items: t.Iterable[_Item]) -> list[_Result]:
     """Do the work for all items at once; every item is tried, then the first error is raised."""
     listed = list(items)
     pool = cf.ThreadPoolExecutor(max_workers=max(len(listed), 1))
@@ -62,7 +62,7 @@ def together(work: t.Callable[[_Item], _Result], items: t.Iterable[_Item]) -> li
         pool.shutdown()
     except (
         BaseException
-    ):  # an interrupt reaches this thread only, and is to be told before the others end
+    ):  # an interrupt reaches this thread only, and is reported before the others end
         pool.shutdown(wait=False, cancel_futures=True)
         raise
 
@@ -210,13 +210,13 @@ def wait_booted(fleet: Fleet, host: Host) -> tuple[int, str]:
 
 def history(fleet: Fleet, host: Host) -> str:
     """Return in a few words what the host was given at its first start."""
-    told = podman(
+    output = podman(
         "exec", fleet.container(host.name), "cat", "/var/lib/demo/history.json", check=False
     ).stdout
-    if not told:
+    if not output:
         return "no history"
 
-    facts = json.loads(told)
+    facts = json.loads(output)
     phases = ", ".join(f"{name} {seconds} s" for name, seconds in facts["seconds"].items())
     logs, journal = facts["log_bytes"] / 1e6, facts["journal_bytes"] / 1e6
     size = f"{logs:.1f} MB of logs, {journal:.1f} MB of journal"
@@ -258,7 +258,7 @@ def wait_healthy(fleet: Fleet, host: Host, fresh: bool, say: t.Callable[[str], N
     """Wait until the host's health endpoint says so; return whether it does.
 
     Raises DemoError when a host that was just started does not get there; one that ran before may
-    have been broken on purpose, which is only told.
+    have been broken on purpose, which is only reported.
     """
     container = inspect(fleet, host.name)
     if host.health is None or container is None:
@@ -348,7 +348,7 @@ def take_down(fleet: Fleet) -> list[str]:
     Return the names of the containers that there were.
     """
     names = _names(fleet)
-    together(_remove, names)
+    in_parallel(_remove, names)
     if podman("network", "exists", fleet.network, check=False).returncode == 0:
         podman("network", "rm", fleet.network)
 

@@ -174,7 +174,7 @@ def _near(word: str, known: t.Iterable[str]) -> list[str]:
 def planted(fleet: Fleet) -> dict[str, list[str]]:
     """Return by running host the names of the faults that are planted there."""
     hosts = _running(fleet)
-    answers = containers.together(lambda host: _ask(fleet, host, {}), hosts)
+    answers = containers.in_parallel(lambda host: _ask(fleet, host, {}), hosts)
     return {host: answer["planted"] for host, answer in zip(hosts, answers, strict=True)}
 
 
@@ -197,7 +197,7 @@ def plant(fleet: Fleet, defects: t.Sequence[Defect], undo: bool = False) -> list
                 "see: python -m demo status"
             )
 
-    answers = containers.together(
+    answers = containers.in_parallel(
         lambda host: _ask(fleet, host, {"undo": undo, "defects": by_host[host]}), list(by_host)
     )
     errors = [

@@ -125,7 +125,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o640) -> Pat
 
 def page(folded: rt.RunRecord, trends: Trends | None = None) -> str:
     """Return the HTML page of a record."""
-    told = of_run(folded["kpis"], []) if trends is None else trends
+    rows = of_run(folded["kpis"], []) if trends is None else trends
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js")
     )
@@ -140,7 +140,7 @@ def page(folded: rt.RunRecord, trends: Trends | None = None) -> str:
             broken=[task for task in folded["failed_tasks"] if task["status"] != "ignored"],
             host_count=summary.host_count(folded),
             rollup=roll_up(folded),
-            systems=system_views(folded, told),
+            systems=system_views(folded, rows),
             lost=[
                 name
                 for name, host in folded["hosts"].items()

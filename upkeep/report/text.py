@@ -161,9 +161,15 @@ def _by_area(rollup: Rollup, style: Style) -> str:
             ]
             for status in OPEN
         }
-        told = [f"{status}: {', '.join(names)}" for status, names in named.items() if names]
+        named_by_status = [
+            f"{status}: {', '.join(names)}" for status, names in named.items() if names
+        ]
         worst = next(status for status in OPEN if named[status])
-        lines.append(style.paint(style.wrap(f"{area}{_GAP}{'; '.join(told)}", later="    "), worst))
+        lines.append(
+            style.paint(
+                style.wrap(f"{area}{_GAP}{'; '.join(named_by_status)}", later="    "), worst
+            )
+        )
 
     return "\n".join(lines)
 

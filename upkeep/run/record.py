@@ -82,14 +82,14 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
 
     start: Event = kinds["run_started"][0] if kinds["run_started"] else {}
     end = kinds["run_finished"][-1] if kinds["run_finished"] else None
-    said = kinds["verdict"][-1] if kinds["verdict"] else None
+    verdict = kinds["verdict"][-1] if kinds["verdict"] else None
 
     times = [when for event in known if (when := moment(event.get("time")))]
     started, last = moment(start.get("time")) or min(times, default=None), max(times, default=None)
     stages = [event for event in known if event["event"] in ("play_started", "no_hosts")]
     tasks = [_task(event) for event in kinds["task"]]
-    findings = _findings(kinds["finding"], said)
-    hosts = _hosts(start, stages, tasks, findings, said, end)
+    findings = _findings(kinds["finding"], verdict)
+    hosts = _hosts(start, stages, tasks, findings, verdict, end)
 
     return {
         "schema_version": rt.SCHEMA_VERSION,
@@ -98,7 +98,7 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "started": stamp(started),
         "finished": stamp(last) if end is not None else None,
         "seconds": _between(started, last),
-        "outcome": _outcome(said, end, hosts),
+        "outcome": _outcome(verdict, end, hosts),
         "check_mode": start.get("check") is True,
         "limit": ", ".join(names(start.get("limit"))),
         "tags": names(start.get("tags")),
@@ -106,7 +106,7 @@ def fold(events: t.Iterable[Event], *, run_id: str = "", unreadable: int = 0) ->
         "core": line(start.get("core")),
         "upkeep": line(start.get("upkeep")),
         "controller": line(start.get("controller")),
-        "verdict": None if said is None else _verdict(said),
+        "verdict": None if verdict is None else _verdict(verdict),
         "systems": _systems(hosts, findings, tasks),
         "hosts": hosts,
         "findings": findings,
@@ -163,12 +163,12 @@ def _source(given: Event) -> rt.AcknowledgementSource:
     }
 
 
-def _outcome(said: Event | None, end: Event | None, hosts: dict[str, rt.HostCounts]) -> str:
+def _outcome(verdict: Event | None, end: Event | None, hosts: dict[str, rt.HostCounts]) -> str:
     """Return the outcome; no verdict, or one of ``ok``, does not hide what failed."""
     if end is None:
         return "interrupted"
 
-    outcome = _verdict(said)["outcome"] if said else "incomplete"
+    outcome = _verdict(verdict)["outcome"] if verdict else "incomplete"
     if outcome in ("ok", "incomplete") and any(host["unreachable"] for host in hosts.values()):
         return "unreachable"
     if outcome in ("ok", "incomplete") and any(host["failed"] for host in hosts.values()):
@@ -214,9 +214,9 @@ def _failed(task: Task) -> rt.FailedTask:
     }
 
 
-def _findings(events: list[Event], said: Event | None) -> list[rt.FoldedFinding]:
+def _findings(events: list[Event], verdict: Event | None) -> list[rt.FoldedFinding]:
     """Return the latest finding per fingerprint, in the order first seen, with its first status."""
-    acknowledged = mapping((said or {}).get("acknowledged"))
+    acknowledged = mapping((verdict or {}).get("acknowledged"))
     latest: dict[str, rt.FoldedFinding] = {}
     for event in events:
         finding = _finding(event, acknowledged)
@@ -325,7 +325,7 @@ def _hosts(
     stages: list[Event],
     tasks: list[Task],
     findings: list[rt.FoldedFinding],
-    said: Event | None,
+    verdict: Event | None,
     end: Event | None,
 ) -> dict[str, rt.HostCounts]:
     """Return every host that was expected or seen, by name.
@@ -336,7 +336,9 @@ def _hosts(
     expected = names(start.get("expected"))
     planned = {host for event in stages for host in names(event.get("hosts"))}
     answered = {task["host"] for task in tasks if task["status"] != "unreachable"}
-    missing = set(expected) - answered if said is None else set(names(said.get("missing_hosts")))
+    missing = (
+        set(expected) - answered if verdict is None else set(names(verdict.get("missing_hosts")))
+    )
     systems = {item["host"]: item["system"] for item in (*tasks, *findings) if item["system"]}
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for task in tasks:
@@ -386,12 +388,12 @@ def _systems(
     for finding in findings:
         seen[finding["system"]].append(finding)
 
-    # The controller is listed only when there is something to tell about it.
-    told = {task["system"] for task in tasks if task["status"] not in ("ok", "verdict")}
+    # The controller is listed only when there is something to report about it.
+    noted = {task["system"] for task in tasks if task["status"] not in ("ok", "verdict")}
     named = (
         {host["system"] for host in hosts.values() if host["system"] or host["failed"]}
         | set(seen)
-        | told
+        | noted
     )
 
     return {

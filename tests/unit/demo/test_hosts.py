@@ -227,10 +227,10 @@ def test_every_item_is_tried_before_the_first_error_is_raised() -> None:
         return number
 
     with pytest.raises(DemoError, match="one"):
-        containers.together(work, [1, 2, 3])
+        containers.in_parallel(work, [1, 2, 3])
 
     assert sorted(done) == [2, 3]
-    assert containers.together(work, []) == []
+    assert containers.in_parallel(work, []) == []
 
 
 def test_what_cannot_be_done_is_a_line_and_not_a_traceback(

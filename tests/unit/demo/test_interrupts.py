@@ -30,7 +30,7 @@ def wait(*futures, real=containers.cf.wait, **options):
 
 containers.cf.wait = wait
 
-run = staticmethod(lambda _: containers.together(work, [1, 2]))
+run = staticmethod(lambda _: containers.in_parallel(work, [1, 2]))
 arguments = type("Arguments", (), {"run": run})
 cli.parse = lambda _argv: arguments
 sys.exit(cli.main())
