@@ -10,6 +10,7 @@ import gzip
 import json
 import lzma
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -86,6 +87,29 @@ def test_a_live_file_without_a_line_end_that_begins_first_loses_nothing(log: Pat
     assert count(log, pattern="INFO") == 4
 
 
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_requests_that_lasted_for_hours_hide_nothing(log: Path, seed: int, pieces: int) -> None:
+    """Access logs have the time at which a request began, in the order in which they ended."""
+    chance, now = random.Random(seed), time.time()  # noqa: S311 - the same lines each time
+    ages = sorted((chance.uniform(60, 48 * 3600) for _ in range(12_000)), reverse=True)
+    lasted = [chance.uniform(0, 10_000) if chance.random() < 0.03 else 0.0 for _ in ages]
+    begun = [now - age - time for age, time in zip(ages, lasted, strict=True)]
+    minutes = (5, 61, 400)
+    begun = [moment for moment in begun if all(abs(now - moment - m * 60) > 30 for m in minutes)]
+    stamps = [dt.datetime.fromtimestamp(moment, dt.UTC).strftime(ACCESS) for moment in begun]
+    lines = [f'192.0.2.1 - - [{stamp}] "GET / HTTP/1.1" 200 5 "-" "curl"\n' for stamp in stamps]
+    for number in range(pieces):
+        part = lines[len(lines) * number // pieces : len(lines) * (number + 1) // pieces]
+        name = log.name if number == pieces - 1 else f"{log.name}.{pieces - 1 - number}"
+        log.with_name(name).write_text("".join(part))
+
+    for m in minutes:
+        answer = run(source(paths=[str(log)], reviews=[{"name": "all", "window": f"{m}m"}]))
+        expected = sum(moment >= now - m * 60 for moment in begun)
+        assert answer["reviews"][0]["count"] == expected
+
+
 @pytest.mark.parametrize("make", ["symlink", "hardlink", "folder", "glob"])
 def test_a_file_of_two_names_counts_once(tmp_path: Path, make: str) -> None:
     home = tmp_path / "vhost1"
@@ -127,6 +151,14 @@ def test_files_of_other_logs_are_not_read(log: Path, name: str) -> None:
     write(log.with_name(name), f"{ago(minutes=1)} ERROR app: x")
 
     assert count(log, pattern="ERROR") == 2
+
+
+def test_lines_of_a_rotated_part_without_a_time_do_not_fit(log: Path) -> None:
+    write(log, *[f"{ago(minutes=1)} ERROR app: x"] * 30)
+    write(log.with_name("app.log.1"), *["somebody prints"] * 30)
+    found = about(log, {"name": "errors", "pattern": "ERROR", "warning": 50})
+
+    assert [one["status"] for one in found.values()] == ["unknown"] * 2
 
 
 def test_worker_2_is_another_log_than_worker(tmp_path: Path) -> None:
@@ -297,6 +329,11 @@ def test_the_expected_text_is_looked_for_in_the_whole_event(log: Path) -> None:
         review = {"name": "n", "measure": "newest", "pattern": "Loaded", "expected": expected}
         assert about(log, review)["n"]["status"] == "ok"
 
+    write(log, f"{ago(minutes=1)} INFO Loaded v10")
+    for expected, status in (("v1", "critical"), ("v10", "ok"), ("Loaded v", "critical")):
+        review = {"name": "n", "measure": "newest", "pattern": "Loaded", "expected": expected}
+        assert about(log, review)["n"]["status"] == status
+
 
 # --- journal and containers ----------------------------------------------------------------------
 
@@ -340,6 +377,9 @@ def test_captured_output_is_judged_by_its_text(journal: t.Callable[..., t.Any]) 
     for text in ("INFO:     startup complete", "INFO startup complete"):
         assert journal({"MESSAGE": text, "PRIORITY": "3", **container}) == ("ok", 0)
     assert journal({"MESSAGE": "ERROR x", "PRIORITY": "6", **container}) == ("warning", 1)
+    audit = {"MESSAGE": "AVC apparmor", "_TRANSPORT": "audit"}
+    assert journal(audit) == ("ok", 0), "no priority is information"
+    assert journal({**audit, "MESSAGE": ["ERROR x", "y"]}) == ("warning", 1)
     kernel = {"_TRANSPORT": "kernel", "SYSLOG_IDENTIFIER": "kernel"}
     assert journal({"MESSAGE": "INFO: x", "PRIORITY": "3", **kernel}) == ("warning", 1)
 

@@ -39,7 +39,7 @@ _YEAR_BEFORE: t.Final = 31 * 86400.0
 _HALF_A_YEAR: t.Final = 200 * 86400.0
 
 
-class Found(t.NamedTuple):
+class SeekResult(t.NamedTuple):
     """The offset to read from, the time before it, and whether time runs backwards there."""
 
     offset: int
@@ -60,11 +60,11 @@ def slack_of(reader: StampReader) -> float:
     return SLACK_SECONDS + (FOLD_SECONDS if reader.folds else 0.0)
 
 
-def seek(piece: Piece, since: float, parser: Parser, meter: Meter) -> Found:
+def seek(piece: Piece, since: float, parser: Parser, meter: Meter) -> SeekResult:
     """Return where to begin so that no event at or after ``since`` is missed."""
     years = _years(piece, parser, meter) if parser.lacks_year else []
     if piece.size <= SMALL or not parser.gives_time or since <= 0:
-        return Found(0, years[0][1] if years else None, False)
+        return SeekResult(0, years[0][1] if years else None, False)
 
     sought = since - slack_of(parser.reader)
     low, high = 0, piece.size
@@ -77,9 +77,9 @@ def seek(piece: Piece, since: float, parser: Parser, meter: Meter) -> Found:
             low = probe.offset
 
     if _late_before(piece, low, since, parser, meter, years):
-        return Found(0, _hint(years, 0), True)
+        return SeekResult(0, _hint(years, 0), True)
 
-    return Found(low, _hint(years, low), False)
+    return SeekResult(low, _hint(years, low), False)
 
 
 def _hint(years: list[tuple[int, float]], offset: int) -> float | None:

@@ -47,6 +47,8 @@ _FIELDS: t.Final = (
 )
 _CONTINUES: t.Final = re.compile(CONTINUES.encode(), re.MULTILINE)
 _CHAIN: t.Final = re.compile(rb"During handling of |The above exception |Caused by")
+_DIGITS: t.Final = tuple("01234567")
+_INFORMATION: t.Final = "6"
 _IDENTITY: t.Final = frozenset("0123456789abcdef")
 
 
@@ -179,9 +181,9 @@ def read_journal(
 ) -> Iterator[tuple[bytes, bool | None]]:
     """Yield the events since a time as wrapped lines; raises UnreadableError."""
     assembler = Assembler()
-    asked = [f"--since=@{int(max(since, 0))}", *journal_matches(source)]
+    arguments = [f"--since=@{int(max(since, 0))}", *journal_matches(source)]
 
-    for raw in _entries(asked, meter, deadline):
+    for raw in _entries(arguments, meter, deadline):
         entry = _journal_entry(raw)
         if entry is not None:
             yield from assembler.take(**entry)
@@ -210,14 +212,15 @@ def _journal_entry(raw: bytes) -> dict[str, t.Any] | None:
     if message is None:
         return None
 
-    priority = str(entry.get("PRIORITY", "-"))
-    priority = priority if priority in list("01234567") else "-"
+    # An entry without a priority counts as information, as journalctl has it.
+    given = str(entry.get("PRIORITY", ""))
+    priority = given if given in _DIGITS else _INFORMATION
     contained = bool(entry.get("CONTAINER_ID") or entry.get("CONTAINER_NAME"))
     transport = entry.get("_TRANSPORT")
     captured = contained or transport == "stdout"
     if contained:
         priority = "-"
-    elif priority != "-" and (captured or transport is None):
+    elif captured or transport is None or priority != given:
         priority = FALLBACK.decode()[int(priority)]
 
     named = ("_PID", "_STREAM_ID", "SYSLOG_IDENTIFIER", "CONTAINER_ID", "_TRANSPORT")
@@ -238,6 +241,8 @@ def _message(value: t.Any) -> bytes | None:
         return value.encode("utf-8", "replace")
     if not isinstance(value, list):
         return None
+    if value and all(isinstance(item, str) for item in value):  # a field that came several times
+        return "\n".join(value).encode("utf-8", "replace")
 
     try:
         return bytes(value)  # bytes that are not text come as numbers
@@ -245,7 +250,7 @@ def _message(value: t.Any) -> bytes | None:
         return None
 
 
-def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> Iterator[bytes]:
+def _entries(arguments: list[str], meter: Meter, deadline: Deadline) -> Iterator[bytes]:
     tool = shutil.which("journalctl", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin")
     if tool is None:
         raise UnreadableError("there is no journalctl on this host")
@@ -256,7 +261,7 @@ def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> Iterator[byt
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(  # noqa: S603 - a fixed command; names are single arguments
-            [tool, *fixed, *asked],
+            [tool, *fixed, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=complaints,
@@ -270,10 +275,10 @@ def _entries(asked: list[str], meter: Meter, deadline: Deadline) -> Iterator[byt
 
         process.wait()
         complaints.seek(0)
-        said = complaints.read(2000).decode("utf-8", "replace").strip().splitlines()
+        lines = complaints.read(2000).decode("utf-8", "replace").strip().splitlines()
 
-    if process.returncode and said:
-        raise UnreadableError(f"journalctl ended with {process.returncode}: {said[-1]}")
+    if process.returncode and lines:
+        raise UnreadableError(f"journalctl ended with {process.returncode}: {lines[-1]}")
 
 
 def _output(process: subprocess.Popen[bytes], meter: Meter, deadline: Deadline) -> Iterator[bytes]:
