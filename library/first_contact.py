@@ -9,8 +9,8 @@ module: first_contact
 short_description: Say in one line that the run cannot be kept, or that no host is there
 description:
   - Fails before anything is contacted when the store cannot keep the run, or when the ssh host key
-    of a host would not be checked, or when a host is in the groups of two systems. Of the demo fleet
-    host keys are not required.
+    of a host would not be checked, or when a host is in the groups of two systems. The demo fleet
+    may do without checked host keys.
   - Tries the ssh ports of those hosts of the play that have the variable C(unreachable_hint), all
     at once. When none of them answers, the run ends with that hint instead of one unreachable error
     for each host.

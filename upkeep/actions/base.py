@@ -30,6 +30,9 @@ CONTROLLER_KEYS: t.Final = (
     "contacted",
 )
 
+#: Keys of an answer whose text Ansible shows as it is.
+SHOWN_KEYS: t.Final = ("msg", "exception", "module_stdout", "module_stderr", "stdout", "stderr")
+
 
 class _RecordingAction(ActionBase):  # type: ignore[misc]
     """An action that may record findings."""
@@ -148,8 +151,9 @@ class ModuleAction(_RecordingAction):
 def without_controller_keys(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return a module's answer without what only the controller may say, its texts safe to show."""
     own = {key: value for key, value in answer.items() if key not in CONTROLLER_KEYS}
-    if "msg" in own:
-        own["msg"] = clean.clean(own["msg"])
+    for key in SHOWN_KEYS:
+        if key in own:
+            own[key] = clean.clean(own[key])
     for key in ("warnings", "deprecations"):
         if key in own:
             own[key] = [clean.clean(item) for item in list(own[key])[:20]]

@@ -55,9 +55,14 @@ def test_a_host_cannot_say_what_only_the_controller_may_say(key: str) -> None:
 
 
 def test_what_a_host_says_is_safe_to_show() -> None:
-    answer = {"msg": "\x1b]0;x\x07", "warnings": ["\x1b[2K"] * 1000, "deprecations": [{"msg": 1}]}
+    answer = {
+        "msg": "\x1b]0;x\x07",
+        "module_stderr": "\x1b[2K",
+        "warnings": ["\x1b[2K"] * 1000,
+        "deprecations": [{"msg": 1}],
+    }
     own = without_controller_keys(answer)
 
-    assert "\x1b" not in own["msg"]
+    assert "\x1b" not in own["msg"] + own["module_stderr"]
     assert len(own["warnings"]) == 20
     assert "\x1b" not in own["warnings"][0]
