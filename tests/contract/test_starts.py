@@ -271,3 +271,19 @@ def test_a_run_that_lost_its_lock_changes_nothing_more(newest: Controller) -> No
     assert run.code == 2
     assert newest.written() == set()
     assert "no longer holds the lock" in run.output
+
+
+def test_the_strategy_free_keeps_the_gate(newest: Controller) -> None:
+    free = {"ANSIBLE_STRATEGY": "free"}
+    run = newest.play("maintain.yml", env=free, seen={"a2": "critical"}, reach=True)
+
+    assert run.code == 2, run.output
+    assert newest.written() == {"b1"}
+    assert run.findings("gate:change") == {"a1": "critical", "a2": "critical", "b1": "ok"}
+
+
+def test_the_number_of_forks_does_not_matter(newest: Controller) -> None:
+    run = newest.play("maintain.yml", "--forks", "1")
+
+    assert run.code == 0, run.output
+    assert newest.written() == WRITTEN
