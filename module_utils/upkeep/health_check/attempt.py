@@ -22,6 +22,18 @@ from .kinds import KINDS
 LONGEST_MESSAGE: t.Final = 4000
 LONGEST_OBSERVED: t.Final = 500
 _MASK: t.Final = "********"
+#: Errors that say nothing about the service: no right, no resources, a wrong address.
+_OURS: t.Final = frozenset(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.EPROTOTYPE,
+        errno.ENAMETOOLONG,
+    )
+)
 _CERTIFICATE_EXPIRED: t.Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _REASONS: t.Final = {
     errno.ECONNREFUSED: "the connection is refused, is the service running?",
@@ -51,7 +63,9 @@ def _outputs(check: Check) -> Iterator[dict[str, t.Any]]:
     except TimeoutError:
         yield timed_out(check)
     except OSError as error:
-        status = "critical" if kind.network else "unknown"
+        # The numbers of TLS errors are not those of the system.
+        ours = error.errno in _OURS and not isinstance(error, ssl.SSLError)
+        status = "critical" if kind.network and not ours else "unknown"
         yield check.finding(status, _with_place(check, explain(error)))
     except Exception as error:  # a defect of ours is "unknown" and does not end the other checks
         yield check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}")

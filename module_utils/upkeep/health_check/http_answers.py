@@ -50,7 +50,7 @@ def _wrong_status(expected: list[int], answer: HttpAnswer) -> AnswerProblem:
 
 
 def _body_problems(pattern: str | None, answer: HttpAnswer) -> list[AnswerProblem]:
-    if pattern is None or re.search(pattern, answer.body.decode("utf-8", "replace")):
+    if pattern is None or re.search(pattern, _text(answer)):
         return []
     if answer.truncated:
         return [_too_long(answer)]
@@ -58,6 +58,15 @@ def _body_problems(pattern: str | None, answer: HttpAnswer) -> list[AnswerProble
     message = f"the body does not match {pattern}"
 
     return [AnswerProblem("critical", "no match", f"matches {pattern}", message)]
+
+
+def _text(answer: HttpAnswer) -> str:
+    """Return the body as text in the charset that the answer names."""
+    charset = answer.headers.get_content_charset("utf-8")
+    try:
+        return answer.body.decode(charset, "replace")
+    except LookupError:
+        return answer.body.decode("utf-8", "replace")
 
 
 def _json_problems(rules: list[conditions.Condition], answer: HttpAnswer) -> list[AnswerProblem]:

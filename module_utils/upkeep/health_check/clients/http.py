@@ -4,20 +4,32 @@
 
 from __future__ import annotations
 
+import email.errors
 import http.client
+import re
 import socket
 import ssl
 import time
 import typing as t
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from ...base.deadline import Deadline
 from ..check import CheckError, ProbeError, milliseconds
+from .tcp import connect, validate_host
 
 #: Services leave requests with this mark out of their own figures: we do not measure ourselves.
 MARK: t.Final = {"X-Upkeep-Probe": "1", "User-Agent": "upkeep"}
 MAX_REDIRECTS: t.Final = 5
+#: Informational answers before the final one, as "103 Early Hints".
+_MOST_INFORMATIONAL: t.Final = 10
+#: Defects of the headers themselves; others are of a body that is not parsed here.
+_BROKEN: t.Final = (
+    email.errors.MissingHeaderBodySeparatorDefect,
+    email.errors.FirstHeaderLineIsContinuationDefect,
+)
+#: What stays as it is in the path and query of a URL; all else is written as %20 and so on.
+_SAFE: t.Final = "%/:=&?~#+!$,;'@()*[]"
 #: Headers that may follow a redirect to another server; any other one may be a credential.
 _HARMLESS: t.Final = frozenset(
     ("accept", "accept-encoding", "accept-language", "connection", "user-agent", "x-upkeep-probe")
@@ -25,6 +37,7 @@ _HARMLESS: t.Final = frozenset(
 _SECRET_WORDS: t.Final = ("auth", "cookie", "key", "token", "secret", "session", "passw", "credent")
 #: Redirects after which a browser sends GET, whatever it had sent before.
 _TURN_TO_GET: t.Final = (301, 302, 303)
+_HEADER: t.Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _PORTS: t.Final = {"http": 80, "https": 443}
 PHASES: t.Final = ("resolve", "connect", "tls", "first byte", "body")
 
@@ -98,11 +111,17 @@ class _Response(http.client.HTTPResponse):
         lines = self.fp = t.cast(t.Any, _Lines(stream))
         try:
             super().begin()
+            for _ in range(_MOST_INFORMATIONAL):
+                if not 101 < self.status < 200:
+                    break
+                self.headers = self.msg = t.cast(t.Any, None)  # else begin() does nothing
+                super().begin()
         finally:
             if self.fp is lines:
                 self.fp = stream
 
-        if lines.last not in (b"\r\n", b"\n") or self.headers.defects:
+        broken = any(isinstance(defect, _BROKEN) for defect in self.headers.defects)
+        if lines.last not in (b"\r\n", b"\n") or broken:
             raise ProbeError("critical", f"answered {self.status}, but with broken headers")
 
 
@@ -115,7 +134,9 @@ def fetch(request: Request, deadline: Deadline) -> HttpAnswer:
         if not (request.follow_redirects and 300 <= answer.status < 400 and location):
             return answer
 
-        request = _redirected(request, answer.status, urljoin(request.url, location))
+        # http.client reads headers as Latin-1; servers write UTF-8, and blanks as they are.
+        target = quote(location.strip().encode("latin-1", "replace"), safe=_SAFE)
+        request = _redirected(request, answer.status, urljoin(request.url, target))
 
     place = public_url(request.url)
     raise ProbeError("critical", f"redirects more than {MAX_REDIRECTS} times, last to {place}")
@@ -171,8 +192,7 @@ def _exchange(request: Request, deadline: Deadline, started: float, clock: _Cloc
 
     try:
         sock.settimeout(deadline.remaining())
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request(request.method, target, body=request.body, headers=dict(request.headers))
+        _send(connection, request, parts)
         response = connection.getresponse()
         clock.mark("first byte")
         body, truncated = _read(response, sock, request.max_body, deadline)
@@ -191,11 +211,27 @@ def _exchange(request: Request, deadline: Deadline, started: float, clock: _Cloc
     except http.client.RemoteDisconnected:
         raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
-        raise ProbeError(
-            "critical", f"{public_url(url)} does not speak proper HTTP: {type(error).__name__}"
-        ) from error
+        place = public_url(url)
+        if isinstance(error, http.client.LineTooLong) or "more than" in str(error):
+            message = f"{place} sends more headers than are read: {error}"
+            raise ProbeError("unknown", message) from error
+
+        message = f"{place} does not speak proper HTTP: {type(error).__name__}"
+        raise ProbeError("critical", message) from error
     finally:
         connection.close()
+
+
+def _send(connection: http.client.HTTPConnection, request: Request, parts: SplitResult) -> None:
+    """Send a request; a server that answers before it has read all of it may close early."""
+    target = quote(urlunsplit(("", "", parts.path or "/", parts.query, "")), safe=_SAFE)
+    headers = {name: str(value).encode() for name, value in request.headers.items()}
+
+    try:
+        connection.request(request.method, target, body=request.body, headers=headers)
+    except (BrokenPipeError, ConnectionResetError):
+        if request.body is None:
+            raise
 
 
 def _connect(
@@ -205,33 +241,25 @@ def _connect(
     if parts.scheme == "https" and context is None:
         raise ValueError("https needs a TLS context")  # never fall back to plain HTTP
 
-    host = parts.hostname or ""
-    found = socket.getaddrinfo(host, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
-    clock.mark("resolve")
-    refused: OSError | None = None
+    host = (parts.hostname or "").rstrip(".")  # a certificate has no dot at the end
+    port = parts.port or _PORTS[parts.scheme]
+    sock = connect(host, port, deadline, lambda: clock.mark("resolve"))
 
-    for family, kind, protocol, _name, address in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(deadline.remaining())
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            clock.mark("connect")
-            if context is None or parts.scheme != "https":
-                return sock
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        clock.mark("connect")
+        if context is None or parts.scheme != "https":
+            return sock
 
-            sock.settimeout(deadline.remaining())
-            wrapped = context.wrap_socket(sock, server_hostname=host)
-            clock.mark("tls")
-            return wrapped
-        except (TimeoutError, ssl.SSLError):
-            sock.close()
-            raise
-        except OSError as error:
-            sock.close()
-            refused = error
+        sock.settimeout(deadline.remaining())
+        wrapped = context.wrap_socket(sock, server_hostname=host)
+    except BaseException:
+        sock.close()
+        raise
 
-    raise refused or OSError(f"{host} has no address")
+    clock.mark("tls")
+
+    return wrapped
 
 
 def _not_after(sock: socket.socket) -> str | None:
@@ -246,7 +274,7 @@ def _not_after(sock: socket.socket) -> str | None:
 def _connection(parts: SplitResult) -> http.client.HTTPConnection:
     """Return the writer of requests; its class decides whether the Host header names the port."""
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port)
+    return kind((parts.hostname or "").rstrip("."), parts.port)
 
 
 def _read(
@@ -304,3 +332,14 @@ def validate_url(url: str) -> None:
         raise CheckError("url must not hold a user or password; use headers")
     if parts.port == 0:  # reading the port raises ValueError when it is not a number
         raise CheckError("url must not name port 0")
+
+    validate_host(parts.hostname)
+
+
+def validate_headers(headers: Mapping[str, t.Any]) -> None:
+    """Raise CheckError for headers that cannot be sent."""
+    for name, value in headers.items():
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise CheckError(f"header {name} is {type(value).__name__}; it must be text")
+        if any(ord(sign) < 32 for sign in f"{name}{value}") or not _HEADER.fullmatch(str(name)):
+            raise CheckError(f"header {name!r} must not hold line ends or control characters")

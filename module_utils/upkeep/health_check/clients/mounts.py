@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 #: File systems without a block device of their own that still hold data on this host.
 _WITHOUT_DEVICE: t.Final = frozenset({"zfs", "btrfs", "bcachefs"})
@@ -18,6 +18,8 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 class Mount(t.NamedTuple):
     """One line of mountinfo, as far as checks need it."""
 
+    number: str
+    parent: str
     point: str
     root: str  # the folder of the file system that is mounted; not "/" for bind mounts
     device: str  # "major:minor"
@@ -35,7 +37,15 @@ def parse(text: str) -> list[Mount]:
             continue
 
         mounts.append(
-            Mount(_unescape(left[4]), _unescape(left[3]), left[2], right[0], _unescape(right[1]))
+            Mount(
+                left[0],
+                left[1],
+                _unescape(left[4]),
+                _unescape(left[3]),
+                left[2],
+                right[0],
+                _unescape(right[1]),
+            )
         )
 
     return mounts
@@ -43,14 +53,51 @@ def parse(text: str) -> list[Mount]:
 
 def local(mounts: Iterable[Mount]) -> list[Mount]:
     """Return the file systems that hold this host's data, each once, sorted by mount point."""
-    # A later mount hides an earlier one at the same place.
-    visible = {mount.point: mount for mount in mounts}
     chosen: dict[str, Mount] = {}
-    for mount in sorted(visible.values(), key=lambda m: (m.root != "/", len(m.point), m.point)):
+    for mount in sorted(
+        visible(list(mounts)), key=lambda m: (m.root != "/", len(m.point), m.point)
+    ):
         if _holds_data(mount):
             chosen.setdefault(mount.device, mount)
 
     return sorted(chosen.values(), key=lambda m: m.point)
+
+
+def visible(mounts: Sequence[Mount]) -> list[Mount]:
+    """Return the mounts that no later one hides, at their own place or at a folder above it."""
+    last = {mount.point: number for number, mount in enumerate(mounts)}
+    parents = {mount.number: mount.parent for mount in mounts}
+    found = []
+
+    for number, mount in enumerate(mounts):
+        over = [last[folder] for folder in _folders(mount.point) if folder in last]
+        hidden = any(
+            other > number and not _lies_on(mount, mounts[other], parents) for other in over
+        )
+        if last[mount.point] == number and not hidden:
+            found.append(mount)
+
+    return found
+
+
+def _folders(point: str) -> list[str]:
+    """Return the folders above a mount point, the root last."""
+    parts = point.split("/")[:-1]
+
+    return ["/".join(parts[:length]) or "/" for length in range(len(parts), 0, -1)]
+
+
+def _lies_on(mount: Mount, other: Mount, parents: Mapping[str, str]) -> bool:
+    """Return whether a mount was made inside another one, however deep."""
+    number, seen = mount.parent, set()
+    while number in parents and number not in seen:
+        if number == other.number:
+            return True
+
+        seen.add(number)
+        number = parents[number]
+
+    return False
 
 
 def _holds_data(mount: Mount) -> bool:

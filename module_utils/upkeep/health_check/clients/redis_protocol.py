@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import ssl
 import typing as t
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from ...base.deadline import Deadline
 from ..check import ProbeError
+from .tcp import connect
 
 #: INFO is the longest answer we ask for: some 10 KiB.
 MAX_ANSWER: t.Final = 2**20
@@ -37,7 +37,7 @@ class Redis(AbstractContextManager["Redis"]):
         self, host: str, port: int, deadline: Deadline, context: ssl.SSLContext | None
     ) -> None:
         self._deadline = deadline
-        self._socket = socket.create_connection((host, port), timeout=deadline.remaining())
+        self._socket = connect(host, port, deadline)
         self._buffer = b""
 
         if context is not None:

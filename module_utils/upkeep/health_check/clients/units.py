@@ -25,6 +25,27 @@ def unit_properties(unit: str, names: Sequence[str], deadline: Deadline) -> dict
         raise ProbeError("unknown", str(error)) from error
 
 
+def full_name(unit: str, deadline: Deadline) -> str:
+    """Return the name that systemd has for a unit: with its suffix, and not an alias.
+
+    The name itself where systemd does not answer.
+    """
+    try:
+        return unit_properties(unit, ("Id",), deadline).get("Id") or unit
+    except (ProbeError, TimeoutError):
+        return unit
+
+
+def is_socket_activated(unit: str, deadline: Deadline) -> bool:
+    """Return whether systemd listens for a unit and starts it at the first connection."""
+    try:
+        triggers = unit_properties(unit, ("TriggeredBy",), deadline).get("TriggeredBy", "")
+    except (ProbeError, TimeoutError):
+        return False
+
+    return any(name.endswith(".socket") for name in triggers.split())
+
+
 def validate_unit(name: str | None) -> None:
     """Raise CheckError for text that cannot be the name of one unit, as a pattern cannot."""
     if name is not None and not systemd.is_unit_name(name):

@@ -14,6 +14,7 @@ from ...base.options import option
 from ...findings import Finding
 from .. import latency
 from ..check import Check, CheckError, milliseconds
+from ..clients.tcp import validate_host
 from ..kind import NEVER, OTHERWISE, Kind, Row, always
 
 
@@ -53,6 +54,7 @@ def _place(check: Check) -> str:
 
 
 def _validate(check: Check) -> None:
+    validate_host(check.options["host"])
     latency.validate(check)
     if check.options["latency"] and check.options["latency"]["samples"] != 1:
         raise CheckError("latency.samples: further answers would come from a cache, so use 1")

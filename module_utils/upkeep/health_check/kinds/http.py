@@ -24,6 +24,7 @@ from ..clients.http import (
     needs_tls,
     public_url,
     secret_headers,
+    validate_headers,
     validate_url,
 )
 from ..clients.tls import TLS_OPTIONS, tls_context
@@ -225,6 +226,7 @@ def _validate(check: Check) -> None:
     if options["tls_expiry"] and not (needs_tls(options["url"]) and options["verify_tls"]):
         raise CheckError("tls_expiry needs an https url and verify_tls: true")
 
+    validate_headers(options["headers"] or {})
     latency.validate(check)
     upload.validate(check)
     conditions.validate_pattern(options["body_regex"])

@@ -16,9 +16,11 @@ from ...base.options import option
 from ...findings import Finding
 from ..check import Check, CheckError
 from ..clients import procfs
-from ..clients.units import unit_option, validate_unit
+from ..clients.units import full_name, is_socket_activated, unit_option, validate_unit
 from ..kind import NEVER, OTHERWISE, Kind, Row
 
+#: Where systemd itself runs, which listens for units that it starts at the first connection.
+_SYSTEMD: t.Final = "init.scope"
 _LISTEN: t.Final = "0A"  # TCP_LISTEN
 #: A host may have hundreds of thousands of connections, bytes.
 _LARGEST: t.Final = 64 << 20
@@ -50,7 +52,7 @@ def parse(text: str, port: int) -> list[Listener]:
     return found
 
 
-def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
+def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield who listens on the port."""
     port, expected = check.options["port"], _owner(check)
     listeners = _listening(port)
@@ -65,6 +67,12 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
         }
     else:
         owners = {procfs.user_name(one.uid) for one in listeners}
+
+    unit = check.options["unit"]
+    if unit and unit not in owners and full_name(unit, deadline) in owners:
+        owners.add(unit)  # an alias, or a name without its suffix
+    elif unit and _SYSTEMD in owners and is_socket_activated(unit, deadline):
+        owners.add(unit)
 
     yield _verdict(check, port, sorted(owners), expected)
 
@@ -88,12 +96,14 @@ def _verdict(check: Check, port: int, owners: list[str], expected: str | None) -
         message = f"who listens on port {port} is not visible: run this as root"
         return check.finding("unknown", message, expected=expected)
 
-    if expected is None or owners == [expected]:
+    # Others may listen on other addresses of the port.
+    if expected is None or expected in owners:
         message = f"{named} listens on port {port}"
         return check.finding("ok", message, observed=named, expected=expected)
 
+    advice = "see which socket unit it serves" if _SYSTEMD in owners else "end that"
     message = (
-        f"port {port} belongs to {named} instead of {expected}: end that, then start {expected}"
+        f"port {port} belongs to {named} instead of {expected}: {advice}, then start {expected}"
     )
 
     return check.finding("critical", message, observed=named, expected=expected)

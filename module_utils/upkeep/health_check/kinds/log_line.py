@@ -94,7 +94,7 @@ def _newest(
     with open_regular(path, trusted_links=True) as stream:
         for line in lines_backwards(stream, most):
             deadline.remaining()
-            found = pattern.search(line.decode("utf-8", "replace"))
+            found = pattern.search(line.decode("utf-8", "replace").rstrip("\r"))
             if found:
                 return found
 

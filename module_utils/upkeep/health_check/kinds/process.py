@@ -14,17 +14,17 @@ from ...base.options import option
 from ...findings import Finding
 from ..check import Check, CheckError, ProbeError
 from ..clients import procfs
-from ..clients.units import unit_option, validate_unit
+from ..clients.units import full_name, unit_option, validate_unit
 from ..kind import NEVER, OTHERWISE, Kind, Row
 
 #: A process id is shorter, and so is the first line of a PID file, bytes.
 _PID_FILE: t.Final = 64
 
 
-def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
+def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield how many processes there are, and whether that is right."""
     options = check.options
-    found = _found(options["unit"], options["executable"], options["pid_file"])
+    found = _found(options["unit"], options["executable"], options["pid_file"], deadline)
     least, most = options["at_least"], options["at_most"]
     fits = len(found) >= least and (most is None or len(found) <= most)
     first = f" (first {found[0]})" if found else ""
@@ -53,9 +53,11 @@ def _what(check: Check) -> str:
     return str(options["unit"] or options["pid_file"] or options["executable"])
 
 
-def _found(unit: str | None, executable: str | None, pid_file: str | None) -> list[int]:
+def _found(
+    unit: str | None, executable: str | None, pid_file: str | None, deadline: Deadline
+) -> list[int]:
     if unit:
-        return procfs.in_unit(unit)
+        return procfs.in_unit(unit) or procfs.in_unit(full_name(unit, deadline))
     if pid_file:
         return _from_file(Path(pid_file), executable)
 

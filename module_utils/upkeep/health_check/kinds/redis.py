@@ -21,6 +21,7 @@ from ...findings import Finding, Limits, Subject
 from .. import counters
 from ..check import Check, CheckError, Memory, ProbeError, milliseconds, remember
 from ..clients.redis_protocol import Redis, RedisRefusal, explain, session
+from ..clients.tcp import validate_host
 from ..clients.tls import TLS_OPTIONS, tls_context
 from ..kind import (
     NEVER,
@@ -211,6 +212,7 @@ def _validate(check: Check) -> None:
 
         check.aspect_subject(entry).finding("ok", "the requirement ids fit the schema")
 
+    validate_host(check.options["host"])
     if check.options["ca_file"] and not check.options["tls"]:
         raise CheckError("ca_file needs tls: true")
     if check.options["username"] and not check.options["password"]:

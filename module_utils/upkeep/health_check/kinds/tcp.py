@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 
@@ -12,14 +11,14 @@ from ...base.deadline import Deadline
 from ...base.options import option
 from ...findings import Finding
 from ..check import Check, milliseconds
+from ..clients.tcp import connect, validate_host
 from ..kind import NEVER, OTHERWISE, Kind, Row, always, host_and_port, tries
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield whether a TCP connection can be opened."""
-    address = (check.options["host"], check.options["port"])
     started = time.monotonic()
-    socket.create_connection(address, timeout=deadline.remaining()).close()
+    connect(check.options["host"], check.options["port"], deadline).close()
     yield check.finding(
         "ok",
         f"{host_and_port(check)} accepts connections",
@@ -46,5 +45,6 @@ KIND = Kind(
     holds_change=True,
     network=True,
     place=host_and_port,
+    validate=lambda check: validate_host(check.options["host"]),
     only_waits=always,
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ...base.deadline import Deadline
 from ...base.options import option
+from ...base.systemd import ACTIVE_STATES
 from ...findings import Finding, Limits
 from .. import counters
 from ..check import Check, ProbeError, remember
@@ -81,7 +82,9 @@ def judge_state(check: Check, state: Mapping[str, str]) -> Finding:
     elif load == "masked":
         message = f"{unit} is masked: it cannot start until it is unmasked"
     else:
-        status = "ok" if active in expected else "critical"
+        # A unit that reloads does its work meanwhile.
+        works = active in ACTIVE_STATES and "active" in expected
+        status = "ok" if works or active in expected else "critical"
         observed = f"{active} ({state.get('SubState', '')})"
         message = _state_message(unit, observed, state, status)
 

@@ -76,3 +76,22 @@ def test_mountinfo_survives_a_round_trip(entries: list[tuple[str, int, str]]) ->
 @given(st.text())
 def test_any_text_is_parsed(text: str) -> None:
     mounts.local(mounts.parse(text))
+
+
+def test_what_lies_below_a_later_mount_is_hidden() -> None:
+    text = (
+        "1 0 8:1 / / rw - ext4 a rw\n"
+        "2 1 8:2 / /srv/data rw - ext4 b rw\n"
+        "3 1 8:3 / /srv rw - ext4 c rw\n"
+        "4 3 8:4 / /srv/new rw - ext4 d rw\n"
+    )
+
+    found = mounts.local(mounts.parse(text))
+
+    assert [mount.point for mount in found] == ["/", "/srv", "/srv/new"]
+
+
+def test_a_root_that_was_mounted_late_hides_nothing_on_it() -> None:
+    text = "5 9 8:2 / /boot rw - ext4 b rw\n9 1 8:1 / / rw - ext4 a rw\n"
+
+    assert [mount.point for mount in mounts.local(mounts.parse(text))] == ["/", "/boot"]

@@ -513,3 +513,142 @@ def test_what_a_service_writes_does_not_fill_the_report(listen: Listen, observed
 
     assert len(found["message"]) <= 4000
     assert len(found["observed"]) <= 500
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 3,
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+    ],
+)
+def test_informational_answers_are_skipped(
+    listen: Listen, observed: Observed, first: bytes
+) -> None:
+    final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    url = f"http://127.0.0.1:{listen(saying(first + final))}/"
+
+    found = observed("http", url=url, body_regex="^ok$")["http:x"]
+
+    assert found["status"] == "ok"
+
+
+def test_informational_answers_without_end_are_critical(listen: Listen, observed: Observed) -> None:
+    answers = trickling(b"", b"HTTP/1.1 102 Processing\r\n\r\n", pause=0)
+
+    found = observed("http", url=f"http://127.0.0.1:{listen(answers)}/")["http:x"]
+
+    assert found["status"] == "critical"
+
+
+def test_a_multipart_answer_has_no_broken_headers(listen: Listen, observed: Observed) -> None:
+    handler = answering(b"x", "200 OK", "Content-Type: multipart/mixed; boundary=b")
+
+    assert observed("http", url=f"http://127.0.0.1:{listen(handler)}/")["http:x"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("header", ["a: b\r\n" * 120, f"a: {'b' * 70_000}\r\n"])
+def test_more_headers_than_are_read_are_unknown(
+    listen: Listen, observed: Observed, header: str
+) -> None:
+    said = f"HTTP/1.1 200 OK\r\n{header}Content-Length: 0\r\n\r\n".encode()
+
+    found = observed("http", url=f"http://127.0.0.1:{listen(saying(said))}/")["http:x"]
+
+    assert found["status"] == "unknown"
+
+
+@pytest.mark.parametrize("path", ["/größe", "/a?wort=grün", "/a%20b", "/日本"])
+def test_paths_are_sent_as_a_browser_sends_them(
+    listen: Listen, observed: Observed, path: str
+) -> None:
+    port = listen(redirecting({}, requests := []))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}{path}")["http:x"]
+
+    assert found["status"] == "ok"
+    assert requests[0].split(b" ")[1].decode("ascii").startswith("/")
+
+
+@pytest.mark.parametrize("target", ["/größe", "/a b", "/a?name=a b"])
+def test_a_redirect_may_be_written_carelessly(
+    listen: Listen, observed: Observed, target: str
+) -> None:
+    port = listen(redirecting({"/": target}, requests := []))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", follow_redirects=True)["http:x"]
+
+    assert found["status"] == "ok"
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("http", {"url": "http://a..b.example.org/"}),
+        ("metrics", {"url": f"http://{'a' * 64}.example.org/", "rate": {"warning": 1}}),
+        ("tcp", {"host": "a..b", "port": 80}),
+        ("dns", {"host": "a" * 64}),
+        ("redis", {"host": ".a"}),
+    ],
+)
+def test_a_name_that_no_host_can_have_is_refused(
+    observed: Observed, kind: str, options: dict[str, t.Any]
+) -> None:
+    with pytest.raises(ValueError, match="is not a host name"):
+        observed(kind, **options)
+
+
+@pytest.mark.parametrize("value", [1.5, 7, "日本", "plain"])
+def test_headers_are_sent_as_text(listen: Listen, observed: Observed, value: t.Any) -> None:
+    port = listen(redirecting({}, requests := []))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", headers={"X-Version": value})
+
+    assert found["http:x"]["status"] == "ok"
+    assert f"X-Version: {value}".encode() in requests[0]
+
+
+@pytest.mark.parametrize("headers", [{"A": None}, {"A": [1]}, {"A": "b\r\nC: d"}, {"A b": "c"}])
+def test_headers_that_cannot_be_sent_are_refused(
+    observed: Observed, headers: dict[str, t.Any]
+) -> None:
+    with pytest.raises(ValueError, match="header"):
+        observed("http", url="http://127.0.0.1/", headers=headers)
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1252", "utf-16", "utf-8"])
+def test_a_body_is_read_in_its_charset(listen: Listen, observed: Observed, charset: str) -> None:
+    kind = f"Content-Type: text/html; charset={charset}"
+    handler = answering("es ist grün".encode(charset), "200 OK", kind)
+
+    found = observed("http", url=f"http://127.0.0.1:{listen(handler)}/", body_regex="grün$")
+
+    assert found["http:x"]["status"] == "ok"
+
+
+def test_an_answer_before_the_whole_upload_counts(listen: Listen, observed: Observed) -> None:
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        request_head(connection)
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    found = observed(
+        "http",
+        url=f"http://127.0.0.1:{listen(handler)}/",
+        method="POST",
+        expect_status=[413],
+        upload={"content": "x" * (8 << 20)},
+    )["http:x"]
+
+    assert found["status"] == "ok" or "was cut" in found["message"], found
+
+
+def test_the_dot_at_the_end_of_a_name_is_not_in_a_certificate(
+    listen: Listen, observed: Observed, authority: t.Any
+) -> None:
+    port = listen(answering(b""), authority.context("localhost", 60))
+
+    found = observed("http", url=f"https://localhost.:{port}/", ca_file=str(authority.file))
+
+    assert found["http:x"]["status"] == "ok"

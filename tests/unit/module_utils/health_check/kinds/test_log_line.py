@@ -98,3 +98,11 @@ def test_a_link_of_another_user_is_not_followed(observed: Observed, tmp_path: Pa
 
     assert found["status"] == "unknown"
     assert "t0p" not in str(found)
+
+
+def test_lines_may_end_as_windows_ends_them(observed: Observed, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"model a loaded\r\n")
+
+    found = observed("log_line", path=str(tmp_path / "log"), pattern="model (.*) loaded$")
+
+    assert found["log_line:x"]["observed"] == "a"

@@ -41,6 +41,8 @@ SHOWN = "printf 'LoadState={}\\nActiveState={}\\nSubState={}\\nResult={}\\nNRest
     ("state", "options", "status", "words"),
     [
         (("loaded", "active", "running", "success"), {}, "ok", "active (running)"),
+        (("loaded", "reloading", "reload", "success"), {}, "ok", "reloading (reload)"),
+        (("loaded", "refreshing", "refresh", "success"), {}, "ok", "refreshing (refresh)"),
         (
             ("loaded", "failed", "failed", "exit-code"),
             {},

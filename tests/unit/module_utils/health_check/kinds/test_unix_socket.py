@@ -50,3 +50,14 @@ def test_a_hung_unix_socket_is_critical_in_time(observed: Observed, tmp_path: Pa
         "critical",
         True,
     )
+
+
+def test_a_path_that_no_socket_can_have_says_nothing_about_the_service(
+    observed: Observed, tmp_path: Path
+) -> None:
+    (tmp_path / "datagram").touch()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(tmp_path / "d"))
+        found = observed("unix_socket", path=str(tmp_path / "d"))["unix_socket:x"]
+
+    assert found["status"] == "unknown"
