@@ -81,6 +81,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
 
     result = bounded(module, lambda: run(settings, module.check_mode), settings.max_seconds)
+    module.no_log_values = set()  # only an error may echo a secret
     module.exit_json(**result)
 
 

@@ -191,3 +191,12 @@ def test_what_failed_on_other_hosts_is_handed_over() -> None:
 def test_the_examples_are_understood() -> None:
     for task in yaml.safe_load(self_heal.EXAMPLES):
         assert parse(task["self_heal"]).units
+
+
+def test_a_common_word_as_password_leaves_the_findings_as_they_are(call: Call) -> None:
+    checks = [{"name": "r", "kind": "redis", "port": 1, "password": "api", "timeout": 5}]
+
+    answer = call(units=[API], checks=checks)
+
+    assert answer["findings"][0]["check"].startswith("heal:api")
+    assert answer["restarted"] == ["api"]
