@@ -14,6 +14,7 @@ second look.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,12 +37,27 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def play(playbook: str, *args: str) -> float:
-    """Run a playbook and return its wall time in seconds.
+class Played(t.NamedTuple):
+    """What one run of a playbook took: seconds, seconds of the controller's CPU, printed lines."""
+
+    seconds: float
+    cpu: float
+    lines: int
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    return used.ru_utime + used.ru_stime
+
+
+def play(playbook: str, *args: str) -> Played:
+    """Run a playbook and return what it took; its lines are those up to the recap.
 
     Raises CalledProcessError when it fails.
     """
-    begun = time.monotonic()
+    begun, cpu = time.monotonic(), cpu_of_children()
     done = subprocess.run(  # noqa: S603 - our own programs, no shell
         [tool("ansible-playbook"), playbook, *SAME, *args],
         cwd=PROJECT,
@@ -53,7 +69,9 @@ def play(playbook: str, *args: str) -> float:
         print(done.stdout[-4000:], done.stderr[-2000:], file=sys.stderr)
         done.check_returncode()
 
-    return time.monotonic() - begun
+    lines = done.stdout.partition("\nPLAY RECAP")[0].count("\n") + 1
+
+    return Played(time.monotonic() - begun, cpu_of_children() - cpu, lines)
 
 
 def on_hosts(module: str, arguments: str, *args: str) -> str:
@@ -100,7 +118,9 @@ def main() -> int:
 
     for ours, other, shorter in sides:
         print(
-            f"  ours {ours:6.1f} s   stock modules {other:6.1f} s, once {shorter:6.1f} s",
+            f"  ours {ours.seconds:6.1f} s ({ours.cpu:.1f} s of CPU, {ours.lines} lines)   "
+            f"stock modules {other.seconds:6.1f} s ({other.cpu:.1f} s of CPU), "
+            f"once {shorter.seconds:6.1f} s",
             flush=True,
         )
 
@@ -108,7 +128,9 @@ def main() -> int:
     for host in sorted(ours_starts):
         print(f"  {host}: interpreter starts {ours_starts[host]} against {other_starts.get(host)}")
 
-    ours, other, shorter = (statistics.median(side) for side in zip(*sides, strict=True))
+    ours, other, shorter = (
+        statistics.median(run.seconds for run in side) for side in zip(*sides, strict=True)
+    )
     ratio = other / ours
     print(
         f"  without the second look of the other side: {shorter:.1f} s, ratio {shorter / ours:.2f}"

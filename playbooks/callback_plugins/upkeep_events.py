@@ -194,8 +194,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             closed = close(self._log.parent, settings)
         except Exception as error:
             self._display.warning(
-                f"Upkeep could not render this run ({self._log}) or hand it to the store "
-                f"'{self._target}': {error}"
+                f"Upkeep could not render this run ({self._log}) or hand it to its store "
+                f"({'a database' if '://' in self._target else self._target}): {error}"
             )
             return False
 
