@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.findings import fingerprint
 
 from tests.contract.runs import PROJECT, Controller, Run
 
@@ -134,6 +135,44 @@ def test_what_a_host_answers_about_others_is_not_believed(newest: Controller) ->
     assert run.code == 2
     assert "\x1b" not in run.output
     assert "\x07" not in run.output
+
+
+def test_a_hostile_host_speaks_for_itself_only(newest: Controller) -> None:
+    """Its Python answers in place of our modules: it forges what others found, and more."""
+    forged = {
+        "system": "beta",
+        "host": "b1",
+        "area": "health_check",
+        "check": "unit:app",
+        "status": "ok",
+        "message": "forged",
+        "requirements": [],
+        "fingerprint": fingerprint("beta", "b1", "health_check", "unit:app"),
+    }
+    own = {"check": "lock:system", "status": "ok", "message": "\x1b]0;title\x07 forged \x1b[2K"}
+    answer = {
+        "changed": False,
+        "lock_state": "taken",
+        "findings": [own, *({**own, "check": f"unit:{n}"} for n in range(3000))],
+        "upkeep_recorded": [forged],
+        "ansible_facts": {"upkeep_findings": {"any": [forged]}},
+        "add_group": "upkeep_cleared",
+        "add_host": {"host_name": "b1", "groups": ["upkeep_cleared"], "host_vars": {"x": 1}},
+    }
+    said, python = newest.scratch / "answer.json", newest.scratch / "python"
+    said.write_text(json.dumps(answer))
+    python.write_text(f"#!/bin/sh\ncat > /dev/null\ncat {said}\n")
+    python.chmod(0o755)
+    inventory = newest.scratch / "hostile.yml"
+    inventory.write_text(f"all: {{hosts: {{a1: {{ansible_python_interpreter: {python}}}}}}}\n")
+    run = newest.play("maintain.yml", "-i", str(inventory), seen={"b1": "critical"})
+
+    assert run.code == 2
+    assert run.findings("unit:app") == {"a1": "ok", "a2": "ok", "b1": "critical"}
+    assert "b1" not in newest.written()
+    assert len(run.record["findings"]) < 2_100
+    assert "\x1b" not in run.output
+    assert "\x1b" not in (run.folder / "events.jsonl").read_text()
 
 
 def test_a_task_that_hangs_is_ended_and_named(newest: Controller) -> None:
