@@ -18,6 +18,7 @@ from ...base.kernel import read_kernel
 PROC = Path("/proc")
 #: States of a process that runs no more, though its parent has not yet noticed.
 _ENDED: t.Final = ("Z", "X", "x")
+_UNITS: t.Final = (".service", ".scope")
 _PAGE: t.Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -92,28 +93,49 @@ def executable(pid: int) -> str | None:
         return None
 
 
-def units_in(text: str) -> frozenset[str]:
-    """Return every part of the paths in a /proc/PID/cgroup; for a unit, one is its name."""
-    return frozenset(
-        part for line in text.splitlines() for part in line.split(":", 2)[-1].split("/") if part
-    )
+def units_in(text: str, root: str = "") -> tuple[str, ...]:
+    """Return the slices and the unit of a /proc/PID/cgroup, the unit last.
+
+    The first unit below ``root`` is that of the system's own systemd. What lies below belongs to
+    the unit: a user may call a unit of a manager of their own as they like.
+    """
+    parts = [part for part in _path(text).removeprefix(root).split("/") if part]
+    units = [place for place, part in enumerate(parts) if part.endswith(_UNITS)]
+
+    return tuple(parts[: units[0] + 1]) if units else ()
+
+
+def _path(text: str) -> str:
+    """Return the path that systemd has given to a process, '' without one."""
+    paths = ""
+    for line in text.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers == "name=systemd":
+            return path
+        if number == "0":
+            paths = path
+
+    return paths
+
+
+def _root() -> str:
+    """Return where systemd begins: below that of a machine, when this is its container."""
+    first = _path(_cgroup(1))
+
+    return first.removesuffix("/init.scope") if first.endswith("/init.scope") else ""
 
 
 def unit_of(pid: int) -> str:
-    """Return the innermost systemd unit of a process; "" when it has none or is gone."""
-    for line in _cgroup(pid).splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
-        if units and (number == "0" or controllers == "name=systemd"):
-            return units[-1]
-
-    return ""
+    """Return the systemd unit of a process; "" when it has none or is gone."""
+    return "".join(units_in(_cgroup(pid), _root())[-1:])
 
 
 def in_unit(unit: str) -> list[int]:
     """Return the running processes of a systemd unit, of its inner cgroups too."""
-    return sorted(pid for pid in pids() if unit in units_in(_cgroup(pid)) and process(pid))
+    root = _root()
+
+    return sorted(pid for pid in pids() if unit in units_in(_cgroup(pid), root) and process(pid))
 
 
 def _cgroup(pid: int) -> str:

@@ -18,22 +18,29 @@ from ..check import Check, ProbeError
 from ..kind import NEVER, OTHERWISE, Kind, Row
 
 _BLOCK: t.Final = 1 << 16
+#: A longer line is not a message of a service, bytes.
+_LONGEST: t.Final = 1 << 20
 
 
 def lines_backwards(stream: t.BinaryIO, most: int) -> Iterator[bytes]:
     """Yield the lines of a file from the last one on, at most about ``most`` bytes of them."""
     position = end = stream.seek(0, 2)
-    rest = b""
+    rest: list[bytes] = []  # the pieces of a line that begins further to the left, the last first
+
     while position > 0 and end - position < most:
         size = min(_BLOCK, position)
         position -= size
         stream.seek(position)
-        first, *others = (stream.read(size) + rest).split(b"\n")
-        yield from reversed(others)
-        rest = first
+        first, *others = stream.read(size).split(b"\n")
+        if others:
+            yield others.pop() + b"".join(reversed(rest))
+            yield from reversed(others)
+            rest = []
+
+        rest.append(first)
 
     if position == 0 and end:
-        yield rest
+        yield b"".join(reversed(rest))
 
 
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
@@ -94,6 +101,9 @@ def _newest(
     with open_regular(path, trusted_links=True) as stream:
         for line in lines_backwards(stream, most):
             deadline.remaining()
+            if len(line) > _LONGEST:
+                continue
+
             found = pattern.search(line.decode("utf-8", "replace").rstrip("\r"))
             if found:
                 return found

@@ -29,6 +29,8 @@ ASPECTS: t.Final = ("rate", "response_time", "errors")
 SHORTEST: t.Final = 10.0
 _LARGEST: t.Final = 4 * 2**20
 _BOUND: t.Final = "at most "
+#: All are kept for the next run; a service must not fill the state of other checks.
+_MOST_BUCKETS: t.Final = 200
 _STATUS: t.Final = re.compile(r"[1-5]\d\d", re.ASCII)
 
 
@@ -113,6 +115,10 @@ def _counters(check: Check, metrics: Exposition) -> dict[str, int]:
     failed = re.compile(check.options["failed"])
     label = check.options["status_label"]
     times = histogram(metrics, check.options["durations"])
+    if len(times.buckets) > _MOST_BUCKETS:
+        message = f"{_place(check)} has more than {_MOST_BUCKETS} buckets of times"
+        raise ProbeError("unknown", message)
+
     failures = [one for one in requests if failed.fullmatch(one.labels.get(label, ""))]
 
     return {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from ansible.module_utils.upkeep.health_check.clients import procfs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,3 +27,34 @@ def test_a_name_may_hold_anything(name: str, pid: int, ticks: int) -> None:
 @given(st.text())
 def test_any_text_is_parsed(text: str) -> None:
     procfs.units_in(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("0::/system.slice/nginx.service\n", ("system.slice", "nginx.service")),
+        ("0::/system.slice/nginx.service/worker\n", ("system.slice", "nginx.service")),
+        ("3:memory:/a.service\n1:name=systemd:/b.slice/b.service\n", ("b.slice", "b.service")),
+        ("0::/init.scope\n", ("init.scope",)),
+        ("0::/\n", ()),
+        ("", ()),
+        (
+            "0::/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service\n",
+            ("user.slice", "user-1000.slice", "user@1000.service"),
+        ),
+        (
+            "0::/machine.slice/libpod-a.scope/system.slice/nginx.service\n",
+            ("machine.slice", "libpod-a.scope"),
+        ),
+    ],
+)
+def test_a_user_cannot_take_the_name_of_a_unit(text: str, parts: tuple[str, ...]) -> None:
+    assert procfs.units_in(text) == parts
+
+
+def test_in_a_container_the_unit_is_that_of_its_own_systemd() -> None:
+    text = "0::/machine.slice/libpod-a.scope/system.slice/nginx.service\n"
+
+    found = procfs.units_in(text, "/machine.slice/libpod-a.scope")
+
+    assert found == ("system.slice", "nginx.service")

@@ -95,7 +95,8 @@ def listening(tree: Tree, *pids: int) -> None:
 def test_systemd_may_listen_for_the_unit(
     tree: Tree, observed: Observed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree.add(1, unit="init.scope")
+    tree.add(1)
+    (tree.root / "1" / "cgroup").write_text("0::/init.scope\n")
     listening(tree, 1)
 
     monkeypatch.setattr(listener, "is_socket_activated", lambda *_: True)

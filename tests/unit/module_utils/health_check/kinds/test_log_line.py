@@ -106,3 +106,15 @@ def test_lines_may_end_as_windows_ends_them(observed: Observed, tmp_path: Path) 
     found = observed("log_line", path=str(tmp_path / "log"), pattern="model (.*) loaded$")
 
     assert found["log_line:x"]["observed"] == "a"
+
+
+def test_an_endless_line_hides_no_other(observed: Observed, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        log.write(b"model a loaded\n")
+        for _ in range(48):
+            log.write(b"x" * (1 << 20))
+
+    options = {"path": str(tmp_path / "log"), "pattern": "model (.*) loaded"}
+    found = observed("log_line", **options, timeout=60)["log_line:x"]
+
+    assert found["observed"] == "a"

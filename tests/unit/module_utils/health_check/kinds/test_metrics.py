@@ -252,3 +252,13 @@ def test_times_without_a_number_are_unknown(service: Service) -> None:
     text = f'http_requests_total{{status_code="200"}} 900\n{times}'
 
     assert service.look(text)[".response_time"]["status"] == "unknown"
+
+
+def test_a_service_cannot_fill_the_state_of_other_checks(service: Service) -> None:
+    name = "http_request_duration_seconds_bucket"
+    times = "".join(f'{name}{{le="{bound}"}} 1\n' for bound in range(20_000))
+
+    found = service.look(f'http_requests_total{{status_code="200"}} 900\n{times}')
+
+    assert found[""]["status"] == "unknown"
+    assert service.before is None, "nothing is kept"
