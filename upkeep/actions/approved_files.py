@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 
 def content(path: Path, kind: str) -> bytes | None:
-    """Return the very bytes of a file of this kind, None where there is no file yet.
+    """Return the very bytes of a file of this kind, None for a file that does not exist yet.
 
     Raises RecordsError.
     """

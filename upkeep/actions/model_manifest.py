@@ -62,7 +62,7 @@ class Manifest:
 def load(
     path: Path, system: str, signers: Signers | None = None, seen: Path | None = None
 ) -> Manifest:
-    """Return the manifest of a system, one without records where there is no file yet.
+    """Return the manifest of a system, one without records before the file exists.
 
     With ``signers`` the very bytes that are returned have been signed, in ``<path>.sig``
     (``ssh-keygen -Y sign``), and are not older than those of an earlier run: the file ``seen``

@@ -67,7 +67,7 @@ def errors_on(log: LogSettings, files: Collection[str], output: LogrotateOutput)
 
 
 def log_findings(seen: LogObservation, now: float) -> list[Finding]:
-    """Return the findings of one log, without the aspects for which there is no file."""
+    """Return the findings of one log, without the aspects of a file that is missing."""
     findings = [_rotation(seen)]
     if seen.present:
         findings += [

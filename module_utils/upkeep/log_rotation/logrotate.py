@@ -235,7 +235,7 @@ def _tail(output: str) -> str:
 def read_state(path: str) -> dict[str, float]:
     """Return for each log the Unix time of its last rotation, or of when it was first seen.
 
-    Empty when there is no file that can be read.
+    Empty when no file can be read.
     """
     try:
         _require_regular(path)
