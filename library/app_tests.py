@@ -111,7 +111,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.app_tests.errors import TestsError
 from ansible.module_utils.upkeep.app_tests.options import OPTIONS
 from ansible.module_utils.upkeep.app_tests.run import run
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
+
+#: What the module may take beyond its suites before it ends itself, s.
+OVERTIME = 60
 
 
 def main() -> None:
@@ -122,12 +126,9 @@ def main() -> None:
     arguments = dict(module.params)
     module.params.pop("suites")
     module.no_log_values = set()
-    try:
-        result = run(arguments)
-    except TestsError as error:
-        module.fail_json(msg=str(error))
-
-    module.exit_json(**result)
+    # A suite is ended at its time, with what it started; this ends what is left beyond that.
+    seconds = arguments["setup"]["seconds"] + 30 * len(arguments["suites"]) + OVERTIME
+    module.exit_json(**bounded(module, lambda: run(arguments), seconds, TestsError))
 
 
 if __name__ == "__main__":

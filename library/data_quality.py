@@ -53,10 +53,14 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.data_quality.check import DataError
 from ansible.module_utils.upkeep.data_quality.options import OPTIONS
 from ansible.module_utils.upkeep.data_quality.run import run
+
+#: What the module may take beyond its time before it ends itself, s.
+OVERTIME = 60
 
 
 def main() -> None:
@@ -67,12 +71,9 @@ def main() -> None:
     arguments = dict(module.params)
     module.params.pop("login_password")
     module.no_log_values = set()
-    try:
-        result = run(arguments)
-    except DataError as error:
-        module.fail_json(msg=str(error))
-
-    module.exit_json(**result)
+    # What is slow becomes a finding within max_seconds; this ends what does not.
+    seconds = arguments["max_seconds"] + OVERTIME
+    module.exit_json(**bounded(module, lambda: run(arguments), seconds, DataError))
 
 
 if __name__ == "__main__":

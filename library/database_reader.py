@@ -44,9 +44,13 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import OptionError, argument_spec
 from ansible.module_utils.upkeep.database_reader.options import OPTIONS
 from ansible.module_utils.upkeep.database_reader.run import ReaderError, run
+
+#: What the module may take beyond its time before it ends itself, s.
+OVERTIME = 30
 
 
 def main() -> None:
@@ -57,11 +61,12 @@ def main() -> None:
     arguments = dict(module.params)
     module.params.pop("login_password")
     module.no_log_values = set()
-    try:
-        result = run(arguments, check_mode=module.check_mode)
-    except (OptionError, ReaderError) as error:
-        module.fail_json(msg=str(error))
-
+    result = bounded(
+        module,
+        lambda: run(arguments, check_mode=module.check_mode),
+        arguments["seconds"] + OVERTIME,
+        (OptionError, ReaderError),
+    )
     module.exit_json(**result)
 
 

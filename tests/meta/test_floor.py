@@ -24,10 +24,6 @@ OPENING: t.Final = frozenset(
 )  # fmt: skip
 #: Of these modules nothing that is called so opens a file.
 HARMLESS: t.Final = frozenset(("files", "copy", "archive"))
-#: Files that wait for their conversion.
-PENDING: t.Final[frozenset[str]] = frozenset()
-#: Topics that still import absolutely.
-PENDING_IMPORTS: t.Final = ()
 #: What starts a copy of this process, or a shell.
 FORKING: t.Final = frozenset(("fork", "forkpty", "system", "popen", "Process", "Pool"))
 #: What every topic may import.
@@ -38,7 +34,6 @@ NEIGHBOURS: t.Final = frozenset(
         ("data_quality", "postgresql"),
         ("database_reader", "postgresql"),
         ("self_heal", "health_check"),
-        ("log_review", "model_verification"),
     )
 )
 
@@ -50,8 +45,7 @@ def test_files_are_opened_by_the_floor_alone(path: Path) -> None:
 
     found = [f"{path.name}:{line} {name}" for name, line in opening_calls(path.read_text())]
 
-    name = str(path.relative_to(UPKEEP)) if path.is_relative_to(UPKEEP) else path.name
-    assert not found or name in PENDING, f"use upkeep.base.files: {found}"
+    assert found == [], "use upkeep.base.files"
 
 
 def opening_calls(source: str) -> Iterator[tuple[str, int]]:
@@ -113,9 +107,6 @@ def test_topics_do_not_import_each_other(path: Path) -> None:
     parts = path.relative_to(UPKEEP).parts
     topic = parts[0] if len(parts) > 1 else ""
 
-    if parts[0] in PENDING_IMPORTS:
-        return
-
     for module in imported(path.read_text(), parts[:-1]):
         other = module.partition(".")[0]
         allowed = {topic} if topic == "base" else {topic, *FLOOR}
@@ -154,18 +145,9 @@ def test_imports_are_seen_as_they_are_meant(source: str, found: list[str]) -> No
     assert list(imported(source, ("health_check", "kinds"))) == found
 
 
-#: Modules that run on hosts, and those of them that wait for a deadline of their own.
+#: Modules that run on hosts.
 ON_HOSTS: t.Final = sorted(
     path for path in (PROJECT / "library").glob("*.py") if "def main()" in path.read_text()
-)
-PENDING_DEADLINES: t.Final = frozenset(
-    (
-        "app_tests",
-        "database_reader",
-        "data_quality",
-        "postgresql_maintenance",
-        "sqlite_maintenance",
-    )
 )
 
 
@@ -181,4 +163,4 @@ def test_a_module_ends_itself_and_what_it_started(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 
-    assert "bounded" in called or path.stem in PENDING_DEADLINES, "use upkeep.base.bounded"
+    assert "bounded" in called, "use upkeep.base.bounded"
