@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Plant logs on a host: good, rotated, broken and hostile ones, and that of a container, as root."""
+"""Plant logs on a host as root: good, rotated, broken and hostile ones, and a container's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ago(**span: float) -> str:
 
 
 def write(path: Path, *lines: str) -> None:
-    """Write some lines; bytes that are no UTF-8 come as surrogates."""
+    """Write some lines; bytes that are not UTF-8 come as surrogates."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 

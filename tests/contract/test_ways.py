@@ -113,7 +113,7 @@ def test_of_two_runs_at_once_only_one_changes_and_a_third_goes_on_after_a_kill(
 
     assert third.code == 0, third.output
     assert set(third.findings("lock:system").values()) == {"info"}, (
-        "the dead run's lock is taken over, and said so"
+        "the dead run's lock is taken over, and reported"
     )
     assert (anywhere.scratch / "out" / "b1").read_text() == "third\n"
 

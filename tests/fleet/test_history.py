@@ -69,7 +69,8 @@ def test_tables_reach_from_a_year_ago_to_today(
     host: str, database: str, table: str, moment: str
 ) -> None:
     query = (
-        f"SELECT extract(day FROM now() - min({moment})), extract(day FROM now() - max({moment}))"  # noqa: S608
+        f"SELECT extract(day FROM now() - min({moment})),"  # noqa: S608
+        f" extract(day FROM now() - max({moment}))"
         f" FROM {table} WHERE {moment} <= now()"
     )
     argv = (

@@ -13,8 +13,8 @@ import pytest
 
 #: Phrases that cost every reader a second look, with what to write instead.
 PHRASES = {
-    r"\b(is|are) no (regular|valid|known|file|files|number|name|text|host|system|mapping|list|"
-    r"Python|UTF-8|JSON|secret|secrets|mistake|run|check)\b": "is not a ...",
+    r"(?<!here )\b(is|are) no (regular|valid|known|file|files|number|name|text|host|system|mapping|"
+    r"list|Python|UTF-8|JSON|secret|secrets|mistake|run|check)\b": "is not a ...",
     r"\bstands? there (twice|more than once)\b": "duplicate",
     r"\bmend(s|ed)? (that|it|this)\b": "correct it, say what to change",
     r"\bthe (look|run|time|window) before\b": "the previous run",

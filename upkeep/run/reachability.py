@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Does anything answer where the hosts should be?
 
-Asked before ssh does, so that silence is told in one line.
+Asked before ssh does, so that silence costs one line.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ _STRONG_NAME: t.Final = (
 _WEAK_NAME: t.Final = (
     r"(?:sessid|session[_-]?id|token(?![a-z]|[_-](?:count|limit|type|budget|usage))"
     r"|(?<![a-z])auth(?=\\?[\"'])"
-    r"|key(?:(?-i:(?<=[A-Z0-9]_KEY))|(?<=api[_-]key)|(?<=apikey)|(?<=access[_-]key)|(?<=accesskey)|(?<=private[_-]key)"
+    r"|key(?:(?-i:(?<=[A-Z0-9]_KEY))|(?<=api[_-]key)|(?<=apikey)|(?<=access[_-]key)|(?<=accesskey)"
+    r"|(?<=private[_-]key)"
     r"|(?<=privatekey)|(?<=auth[_-]key)|(?<=account[_-]key)|(?<=accountkey)|(?<=master[_-]key)"
     r"|(?<=signing[_-]key)|(?<=encryption[_-]key)|(?<=license[_-]key)|(?<=shared[_-]key)))"
 )
@@ -83,7 +84,8 @@ _SHAPES: t.Final = (
     _assigned(_WEAK_NAME, "key", r"(?=[^\s\"']{0,128}\d)"),
     r"authorization\\?[\"']?\s{0,3}+[:=]\s{0,3}+\\?[\"']?"
     r"(?:digest\s{1,3}+(?P<digest>[^\r\n]{1,2048}+)"
-    r"|(?![\w-]{1,31}+\s{1,3}+\*)(?:[a-z][\w-]{0,30}+\s{1,3}+)?(?P<authorization>[^\s\"'*\\]{4,}+))",
+    r"|(?![\w-]{1,31}+\s{1,3}+\*)(?:[a-z][\w-]{0,30}+\s{1,3}+)?"
+    r"(?P<authorization>[^\s\"'*\\]{4,}+))",
     # a password may hold a slash, a port is not one; and a mask is no password
     r"://(?:[^\s/:@\"']{0,64}+:(?!\d{1,5}/|(?:x{3,64}+|\*{1,64}+|(?:%2a){1,64}+)@)"
     r"(?P<login>[^\s\"']{1,256})|(?P<user>[^\s/:@\"'*]{20,128}+))@",
@@ -125,7 +127,10 @@ _OPTIONS: t.Final = (
     re.compile(rb"(?<!\S)(-p)(?=\S)[^\s-]\S*"),
     re.compile(rb"(?<!\S)(-u\s{0,3}+[^\s:]{1,128}+:)\S+"),
     re.compile(
-        rf"(?<!\S)(--(?:[\w-]{{0,32}}?)(?:{_STRONG_NAME}|{_WEAK_NAME})[\w-]{{0,32}}+\s{{1,3}}+)(?!-)\S+".encode(),
+        (
+            rf"(?<!\S)(--(?:[\w-]{{0,32}}?)(?:{_STRONG_NAME}|{_WEAK_NAME})"
+            rf"[\w-]{{0,32}}+\s{{1,3}}+)(?!-)\S+"
+        ).encode(),
         re.IGNORECASE,
     ),
 )

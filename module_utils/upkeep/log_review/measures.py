@@ -32,7 +32,8 @@ _EXAMPLES: t.Final = 2
 _LATE: t.Final = 86400.0
 
 _NUMBER: t.Final = re.compile(
-    r"\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(?P<unit>[A-Za-zµμ%/]{0,12})\s*"
+    r"\s*(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?)"
+    r"\s*(?P<unit>[A-Za-zµμ%/]{0,12})\s*"
 )
 _COMPOUND: t.Final = re.compile(r"(?P<number>\d+(?:\.\d*)?)(?P<unit>h|ms|m|s|us|µs|μs|ns)")
 _TIME_UNITS: t.Final = {

@@ -40,7 +40,7 @@ _HALF_A_YEAR: t.Final = 200 * 86400.0
 
 
 class SeekResult(t.NamedTuple):
-    """The offset to read from, the time before it, and whether time runs backwards there."""
+    """The offset to read from, the time just above it, and whether time runs backwards there."""
 
     offset: int
     hint: float | None

@@ -34,7 +34,7 @@ class Window:
     def previous(self) -> Window:
         """Return the window of the same length that ends where this one begins."""
         length = self.until - self.since
-        return Window(self.since - length, self.since, f"the time before {self.words}")
+        return Window(self.since - length, self.since, f"the period preceding {self.words}")
 
     @property
     def is_whole(self) -> bool:

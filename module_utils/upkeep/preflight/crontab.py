@@ -15,7 +15,8 @@ _FIELD = r"[0-9A-Za-z*/,~-]+"
 _ASSIGNMENT = re.compile(r"""\s*(?:[A-Za-z_][A-Za-z0-9_]*|"[^"]*"|'[^']*')\s*=""")
 _TIMES = re.compile(rf"\s*(?P<when>{_FIELD}(?:\s+{_FIELD}){{4}})\s+(?P<rest>\S.*)")
 _NICKNAME = re.compile(
-    r"\s*(?P<when>@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly))\s+(?P<rest>\S.*)",
+    r"\s*(?P<when>@(?:reboot|yearly|annually|monthly|weekly|daily|midnight|hourly))"
+    r"\s+(?P<rest>\S.*)",
     re.IGNORECASE,
 )
 _USER = re.compile(r"(?P<user>\S+)\s+(?P<command>\S.*)")

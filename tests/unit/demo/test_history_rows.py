@@ -76,7 +76,8 @@ def test_rows_reach_back_to_the_first_day_and_not_beyond_now(
 ) -> None:
     days, moment = SYSTEMS[system].days, SYSTEMS[system].moments[table]
     query = (
-        f"SELECT extract(epoch FROM now() - min({moment})) / 86400, max({moment}) <= now(),"  # noqa: S608
+        f"SELECT extract(epoch FROM now() - min({moment})) / 86400,"  # noqa: S608
+        f" max({moment}) <= now(),"
         f" min({moment}) >= date_trunc('day', now()) - interval '{days} days' FROM {table}"
     )
     for seed in (1, 2):

@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.module_utils.upkeep import lock
@@ -55,7 +56,8 @@ def test_another_run_is_refused_and_learns_who_holds_it(path: Path) -> None:
 def test_takeover(path: Path, how: dict[str, object]) -> None:
     lock.take(path, lease("one"), now=NOW)
 
-    outcome = lock.take(path, lease("two", NOW + 999), **{"now": NOW, **how})  # type: ignore[arg-type]
+    given: dict[str, Any] = {"now": NOW, **how}
+    outcome = lock.take(path, lease("two", NOW + 999), **given)
 
     assert outcome.state == "taken_over"
     assert lock.as_finding(outcome, "alpha")["status"] == "info"

@@ -11,9 +11,13 @@ FORMAT = TextFormat(
     description='Pairs such as level=error msg="cannot pay", with a time among them.',
     lines=(
         rf"(?=[^\n]{{0,512}}?\b(?:level|lvl|severity)=\"?{{level}}\b)[^\n]{{0,512}}?{_TIME}{{iso}}",
-        rf"(?=[^\n]{{0,512}}?\b(?:level|lvl|severity)=\"?{{level}}\b)[^\n]{{0,512}}?{_TIME}{{unix}}",
+        rf"(?=[^\n]{{0,512}}?\b(?:level|lvl|severity)=\"?{{level}}\b)"
+        rf"[^\n]{{0,512}}?{_TIME}{{unix}}",
     ),
-    begins=rf"\w[\w.-]{{0,63}}=[^\n]{{0,512}}?{_TIME}(?:{{iso}}|{{unix}})|{_TIME}(?:{{iso}}|{{unix}})",
+    begins=(
+        rf"\w[\w.-]{{0,63}}=[^\n]{{0,512}}?{_TIME}(?:{{iso}}|{{unix}})"
+        rf"|{_TIME}(?:{{iso}}|{{unix}})"
+    ),
     bare=(
         r"[\w.-]{1,64}=[^\n]{0,512}?(?<=[\s\"])(?:level|lvl|severity)=\"?{level}\b",
         r"(?:level|lvl|severity)=\"?{level}\b",
