@@ -126,6 +126,9 @@ def test_a_few_lines_that_do_not_fit_are_allowed_as_far_as_the_option_says(log: 
         ("- uvicorn.error - INFO - Application startup complete.", "info"),
         ("[error-handler-1] INFO fine", "info"),
         ("INFO could not find the error page", "info"),
+        ("alert INFO fine", "info"),
+        ("error: [main] INFO fine", "info"),
+        ("[info] <0.9.0> ERROR is a word of the message", "info"),
         ("- services.notifications.email.backends.smtp_delivery - ERROR - x", "error"),
         ("[req-5f1c0a9b-e2d4-4f7a-9e0f-aaaabbbbcccc-dddd-eeee-ffff] ERROR x", "error"),
         ("root ERROR x", "error"),
@@ -188,6 +191,20 @@ def test_levels_of_records_are_read_as_their_format_means_them(
     write(log, *[json.dumps(filled)] * 9)
 
     assert errors_of(log) == expected
+
+
+def test_records_without_a_level_are_counted_and_have_none(log: Path) -> None:
+    records = [{"timestamp": ago(minutes=1), "level": "ERROR"}, {"timestamp": ago(minutes=1)}]
+    write(log, *[json.dumps(record) for record in records] * 9)
+    found = about(log, {**ERRORS, "warning": 50}, {"name": "all"})
+
+    assert (found["all"]["observed"], found[""]["status"]) == (18, "ok")
+    assert found["errors"]["status"] == "unknown"
+    assert "50 % of the events name no level that is known" in found["errors"]["message"]
+
+    records = [{"time": ago(minutes=1), "level": "ERROR"}] * 9 + [{"time": ago(minutes=1)}]
+    write(log, *[json.dumps(record) for record in records] * 3)
+    assert errors_of(log, unfit_percent=20) == ("warning", 27)
 
 
 def test_records_none_of_whose_levels_is_known_are_unknown(log: Path) -> None:

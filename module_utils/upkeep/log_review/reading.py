@@ -62,15 +62,23 @@ def detect(
 ) -> tuple[Parser | None, str]:
     """Return the first format that most lines fit, and else None and which one came closest."""
     closest, best = "", 0.0
+    leveled: list[tuple[float, Parser, str]] = []
     for form in forms:
         parser = parser_of(form, reader)
-        share = _share(lines[: PROBE * 4], parser)
+        share, with_level = _shares(lines[: PROBE * 4], parser)
         if share >= DETECT_SHARE - 0.1:
-            share = _share(lines, parser)
+            share, with_level = _shares(lines, parser)
         if share >= DETECT_SHARE and parser.gives_time:
-            return parser, form.name
+            if with_level >= DETECT_SHARE:
+                return parser, form.name
+            leveled.append((with_level, parser, form.name))
         if share > best:
             closest, best = form.name, share
+
+    # Records without a level are still records; of those formats the one that knows most levels.
+    if leveled:
+        _, parser, name = max(leveled, key=lambda found: found[0])
+        return parser, name
 
     return (
         None,
@@ -78,20 +86,25 @@ def detect(
     )
 
 
-def _share(lines: bytes, parser: Parser) -> float:
-    """Return the share of lines that fit a format, from the first event on."""
+def _shares(lines: bytes, parser: Parser) -> tuple[float, float]:
+    """Return the shares of lines that fit a format, and of records whose level is known.
+
+    Lines before the first event do not count.
+    """
     chunk = Chunk(lines, parser, None)
     begin = chunk.events[0].end if not parser.is_head(lines, 0) and len(chunk.events) > 1 else 0
     if begin > len(lines) / 2:
-        return 0.0
+        return 0.0, 0.0
 
     fit = Fit()
-    chunk = Chunk(lines[begin:], parser, None)
-    fit.take(chunk)
-    needs_level = isinstance(parser, JsonParser) and parser.gives_level
-    without = fit.without_level_percent if needs_level else 0.0
+    fit.take(Chunk(lines[begin:], parser, None))
+    if not fit.events:
+        return 0.0, 0.0
 
-    return max(0.0, 1 - max(fit.unfit_percent, without) / 100) if fit.events else 0.0
+    is_leveled = isinstance(parser, JsonParser) and parser.gives_level
+    without = fit.without_level_percent if is_leveled else 0.0
+
+    return max(0.0, 1 - fit.unfit_percent / 100), 1 - without / 100
 
 
 def wrap(

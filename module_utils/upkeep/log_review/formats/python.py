@@ -12,18 +12,23 @@ _CONTEXT = (
 )
 _GAP = r"[ \t]{1,16}"
 _LEVEL = r"[\[(<|]{0,2}[ \t]{0,4}(?:(?:level|lvl|severity)=\"?|[a-z]\w{0,30}\.(?=[A-Z]{4,9}:))?"
-_AFTER = r"(?=[\]\s:|>),\"]|$)[\]\s:|>),\"-]{0,16}(?P<message>[^\n]*)"
+_AFTER = r"(?=[\[\]\s:|>),\"]|$)[\]\s:|>),\"-]{0,16}(?P<message>[^\n]*)"
 
 
-def lines_with_level(shape: str) -> tuple[str, str]:
-    """Return the lines of programs that begin with a timestamp of some shape."""
+def lines_with_level(shape: str) -> tuple[str, ...]:
+    """Return the lines of programs that begin with a timestamp of some shape.
+
+    A level in capitals goes before one in small letters, which may be the name of a logger.
+    """
     stamp = rf"[\[(\"]?{shape}[\])\",]{{0,2}}(?:[ \t]?[-|:,])?[ \t]{{0,16}}"
+    context = rf"(?:{_CONTEXT}{_GAP})"
     word = rf"[A-Za-z]\w{{0,63}}{_GAP}"
 
     return (
-        rf"{stamp}(?P<context>(?:{_CONTEXT}{_GAP}){{0,8}}?){_LEVEL}{{level}}{_AFTER}",
-        rf"{stamp}(?:{_CONTEXT}{_GAP}){{0,6}}?{word}(?:{_CONTEXT}{_GAP}){{0,6}}?"
-        rf"{_LEVEL}{{LEVEL}}{_AFTER}",
+        rf"{stamp}[\[(<|][ \t]{{0,4}}{{level}}[ \t]{{0,16}}[\])>|]{_AFTER}",
+        rf"{stamp}{context}{{0,8}}?{_LEVEL}{{LEVEL}}{_AFTER}",
+        rf"{stamp}{context}{{0,6}}?{word}{context}{{0,6}}?{_LEVEL}{{LEVEL}}{_AFTER}",
+        rf"{stamp}{context}{{0,8}}?{_LEVEL}{{level}}{_AFTER}",
     )
 
 
