@@ -245,6 +245,7 @@ class _Trace:
 class Fit:
     """How many lines of a window are as the format says, and how many events have a level."""
 
+    needs_level: bool = True
     lines: float = 0
     unfit: float = 0
     events: float = 0
@@ -314,7 +315,7 @@ class Fit:
                 self._note(block, parser.body(block, event.start, event.end), step)
 
             self.events += step
-            if not parser.level(block, event.start, event.end):
+            if self.needs_level and not parser.level(block, event.start, event.end):
                 self.without_level += step
                 if len(self.examples_without_level) < _EXAMPLES:
                     begin = parser.body(block, event.start, event.end)

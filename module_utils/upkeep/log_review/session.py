@@ -21,7 +21,7 @@ AHEAD: t.Final = 300.0
 #: Up to this many bytes all events are looked at for their time and format; beyond, samples.
 EXACT: t.Final = 4 << 20
 _SAMPLE: t.Final = 64 << 10
-_SAMPLE_OF: t.Final = 4
+_SAMPLE_OF: t.Final = 8
 #: Records of a chunk whose fields are looked at.
 _SAMPLED: t.Final = 200
 _KEPT: t.Final = 3
@@ -94,7 +94,10 @@ class LogSession:
         self.window = Window(
             min(span.since for span in spans), max(span.until for span in spans), ""
         )
-        self.fits: dict[Window, Fit] = {window: Fit() for window in {*spans, self.window}}
+        needs_level = any(review.needs_level for review in source.reviews)
+        self.fits: dict[Window, Fit] = {
+            window: Fit(needs_level=needs_level) for window in {*spans, self.window}
+        }
         self.form = RecordForm(source.fields, _filled(source))
         self.formats: set[str] = set()
         self.without_level: set[str] = set()

@@ -210,3 +210,54 @@ def test_watching_ends_with_the_count_that_was_asked_for(
     assert answer["reviews"][0]["count"] == 3
     assert len(looks) == 3
     assert max(looks) <= 2, "it looks every two seconds"
+
+
+def test_reviews_that_ran_at_different_times_read_from_their_own_places(
+    log: Path, tmp_path: Path
+) -> None:
+    """One review is due daily, the other weekly: each counts what is new to itself."""
+    state = str(tmp_path / "state" / "log_review.json")
+    reviews = [
+        {"name": name, "pattern": "ERROR", "window": "since_last_run", "cadences": cadences}
+        for name, cadences in (("daily", ["daily"]), ("weekly", ["weekly"]))
+    ]
+    asked = source(paths=[str(log)], reviews=[*reviews, {"name": "all", "pattern": "ERROR"}])
+
+    def counted(cadence: str) -> dict[str, int]:
+        rows = run(asked, cadence=cadence, state=state)["reviews"]
+        return {row["check"].removeprefix("log:app."): row["count"] for row in rows}
+
+    assert counted("weekly") == {"weekly": 5, "all": 5}
+    log.write_text(log.read_text() + errors(0.1))
+    assert counted("daily") == {"daily": 6, "all": 6}
+    log.write_text(log.read_text() + errors(0))
+    assert counted("") == {"daily": 1, "weekly": 2, "all": 7}
+    assert counted("") == {"daily": 0, "weekly": 0, "all": 7}
+
+
+def test_a_review_of_the_journal_counts_each_entry_in_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    tool, entries = tmp_path / "journalctl", tmp_path / "entries"
+    tool.write_text(f"#!/bin/sh\ncat {entries}\n")
+    tool.chmod(0o755)
+    state = str(tmp_path / "state" / "log_review.json")
+    review = {"name": "new", "pattern": "x", "window": "since_last_run"}
+    asked = source(kind="journal", units=["app.service"], reviews=[review])
+
+    def write(*ages: float) -> None:
+        moments = [int((time.time() - age) * 1e6) for age in ages]
+        rows = [f'{{"__REALTIME_TIMESTAMP": "{moment}", "MESSAGE": "x"}}' for moment in moments]
+        with entries.open("a") as file:
+            file.write("".join(f"{row}\n" for row in rows))
+
+    def counted() -> int:
+        return int(run(asked, state=state)["reviews"][0]["count"])
+
+    write(60, 30)
+    assert [counted(), counted()] == [2, 0]
+    write(0.5)
+    assert counted() == 0, "the entries of the last two seconds are left to the next run"
+    monkeypatch.setattr(running, "_SETTLING", 0.0)
+    assert [counted(), counted()] == [1, 0]
