@@ -236,7 +236,9 @@ def assert_started(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 2
 
 
-@pytest.mark.parametrize("cadence", ["weekly", "hourly", "quarter_hourly"])
+@pytest.mark.parametrize(
+    "cadence", ["quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly"]
+)
 def test_a_playbook_starts_by_its_absolute_path(newest: Controller, cadence: str) -> None:
     done = away(newest, newest.scratch, str(PROJECT / "playbooks" / f"{cadence}.yml"))
 
@@ -246,6 +248,20 @@ def test_a_playbook_starts_by_its_absolute_path(newest: Controller, cadence: str
 
 def test_a_playbook_starts_from_its_own_folder(newest: Controller) -> None:
     assert_started(away(newest, PROJECT / "playbooks", "daily.yml"))
+
+
+def test_a_playbook_starts_in_a_checkout_that_others_may_write_to(newest: Controller) -> None:
+    """Ansible ignores the ansible.cfg of such a folder."""
+    checkout = newest.scratch / "checkout"
+    checkout.mkdir()
+    for path in PROJECT.iterdir():
+        (checkout / path.name).symlink_to(path)
+
+    checkout.chmod(0o777)
+    done = away(newest, checkout, "playbooks/monthly.yml")
+
+    assert_started(done)
+    assert "ANSIBLE_CONFIG=" in done.stderr
 
 
 def test_a_module_called_upkeep_elsewhere_is_not_taken_for_ours(newest: Controller) -> None:
