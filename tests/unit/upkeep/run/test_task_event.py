@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from upkeep.run.task_event import failure_message, remote_runs, short_diff
+from upkeep.run.ssh_hints import advice
+from upkeep.run.task_event import failure_message, recorded, remote_runs, short_diff
 
 
 @pytest.mark.parametrize(
@@ -72,3 +78,46 @@ def test_a_failure_of_the_host_itself_says_what_to_do(said: str, todo: str) -> N
 
 def test_a_failure_of_a_module_needs_no_more_words() -> None:
     assert failure_message({"msg": "no such table: runs"}) == "no such table: runs"
+
+
+def spent(call: Callable[[], object]) -> float:
+    """Return the seconds of CPU that a call takes."""
+    begun = time.process_time()
+    call()
+
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("unit", ["Timeout", "Permission denied (", "module interpreter '", "\x1b"])
+def test_hostile_messages_cost_no_time(unit: str) -> None:
+    """They are searched in the controller's main process, while all hosts wait."""
+    text = unit * (8_000_000 // len(unit))
+
+    assert spent(lambda: failure_message({"msg": text})) < 2
+    assert spent(lambda: advice(text)) < 2
+
+
+def test_hostile_diffs_cost_no_time() -> None:
+    before = "".join(f"{number}\n" for number in range(500_000))
+    after = "".join(f"{number}\n" for number in reversed(range(500_000)))
+    huge = {"before": before, "after": after, "before_header": before}
+
+    assert spent(lambda: short_diff([huge] * 50)) < 10
+    assert len(short_diff([huge] * 50)) <= 8_000
+
+
+def test_what_a_host_says_is_safe_to_print() -> None:
+    assert "\x1b" not in failure_message({"msg": "\x1b]0;title\x07"})
+    assert "\x1b" not in short_diff({"before": "", "after": "\x1b[2K\n"})
+
+
+def test_only_our_own_actions_record() -> None:
+    found = {"upkeep_recorded": [{"check": "unit:a"}]}
+
+    def result(action: str) -> Any:
+        return SimpleNamespace(task=SimpleNamespace(action=action), result=found)
+
+    assert recorded(result("record_findings")) == found["upkeep_recorded"]
+    assert recorded(result("ansible.legacy.preflight")) == found["upkeep_recorded"]
+    assert recorded(result("ansible.builtin.command")) == []
+    assert recorded(result("somebody.collection.record_findings")) == []
