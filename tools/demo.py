@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 from tools import PROJECT
-from tools.process import Outcome, environment, run_logged, tail, tool
+from tools.process import CommandOutcome, environment, run_logged, tail, tool
 
 STORE: t.Final = PROJECT / "store"
 PLAYBOOK: t.Final = "playbooks/weekly.yml"
@@ -53,12 +53,12 @@ def changed_hosts(record: Record) -> dict[str, int]:
     return {name: host["changed"] for name, host in record["hosts"].items() if host["changed"]}
 
 
-def phase(name: str, argv: list[str], timeout: float = PHASE_TIMEOUT) -> Outcome:
+def phase(name: str, argv: list[str], timeout: float = PHASE_TIMEOUT) -> CommandOutcome:
     """Run one phase and tell it on one line.
 
     Raises DemoError with the end of its log when it fails.
     """
-    outcome = _told(name, argv, timeout)
+    outcome = _announced(name, argv, timeout)
     if outcome.code:
         raise DemoError(f"{name} ended with exit code {outcome.code}\n{tail(outcome.log)}")
     return outcome
@@ -67,7 +67,7 @@ def phase(name: str, argv: list[str], timeout: float = PHASE_TIMEOUT) -> Outcome
 def weekly(name: str) -> Record:
     """Run the weekly playbook and return its record; raises DemoError when it did not end well."""
     before = _latest()
-    outcome = _told(name, [tool("ansible-playbook"), PLAYBOOK], PHASE_TIMEOUT)
+    outcome = _announced(name, [tool("ansible-playbook"), PLAYBOOK], PHASE_TIMEOUT)
     folder = _latest()
     if folder is None or folder == before:
         raise DemoError(
@@ -124,7 +124,7 @@ def show() -> None:
     print(f"\nreport: {(STORE / 'runs' / 'latest').resolve() / 'report.html'}")
 
 
-def _told(name: str, argv: list[str], timeout: float) -> Outcome:
+def _announced(name: str, argv: list[str], timeout: float) -> CommandOutcome:
     print(f"{name:<20}", end="", flush=True)
     env = environment(UPKEEP_STORE=str(STORE))
     outcome = run_logged(f"demo-{name.replace(' ', '-')}", argv, timeout=timeout, env=env)

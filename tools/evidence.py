@@ -24,21 +24,21 @@ class EvidenceError(ValueError):
     """An id stands where it cannot be read, or is not known; the message names file and id."""
 
 
-class Place(t.NamedTuple):
+class Mention(t.NamedTuple):
     """One place that names a requirement: a file of the project, and the entry or test in it."""
 
     path: str
     name: str
 
 
-Places = dict[str, list[Place]]
+Mentions = dict[str, list[Mention]]
 
 
 class Data(t.NamedTuple):
     """What ``requirements`` lists in YAML name: figures that something reads, figures for later."""
 
-    delivered: Places
-    planned: Places
+    delivered: Mentions
+    planned: Mentions
 
 
 def from_data(project: Path) -> Data:
@@ -85,26 +85,26 @@ def variables_in_use(project: Path) -> set[str]:
     return used
 
 
-def _collect(found: Places, node: t.Any, path: Path, project: Path) -> None:
+def _collect(found: Mentions, node: t.Any, path: Path, project: Path) -> None:
     relative = path.relative_to(project).as_posix()
     for requirement, name in _ids_in(node, relative, ""):
-        _add(found, requirement, Place(relative, name))
+        _add(found, requirement, Mention(relative, name))
 
 
-def from_tests(project: Path) -> Places:
+def from_tests(project: Path) -> Mentions:
     """Return the tests whose ``@pytest.mark.requirement`` names each id."""
-    found: Places = {}
+    found: Mentions = {}
     for path in _files(project, TEST_GLOBS):
         relative = path.relative_to(project).as_posix()
         for requirement, name in _marks_in(
             ast.parse(path.read_text(encoding="utf-8")), relative, ""
         ):
-            _add(found, requirement, Place(relative, name))
+            _add(found, requirement, Mention(relative, name))
 
     return found
 
 
-def check_known(known: t.Container[str], *evidence: Places) -> None:
+def check_known(known: t.Container[str], *evidence: Mentions) -> None:
     """Raise EvidenceError for ids that are not requirements, with the files that name them."""
     unknown = [
         f"{place.path}: {requirement} is not in docs/requirements.csv"
@@ -121,7 +121,7 @@ def _files(project: Path, globs: t.Iterable[str]) -> list[Path]:
     return sorted({path for pattern in globs for path in project.glob(pattern) if path.is_file()})
 
 
-def _add(found: Places, requirement: str, place: Place) -> None:
+def _add(found: Mentions, requirement: str, place: Mention) -> None:
     places = found.setdefault(requirement, [])
     if place not in places:
         places.append(place)

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import PROJECT
-from tools.process import LOGS, Outcome, environment, run_logged, stop_all, tail, tool
+from tools.process import LOGS, CommandOutcome, environment, run_logged, stop_all, tail, tool
 
 #: On two cores: a scenario waits for its hosts for a third of its time.
 AT_A_TIME: t.Final = 3
@@ -46,7 +46,7 @@ def oldest() -> Path | None:
     return OLDEST if (OLDEST / "molecule").exists() else None
 
 
-def run_one(scenario: str, programs: Path | None = None) -> Outcome:
+def run_one(scenario: str, programs: Path | None = None) -> CommandOutcome:
     """Run one scenario from create to destroy and tell how it ended.
 
     ``programs``: bin of another environment.
@@ -57,7 +57,7 @@ def run_one(scenario: str, programs: Path | None = None) -> Outcome:
     return outcome
 
 
-def _run(scenario: str, programs: Path | None) -> Outcome:
+def _run(scenario: str, programs: Path | None) -> CommandOutcome:
     """Run one scenario.
 
     Its hosts are taken away here: Molecule would start Ansible for it, once before, once after.
@@ -88,12 +88,12 @@ def _run(scenario: str, programs: Path | None) -> Outcome:
         ended = _take_down(scenario, name)
 
     if ended.code and not outcome.code:
-        return Outcome(ended.code, outcome.seconds, ended.log)
+        return CommandOutcome(ended.code, outcome.seconds, ended.log)
 
     return outcome
 
 
-def _take_down(scenario: str, name: str) -> Outcome:
+def _take_down(scenario: str, name: str) -> CommandOutcome:
     argv = [sys.executable, "-m", "demo", "down", "--fleet", f"mol-{scenario}"]
     return run_logged(f"{name}-down", argv, timeout=DOWN_TIMEOUT, clears_up=True)
 
@@ -113,7 +113,7 @@ def build_images() -> None:
 
 def run_all(
     names: t.Sequence[str], at_a_time: int = AT_A_TIME, programs: Path | None = None
-) -> dict[str, Outcome]:
+) -> dict[str, CommandOutcome]:
     """Run scenarios, with the programs of another environment if one is given.
 
     Build the hosts' image first.

@@ -30,7 +30,7 @@ class StoppedError(Exception):
     """Everything is to end, so nothing new is started."""
 
 
-class Outcome(t.NamedTuple):
+class CommandOutcome(t.NamedTuple):
     """How a command ended. ``code`` is its exit code, or 124 when it ran out of time."""
 
     code: int
@@ -65,7 +65,7 @@ def run_logged(
     env: t.Mapping[str, str] | None = None,
     cwd: Path = PROJECT,
     clears_up: bool = False,
-) -> Outcome:
+) -> CommandOutcome:
     """Run a command and return how it ended.
 
     Its whole process group is ended when ``timeout`` seconds are over.
@@ -104,7 +104,7 @@ def run_logged(
         finally:
             _running.discard(process)
 
-    return Outcome(code, time.monotonic() - started, log)
+    return CommandOutcome(code, time.monotonic() - started, log)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 from tools import PROJECT
-from tools.evidence import EvidenceError, Place, Places, check_known, from_data, from_tests
+from tools.evidence import EvidenceError, Mention, Mentions, check_known, from_data, from_tests
 from tools.pages import bring_up_to_date, cell
 
 PAGE: t.Final = "docs/requirements.md"
@@ -50,9 +50,9 @@ class Trace(t.NamedTuple):
     """All requirements with what delivers them, what is only planned, and what tests them."""
 
     rows: list[Requirement]
-    data: Places
-    planned: Places
-    tests: Places
+    data: Mentions
+    planned: Mentions
+    tests: Mentions
 
 
 class Figures(t.NamedTuple):
@@ -188,7 +188,7 @@ def _delivery(trace: Trace, row: Requirement) -> str:
     return f"open, planned in {planned}" if planned else "open"
 
 
-def _places(places: list[Place]) -> str:
+def _places(places: list[Mention]) -> str:
     """Return links to the files, each with the entries or tests in it."""
     names: dict[str, list[str]] = {}
     for place in places:

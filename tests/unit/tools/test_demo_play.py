@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.upkeep import run_log as log
 from tools import demo
-from tools.process import Outcome
+from tools.process import CommandOutcome
 from upkeep.run import archive, clean
 
 Changes = t.Sequence[int]
@@ -33,7 +33,7 @@ class Stage:
 
     def run(
         self, name: str, argv: list[str], *, timeout: float, env: t.Mapping[str, str]
-    ) -> Outcome:
+    ) -> CommandOutcome:
         self.started.append([Path(argv[0]).name, *argv[1:]])
         output = self.store.parent / f"{name}.log"
         output.write_text(f"words of {name}\n")
@@ -43,7 +43,7 @@ class Stage:
             code = self.code
             self.leave_record()
 
-        return Outcome(code, 1.5, output)
+        return CommandOutcome(code, 1.5, output)
 
     def leave_record(self) -> None:
         number = sum(argv[-1] == demo.PLAYBOOK for argv in self.started)

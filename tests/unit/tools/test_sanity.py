@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools import PROJECT, sanity
-from tools.process import Outcome
+from tools.process import CommandOutcome
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_run_that_tested_nothing_is_a_failure(
 ) -> None:
     log = tmp_path / "log"
     log.write_text(output)
-    monkeypatch.setattr(sanity, "run_logged", lambda *_, **__: Outcome(code, 1.0, log))
+    monkeypatch.setattr(sanity, "run_logged", lambda *_, **__: CommandOutcome(code, 1.0, log))
     monkeypatch.setattr(sanity, "CACHE", tmp_path)
     assert sanity.run() is good
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools import trace
-from tools.evidence import EvidenceError, Place, from_data, from_tests
+from tools.evidence import EvidenceError, Mention, from_data, from_tests
 
 ROWS = """\
 id,system,cadence,kind,area,requirement
@@ -63,12 +63,14 @@ def project(tmp_path: Path) -> Path:
 def test_places_are_named_after_entry_and_test(project: Path) -> None:
     data = from_data(project)
 
-    assert data.delivered == {"R-alpha-01": [Place("inventory/group_vars/alpha/health.yml", "api")]}
+    assert data.delivered == {
+        "R-alpha-01": [Mention("inventory/group_vars/alpha/health.yml", "api")]
+    }
     assert data.planned == {
-        "R-alpha-03": [Place("inventory/group_vars/alpha/health.yml", "system_keep")]
+        "R-alpha-03": [Mention("inventory/group_vars/alpha/health.yml", "system_keep")]
     }
     assert from_tests(project)["R-alpha-02"] == [
-        Place("tests/unit/test_a.py", "TestApi.test_lives")
+        Mention("tests/unit/test_a.py", "TestApi.test_lives")
     ]
 
 
