@@ -180,15 +180,12 @@ def secret_headers(headers: t.Any) -> set[str]:
 
 
 def _exchange(request: Request, deadline: Deadline, started: float, clock: _Clock) -> HttpAnswer:
-    url = request.url
-    parts = urlsplit(url)
+    parts = urlsplit(request.url)
     sock = _connect(parts, request.context, deadline, clock)
     connection = _connection(parts)
     connection.response_class = _Response
     connection.sock = sock
-    not_after = _not_after(
-        sock
-    )  # now, since an answer that was read to its end takes the socket with it
+    not_after = _not_after(sock)  # now: an answer that was read to its end takes the socket along
 
     try:
         sock.settimeout(deadline.remaining())
@@ -197,29 +194,33 @@ def _exchange(request: Request, deadline: Deadline, started: float, clock: _Cloc
         clock.mark("first byte")
         body, truncated = _read(response, sock, request.max_body, deadline)
         clock.mark("body")
-        phases = dict(clock.phases)
-        return HttpAnswer(
-            url,
-            response.status,
-            response.headers,
-            body,
-            truncated,
-            milliseconds(started),
-            not_after,
-            phases,
-        )
     except http.client.RemoteDisconnected:
         raise  # an OSError as well, and better explained as one
     except http.client.HTTPException as error:
-        place = public_url(url)
-        if isinstance(error, http.client.LineTooLong) or "more than" in str(error):
-            message = f"{place} sends more headers than are read: {error}"
-            raise ProbeError("unknown", message) from error
-
-        message = f"{place} does not speak proper HTTP: {type(error).__name__}"
-        raise ProbeError("critical", message) from error
+        raise _not_understood(request.url, error) from error
     finally:
         connection.close()
+
+    return HttpAnswer(
+        url=request.url,
+        status=response.status,
+        headers=response.headers,
+        body=body,
+        truncated=truncated,
+        ms=milliseconds(started),
+        not_after=not_after,
+        phases=dict(clock.phases),
+    )
+
+
+def _not_understood(url: str, error: http.client.HTTPException) -> ProbeError:
+    place = public_url(url)
+    if isinstance(error, http.client.LineTooLong) or "more than" in str(error):
+        return ProbeError("unknown", f"{place} sends more headers than are read: {error}")
+
+    message = f"{place} does not speak proper HTTP: {type(error).__name__}"
+
+    return ProbeError("critical", message)
 
 
 def _send(connection: http.client.HTTPConnection, request: Request, parts: SplitResult) -> None:

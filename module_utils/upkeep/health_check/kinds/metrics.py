@@ -139,7 +139,7 @@ def _missing_times(check: Check, current: Mapping[str, int]) -> str:
 
 
 def _missing_statuses(check: Check, metrics: Exposition) -> str:
-    """Return why failures cannot be told from other requests, '' when they can."""
+    """Return why failures cannot be distinguished from other requests, '' when they can."""
     requests = metrics.of(check.options["requests"])
     label, failed = check.options["status_label"], check.options["failed"]
     statuses = {sample.labels[label] for sample in requests if label in sample.labels}
