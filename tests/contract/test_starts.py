@@ -158,6 +158,8 @@ def test_a_hostile_host_speaks_for_itself_only(newest: Controller) -> None:
         "ansible_facts": {"upkeep_findings": {"any": [forged]}},
         "add_group": "upkeep_cleared",
         "add_host": {"host_name": "b1", "groups": ["upkeep_cleared"], "host_vars": {"x": 1}},
+        "warnings": ["\x1b[2K"],
+        "deprecations": [{"msg": "\x1b[2K", "version": "9"}],
     }
     said, python = newest.scratch / "answer.json", newest.scratch / "python"
     said.write_text(json.dumps(answer))

@@ -8,6 +8,7 @@ records the findings of its job itself when it has an ``AREA``.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -32,6 +33,12 @@ CONTROLLER_KEYS: t.Final = (
 
 #: Keys of an answer whose text Ansible shows as it is.
 SHOWN_KEYS: t.Final = ("msg", "exception", "module_stdout", "module_stderr", "stdout", "stderr")
+
+_CONTROL: t.Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+#: The same in JSON, where a backslash that is escaped itself begins no escape.
+_ESCAPED: t.Final = re.compile(
+    r"\\(?:\\|[bf]|r(?!\\n)|u00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f]))", re.IGNORECASE
+)
 
 
 class _RecordingAction(ActionBase):  # type: ignore[misc]
@@ -131,6 +138,12 @@ class ModuleAction(_RecordingAction):
 
         return without_controller_keys(answer)
 
+    def _parse_returned_data(self, res: dict[str, t.Any], *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Clean what a module printed before Ansible reads it: it shows warnings by itself."""
+        return super()._parse_returned_data(
+            {**res, "stdout": clean_json(str(res.get("stdout") or ""))}, *args, **kwargs
+        )
+
     def _note_silence(self, host: str, reason: str) -> None:
         """Keep why a host does not answer: ``no_log`` would hide it, and it has no secrets."""
         log = events.current_log()
@@ -146,6 +159,15 @@ class ModuleAction(_RecordingAction):
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Call the module as often as it takes and return the result."""
         return self.call(args, task_vars)
+
+
+def clean_json(text: str) -> str:
+    """Return JSON text without control characters, written out or escaped; lines and tabs stay."""
+    return _CONTROL.sub("\ufffd", _ESCAPED.sub(_harmless, text))
+
+
+def _harmless(escape: re.Match[str]) -> str:
+    return escape[0] if escape[0] == r"\\" else r"\ufffd"
 
 
 def without_controller_keys(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

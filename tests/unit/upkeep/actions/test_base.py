@@ -5,13 +5,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools import PROJECT
-from upkeep.actions.base import CONTROLLER_KEYS, ModuleAction, without_controller_keys
+from upkeep.actions.base import (
+    CONTROLLER_KEYS,
+    ModuleAction,
+    clean_json,
+    without_controller_keys,
+)
 from upkeep.run.task_event import CONTROLLER_ACTIONS, RECORDING_ACTIONS
 
 PLUGINS = sorted(PROJECT.glob("action_plugins/*.py"))
@@ -66,3 +73,32 @@ def test_what_a_host_says_is_safe_to_show() -> None:
     assert "\x1b" not in own["msg"] + own["module_stderr"]
     assert len(own["warnings"]) == 20
     assert "\x1b" not in own["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b]0;x\x07", "\x1b[2K", "a\rb", "a\bb", "\x9b31m", "\x7f", "\f", "\\\x1b", "\\\\\x1b"],
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_what_a_module_prints_is_cleaned_before_ansible_reads_it(
+    text: str, ascii_only: bool
+) -> None:
+    answer = {"warnings": [text], "deep": {"list": [text]}}
+    read = json.loads(clean_json(json.dumps(answer, ensure_ascii=ascii_only)))
+
+    assert not set(json.dumps(read, ensure_ascii=False)) & set("\x1b\x07\r\b\x9b\x7f\f")
+    assert "\\r" not in json.dumps(read)
+    assert read["deep"]["list"] == read["warnings"]
+
+
+@pytest.mark.parametrize("text", ["a\nb\tc", "C:\\u001b", "\\\\u001b \\b", "a\r\nb", "ä \u2192"])
+def test_all_other_text_stays(text: str) -> None:
+    assert json.loads(clean_json(json.dumps([text]))) == [text]
+
+
+def test_cleaning_takes_time_in_proportion() -> None:
+    begun = time.process_time()
+    clean_json("\\" * 8_000_000)
+    clean_json("\\u001b" * 1_000_000)
+
+    assert time.process_time() - begun < 10
