@@ -70,34 +70,50 @@ def entries(profile: Values) -> Iterator[Entry]:
 
 
 def expected(project: Path, system: str) -> dict[str, t.Any]:
-    """Return what the guide asks for: id -> ``guide`` (its words as facts) and ``entries``."""
+    """Return the file of a system: ``requirements`` (id -> row), ``sources`` (place -> values), ``jobs``."""
     path = project / FOLDER / f"{system}.yml"
     content: dict[str, t.Any] = yamlfiles.read(path) or {}
 
-    return content
+    return {"requirements": {}, "sources": {}, "jobs": {}, **content}
+
+
+def sources(profile: Values) -> dict[str, Values]:
+    """Return the figures that stand around entries with requirement ids, by their place."""
+    around = ((entry.at.rpartition("/")[0], entry.within) for entry in entries(profile))
+
+    return {place: within for place, within in around if within}
 
 
 def differences(project: Path, system: str, profile: Values | None = None) -> list[str]:
     """Return a sentence for each place where profile and guide differ; empty when they agree."""
     shipped = profiles.load(project, system) if profile is None else profile
+    file = expected(project, system)
     found = {(item, entry.at): entry for entry in entries(shipped) for item in entry.requirements}
     wanted = {
         (requirement, entry["at"]): entry
-        for requirement, row in expected(project, system).items()
+        for requirement, row in file["requirements"].items()
         for entry in row["entries"]
     }
 
     return [
         *(f"{item}: {at} is missing in the profile" for item, at in sorted(wanted.keys() - found)),
         *(
-            f"{item}: {at} has no figures in the guide's file"
+            f"{item}: {at} has no figures of the guide"
             for item, at in sorted(found.keys() - wanted)
         ),
         *(
             f"{item}: {at}: {sentence}"
             for item, at in sorted(found.keys() & wanted)
-            for sentence in _unlike(wanted[item, at], found[item, at])
+            for sentence in _unlike(wanted[item, at], as_data(found[item, at]))
         ),
+        *(
+            f"{place}: {sentence}"
+            for place in sorted(file["sources"].keys() | sources(shipped).keys())
+            for sentence in _unlike_values(
+                file["sources"].get(place, {}), sources(shipped).get(place, {})
+            )
+        ),
+        *(f"jobs: {it}" for it in _unlike_values(file["jobs"], shipped.get("system_jobs", {}))),
     ]
 
 
@@ -105,22 +121,22 @@ def as_data(entry: Entry) -> Values:
     """Return an entry in the form in which the files of figures have it."""
     data: Values = {"at": entry.at, "runs": list(entry.runs)}
     data |= {"component": entry.component} if entry.component else {}
-    data |= {"values": entry.values} if entry.values else {}
 
-    return data | ({"within": entry.within} if entry.within else {})
+    return data | ({"values": entry.values} if entry.values else {})
 
 
-def _unlike(wanted: Values, found: Entry) -> Iterator[str]:
-    has = as_data(found)
+def _unlike(wanted: Values, found: Values) -> Iterator[str]:
     for key in ("runs", "component"):
-        if wanted.get(key) != has.get(key):
-            yield f"{key} is {has.get(key)}, the guide's file has {wanted.get(key)}"
+        if wanted.get(key) != found.get(key):
+            yield f"{key} is {found.get(key)}, the guide's file has {wanted.get(key)}"
 
-    for part in ("values", "within"):
-        mine, theirs = wanted.get(part, {}), has.get(part, {})
-        for name in sorted(mine.keys() | theirs.keys()):
-            if mine.get(name) != theirs.get(name):
-                yield f"{name} is {theirs.get(name)!r}, the guide's file has {mine.get(name)!r}"
+    yield from _unlike_values(wanted.get("values", {}), found.get("values", {}))
+
+
+def _unlike_values(wanted: Values, found: Values) -> Iterator[str]:
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            yield f"{name} is {found.get(name)!r}, the guide's file has {wanted.get(name)!r}"
 
 
 def _walk(
@@ -159,6 +175,12 @@ def _holds_entries(value: t.Any) -> bool:
 
 
 def _plain(value: t.Any) -> t.Any:
+    """Return a value with its white space folded, so that layout is not a figure."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+
     return " ".join(value.split()) if isinstance(value, str) else value
 
 

@@ -87,7 +87,8 @@ def _leaves(profile: guide_figures.Values) -> Iterator[tuple[_Path, t.Any]]:
 
 def _below(path: _Path, node: t.Any, *, traced: bool) -> Iterator[tuple[_Path, t.Any]]:
     if isinstance(node, dict):
-        traced = traced or bool(node.get("requirements"))
+        # An entry within another one answers for itself.
+        traced = bool(node.get("requirements")) or (traced and "name" not in node)
         for key, value in node.items():
             if key not in ("requirements", "name", "title"):
                 yield from _below((*path, key), value, traced=traced)

@@ -1,0 +1,73 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The shipped profiles against the figures of the maintenance guides."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tools import PROJECT, guide_figures, profile_errors, profiles, trace
+
+SYSTEMS = profiles.systems(PROJECT)
+ROWS = {row.id: row for row in trace.read_requirements(PROJECT / "docs" / "requirements.csv")}
+#: How the guides call a cadence -> ours; cadences of people ("on demand") are not in it.
+CADENCES = {**{cadence: cadence for cadence in guide_figures.CADENCES}, "15 min": "quarter_hourly"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_shipped_profile_has_the_figures_of_its_guide(system: str) -> None:
+    assert guide_figures.differences(PROJECT, system) == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_requirement_runs_in_the_cadence_of_its_guide(system: str) -> None:
+    late = []
+    for requirement, row in guide_figures.expected(PROJECT, system)["requirements"].items():
+        cadence = CADENCES.get(ROWS[requirement].cadence.rstrip("*"))
+        runs = {run for entry in row["entries"] for run in entry["runs"]}
+        if cadence and cadence not in runs:
+            late.append(f"{requirement}: {cadence}, runs {sorted(runs)}")
+
+    assert late == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_entry_runs_in_some_cadence_or_by_name(system: str) -> None:
+    shipped = profiles.load(PROJECT, system)
+    never = [
+        entry.at
+        for entry in guide_figures.entries(shipped)
+        if not entry.runs and not entry.at.startswith("test_suites/")
+    ]
+
+    assert never == []
+
+
+def test_a_sample_of_single_errors_in_the_profiles_is_found() -> None:
+    assert profile_errors.main([]) == 0
+
+
+def changed(path: list[Any], value: Any) -> list[str]:
+    profile = copy.deepcopy(profiles.load(PROJECT, "racing"))
+    place: Any = profile
+    for part in path[:-1]:
+        place = place[part]
+
+    place[path[-1]] = value
+
+    return guide_figures.differences(PROJECT, "racing", profile)
+
+
+def test_a_difference_names_requirement_entry_and_both_values() -> None:
+    found = changed(["system_log_reviews", 0, "reviews", 0, "window"], "48h")
+
+    assert any(
+        "R-racing-07: log_reviews/dashboard/errors: window is '48h'" in line for line in found
+    )
+
+
+def test_a_job_that_is_left_out_is_a_difference() -> None:
+    assert any("weekly" in line for line in changed(["system_jobs", "weekly"], []))
