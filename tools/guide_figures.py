@@ -70,7 +70,7 @@ def entries(profile: Values) -> Iterator[Entry]:
 
 
 def expected(project: Path, system: str) -> dict[str, t.Any]:
-    """Return the file of a system: ``requirements`` (id -> row), ``sources`` (place -> values), ``jobs``."""
+    """Return the file of a system: ``requirements`` by id, ``sources`` by place, ``jobs``."""
     path = project / FOLDER / f"{system}.yml"
     content: dict[str, t.Any] = yamlfiles.read(path) or {}
 
