@@ -78,6 +78,7 @@ def test_a_clock_that_was_set_back_hides_nothing(log: Path) -> None:
     write(log, *[f"{ago(seconds=9)} ERROR app: x"] * 50, *[f"{ago(hours=3)} INFO app: x"] * 2)
 
     assert count(log, hours=1, pattern="ERROR") == 50
+    assert "was a clock set back?" in about(log)[""]["message"]
 
 
 def test_a_live_file_without_a_line_end_that_begins_first_loses_nothing(log: Path) -> None:

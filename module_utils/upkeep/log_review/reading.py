@@ -30,7 +30,7 @@ from .files import (
 from .formats import CAPTURED, FORMATS, ORDER
 from .line_format import Format, JsonFormat
 from .parsers import MARK, JsonParser, Parser, TextParser, WrappedParser
-from .seek import PROBE, end_of_lines, seek
+from .seek import PROBE, end_of_lines, seek, slack_of
 from .stamps import StampReader
 
 #: ``auto`` looks at this many lines, and takes a format that this share of them fits.
@@ -40,6 +40,8 @@ _DETECT_BYTES: t.Final = 1 << 18
 #: With fewer lines than this in the live file, rotated files are looked at as well.
 _DETECT_FEW: t.Final = 100
 
+#: Up to this many bytes the order of all lines is looked at.
+ORDERED: t.Final = 1 << 20
 _BODY: t.Final = re.compile(rb"\x1e\S+ \S\n([^\n]*\n)")
 
 
@@ -157,6 +159,36 @@ class Notes:
     places: list[Place] = field(default_factory=list)
 
 
+class _Order:
+    """Whether a log ends with lines that are older than lines before them by more than the slack.
+
+    One such line may only be late; several mean that a clock was set back. Large logs are sampled
+    for that where their begin is looked for.
+    """
+
+    def __init__(self, slack: float) -> None:
+        self._slack, self._bytes = slack, 0
+        self._newest, self._older = 0.0, 0
+
+    def take(self, chunk: Chunk) -> None:
+        """Look at the times of a chunk."""
+        self._bytes += len(chunk.block)
+        if self._bytes > ORDERED:
+            self._older = 0
+            return
+
+        for _, _, moment in chunk.events:
+            if moment is not None and moment < self._newest - self._slack:
+                self._older += 1
+            elif moment is not None:
+                self._newest, self._older = max(self._newest, moment), 0
+
+    @property
+    def runs_backwards(self) -> bool:
+        """Whether the last lines are older."""
+        return self._older > 1
+
+
 Translate = Callable[[Iterable[Part]], Iterator[Part]]
 Take = Callable[[Chunk], None]
 
@@ -214,9 +246,14 @@ class FileReader:
         parts = self._parts(ordered, parser, since, notes)
         translated = self.translate(parts) if self.translate else parts
 
+        order = _Order(slack_of(self.reader))
         with contextlib.closing(chunks(translated)) as found:
             for chunk in found:
                 take(chunk)
+                order.take(chunk)
+
+        if order.runs_backwards and log not in notes.jumps:
+            notes.jumps.append(log)
 
     def _parser(self, pieces: list[Piece], log: Path) -> Parser | None:
         """Return the parser of a log, None for an empty one; raises NoFormatError."""
