@@ -190,7 +190,7 @@ options:
               - V(duration) averages O(sources[].reviews[].number). V(ranking)
                 counts for each value of O(sources[].reviews[].by), and holds
                 the largest against the limits.
-              - V(newest) asks whether the newest event contains O(sources[].reviews[].expected).
+              - V(newest) asks whether the newest event has O(sources[].reviews[].expected).
             type: str
             choices: [count, share, duration, ranking, newest]
             default: count

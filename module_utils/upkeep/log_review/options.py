@@ -38,7 +38,7 @@ REVIEW: t.Final[Options] = {
             "in per cent.",
             "V(duration) averages O(sources[].reviews[].number). V(ranking) counts for each value "
             "of O(sources[].reviews[].by), and holds the largest against the limits.",
-            "V(newest) asks whether the newest event contains O(sources[].reviews[].expected).",
+            "V(newest) asks whether the newest event has O(sources[].reviews[].expected).",
         ],
         choices=MEASURES,
         default="count",
