@@ -60,6 +60,11 @@ class Holder(t.NamedTuple):
     seconds: float | None
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether it is a replication slot that nobody uses."""
+        return self.kind == "slot" and self.state != "active"
+
+    @property
     def text(self) -> str:
         """What it is, for people."""
         user = f" of {display(self.user)}" if self.user else ""

@@ -193,14 +193,9 @@ def _held_back(session: Session, settings: Vacuum) -> report.HeldBack | None:
     if not found:
         return None
 
-    # What began after the vacuum cannot have held it back.
     ages = [state.now - table.last_vacuum for table, _ in found if table.last_vacuum]
     youngest = min(ages).total_seconds()
-    holders = [
-        holder
-        for holder in catalogue.holders(session)
-        if holder.seconds is None or holder.seconds > youngest
-    ]
+    holders = [holder for holder in catalogue.holders(session) if _held(holder, youngest)]
 
     if not holders and state.sees_all:
         return None  # new dead rows came: the next run has another go at them
@@ -209,6 +204,18 @@ def _held_back(session: Session, settings: Vacuum) -> report.HeldBack | None:
         tables=tuple(f"{display(table.schema, table.name)} ({reason})" for table, reason in found),
         holders=tuple(holder.text for holder in holders),
     )
+
+
+def _held(holder: catalogue.Holder, seconds: float) -> bool:
+    """Return whether something can have held back a vacuum that was so many seconds ago.
+
+    What began later cannot. A replica in use asks for recent rows most of the time, so it counts
+    for a vacuum that has just ended: dead rows that came since then are not its fault.
+    """
+    if holder.seconds is not None:
+        return holder.seconds > seconds
+
+    return holder.is_forgotten or seconds < _JUST_NOW
 
 
 def _look(session: Session, database: Database, end: Deadline) -> list[Finding]:
@@ -285,6 +292,8 @@ def _index_use(session: Session, database: Database) -> list[Finding]:
     return [usage.index_use(session, database, database.index_use)]
 
 
+#: A vacuum is thought to have just ended for so many seconds.
+_JUST_NOW: t.Final = 300.0
 _NO_TIME: t.Final = "Not observed: no time was left; give the run more (max_seconds)."
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
 _READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {

@@ -16,6 +16,7 @@ import psycopg2
 import pytest
 from ansible.module_utils.upkeep.postgresql import catalogue, execution
 from ansible.module_utils.upkeep.postgresql import run as maintenance
+from ansible.module_utils.upkeep.postgresql.catalogue import Holder
 from ansible.module_utils.upkeep.postgresql.settings import parse
 from psycopg2.extras import LogicalReplicationConnection
 
@@ -264,6 +265,23 @@ def test_a_replica_that_keeps_rows_is_named_with_its_slot(pg: Server, shop: str)
 
     assert statuses(result)["vacuum"] == "warning"
     assert "replication slot copy (active)" in message(result, "vacuum")
+
+
+@pytest.mark.parametrize(
+    ("holder", "seconds", "expected"),
+    [
+        (Holder("session", "7", "app", "active", 60.0), 59, True),
+        (Holder("session", "7", "app", "active", 60.0), 61, False),
+        (Holder("replica", "copy", "app", "streaming", None), 10, True),
+        (Holder("replica", "copy", "app", "streaming", None), 1800, False),
+        (Holder("slot", "copy", None, "active", None), 1800, False),
+        (Holder("slot", "gone", None, "not in use", None), 1800, True),
+    ],
+)
+def test_only_what_was_there_before_a_vacuum_holds_it_back(
+    holder: Holder, seconds: float, expected: bool
+) -> None:
+    assert maintenance._held(holder, seconds) is expected
 
 
 def test_an_age_that_a_vacuum_could_not_lower_is_a_warning(pg: Server, shop: str) -> None:
