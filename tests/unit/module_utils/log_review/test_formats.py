@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.log_review.events import Chunk, Fit
 from ansible.module_utils.upkeep.log_review.formats import FORMATS, ORDER
 from ansible.module_utils.upkeep.log_review.reading import detect, parser_of
 from ansible.module_utils.upkeep.log_review.stamps import StampReader
@@ -278,6 +279,30 @@ def test_the_examples_of_a_format_fit_it_and_stand_on_its_page(form: t.Any) -> N
         line = f"{example}\n".encode()
         assert parser.is_head(line, 0)
         assert parser.fits(line, 0, len(line), None)
+
+
+PIECES: t.Final = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from([example.encode() for form in ORDER for example in form.examples]),
+        st.sampled_from([b"\n", b"{", b"\x1e1.000000 6\n", b"[", b"1e999", b"\xff", b'"' * 3]),
+    ),
+    max_size=8,
+)
+
+
+@given(pieces=PIECES, form=st.sampled_from(ORDER))
+def test_nothing_that_stands_in_a_log_raises(pieces: list[bytes], form: t.Any) -> None:
+    data = b"".join(pieces)
+    parser = parser_of(form, StampReader(dt.UTC, 2e9), bare=True)
+    chunk, fit = Chunk(data, parser, None), Fit()
+    fit.take(chunk)
+
+    assert fit.unfit <= max(fit.lines, 1)
+    for event in chunk.events:
+        parser.message(data, event.start, event.end)
+        parser.field(data, event.start, event.end, "status")
+        assert chunk.at(event.start).start <= event.start
 
 
 #: Lines in the shape of other programs, with the format that fits them and their level.
