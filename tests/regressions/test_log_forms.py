@@ -282,7 +282,7 @@ def test_values_that_are_not_numbers_make_the_review_unknown(log: Path) -> None:
     ],
 )
 def test_a_zone_in_the_stamp_means_what_it_says(log: Path, form: str, zone: str) -> None:
-    write(log, *[at(form, minutes=1)] * 3, *[at(form, minutes=90)] * 5)
+    write(log, *[at(form, minutes=90)] * 5, *[at(form, minutes=1)] * 3)
     review = {"name": "x", "pattern": "ERROR", "window": "1h"}
     found = about(log, review, time_zone=zone)
 
