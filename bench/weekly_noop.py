@@ -7,7 +7,7 @@ after one warm-up each. Interpreter starts are counted on the targets themselves
 around Python, in one further run of each.
 
 Such playbooks look again at their end whatever they did; Upkeep does where something was changed,
-which is nowhere here. What that alone is worth is told: the other side is also measured without its
+which is nowhere here. So the other side is also measured without its
 second look.
 """
 
@@ -89,10 +89,10 @@ def count_starts(playbook: str, *args: str) -> dict[str, int]:
     on_hosts("ansible.builtin.copy", f"content='{WRAPPER}' dest={COUNTER} mode=0755", *args)
     on_hosts("ansible.builtin.copy", f"content='' dest={TALLY} mode=0666", *args)
     play(playbook, "-e", f"ansible_python_interpreter={COUNTER}", *args)
-    shown = on_hosts("ansible.builtin.command", f"wc -l {TALLY}", *args)
+    counted = on_hosts("ansible.builtin.command", f"wc -l {TALLY}", *args)
     on_hosts("ansible.builtin.file", f"path={TALLY} state=absent", *args)
     on_hosts("ansible.builtin.file", f"path={COUNTER} state=absent", *args)
-    lines = shown.splitlines()
+    lines = counted.splitlines()
 
     return {lines[i].split()[0]: int(lines[i + 1].split()[0]) for i in range(0, len(lines) - 1, 2)}
 
@@ -106,14 +106,14 @@ def main() -> int:
     parser.add_argument(
         "--pairs", type=int, default=3, help="how often to run both sides (default: 3)"
     )
-    wanted = parser.parse_args()
-    limit = ["--limit", wanted.limit]
+    options = parser.parse_args()
+    limit = ["--limit", options.limit]
     for playbook in (OURS, OTHER):
         play(playbook, *limit)
 
     once = ["--skip-tags", "again", *limit]
     sides = [
-        (play(OURS, *limit), play(OTHER, *limit), play(OTHER, *once)) for _ in range(wanted.pairs)
+        (play(OURS, *limit), play(OTHER, *limit), play(OTHER, *once)) for _ in range(options.pairs)
     ]
 
     for ours, other, shorter in sides:

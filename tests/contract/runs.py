@@ -30,18 +30,18 @@ Way = t.Literal["ansible-playbook", "ansible-runner", "molecule"]
 WAYS: t.Final = t.get_args(Way)
 
 #: Starts a playbook as AWX does; arguments: private folder, playbook, inventory, extra variables,
-#: options. Cancels the job, as AWX does too, as soon as it is told to end. A cache of facts is put
+#: options. Cancels the job, as AWX does too, as soon as it gets SIGTERM. A cache of facts is put
 #: where the environment says.
 RUNNER = """
 import ansible_runner, json, os, signal, sys
 private, project, playbook, inventory, variables, options = sys.argv[1:]
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+cancelled = []
+signal.signal(signal.SIGTERM, lambda *_: cancelled.append(True))
 cache = os.environ.get("ANSIBLE_CACHE_PLUGIN_CONNECTION")
 run = ansible_runner.run(
     private_data_dir=private, project_dir=project, playbook=playbook, inventory=inventory,
     extravars=json.loads(variables), cmdline=options or None, quiet=True,
-    cancel_callback=lambda: bool(told),
+    cancel_callback=lambda: bool(cancelled),
     **({"settings": {"fact_cache": cache}} if cache else {}),
 )
 print(run.status, run.stdout.read())
@@ -144,12 +144,12 @@ class Controller:
         """Start a playbook."""
         # Into a file: children of what is killed live on, and would hold a pipe.
         handle, output = tempfile.mkstemp(dir=self.scratch, prefix="output-")
-        with os.fdopen(handle, "w") as said:
+        with os.fdopen(handle, "w") as output_file:
             process = subprocess.Popen(
                 self._command(playbook, options, extra),
                 cwd=self.scratch if self.way == "ansible-runner" else PROJECT,
                 env={**self._environment(playbook), **(env or {})},
-                stdout=said,
+                stdout=output_file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )

@@ -106,8 +106,8 @@ def test_skipping_the_gate_changes_nothing(newest: Controller) -> None:
 
 
 def test_a_limited_run_is_judged_too(newest: Controller) -> None:
-    told = ("-e", '{"verdict_report": {"shown": false}}')
-    run = newest.play("maintain.yml", "--limit", "beta", *told, seen={"b1": "critical"})
+    hidden = ("-e", '{"verdict_report": {"shown": false}}')
+    run = newest.play("maintain.yml", "--limit", "beta", *hidden, seen={"b1": "critical"})
 
     assert run.code == 2, run.output
     assert run.record["outcome"] == "findings"
@@ -181,10 +181,10 @@ def test_a_run_is_kept_in_a_database_and_can_be_read_without_its_folder(newest: 
     again = ["report", "latest", "--store", address, "--output", str(newest.scratch / "page")]
 
     for command, words in ((["list", "--store", address], "findings"), (again, "report.html")):
-        told = subprocess.run(
+        done = subprocess.run(
             [*upkeep, *command], cwd=PROJECT, capture_output=True, text=True, check=True
         )
-        assert words in told.stdout
+        assert words in done.stdout
 
     record = json.loads((newest.scratch / "page" / "record.json").read_text())
 

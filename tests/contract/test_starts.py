@@ -161,9 +161,9 @@ def test_a_hostile_host_speaks_for_itself_only(newest: Controller) -> None:
         "warnings": ["\x1b[2K"],
         "deprecations": [{"msg": "\x1b[2K", "version": "9"}],
     }
-    said, python = newest.scratch / "answer.json", newest.scratch / "python"
-    said.write_text(json.dumps(answer))
-    python.write_text(f"#!/bin/sh\ncat > /dev/null\ncat {said}\n")
+    answers, python = newest.scratch / "answer.json", newest.scratch / "python"
+    answers.write_text(json.dumps(answer))
+    python.write_text(f"#!/bin/sh\ncat > /dev/null\ncat {answers}\n")
     python.chmod(0o755)
     inventory = newest.scratch / "hostile.yml"
     inventory.write_text(f"all: {{hosts: {{a1: {{ansible_python_interpreter: {python}}}}}}}\n")

@@ -138,9 +138,9 @@ def outcome(folder: Path) -> str:
         "--store",
         str(folder.parents[1]),
     ]
-    shown = subprocess.run(report, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(report, cwd=PROJECT, capture_output=True, text=True, check=False)
 
-    assert shown.returncode == 0, shown.stderr
+    assert done.returncode == 0, done.stderr
 
     return str(json.loads((folder / "record.json").read_text())["outcome"])
 

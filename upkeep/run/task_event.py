@@ -126,9 +126,9 @@ def failure_message(outcome: t.Mapping[str, t.Any]) -> str:
     The words may be those of a host: they are cut before anything else is done with them.
     """
     texts = (outcome.get(key) for key in ("msg", "censored", "exception", "stderr"))
-    said = str(next((text for text in texts if text), ""))[:MESSAGE_LIMIT]
+    message = str(next((text for text in texts if text), ""))[:MESSAGE_LIMIT]
 
-    return with_advice(clean(said, MESSAGE_LIMIT))
+    return with_advice(clean(message, MESSAGE_LIMIT))
 
 
 def with_advice(message: str) -> str:
