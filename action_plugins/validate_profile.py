@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ControlAction
-from upkeep.profile import role_names
+from upkeep.profile import lists, role_names
 from upkeep.profile import schema as profile
 
 # Ansible imports this in its main process and forks a worker for each host: what is read here is
@@ -25,6 +25,7 @@ from upkeep.profile import schema as profile
 with contextlib.suppress(ImportError):
     profile.validator()
 role_names.options()
+lists.packages()
 
 
 class ActionModule(ControlAction):
