@@ -25,6 +25,8 @@ _PAUSE: t.Final = 0.02
 class ResourceLimits(t.NamedTuple):
     """What one process may use, None for no limit: memory and files in bytes.
 
+    ``address_space`` is counted from what the process has when it is bounded: a large program that
+    forks hands its size on, and a thread that finds no memory at its start would hang its process.
     ``processes`` counts all of its user; a process that has more cannot start another one.
     """
 
@@ -35,8 +37,9 @@ class ResourceLimits(t.NamedTuple):
 
     def apply(self) -> None:
         """Bound this process and what it starts from now on; a limit is never raised."""
+        most_memory = self.address_space and self.address_space + _address_space_now()
         wanted = {
-            resource.RLIMIT_AS: self.address_space,
+            resource.RLIMIT_AS: most_memory,
             resource.RLIMIT_FSIZE: self.file_size,
             resource.RLIMIT_NOFILE: self.open_files,
             resource.RLIMIT_NPROC: self.processes,
@@ -47,6 +50,13 @@ class ResourceLimits(t.NamedTuple):
                 hard = resource.getrlimit(kind)[1]
                 value = most if hard == resource.RLIM_INFINITY else min(most, hard)
                 resource.setrlimit(kind, (value, value))
+
+
+def _address_space_now() -> int:
+    """Return the bytes of address space that this process has."""
+    pages = int(read_kernel("/proc/self/statm").split()[0])
+
+    return pages * resource.getpagesize()
 
 
 def end_with_parent(parent: int, number: signal.Signals) -> None:
