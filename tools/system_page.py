@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tools import describe_checks, describe_databases, describe_jobs, playbook_page, profiles
 from tools.pages import cell
+from upkeep.schedule.render import words as slot_words
+from upkeep.schedule.settings import parse_slots
 
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
 #: The group of the hosts that a playbook may change.
@@ -101,9 +103,7 @@ def _cadences(project: Path, figures: Figures) -> str:
         "it. Jobs find out themselves what is due, so running one more often does no harm."
     )
 
-    return _section(
-        "What runs when", about, ["playbook", "what it does here", "time in the guide"], rows
-    )
+    return _section("What runs when", about, ["playbook", "what it does here", "time"], rows)
 
 
 def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
@@ -123,7 +123,22 @@ def _what_happens(project: Path, cadence: str, figures: Figures) -> str:
 
 
 def _time(schedule: Entry, cadence: str) -> str:
-    return _figure(schedule.get(cadence, {}))
+    """Return when a cadence starts; what no row of the guide asks for is ours."""
+    entry = schedule.get(cadence)
+    if entry is None:
+        return NONE
+
+    ours = "" if entry.get("requirements") else " (ours)"
+
+    return f"{_slot(cadence, entry)}{ours}"
+
+
+def _slot(cadence: str, entry: Entry) -> str:
+    """Return a slot in words: ``first Monday 05:00``, the time limit, the note."""
+    slot = parse_slots({cadence: entry})[0]
+    limit = f"at most {slot.time_limit} min" if entry.get("time_limit") else ""
+
+    return "; ".join(filter(None, (slot_words(slot), limit, slot.note)))
 
 
 def _checks(figures: Figures) -> str:
@@ -250,7 +265,7 @@ def _tables(heading: str, about: str, figures: Figures, names: Iterable[str]) ->
         [
             _title(topic),
             _plain_key(name),
-            _figure(entry),
+            _slot(name, entry) if topic == "schedule" else _figure(entry),
             entry.get("cadence", NONE),
             _ids(entry.get("requirements", ())),
         ]

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Look at kept runs: ``python -m upkeep list|show|report|prune|kpis``."""
+"""Start runs and look at kept ones: ``python -m upkeep --help`` lists the verbs."""
 
 from __future__ import annotations
 
@@ -10,45 +10,52 @@ import os
 import shutil
 import sys
 import typing as t
-from datetime import UTC, datetime
 from pathlib import Path
 
-from upkeep import PROJECT
+from upkeep.commands import doctor, findings, run, runs, schedule
+from upkeep.commands.common import positive, store_target
 from upkeep.kpi import open_history
 from upkeep.kpi.figures import FigureHistoryError, address_of, parse_keep
 from upkeep.report import render as report
 from upkeep.report import summary, text, trends
-from upkeep.run import archive
-from upkeep.run.clean import line
-from upkeep.run.types import RunRecord
+from upkeep.schedule.settings import ScheduleError
 from upkeep.store import Store, StoreError, open_store
-from upkeep.store.base import LATEST, order_of
+from upkeep.store.base import LATEST
 
-DEFAULT_STORE: t.Final = "store"
+#: Verbs that have a file of their own.
+_VERBS: t.Final = (run, runs, findings, schedule, doctor)
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it could be done, 2 with one line on the error stream when not."""
+    """Run one verb; 2 with a line on the error stream when it could not be done.
+
+    Else 0, or what the verb says by its exit code: `run` as ansible-playbook, `doctor` 1.
+    """
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a message may hold what the terminal cannot show
 
+    code = 0
     try:
-        options.target = _target(options.store)
-        options.run(open_store(options.target, create=False), options)
+        if "perform" in options:
+            code = options.perform(options)
+        else:
+            options.target = store_target(options.store)
+            options.run(open_store(options.target, create=False), options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (StoreError, FigureHistoryError, OSError) as error:
-        print(f"upkeep: {error}", file=sys.stderr)
+    except (StoreError, FigureHistoryError, ScheduleError, run.RunError, OSError) as error:
+        for problem in str(error).splitlines():
+            print(f"upkeep: {problem}", file=sys.stderr)
         return 2
 
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m upkeep", description="Look at the kept runs of Upkeep."
+        prog="python -m upkeep", description="Start runs of Upkeep and look at kept ones."
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -57,10 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         "then the project's directory 'store'); prefer the variable for an address with a password",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
+    for verb in _VERBS:
+        verb.add(commands, shared)
 
     listing = commands.add_parser("list", parents=[shared], help="list the kept runs, newest first")
     listing.add_argument(
-        "--limit", type=_positive, default=20, help="how many at most (default: 20)"
+        "--limit", type=positive, default=20, help="how many at most (default: 20)"
     )
     listing.set_defaults(run=_list)
 
@@ -85,12 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     prune.add_argument(
         "--keep-days",
-        type=_positive,
+        type=positive,
         required=True,
         help="keep runs that started within this many days",
     )
     prune.add_argument(
-        "--keep-min", type=_positive, default=10, help="keep at least this many runs (default: 10)"
+        "--keep-min", type=positive, default=10, help="keep at least this many runs (default: 10)"
     )
     prune.add_argument("--dry-run", action="store_true", help="only print what would be removed")
     prune.set_defaults(run=_prune)
@@ -100,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     figures.add_argument("--system", default="", help="only this system")
     figures.add_argument(
-        "--days", type=_positive, help="only the last days (default: all that is kept)"
+        "--days", type=positive, help="only the last days (default: all that is kept)"
     )
     figures.add_argument("--csv", type=Path, metavar="FILE", help="file to write (default: print)")
     figures.add_argument(
@@ -114,41 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(word: str) -> int:
-    """Return a whole number of at least 1; raises what argparse turns into one line."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
-
-    return int(word)
-
-
-def _target(given: str | None) -> str:
-    """Return the store to open.
-
-    A relative directory in UPKEEP_STORE belongs to the project, as for the callback.
-    """
-    if given:
-        return given
-    target = os.environ.get("UPKEEP_STORE") or DEFAULT_STORE
-    return target if "://" in target else str(archive.local_folder(target, PROJECT))
-
-
 def _list(store: Store, options: argparse.Namespace) -> None:
     for record in store.runs(options.limit):
-        print(_line(record))
-
-
-def _line(record: RunRecord) -> str:
-    started = (record["started"] or "unknown start")[:19].replace("T", " ")
-    took = summary.duration(record["seconds"])
-    facts = f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}"
-    notes = ["check mode"] if record["check_mode"] else []
-    if not order_of(record["started"], record["run_id"], datetime.now(UTC))[0]:
-        notes.append("start lies in the future")
-
-    noted = f"  ({', '.join(notes)})" if notes else ""
-
-    return f"{facts}  {line(record['playbook'])}{noted}"
+        print(runs.text_line(record))
 
 
 def _show(store: Store, options: argparse.Namespace) -> None:

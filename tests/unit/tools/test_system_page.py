@@ -40,7 +40,7 @@ system_models:
     limits: {r2: 0.9, requirements: [R-shop-06]}
     requirements: [R-shop-03]
 system_folders: [{path: /opt/shop/results}]
-system_schedule: {weekly: {value: Monday, requirements: [R-shop-04]}}
+system_schedule: {weekly: {weekday: monday, hour: 7, requirements: [R-shop-04]}}
 system_limits:
   errors:
     levels: {warning: 10, critical: 50}
@@ -86,7 +86,7 @@ def test_playbooks_show_jobs_and_the_time_of_the_guide(project: Path) -> None:
     job = "[rotate](../../roles/rotate/README.md)"
     what = f"checks, then {job}, then checks again what was changed"
 
-    assert f"| [weekly](../playbooks.md#weekly) | {what} | Monday |" in rows
+    assert f"| [weekly](../playbooks.md#weekly) | {what} | Monday 07:00 |" in rows
     assert "| [monthly](../playbooks.md#monthly) | only checks: no job of this system | - |" in rows
     assert "| [hourly](../playbooks.md#hourly) | checks | - |" in rows
 
@@ -114,7 +114,7 @@ def test_what_nothing_reads_is_told_apart(project: Path) -> None:
     page = system_page.render(project, "shop", {"system_limits"})
     used, planned = section(page, "Further figures in use"), section(page, "Not done yet")
     assert "| Limits | errors | warning 10, critical 50 in 1 h; by name | - | R-shop-05 |" in used
-    assert "| Schedule | weekly | Monday | - | R-shop-04 |" in planned
+    assert "| Schedule | weekly | Monday 07:00 | - | R-shop-04 |" in planned
     assert not any("| Limits |" in line for line in planned)
 
 
