@@ -158,7 +158,8 @@ def _figure(figure: Entry) -> str:
 SECTIONS: t.Final[Mapping[str, Section]] = {
     "log_reviews": Section(
         "Log review",
-        "A log that is missing or cannot be read is unknown. What has no limit is only reported.",
+        "A log that is missing or cannot be read is unknown. What has no limit is only reported."
+        " What a format is and which are known: [formats of logs](../log-formats.md).",
         ("finding", "what is searched for", "over", "playbooks", "warning", "critical"),
         describe_logs.log_reviews,
     ),

@@ -1,13 +1,17 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is searched for in logs, in words."""
+"""How logs are read and what is searched for in them, in words."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator, Sequence
 
+import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 from tools.describe_entries import NONE, Entry, Row, code, codes, filled, limits, when
+
+# isort: split
+from ansible.module_utils.upkeep.cadence import CADENCES
 
 _UNITS: t.Final = {"s": "s", "m": "min", "h": "h", "d": "days"}
 _WINDOWS: t.Final = {
@@ -17,6 +21,12 @@ _WINDOWS: t.Final = {
     "since_last_run": "since the previous run",
     "since_start": "since the last start",
     "all": "everything",
+}
+#: Formats that name none.
+_FOUND_OUT: t.Final = {
+    "auto": "format found out when it is read",
+    "text": "format of text found out when it is read",
+    "own": "format described in the profile",
 }
 
 
@@ -38,19 +48,36 @@ def log_reviews(sources: Sequence[Entry]) -> Iterator[Row]:
 
 
 def _whole_log(source: Entry) -> Iterator[Row]:
-    """Yield the checks of a log as a whole: the format of its lines, and that it is written."""
-    name, place = f"log:{source['name']}", _place(source)
+    """Yield the checks of a log as a whole: how it is read, that it is written, its records."""
+    name, place, cadences = f"log:{source['name']}", _place(source), _when_read(source)
+    asked, limit = f"{place}: {_format(source)}", NONE
+    if source["silent_after"]:
+        asked += "; age of the newest line"
+        limit = f"above {_length(source['silent_after'])}"
+
+    yield [code(name), asked, NONE, cadences, limit, NONE], source["requirements"]
+
     if source["fields"]:
         asked = f"{place}: each line is JSON with {codes(source['fields'])}"
-        cells = [code(f"{name}.format"), asked, NONE, when(source), "otherwise", NONE]
+        cells = [code(f"{name}.format"), asked, NONE, cadences, "otherwise", NONE]
         yield cells, source["requirements"]
 
-    if source["silent_after"]:
-        asked, limit = (
-            f"{place}: age of the newest line",
-            f"above {_length(source['silent_after'])}",
-        )
-        yield [code(name), asked, NONE, when(source), limit, NONE], source["requirements"]
+
+def _format(source: Entry) -> str:
+    """Return the format of a log, and how many lines may differ."""
+    own = source["format"]
+    named = _FOUND_OUT.get(own) or f"format {code(own)}"
+
+    return f"{named}, unknown with more than {source['unfit_percent']:g} % other lines"
+
+
+def _when_read(source: Entry) -> str:
+    """Return the cadences in which a log is read: those of its reviews, all when it has none."""
+    own, reviews = source["cadences"] or CADENCES, source["reviews"]
+    asked = {cadence for review in reviews for cadence in review["cadences"] or CADENCES}
+    due = [cadence for cadence in CADENCES if cadence in own and (cadence in asked or not reviews)]
+
+    return when({"cadences": due if len(due) < len(CADENCES) else ()})
 
 
 def _place(source: Entry) -> str:

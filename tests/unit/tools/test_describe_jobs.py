@@ -34,11 +34,47 @@ def test_no_entry_is_shown_as_program_text(
         assert not any("{'" in cell or cell == "" for cell in cells), cells
 
 
+def rows_of(**log: Any) -> list[list[str]]:
+    """Return the cells of all rows of one log."""
+    entry = {"name": "app", "paths": ["/var/log/a.log"], "reviews": [], **log}
+    return [cells for cells, _ in describe_logs.log_reviews([entry])]
+
+
 def review(**options: Any) -> list[str]:
-    [(cells, _)] = describe_logs.log_reviews(
-        [{"name": "app", "paths": ["/var/log/a.log"], "reviews": [options]}]
-    )
+    _, cells = rows_of(reviews=[options])
     return cells[1:]
+
+
+def test_each_log_names_its_format() -> None:
+    found = "format found out when it is read"
+    assert rows_of(format="python", unfit_percent=2)[0][1] == (
+        "`/var/log/a.log`: format `python`, unknown with more than 2 % other lines"
+    )
+    assert f": {found}, unknown with more than 5 %" in rows_of()[0][1]
+
+
+def test_every_shipped_file_names_a_format_that_is_known() -> None:
+    unnamed = [
+        f"{system}: {entry['name']}"
+        for system, name, entries in LISTS
+        for entry in entries
+        if name == "system_log_reviews"
+        and entry.get("kind", "file") == "file"
+        and entry.get("format", "auto") in ("auto", "text")
+    ]
+
+    assert unnamed == []
+
+
+def test_a_log_is_read_when_one_of_its_reviews_is_due() -> None:
+    reviews = [
+        {"name": "a", "pattern": "x", "cadences": ["weekly"]},
+        {"name": "b", "pattern": "y", "cadences": ["daily"]},
+    ]
+    assert rows_of(reviews=reviews)[0][3] == "daily, weekly"
+    assert rows_of(reviews=reviews, cadences=["daily"])[0][3] == "daily"
+    assert rows_of(reviews=[{"name": "a", "pattern": "x"}])[0][3] == "always"
+    assert rows_of(silent_after="1h")[0][3:5] == ["always", "above 1 h"]
 
 
 @pytest.mark.parametrize(
