@@ -251,6 +251,14 @@ FAULTS: t.Final = [
     Fault(
         APP,
         "daily",
+        "failed-sign-ins",
+        "warning",
+        [line("Sign-in failed for ada", "WARNING")] * 21,
+        "R-student_success-119",
+    ),
+    Fault(
+        APP,
+        "daily",
         "failed-changes",
         "warning",
         request("DELETE /x", "403 Forbidden", 30),
@@ -510,6 +518,32 @@ def test_what_fairedge_s_day_is_searched_for_is_found(tmp_path: Path) -> None:
     share = reviewed("fairedge", "api", "daily", tmp_path, misses)["log:api.cache-misses"]
 
     assert share["observed"] > quiet["log:api.cache-misses"]["observed"] > 0
+
+
+@pytest.mark.requirement("R-fairedge-32", "R-fairedge-104", "R-fairedge-105")
+def test_a_path_that_holds_the_word_is_no_failed_sign_in(tmp_path: Path) -> None:
+    attempt = ["auth_failed: no such user", "Request processed"]
+    said = [
+        json.dumps({**json.loads(record(text, client_ip="192.0.2.9")), "timestamp": ago(seconds=0)})
+        for text in attempt
+    ]
+    forged = record("Request processed", endpoint="/auth_failed", client_ip="198.51.100.7")
+    found = reviewed("fairedge", "api", "daily", tmp_path, before=[forged] * 60, more=said)
+
+    assert found["log:api.failed-sign-ins"]["observed"] == 1
+    assert "192.0.2.9: 1." in found["log:api.addresses-of-failed-sign-ins"]["message"]
+
+
+@pytest.mark.requirement("R-student_success-119")
+def test_an_attempt_that_leaves_two_lines_counts_once_in_each_review(tmp_path: Path) -> None:
+    refused = request("POST /login", "401 Unauthorized", 1)
+    attempt = [line("Login failed for ada", "WARNING"), *refused]
+    slow = line("Request processed GET / 200 OK 401 ms")
+    found = reviewed("student_success", "app", "daily", tmp_path, before=[slow, *attempt * 12])
+
+    assert found["log:app.unauthorised"]["observed"] == 12
+    assert found["log:app.unauthorised"]["status"] == "ok"
+    assert found["log:app.failed-sign-ins"]["observed"] == 12
 
 
 @pytest.mark.requirement("R-student_success-06", "R-student_success-105")
