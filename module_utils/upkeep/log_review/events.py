@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whole events in chunks of a log, and how well a log fits its format.
+"""Whole events in chunks of a log, how well a log fits its format, and what is shown of it.
 
 Searching goes over the bytes of a whole chunk; an event is only looked at where something was
 found, or where a review needs every one of them.
@@ -17,10 +17,9 @@ import typing as t
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .parsers import IN_TRACE, OWN_EVENT, Parser
-from .redaction import show_line
-from .stamps import StampReader
-from .windows import Window
+from ..base import redact
+from .formats.parsers import IN_TRACE, OWN_EVENT, Parser
+from .times import StampReader, Window
 
 #: A longer event is cut into several, bytes; so memory stays bounded whatever stands in a log.
 LONGEST: t.Final = 4 << 20
@@ -34,6 +33,17 @@ _BYTE_ORDER: t.Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "
 #: Events of a chunk that are taken apart to see whether they fit.
 _SAMPLED: t.Final = 250
 _EXAMPLES: t.Final = 3
+#: Characters of an event that are shown, and bytes that are looked at for it.
+SHOWN: t.Final = 240
+SHOWN_OF: t.Final = 4096
+#: Characters of a message that distinguish it from others.
+_MESSAGE: t.Final = 160
+_PERSON: t.Final = re.compile(rb"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+")
+#: Words with digits: numbers, ids, addresses.
+_VOLATILE: t.Final = re.compile(r"\b[^\W\d]*\d[\w-]*")
+_DIGITS: t.Final = bytes.maketrans(b"123456789", b"0" * 9)
+#: Messages whose fingerprint is remembered.
+_SHAPES: t.Final = 4096
 
 
 class Part(t.NamedTuple):
@@ -330,3 +340,35 @@ def _count_lines(block: bytes, start: int, end: int) -> int:
 def _example(block: bytes, line: int) -> str:
     stop = block.find(b"\n", line)
     return show_line(block[line : stop if stop >= 0 else len(block)], 120)
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def show_line(data: bytes, limit: int = SHOWN) -> str:
+    """Return an event as one line for people."""
+    hidden = _PERSON.sub(b"<mail>", redact.redact_bytes(data[:SHOWN_OF]))
+    text = hidden.decode("utf-8", "replace")
+    visible = "".join(letter if letter.isprintable() else " " for letter in text)
+
+    return shorten(" ".join(visible.split()), limit)
+
+
+def shorten(text: str, limit: int = SHOWN) -> str:
+    """Return a text of at most ``limit`` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 4]} ..."
+
+
+def fingerprint(message: str) -> str:
+    """Return a message without the numbers and ids that make each one different.
+
+    It still has to be redacted.
+    """
+    first = message.split("\n", 1)[0][:_MESSAGE]
+    return _shape(first.encode("utf-8", "surrogatepass").translate(_DIGITS))
+
+
+@functools.lru_cache(_SHAPES)
+def _shape(message: bytes) -> str:
+    """Return the fingerprint of a message whose digits are all the same."""
+    return _VOLATILE.sub("#", message.decode("utf-8", "surrogatepass"))

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..findings import NO_LIMITS, Finding, Limits, Subject
+from .events import shorten, show_line
 from .measures import Measure, Spread
-from .redaction import cut, show_line
 from .session import LogSession
 from .settings import LogQuestion, LogSource
-from .stamps import format_time
-from .windows import Window
+from .times import Window, format_time
 
 #: Lines that a message shows, and groups.
 MOST_LINES: t.Final = 5
@@ -191,7 +190,7 @@ def review_finding(source: LogSource, measure: Measure, gaps: Gaps, problem: str
         status = "unknown"
 
     lines = measure.newest.lines[-min(MOST_LINES, review.show) :] if review.show else []
-    tail = "".join(f"\n{cut(line, _LINE)}" for line in lines) if judged.lines else ""
+    tail = "".join(f"\n{shorten(line, _LINE)}" for line in lines) if judged.lines else ""
     expected = judged.expected if judged.expected is not None else judged.limits.text
 
     return Subject(f"log:{source.name}.{review.name}", review.requirements).finding(
@@ -231,7 +230,7 @@ def _count(review: LogQuestion, measure: Measure) -> _Judged:
     message = f"{count} {words}"
     top = measure.messages.top(1)
     if top and count > 1 and top[0][1] > 1:
-        message += f"; most often ({top[0][1]} times): {cut(top[0][0], 160)}"
+        message += f"; most often ({top[0][1]} times): {shorten(top[0][0], 160)}"
     if status != "ok":
         message += _SECRETS_ADVICE if review.secrets else _ADVICE
 
@@ -363,7 +362,7 @@ def _ranking(review: LogQuestion, measure: Measure) -> _Judged:
 
     biggest, missed = top[0][1], measure.groups.missed
     status = limits.judge(biggest)
-    listed = ", ".join(f"{cut(value, 80)}: {count}" for value, count in top)
+    listed = ", ".join(f"{shorten(value, 80)}: {count}" for value, count in top)
     more = len(measure.groups.counts) - len(top)
     listed += f" and {more} more" if more > 0 else ""
     advice = " Look at the first one." if status != "ok" else ""
@@ -385,12 +384,12 @@ def _newest(review: LogQuestion, measure: Measure) -> _Judged:
 
     last = show_line(events[-1])
     if _contains(events[-1].decode("utf-8", "replace"), review.expected):
-        message = f"The newest line about it is as expected: {cut(last)}"
+        message = f"The newest line about it is as expected: {shorten(last)}"
         return _Judged("ok", review.expected, message, expected=review.expected, lines=False)
 
-    message = f"The newest line about it is not as expected: {cut(last)}"
+    message = f"The newest line about it is not as expected: {shorten(last)}"
 
-    return _Judged("critical", cut(last, 120), message, expected=review.expected, lines=False)
+    return _Judged("critical", shorten(last, 120), message, expected=review.expected, lines=False)
 
 
 def _contains(text: str, expected: str) -> bool:

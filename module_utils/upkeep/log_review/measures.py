@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..base import redact
-from . import redaction
-from .events import Chunk, Event
-from .level_hint import LevelHint
+from .events import SHOWN_OF, Chunk, Event, fingerprint, shorten, show_line
+from .formats.parsers import LevelHint
 from .settings import LogQuestion
-from .stamps import format_time
-from .windows import Window
+from .times import Window, format_time
 
 #: Different values of a ranking that are kept; beyond, rare ones give way.
 MOST_GROUPS: t.Final = 10_000
@@ -75,10 +73,7 @@ class Groups:
     def top(self, number: int = TOP) -> list[tuple[str, int]]:
         """Return the most frequent values for people; of equal ones the first in the alphabet."""
         first = heapq.nsmallest(number, self.counts.items(), lambda pair: (-pair[1], pair[0]))
-        return [
-            (redaction.show_line(value.encode("utf-8", "replace"), 160), count)
-            for value, count in first
-        ]
+        return [(show_line(value.encode("utf-8", "replace"), 160), count) for value, count in first]
 
 
 class Spread:
@@ -116,7 +111,7 @@ class Newest:
     """The newest ``size`` events; they become lines for people only when all is read."""
 
     size: int
-    limit: int = redaction.LOOKED_AT
+    limit: int = SHOWN_OF
     _kept: list[tuple[float, int, bytes]] = field(default_factory=list)
     _order: int = 0
 
@@ -135,7 +130,7 @@ class Newest:
     @property
     def lines(self) -> list[str]:
         """The lines for people, oldest first."""
-        return [redaction.show_line(data) for data in self.events]
+        return [show_line(data) for data in self.events]
 
     @property
     def events(self) -> list[bytes]:
@@ -157,7 +152,7 @@ class Readings:
         """Note a value that is not a number."""
         self.unreadable += 1
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(redaction.show_line(str(value).encode("utf-8", "replace"), 60))
+            self.examples.append(show_line(str(value).encode("utf-8", "replace"), 60))
 
 
 class Measure:
@@ -170,7 +165,7 @@ class Measure:
         #: Parts of the window, 0 the newest: how many events matched, and of how many.
         self.parts: collections.Counter[int] = collections.Counter()
         self.part_totals: collections.Counter[int] = collections.Counter()
-        limit = _EXPECTED_WITHIN if review.measure == "newest" else redaction.LOOKED_AT
+        limit = _EXPECTED_WITHIN if review.measure == "newest" else SHOWN_OF
         self.newest = Newest(1 if review.measure == "newest" else review.show, limit)
         self.groups, self.messages = Groups(), Groups(2000)
         self.numbers, self.former = Spread(), Spread()
@@ -286,7 +281,7 @@ class Measure:
         self.newest.add(event.time or 0.0, block, begin, event.end)
         if review.measure == "count" and not review.secrets:
             message = parser.message(block, event.start, event.end)
-            self.messages.add(redaction.fingerprint(message))
+            self.messages.add(fingerprint(message))
 
     def _is_before(self, moment: float | None) -> bool:
         """Return whether an event belongs to the window that this one is compared with."""
@@ -326,11 +321,11 @@ class Measure:
         if by == "level":
             return parser.level(chunk.block, event.start, event.end) or "none"
         if by == "message":
-            return redaction.fingerprint(parser.message(chunk.block, event.start, event.end))
+            return fingerprint(parser.message(chunk.block, event.start, event.end))
 
         value = _named(chunk, event, match, by)
 
-        return None if value is None else redaction.cut(str(value), 80)
+        return None if value is None else shorten(str(value), 80)
 
 
 def _matches(

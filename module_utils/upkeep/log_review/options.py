@@ -9,7 +9,7 @@ import typing as t
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
 from .formats import FORMATS
-from .line_format import LEVELS
+from .formats.line_format import LEVELS
 
 MEASURES: t.Final = ["count", "share", "duration", "ranking", "newest"]
 _NAME: t.Final = "[a-z0-9][a-z0-9_-]*"

@@ -28,10 +28,10 @@ from .files import (
     unpacked,
 )
 from .formats import CAPTURED, FORMATS, ORDER
-from .line_format import Format, JsonFormat
-from .parsers import MARK, JsonParser, Parser, TextParser, WrappedParser
+from .formats.line_format import Format, JsonFormat
+from .formats.parsers import MARK, JsonParser, Parser, TextParser, WrappedParser
 from .seek import PROBE, end_of_lines, seek, slack_of
-from .stamps import StampReader
+from .times import StampReader
 
 #: ``auto`` looks at this many lines, and takes a format that this share of them fits.
 DETECT_LINES: t.Final = 1000

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..base import isolated, state_file, systemd
 from ..base.deadline import Deadline
 from ..findings import Finding, finding, worst
-from . import streams, windows
+from . import streams, times
 from .events import Part, chunks
 from .files import Meter, MovedError, Place, UnreadableError, live_paths, quoted
 from .findings import (
@@ -29,13 +29,12 @@ from .findings import (
     source_findings,
 )
 from .formats import FORMATS, ORDER
-from .line_format import Format, JsonFormat
+from .formats.line_format import Format, JsonFormat
 from .measures import Measure
 from .reading import FileReader, NoFormatError, Notes, wrap
 from .session import LogSession
 from .settings import LogQuestion, LogReviewSettings, LogSource
-from .stamps import StampReader
-from .windows import Window
+from .times import StampReader, Window
 
 _VERSION: t.Final = 2
 _ATTEMPTS: t.Final = 3
@@ -293,24 +292,24 @@ class _SourceReview:
             begun = self.state.until[_check(self.source, review)]
             words = f"{now - begun:.0f} s of watching"
             is_journal = self.source.kind == "journal"
-            return Window(begun, windows.end_of(now), words, by_place=not is_journal)
+            return Window(begun, times.end_of(now), words, by_place=not is_journal)
 
         if name in ("today", "month", "last_month"):
-            return windows.calendar(name, now, self.settings.zone)
+            return times.calendar_window(name, now, self.settings.zone)
         if name == "all":
-            return windows.whole(now)
+            return times.whole_window(now)
         if name == "since_last_run":
             return self._since_last_run(review)
         if name == "since_start":
             started, unit = self._started(), self.source.unit
-            return Window(started, windows.end_of(now), f"the time since {unit} was started")
+            return Window(started, times.end_of(now), f"the time since {unit} was started")
 
-        return windows.rolling(name, now)
+        return times.rolling_window(name, now)
 
     def _since_last_run(self, review: LogQuestion) -> Window:
         """Return the window from the previous run on: a place in files, a time in the journal."""
         last = self.state.until.get(_check(self.source, review))
-        window = windows.since_last_run(last, self.now)
+        window = times.window_since_last_run(last, self.now)
         if self.source.kind != "journal":
             return window
 
@@ -355,7 +354,7 @@ class _SourceReview:
         """Return what one pass over a log gave; one that moves is read again from the start."""
         needs_places = any(spans[review.name].by_place for review in source.reviews)
         wanted = list(marks or ()) if needs_places else None
-        default = windows.rolling("24h", self.now)
+        default = times.rolling_window("24h", self.now)
 
         for attempt in range(1, _ATTEMPTS + 1):
             session = LogSession(source, spans, default, self.now, has_marks=marks is not None)

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 
 from .events import LONGEST
 from .files import BLOCK, Meter, Piece
-from .parsers import Parser
-from .stamps import StampReader
+from .formats.parsers import Parser
+from .times import StampReader
 
 PROBE: t.Final = 4096
 #: A stretch that is not worth halving any further, bytes.

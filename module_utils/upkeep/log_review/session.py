@@ -8,13 +8,12 @@ import collections
 import typing as t
 from collections.abc import Collection, Mapping, Sequence
 
-from .events import Chunk, Event, Fit
-from .line_format import JsonFormat
+from .events import Chunk, Event, Fit, show_line
+from .formats.line_format import JsonFormat
+from .formats.parsers import Record, read_field
 from .measures import Measure
-from .parsers import Record, read_field
-from .redaction import show_line
 from .settings import LogSource
-from .windows import Window
+from .times import Window
 
 #: A clock may go ahead by this much before its lines count as written in the future, seconds.
 AHEAD: t.Final = 300.0

@@ -16,12 +16,17 @@ from ..base import options
 from ..base.text import duplicates
 from ..cadence import CADENCES, due_in
 from .formats import FORMATS
-from .level_hint import any_case
-from .line_format import CONTINUES, LEVELS, Format, JsonFormat, TextFormat
+from .formats.line_format import (
+    CONTINUES,
+    LEVELS,
+    Format,
+    JsonFormat,
+    TextFormat,
+    any_case,
+    compile_line,
+)
 from .options import OPTIONS
-from .parsers import compile_line
-from .stamps import ZoneError, zone_of
-from .windows import NAMED, is_window, length
+from .times import NAMED, ZoneError, is_window, length, zone_of
 
 _LITERAL: t.Final = re.compile(r"[\w |:/-]+", re.ASCII)
 _MOST_PARTS: t.Final = 1000

@@ -25,10 +25,10 @@ from ..base.deadline import Deadline
 from ..base.files import read_bytes
 from .events import LONGEST, UNKNOWN, Part
 from .files import BLOCK, Meter, UnreadableError, quoted
-from .line_format import CONTINUES
-from .parsers import FALLBACK, MARK, OWN_EVENT
+from .formats.line_format import CONTINUES
+from .formats.parsers import FALLBACK, MARK, OWN_EVENT
 from .settings import LogSource
-from .stamps import StampReader
+from .times import StampReader
 
 #: More than this of one source is not a journal to be read on a live host, bytes.
 MOST_BYTES: t.Final = 512 << 20

@@ -1,12 +1,14 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The formats of logs that are known, one file each; a new one is a file, and a line here."""
+"""The formats of logs that are known, one file each; a new one is a file, and a line here.
+
+What a format declares stands in line_format.py; parsers.py takes lines apart by it.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..line_format import Format
 from .apache_access import FORMAT as APACHE_ACCESS
 from .apache_error import FORMAT as APACHE_ERROR
 from .celery import FORMAT as CELERY
@@ -19,6 +21,7 @@ from .json import FORMAT as JSON
 from .json_logstash import FORMAT as JSON_LOGSTASH
 from .json_time import FORMAT as JSON_TIME
 from .json_ts import FORMAT as JSON_TS
+from .line_format import Format
 from .logfmt import FORMAT as LOGFMT
 from .mongodb import FORMAT as MONGODB
 from .nextcloud import FORMAT as NEXTCLOUD

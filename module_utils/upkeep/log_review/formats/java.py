@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Lines with time, level and message whose time has the day first: Tomcat, PHP-FPM."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 from .python import lines_with_level
 
 FORMAT = TextFormat(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """JSON records with timestamp, level and message, the names of which a profile may change."""
 
-from ..line_format import JsonFormat
+from .line_format import JsonFormat
 
 FORMAT = JsonFormat(
     name="json",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Pairs of key and value, as Go programs write them."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 _TIME = r"\b(?:time|ts|t|timestamp)=\"?"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """JSON records of a MongoDB server."""
 
-from ..line_format import JsonFormat
+from .line_format import JsonFormat
 
 FORMAT = JsonFormat(
     name="mongodb",

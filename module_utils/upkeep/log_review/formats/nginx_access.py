@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Access logs of nginx, Apache and gunicorn in the common and combined forms."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 _QUOTED = r'(?:[^"\\\n]|\\.){0,8192}'
 _REQUEST = (

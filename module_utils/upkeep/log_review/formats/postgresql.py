@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The log of a PostgreSQL server, with a prefix that begins with its time."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 _WORDS = r"(?P<level>DEBUG[1-5]?|INFO|NOTICE|WARNING|LOG|ERROR|FATAL|PANIC)"
 

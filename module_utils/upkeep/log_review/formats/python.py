@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Lines with time, level and message: Python's logging, loguru, structlog, log4j, Laravel."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 #: What may stand between time and level: something in brackets, a separator, or a word that is no
 #: prose, such as a logger, a thread, a host or the id of a request.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The log of a Redis server."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 FORMAT = TextFormat(
     name="redis",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """syslog in files: RFC 3164 without a year, or with the full time that rsyslog writes now."""
 
-from ..line_format import TextFormat
+from .line_format import TextFormat
 
 _HOST = r" (?P<host>\S{1,255}) (?P<program>[^\s:\[]{1,128})(?:\[(?P<pid>[^\]\n]{0,32})\])?"
 _TEXT = r"(?: [\[(<]?{LEVEL}[\])>]?(?=[\s:|,]|$)[\s:|,]{0,8}| )?(?P<message>[^\n]*)"

@@ -25,7 +25,7 @@ import pytest
 from ansible.module_utils.upkeep.log_review.events import Chunk, Fit
 from ansible.module_utils.upkeep.log_review.formats import FORMATS, ORDER
 from ansible.module_utils.upkeep.log_review.reading import detect, parser_of
-from ansible.module_utils.upkeep.log_review.stamps import StampReader
+from ansible.module_utils.upkeep.log_review.times import StampReader
 from hypothesis import given
 from hypothesis import strategies as st
 

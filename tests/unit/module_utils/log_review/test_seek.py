@@ -14,7 +14,7 @@ from ansible.module_utils.upkeep.log_review import reading, seek
 from ansible.module_utils.upkeep.log_review.events import Chunk, Part, chunks
 from ansible.module_utils.upkeep.log_review.files import Meter, Piece
 from ansible.module_utils.upkeep.log_review.formats import FORMATS
-from ansible.module_utils.upkeep.log_review.stamps import StampReader
+from ansible.module_utils.upkeep.log_review.times import StampReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

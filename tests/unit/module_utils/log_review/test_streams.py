@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.log_review.events import UNKNOWN, Part
-from ansible.module_utils.upkeep.log_review.stamps import StampReader
 from ansible.module_utils.upkeep.log_review.streams import Assembler, ContainerStream
+from ansible.module_utils.upkeep.log_review.times import StampReader
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,14 +8,22 @@ A line that begins no event belongs to the event before. Lines of the journal an
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from .level_hint import LevelHint, any_case
-from .line_format import LEVEL_NAMES, PRIORITIES, JsonFormat, Levels, TextFormat
-from .stamps import SHAPES, StampReader
+from ..times import SHAPES, StampReader
+from .line_format import (
+    PRIORITIES,
+    JsonFormat,
+    TextFormat,
+    any_case,
+    compile_line,
+    level_name,
+)
 
 #: An exception that nothing caught is an error, whatever was logged last.
 TRACEBACK: t.Final = b"Traceback (most recent call last)"
@@ -35,8 +43,6 @@ OWN_EVENT: t.Final = re.compile(
 )
 #: Within a traceback every line goes on with it, except one that looks like an event.
 IN_TRACE: t.Final = re.compile(rb"\n[ \t]|\nTraceback ")
-_WORDS: t.Final = "|".join(sorted(LEVEL_NAMES, key=lambda name: (-len(name), name)))
-_COLOUR: t.Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 _NOTHING: t.Final = rb"(?!)"
 
@@ -57,16 +63,6 @@ def read_field(record: Mapping[str, t.Any], name: str) -> t.Any:
     return value
 
 
-def level_name(value: t.Any, levels: Levels) -> str:
-    """Return the level that a value means, "" for none: a name, a letter or a number."""
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-
-    return levels.get(_COLOUR.sub("", str(value)).strip().lower(), "")
-
-
 def _record(text: bytes) -> Record | None:
     try:
         found = json.loads(text.decode("utf-8", "replace"))
@@ -76,17 +72,50 @@ def _record(text: bytes) -> Record | None:
     return found if isinstance(found, dict) else None
 
 
-def compile_line(pattern: str, named: bool = True) -> re.Pattern[bytes]:
-    """Return the expression of a format with its placeholders filled in."""
-    for name, shape in SHAPES.items():
-        group = f"(?P<timestamp>{shape})" if named else f"(?:{shape})"
-        pattern = pattern.replace("{" + name + "}", group)
+@dataclass(frozen=True)
+class LevelHint:
+    """What stands in every event of some levels: one of the words, in any case, or a pattern."""
 
-    start = "(?P<level>" if named else "(?:"
-    pattern = pattern.replace("{level}", f"{start}(?i:{_WORDS}))")
-    pattern = pattern.replace("{LEVEL}", f"{start}{_WORDS.upper()})")
+    words: tuple[bytes, ...]
+    patterns: tuple[bytes, ...]
 
-    return re.compile(pattern.encode())
+    @classmethod
+    def of(cls, words: t.Iterable[str], patterns: t.Iterable[bytes] = ()) -> LevelHint:
+        """Return a hint without words that stand in others."""
+        lowered = sorted({word.lower().encode() for word in words}, key=len)
+        kept: list[bytes] = []
+        for word in lowered:
+            if not any(shorter in word for shorter in kept):
+                kept.append(word)
+
+        return cls(tuple(kept), tuple(patterns))
+
+    def finder(self, block: bytes) -> Callable[[int], int]:
+        """Return a function for the next place from an offset on, -1 for none.
+
+        Looking for each word on its own is ten times faster than one expression for all.
+        """
+        lowered = block.lower()
+        searches: list[Callable[[int], int]] = [
+            functools.partial(lowered.find, word) for word in self.words
+        ]
+        if self.patterns:
+            searches.append(functools.partial(_place, re.compile(b"|".join(self.patterns)), block))
+        following = [-2] * len(searches)
+
+        def find(at: int) -> int:
+            for number, search in enumerate(searches):
+                if following[number] != -1 and following[number] < at:
+                    following[number] = search(at)
+
+            return min((place for place in following if place >= 0), default=-1)
+
+        return find
+
+
+def _place(pattern: re.Pattern[bytes], block: bytes, at: int) -> int:
+    match = pattern.search(block, at)
+    return match.start() if match else -1
 
 
 class Parser:

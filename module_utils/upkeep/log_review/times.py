@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reading time stamps, as text at the head of a line or as a value in a field of JSON.
+"""Times: reading stamps, of a line's head or a field of JSON, and the windows of reviews.
 
 Times are Unix seconds. A stamp without a zone is read in the zone of the log; in the hour that
 clocks repeat in autumn the previous line decides which of the two times is meant.
@@ -16,6 +16,7 @@ import re
 import time
 import typing as t
 import zoneinfo
+from dataclasses import dataclass, field
 
 _MONTHS: t.Final = tuple(
     b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
@@ -65,6 +66,12 @@ _HOUR: t.Final = 3600.0
 _CACHED: t.Final = 4096
 #: 29 February may lie this many years back.
 _YEARS: t.Final = 9
+#: Windows besides a length such as 24h.
+NAMED: t.Final = ("today", "month", "last_month", "since_last_run", "since_start", "all")
+
+_LENGTH: t.Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_LENGTH_SECONDS: t.Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LENGTH_WORDS: t.Final = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 
 
 class ZoneError(ValueError):
@@ -300,3 +307,103 @@ def _offset(zone: bytes) -> int | None:
         raise ValueError("there is no such zone")
 
     return -seconds if zone.startswith(b"-") else seconds
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Window:
+    """From ``since`` up to but without ``until``, Unix seconds; ``words`` is its name for people.
+
+    With ``by_place`` what counts is what was written behind the place that the previous run read up
+    to, whatever time it bears; ``since`` is then where reading begins.
+    """
+
+    since: float
+    until: float
+    words: str = field(compare=False)
+    by_place: bool = False
+
+    @property
+    def previous(self) -> Window:
+        """Return the window of the same length that ends where this one begins."""
+        length = self.until - self.since
+        return Window(self.since - length, self.since, f"the period preceding {self.words}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether an event belongs to it without having a time."""
+        return self.since <= 0
+
+    def __contains__(self, moment: object) -> bool:
+        return isinstance(moment, float) and self.since <= moment < self.until
+
+
+def length(text: str) -> float | None:
+    """Return the seconds of a length such as 90s, 15m, 24h or 7d; None for other text."""
+    match = _LENGTH.fullmatch(text)
+    return float(int(match[1]) * _LENGTH_SECONDS[match[2]]) if match else None
+
+
+def is_window(text: str) -> bool:
+    """Return whether a text names a window."""
+    return text in NAMED or length(text) is not None
+
+
+def rolling_window(text: str, now: float) -> Window:
+    """Return the window of a length, up to now; raises ValueError for other text."""
+    match = _LENGTH.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a length such as 24h")
+
+    count, unit = int(match[1]), match[2]
+    words = (
+        f"the last {count} {_LENGTH_WORDS[unit]}s"
+        if count > 1
+        else f"the last {_LENGTH_WORDS[unit]}"
+    )
+
+    return Window(now - count * _LENGTH_SECONDS[unit], end_of(now), words)
+
+
+def calendar_window(text: str, now: float, zone: dt.tzinfo | None) -> Window:
+    """Return today, this month or the last one in the calendar of a zone (None: the host's)."""
+    here = dt.datetime.fromtimestamp(now, zone)
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, fold=0)
+    if text == "today":
+        return Window(_placed(midnight, zone), end_of(now), "today")
+
+    first = midnight.replace(day=1)
+    if text == "month":
+        return Window(_placed(first, zone), end_of(now), f"{first:%B %Y}")
+
+    former = (first - dt.timedelta(days=1)).replace(day=1)
+
+    return Window(_placed(former, zone), _placed(first, zone), f"{former:%B %Y}")
+
+
+def whole_window(now: float) -> Window:
+    """Return the window of all there is."""
+    return Window(0.0, end_of(now), "the whole log")
+
+
+def window_since_last_run(last: float | None, now: float) -> Window:
+    """Return what was written since the last run, which ended at ``last``.
+
+    Without one, or with one in the future, the last day.
+    """
+    day = rolling_window("24h", now)
+    if last is None or last > now:
+        return Window(day.since, day.until, f"{day.words} (first run)", by_place=True)
+
+    return Window(last, day.until, "the time since the last run", by_place=True)
+
+
+def end_of(now: float) -> float:
+    """Return the end of a window up to now, to which a line of this very moment belongs."""
+    return now + 0.001
+
+
+def _placed(naive: dt.datetime, zone: dt.tzinfo | None) -> float:
+    return (naive.astimezone() if zone is None else naive.replace(tzinfo=zone)).timestamp()

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from ansible.module_utils.upkeep.base import redact
-from ansible.module_utils.upkeep.log_review import redaction
+from ansible.module_utils.upkeep.log_review import events
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ from hypothesis import strategies as st
     ],
 )
 def test_secrets_and_people_are_hidden(line: str, hidden: str) -> None:
-    assert hidden not in redaction.show_line(line.encode())
+    assert hidden not in events.show_line(line.encode())
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_what_is_not_a_secret_is_left(line: str) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_can_be_shown(data: bytes) -> None:
-    line = redaction.show_line(data)
+    line = events.show_line(data)
     assert line.isprintable()
-    assert len(line) <= redaction.SHOWN
+    assert len(line) <= events.SHOWN
 
 
 def test_messages_of_one_kind_have_one_fingerprint() -> None:
     kinds = {
-        redaction.fingerprint(f"job {n} of req_5f1c0a{n}be2d4 failed: HTTP 50{n}") for n in range(9)
+        events.fingerprint(f"job {n} of req_5f1c0a{n}be2d4 failed: HTTP 50{n}") for n in range(9)
     }
     assert kinds == {"job # of # failed: HTTP #"}
 
@@ -64,4 +64,4 @@ def test_messages_of_one_kind_have_one_fingerprint() -> None:
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_remembering_does_not_alter_a_fingerprint(message: str) -> None:
     first = message.split("\n", 1)[0][:160]
-    assert redaction.fingerprint(message) == re.sub(r"\b[^\W\d]*\d[\w-]*", "#", first)
+    assert events.fingerprint(message) == re.sub(r"\b[^\W\d]*\d[\w-]*", "#", first)

@@ -1,12 +1,15 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a log is written: what a format declares. Those that are known stand in formats/."""
+"""How a log is written: what a format declares, and how its lines and levels are read."""
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from ..times import SHAPES
 
 LEVELS: t.Final = ("debug", "info", "warning", "error", "critical")
 #: Names of levels, and the letters and short forms that loggers use for them.
@@ -29,6 +32,8 @@ LEVEL_LETTERS: t.Final[Mapping[str, str]] = {
     "f": "critical",
     "c": "critical",
 }
+_WORDS: t.Final = "|".join(sorted(LEVEL_NAMES, key=lambda name: (-len(name), name)))
+_COLOUR: t.Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 #: Levels of the priorities 0 to 7 of syslog.
 PRIORITIES: t.Final = (
     "critical",
@@ -94,3 +99,37 @@ class JsonFormat:
 
 
 Format = TextFormat | JsonFormat
+
+
+def compile_line(pattern: str, named: bool = True) -> re.Pattern[bytes]:
+    """Return the expression of a format with its placeholders filled in."""
+    for name, shape in SHAPES.items():
+        group = f"(?P<timestamp>{shape})" if named else f"(?:{shape})"
+        pattern = pattern.replace("{" + name + "}", group)
+
+    start = "(?P<level>" if named else "(?:"
+    pattern = pattern.replace("{level}", f"{start}(?i:{_WORDS}))")
+    pattern = pattern.replace("{LEVEL}", f"{start}{_WORDS.upper()})")
+
+    return re.compile(pattern.encode())
+
+
+def level_name(value: t.Any, levels: Levels) -> str:
+    """Return the level that a value means, "" for none: a name, a letter or a number."""
+    if value is None or isinstance(value, bool):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+
+    return levels.get(_COLOUR.sub("", str(value)).strip().lower(), "")
+
+
+def any_case(literal: str) -> bytes:
+    """Return an expression for a text in any case; the flag for it is ten times slower."""
+    parts = []
+    for letter in literal:
+        both = {letter.lower(), letter.upper()}
+        plain = len(both) == 2 and letter.isascii()
+        parts.append(f"[{letter.lower()}{letter.upper()}]" if plain else re.escape(letter))
+
+    return "".join(parts).encode()
