@@ -222,6 +222,18 @@ def unlink_beneath(
     return True
 
 
+def open_folder(path: PathLike, folder_mode: int | None = None) -> int:
+    """Return a descriptor of a folder, to be listed, that no link of others led away from.
+
+    ``folder_mode`` makes missing folders. Raises OSError.
+    """
+    folder, _ = _descend(os.path.join(path, "_"), None, trusted_links=True, folder_mode=folder_mode)
+    try:
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 @contextlib.contextmanager
 def exclusive(
     guard: PathLike, seconds: float = 10.0, *, folder_mode: int | None = None
