@@ -20,7 +20,7 @@ from ..base.folders import Folder
 from ..base.state_file import StateFileError
 from . import manifest as manifests
 from . import record as records
-from .manifest import Manifest, ManifestError, SetFile
+from .manifest import BackupManifest, ManifestError, SetFile
 from .record import SetRecord
 
 _MAKING: t.Final = ".making-"
@@ -41,7 +41,7 @@ class BackupSet:
 
     name: str
     created: datetime
-    manifest: Manifest | None
+    manifest: BackupManifest | None
     record: SetRecord | None
     problem: str = ""
 
@@ -56,7 +56,7 @@ class BackupSet:
         return self.record.held if self.record else ""
 
 
-class Catalogue:
+class BackupCatalogue:
     """The sets below one folder. Open it with ``with``; change it inside ``exclusive()``."""
 
     def __init__(self, root: str, *, make: bool = False) -> None:
@@ -67,7 +67,7 @@ class Catalogue:
         except OSError as error:
             raise CatalogueError(f"'{root}' cannot be used: {reason_of(error)}") from error
 
-    def __enter__(self) -> Catalogue:
+    def __enter__(self) -> BackupCatalogue:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,16 +127,16 @@ class Catalogue:
         """Return the files that a set really has, its manifest aside, with their sizes."""
         with self.folder.enter(name) as one:
             return {
-                path: status.st_size
-                for path, status in one.files()
-                if path != manifests.FILE_NAME
+                path: status.st_size for path, status in one.files() if path != manifests.FILE_NAME
             }
 
     def begin(self, name: str) -> Folder:
         """Return the hidden folder in which a set is made; raises OSError."""
         return self.folder.make(f"{_MAKING}{name}")
 
-    def publish(self, making: Folder, manifest: Manifest, record: SetRecord | None = None) -> None:
+    def publish(
+        self, making: Folder, manifest: BackupManifest, record: SetRecord | None = None
+    ) -> None:
         """Write the manifest, have all on disk, write the record, and give the set its name.
 
         Raises OSError, StateFileError, CatalogueError when the name is taken.

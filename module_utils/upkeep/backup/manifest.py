@@ -64,7 +64,7 @@ class Artefact:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class BackupManifest:
     """What a set holds; ``created`` is when the first artefact was begun."""
 
     name: str
@@ -121,7 +121,7 @@ def read_moment(text: str) -> datetime:
     return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
 
 
-def dump(manifest: Manifest) -> bytes:
+def dump(manifest: BackupManifest) -> bytes:
     """Return the manifest as the bytes of its file."""
     content = {
         "format": FORMAT,
@@ -139,7 +139,7 @@ def dump(manifest: Manifest) -> bytes:
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
-def load(data: bytes, name: str) -> Manifest:
+def load(data: bytes, name: str) -> BackupManifest:
     """Return the manifest of the set ``name``; raises ManifestError for anything unexpected."""
     try:
         content = json.loads(data)
@@ -160,13 +160,13 @@ def load(data: bytes, name: str) -> Manifest:
     return manifest
 
 
-def _manifest(content: Mapping[str, t.Any]) -> Manifest:
+def _manifest(content: Mapping[str, t.Any]) -> BackupManifest:
     artefacts = tuple(_artefact(entry) for entry in content["artefacts"])
     paths = [file.path for artefact in artefacts for file in artefact.files]
     if len(set(paths)) < len(paths):
         raise ManifestError("it lists a file twice")
 
-    return Manifest(
+    return BackupManifest(
         name=content["set"],
         system=content["system"],
         host=content["host"],

@@ -227,7 +227,7 @@ def open_folder(path: PathLike, folder_mode: int | None = None) -> int:
 
     ``folder_mode`` makes missing folders. Raises OSError.
     """
-    folder, _ = _descend(os.path.join(path, "_"), None, trusted_links=True, folder_mode=folder_mode)
+    folder, _ = _descend(f"{os.fspath(path)}/_", None, trusted_links=True, folder_mode=folder_mode)
     try:
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     finally:

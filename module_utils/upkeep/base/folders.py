@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A private folder of ours, held by descriptor: what is made, renamed and deleted in it stays in it.
+"""A folder held by descriptor: what is made, renamed and deleted in it stays in it.
 
 Names are single components; no call follows a link. What goes wrong is an OSError.
 """

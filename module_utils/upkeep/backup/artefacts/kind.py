@@ -1,0 +1,62 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every kind of artefact has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import typing as t
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from ...base.deadline import Deadline
+from ...base.folders import Folder
+from ..manifest import Artefact, SetFile, Stage
+
+#: Opens a file of the artefact that is verified.
+OpenFile = Callable[[SetFile], t.BinaryIO]
+
+
+class ArtefactError(Exception):
+    """An artefact could not be made or read; the message says why."""
+
+
+class MadeArtefact(t.NamedTuple):
+    """What making an artefact gave, besides its files."""
+
+    facts: Mapping[str, t.Any]
+    stages: tuple[Stage, ...]
+
+
+class Workplace(t.NamedTuple):
+    """Where an artefact is made or verified: until when, and where copies may stand meanwhile."""
+
+    deadline: Deadline
+    staging: str
+
+
+class ArtefactKind(t.Protocol):
+    """How artefacts of one kind are made and verified."""
+
+    def make(self, source: t.Any, folder: Folder, place: Workplace) -> MadeArtefact:
+        """Write the files of an artefact into its folder.
+
+        Raises ArtefactError, ProgramError, TimeoutError, OSError.
+        """
+
+    def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
+        """Read an artefact to its end and return what is wrong with it; raises as ``make``."""
+
+
+@contextmanager
+def staging_folder(place: Workplace, uid: int | None = None, gid: int = -1) -> Iterator[str]:
+    """Yield a folder of its own below the staging folder, which an account may have."""
+    path = tempfile.mkdtemp(prefix="upkeep-backup-", dir=place.staging)
+    try:
+        if uid is not None and os.geteuid() == 0:
+            os.chown(path, uid, gid)
+        yield path
+    finally:
+        shutil.rmtree(path)

@@ -1,0 +1,292 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PostgreSQL databases: dumped by pg_dump, their rows counted in the very snapshot of the dump."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import time
+import typing as t
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...base import isolated, reader
+from ...base.deadline import Deadline
+from ...base.folders import Folder
+from ...base.login import connection_parameters
+from ...base.text import list_some
+from ...postgresql.connection import DatabaseError, Session, open_session
+from .. import programs
+from ..dump_rows import count_rows
+from ..manifest import Artefact, SetFile, Stage
+from ..programs import Program
+from ..settings import DumpSettings
+from .kind import ArtefactError, MadeArtefact, OpenFile, Workplace
+
+DUMP: t.Final = "database.dump.zst"
+GLOBALS: t.Final = "globals.sql"
+#: Milliseconds to wait for a table that another session has locked.
+_LOCK_MS: t.Final = 30_000
+#: Tables may be dropped while they are locked one by one; so often it is tried.
+_ATTEMPTS: t.Final = 5
+#: A dump of globals that lacks this line was cut off.
+_END_OF_GLOBALS: t.Final = b"-- PostgreSQL database cluster dump complete"
+_VARIABLES: t.Final = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+}
+_TABLES: t.Final = """
+SELECT n.nspname, c.relname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND NOT EXISTS (SELECT 1 FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                      AND d.deptype = 'e')
+ ORDER BY 1, 2
+"""
+_FACTS: t.Final = """
+SELECT current_setting('server_version_num')::integer AS server_version,
+       pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
+       d.datcollversion AS collation_version,
+       (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+       pg_database_size(d.oid) AS database_bytes,
+       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+            ELSE pg_current_wal_lsn() END::text AS lsn
+  FROM pg_database d WHERE d.datname = current_database()
+"""
+_FACT_NAMES: t.Final = (
+    "server_version", "encoding", "collate", "ctype", "collation_version", "system_identifier",
+    "database_bytes", "lsn",
+)  # fmt: skip
+
+
+class DumpKind:
+    """Dumps of databases."""
+
+    def make(self, source: DumpSettings, folder: Folder, place: Workplace) -> MadeArtefact:
+        """Dump the database and count its rows at the same time, in one snapshot."""
+        deadline = place.deadline
+        stages: list[Stage] = []
+        client = _client_version(source, deadline)
+        child = isolated.start(lambda: _snapshot_kept(source), source.run_as)
+
+        try:
+            values: list[t.Any] = []
+            snapshot = _next_value(child, values, deadline)
+            with folder.create(DUMP) as out:
+                dump = [_pg_dump(source, snapshot), programs.compressing()]
+                stages += programs.run(dump, out.fileno(), deadline)
+            facts = _next_value(child, values, deadline)
+        finally:
+            child.end()
+
+        if facts["server_version"] // 10000 > client // 10000:
+            raise ArtefactError(
+                f"pg_dump is older ({client // 10000}) than the server"
+                f" ({facts['server_version'] // 10000}); install the server's version"
+            )
+        if source.globals:
+            with folder.create(GLOBALS) as out:
+                stages += programs.run([_pg_dumpall(source)], out.fileno(), deadline)
+
+        whole = {"database": source.database, "client_version": client, **facts}
+
+        return MadeArtefact(whole, tuple(stages))
+
+    def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
+        """Read the dump to its end and compare the rows of each table with the counted ones."""
+        problems: list[str] = []
+        for file in artefact.files:
+            with open_file(file) as stream:
+                if file.path.endswith(f"/{GLOBALS}"):
+                    problems += _globals_problems(stream, file)
+                else:
+                    problems += _dump_problems(stream, artefact.facts, place)
+
+        return problems
+
+
+KIND: t.Final = DumpKind()
+
+
+def _dump_problems(stream: t.BinaryIO, facts: Mapping[str, t.Any], place: Workplace) -> list[str]:
+    argv = (_program("pg_restore"), "--data-only", "--file=-")
+    pipe = [programs.expanding(), Program(argv, programs.harmless())]
+    found = count_rows(programs.reading(pipe, stream.fileno(), place.deadline))
+
+    differing = [
+        f"{table['schema']}.{table['name']} has {found.get(_key(table), 'no')} rows"
+        f" instead of {table['rows']}"
+        for table in facts["tables"]
+        if table["rows"] is not None and found.get(_key(table)) != table["rows"]
+    ]
+
+    return [f"its dump differs: {list_some(differing, 3)}"] if differing else []
+
+
+def _key(table: Mapping[str, t.Any]) -> tuple[str, str]:
+    return table["schema"], table["name"]
+
+
+def _globals_problems(stream: t.BinaryIO, file: SetFile) -> list[str]:
+    stream.seek(max(file.bytes - 200, 0))
+
+    return [] if _END_OF_GLOBALS in stream.read() else ["its globals end too early"]
+
+
+def _next_value(child: isolated.Child, values: list[t.Any], deadline: Deadline) -> t.Any:
+    """Return the next value of the session that keeps the snapshot; raises ArtefactError."""
+    while not values:
+        _wait_for(child, deadline)
+        found = child.take()
+        if found is None:
+            raise ArtefactError(child.problem or "the session with the database was lost")
+        values += found
+
+    return values.pop(0)
+
+
+def _wait_for(child: isolated.Child, deadline: Deadline) -> None:
+    """Wait until the session says something; raises TimeoutError."""
+    poller = select.poll()
+    poller.register(child.pipe, select.POLLIN)
+    while not poller.poll(deadline.remaining() * 1000):
+        pass
+
+
+def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
+    """Yield the name of a snapshot, then what was counted in it; keep it until it is ended."""
+    session = open_session(source.login, source.database, _LOCK_MS)
+    try:
+        if refusal := reader.refusal(session.rows):
+            raise isolated.IsolatedError(refusal)
+
+        reader.restrict(session.rows)
+        session.execute("SET idle_in_transaction_session_timeout = 0")
+        session.execute("SET statement_timeout = 0")  # the process has a deadline
+        session.execute("SET row_security = off")
+        yield _exported(session)
+        yield _facts(session, source)
+    except DatabaseError as error:
+        raise isolated.IsolatedError(reader.advice(str(error)) or str(error)) from error
+
+    while True:
+        time.sleep(3600)
+
+
+def _exported(session: Session) -> str:
+    """Return the name of a snapshot in which no table can vanish any more."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        tables = session.rows(_TABLES)
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            for table in tables:
+                session.execute("LOCK TABLE {table} IN ACCESS SHARE MODE", table=table)
+        except DatabaseError:
+            session.execute("ROLLBACK")
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return str(session.value("SELECT pg_export_snapshot()"))
+
+    raise AssertionError("unreachable")
+
+
+def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
+    [row] = session.rows(_FACTS)
+    extensions = session.rows("SELECT extname, extversion FROM pg_extension ORDER BY 1")
+    roles = session.rows("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1")
+    tables = [
+        {"schema": schema, "name": name, "rows": _rows(session, source, schema, name)}
+        for schema, name in session.rows(_TABLES)
+    ]
+
+    return {
+        **dict(zip(_FACT_NAMES, row, strict=True)),
+        "extensions": dict(extensions),
+        "roles": [name for (name,) in roles],
+        "schema_revision": _schema_revision(session, tables),
+        "tables": tables,
+    }
+
+
+def _rows(session: Session, source: DumpSettings, schema: str, name: str) -> int | None:
+    if f"{schema}.{name}" in source.uncounted:
+        return None
+
+    return int(session.value("SELECT count(*) FROM ONLY {table}", table=(schema, name)))
+
+
+def _schema_revision(session: Session, tables: list[dict[str, t.Any]]) -> str | None:
+    """Return the revision that Alembic keeps, None without its table."""
+    if not any(_key(table) == ("public", "alembic_version") for table in tables):
+        return None
+    rows = session.rows("SELECT version_num FROM public.alembic_version ORDER BY 1")
+
+    return ",".join(str(row[0]) for row in rows)
+
+
+def _program(name: str, folder: str = "") -> str:
+    """Return a client program: Debian's wrapper on PATH would choose the version by the cluster."""
+    if folder:
+        return f"{folder}/{name}"
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"),
+        key=lambda path: (path.parts[-3].isdecimal(), len(path.parts[-3]), path.parts[-3]),
+    )
+
+    return str(found[-1]) if found else name
+
+
+def _pg_dump(source: DumpSettings, snapshot: str) -> Program:
+    return Program(
+        (
+            _program("pg_dump", source.program_folder),
+            "--format=custom",
+            "--compress=0",
+            f"--snapshot={snapshot}",
+            f"--lock-wait-timeout={_LOCK_MS}",
+            "--no-password",
+        ),
+        source.run_as,
+        _environment(source),
+    )
+
+
+def _pg_dumpall(source: DumpSettings) -> Program:
+    return Program(
+        (
+            _program("pg_dumpall", source.program_folder),
+            "--globals-only",
+            "--no-role-passwords",
+            "--no-password",
+        ),
+        source.run_as,
+        _environment(source),
+    )
+
+
+def _environment(source: DumpSettings) -> dict[str, str]:
+    """Return the environment of a client; as arguments everybody on the host could read them."""
+    given = connection_parameters(source.login)
+    named = {variable: str(given[name]) for name, variable in _VARIABLES.items() if name in given}
+
+    return {**named, "PGDATABASE": source.database, "PGPASSFILE": os.devnull}
+
+
+def _client_version(source: DumpSettings, deadline: Deadline) -> int:
+    """Return the version of pg_dump as servers number it; raises ArtefactError."""
+    program = Program((_program("pg_dump", source.program_folder), "--version"), source.run_as)
+    text = b"".join(programs.reading([program], None, deadline)).decode("utf-8", "replace")
+    match = re.search(r"(\d+)\.(\d+)", text)
+    if not match:
+        raise ArtefactError(f"pg_dump does not say its version: {text[:80]!r}")
+
+    return int(match[1]) * 10000 + int(match[2])

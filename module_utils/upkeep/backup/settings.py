@@ -1,0 +1,210 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The typed form of what backups take; ``parse`` and ``parse_verify`` are the ways to it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..base import options
+from ..base.login import Login
+from ..base.text import duplicates
+from .options import OPTIONS, VERIFY_OPTIONS
+
+
+class SettingsError(options.OptionError):
+    """Settings that cannot work; one line for each problem."""
+
+
+@dataclass(frozen=True)
+class DumpSettings:
+    """How a PostgreSQL database is dumped."""
+
+    database: str
+    login: Login
+    run_as: str | None
+    globals: bool
+    uncounted: frozenset[str]
+    program_folder: str
+
+
+@dataclass(frozen=True)
+class SqliteCopySettings:
+    """Which SQLite file is copied."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ArchiveSettings:
+    """Which files are archived."""
+
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...]
+    least_files: int
+
+
+@dataclass(frozen=True)
+class CommandSettings:
+    """Which program's output is kept."""
+
+    argv: tuple[str, ...]
+    run_as: str
+    least_bytes: int
+
+
+@dataclass(frozen=True)
+class JournalSettings:
+    """Which entries of the journal are kept."""
+
+    units: tuple[str, ...]
+    days: int
+
+
+Source = DumpSettings | SqliteCopySettings | ArchiveSettings | CommandSettings | JournalSettings
+
+
+@dataclass(frozen=True)
+class ArtefactSettings:
+    """One artefact; ``kind`` says which of the sources it has."""
+
+    name: str
+    kind: str
+    source: Source
+    max_seconds: int
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RetentionSettings:
+    """Which sets are kept."""
+
+    last: int
+    days: int
+    weekly: int
+    monthly: int
+
+
+@dataclass(frozen=True)
+class BackupSettings:
+    """All that one call of ``backup`` is given."""
+
+    system: str
+    root: str
+    artefacts: tuple[ArtefactSettings, ...]
+    reason: str
+    due_hours: float
+    promised_hours: float
+    mount: str
+    free_percent: float
+    shrunk_percent: float
+    staging: str
+    retention: RetentionSettings | None
+    requirements: tuple[str, ...]
+    max_seconds: int
+
+
+@dataclass(frozen=True)
+class VerifySettings:
+    """All that one call of ``backup_verify`` is given."""
+
+    system: str
+    root: str
+    promised_hours: float
+    staging: str
+    reread_days: float
+    artefact_seconds: int
+    requirements: tuple[str, ...]
+    max_seconds: int
+
+
+def parse(values: Mapping[str, t.Any]) -> BackupSettings:
+    """Return the settings for the values of the options; raises SettingsError."""
+    filled = _filled(OPTIONS, values)
+    problems: list[str] = []
+    artefacts = []
+
+    for entry in filled["artefacts"]:
+        kinds = [kind for kind in _SOURCES if entry[kind] is not None]
+        if len(kinds) == 1:
+            artefacts.append(_artefact(entry, kinds[0]))
+        else:
+            given = " and ".join(kinds) or "none of them"
+            named = ", ".join(_SOURCES)
+            problems.append(f"artefacts '{entry['name']}' has {given}; give it one of {named}")
+
+    problems += [
+        f"artefacts: duplicate name {name!r}; give each artefact a name of its own"
+        for name in duplicates(entry["name"] for entry in filled["artefacts"])
+    ]
+    if filled["due_hours"] > filled["promised_hours"]:
+        problems.append(
+            f"due_hours is {filled['due_hours']:g}; at most promised_hours"
+            f" ({filled['promised_hours']:g}), or the promise would be broken before a set is due"
+        )
+    if filled["mount"] and not f"{filled['root']}/".startswith(f"{filled['mount'].rstrip('/')}/"):
+        problems.append(f"mount is '{filled['mount']}'; it must be root or a folder above it")
+    if problems:
+        raise SettingsError("\n".join(problems))
+
+    kept = filled["retention"]
+    values = {key: value for key, value in filled.items() if key not in _CONVERTED}
+
+    return BackupSettings(
+        **values,
+        artefacts=tuple(artefacts),
+        retention=RetentionSettings(**kept) if kept else None,
+        requirements=tuple(filled["requirements"]),
+    )
+
+
+def parse_verify(values: Mapping[str, t.Any]) -> VerifySettings:
+    """Return the settings of a verification; raises SettingsError."""
+    filled = _filled(VERIFY_OPTIONS, values)
+
+    return VerifySettings(**{**filled, "requirements": tuple(filled["requirements"])})
+
+
+def _filled(declared: options.Options, values: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    try:
+        return options.parse(declared, values)
+    except options.OptionError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _artefact(entry: Mapping[str, t.Any], kind: str) -> ArtefactSettings:
+    return ArtefactSettings(
+        name=entry["name"],
+        kind=kind,
+        source=_SOURCES[kind](entry[kind]),
+        max_seconds=entry["max_seconds"],
+        requirements=tuple(entry["requirements"]),
+    )
+
+
+def _dump(entry: Mapping[str, t.Any]) -> DumpSettings:
+    return DumpSettings(
+        database=entry["database"],
+        login=Login.of(entry),
+        run_as=entry["run_as"],
+        globals=entry["globals"],
+        uncounted=frozenset(entry["uncounted"]),
+        program_folder=entry["program_folder"],
+    )
+
+
+#: The keys of which an artefact has one, each with how its settings are made.
+_SOURCES: t.Final[Mapping[str, t.Callable[[Mapping[str, t.Any]], Source]]] = {
+    "postgresql": _dump,
+    "sqlite": lambda entry: SqliteCopySettings(entry["path"]),
+    "files": lambda entry: ArchiveSettings(
+        tuple(entry["paths"]), tuple(entry["exclude"]), entry["least_files"]
+    ),
+    "command": lambda entry: CommandSettings(
+        tuple(entry["argv"]), entry["run_as"], entry["least_bytes"]
+    ),
+    "journal": lambda entry: JournalSettings(tuple(entry["units"]), entry["days"]),
+}
+_CONVERTED: t.Final = ("artefacts", "retention", "requirements")

@@ -1,0 +1,138 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Verifying a set: names and sizes, then every byte against its hash, then what the bytes mean."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from ..base.deadline import Deadline
+from ..base.files import reason_of
+from ..base.isolated import IsolatedError
+from ..base.text import list_some, visible
+from .artefacts import KINDS
+from .artefacts.kind import ArtefactError, OpenFile, Workplace
+from .catalogue import BackupCatalogue, BackupSet
+from .manifest import Artefact, BackupManifest, SetFile
+from .programs import ProgramError
+from .record import SetRecord
+
+_CHUNK: t.Final = 1 << 20
+#: What a damaged file can raise while it is read.
+FAILURES: t.Final = (ArtefactError, ProgramError, IsolatedError, TimeoutError, OSError)
+
+
+def hash_of(stream: t.BinaryIO, deadline: Deadline) -> tuple[int, str]:
+    """Return size and sha256 of a stream, read from its start; raises TimeoutError, OSError."""
+    digest, size = hashlib.sha256(), 0
+    stream.seek(0)
+    while chunk := stream.read(_CHUNK):
+        deadline.remaining()
+        digest.update(chunk)
+        size += len(chunk)
+
+    return size, digest.hexdigest()
+
+
+def verify_set(
+    catalogue: BackupCatalogue,
+    one: BackupSet,
+    place: Callable[[], Workplace],
+    due_before: datetime,
+    now: datetime,
+) -> SetRecord:
+    """Return what is known of a set after what is due of it was read.
+
+    A file is due when it was never read to its end, or not since ``due_before``. ``place`` gives
+    each artefact its time. Raises OSError when there is not even a manifest to make a record from.
+    """
+    if one.manifest is None:
+        known = one.record or SetRecord("")
+        return known.changed(problems=(one.problem,))
+
+    known = one.record or catalogue.adopt(one.name)
+    problems = layout_problems(one.manifest, catalogue.paths_in(one.name))
+    read = {
+        path: moment for path, moment in known.read.items() if path in _paths(one.manifest.files)
+    }
+
+    for artefact in one.manifest.artefacts:
+        due = [file for file in artefact.files if read.get(file.path, due_before) <= due_before]
+        if not due and not known.problems:
+            continue
+        found = artefact_problems(
+            artefact, lambda file: catalogue.open_file(one.name, file), place()
+        )
+        problems += found
+        paths = _paths(artefact.files)
+        read = {path: moment for path, moment in read.items() if path not in paths}
+        read |= {} if found else dict.fromkeys(paths, now)
+
+    return known.changed(
+        read=read, problems=tuple(problems), verified=known.verified if problems else now
+    )
+
+
+def layout_problems(manifest: BackupManifest, present: dict[str, int]) -> list[str]:
+    """Return what is wrong with names and sizes, before anything is read."""
+    problems = []
+    for file in manifest.files:
+        size = present.get(file.path)
+        if size is None:
+            problems.append(f"{file.path} is missing")
+        elif size != file.bytes:
+            problems.append(f"{file.path} has {size} bytes instead of {file.bytes}")
+
+    if extra := sorted(set(present) - _paths(manifest.files)):
+        problems.append(f"not in the manifest: {list_some([visible(path) for path in extra], 3)}")
+
+    return problems
+
+
+def artefact_problems(artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
+    """Return what is wrong with the bytes of an artefact, and then with what they mean."""
+    try:
+        problems = _hash_problems(artefact, open_file, place.deadline)
+        if problems:
+            return problems  # what is known to be damaged is not given to any parser
+        if artefact.kind not in KINDS:
+            return [f"{artefact.name}: this version does not know the kind {artefact.kind!r}"]
+        found = KINDS[artefact.kind].verify(artefact, open_file, place)
+    except FAILURES as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        return [f"{artefact.name}: {reason}"]
+    except (KeyError, TypeError, ValueError) as error:
+        return [f"{artefact.name}: its facts are not those of its kind ({type(error).__name__})"]
+
+    return [f"{artefact.name}: {problem}" for problem in found]
+
+
+def oldest_unread(one: BackupSet, now: datetime) -> timedelta | None:
+    """Return since when a byte of the set was not read; None when some never was."""
+    if one.manifest is None or one.record is None:
+        return None
+    moments = [one.record.read.get(file.path) for file in one.manifest.files]
+    if any(moment is None for moment in moments):
+        return None
+
+    return now - min(moment for moment in moments if moment)
+
+
+def _hash_problems(artefact: Artefact, open_file: OpenFile, deadline: Deadline) -> list[str]:
+    problems = []
+    for file in artefact.files:
+        with open_file(file) as stream:
+            size, digest = hash_of(stream, deadline)
+        if size != file.bytes:
+            problems.append(f"{file.path} has {size} bytes instead of {file.bytes}")
+        elif digest != file.sha256:
+            problems.append(f"{file.path} is not what was written: its sha256 differs")
+
+    return problems
+
+
+def _paths(files: Iterable[SetFile]) -> set[str]:
+    return {file.path for file in files}

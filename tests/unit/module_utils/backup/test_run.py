@@ -1,0 +1,219 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A set is made whole or not at all, when it is due, and what it holds can be read again."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.backup.run import BackupError
+
+from tests.unit.module_utils.backup.conftest import Shop, message, statuses
+
+
+def test_a_set_is_made_verified_and_published(shop: Shop) -> None:
+    answer = shop.backup(artefacts=[shop.files_artefact(), shop.sqlite_artefact()])
+
+    assert set(statuses(answer).values()) == {"ok"}
+    assert answer["changed"]
+    assert answer["made"] == "20260301T020000Z"
+
+    with shop.catalogue() as catalogue:
+        [one] = catalogue.sets()
+
+    assert one.is_verified
+    assert one.manifest
+    assert one.manifest.artefacts[0].facts["files"] == 1
+    assert one.manifest.artefacts[0].facts["links"] == 1
+    assert one.manifest.artefacts[1].facts["tables"] == [{"name": 'Odd "name', "rows": 500}]
+    assert shop.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_second_run_changes_no_byte(shop: Shop) -> None:
+    shop.backup()
+    before = {path: path.read_bytes() for path in shop.root.rglob("*") if path.is_file()}
+    shop.later(hours=1)
+
+    answer = shop.backup(retention={"last": 1, "days": 0})
+
+    assert not answer["changed"]
+    assert {path: path.read_bytes() for path in shop.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_set_before_a_change_is_always_made(shop: Shop) -> None:
+    shop.backup()
+    shop.later(seconds=1)
+
+    answer = shop.backup(reason="change")
+
+    assert answer["made"] == "20260301T020001Z"
+
+
+def test_check_mode_makes_nothing(shop: Shop) -> None:
+    answer = shop.backup(check_mode=True)
+
+    assert answer["due"]
+    assert not shop.root.exists()
+
+
+def test_an_artefact_that_fails_leaves_no_set_and_deletes_none(shop: Shop) -> None:
+    shop.backup()
+    shop.later(days=30)
+    missing = {"name": "missing", "files": {"paths": [f"{shop.folder}/nowhere"]}}
+
+    answer = shop.backup(artefacts=[shop.files_artefact(), missing], retention={"days": 1})
+
+    assert statuses(answer)["backup:set"] == "critical"
+    assert statuses(answer)["backup:age"] == "critical"
+    assert "No such file" in message(answer, "backup:missing")
+    assert shop.names() == ["20260301T020000Z"]
+    assert [path.name for path in shop.root.glob(".making*")] == []
+
+
+def test_the_archive_holds_what_stood_there(shop: Shop) -> None:
+    made = shop.backup()["made"]
+
+    packed = shop.root / made / "files" / "files.tar.zst"
+    data = subprocess.run(["zstd", "-dc", packed], check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        app = str(shop.app).lstrip("/")
+        content = archive.extractfile(f"{app}/main.py")
+
+        assert content
+        assert content.read() == (shop.app / "main.py").read_bytes()
+        assert archive.getmember(f"{app}/current").linkname == "main.py"
+        assert archive.getmember(f"{app}/empty").isdir()
+
+
+def test_excluded_names_are_left_out(shop: Shop) -> None:
+    (shop.app / "main.pyc").write_text("x")
+    shop.backup(artefacts=[shop.files_artefact(exclude=["*.pyc", "empty"])])
+
+    with shop.catalogue() as catalogue:
+        [one] = catalogue.sets()
+
+    assert one.manifest
+    assert one.manifest.artefacts[0].facts["files"] == 1
+    assert one.manifest.artefacts[0].facts["folders"] == 1
+
+
+@pytest.mark.parametrize("name", ["app/link", "app/link/below"])
+def test_a_link_in_the_path_is_refused(shop: Shop, name: str) -> None:
+    (shop.app / "target").mkdir()
+    (shop.app / "target" / "below").write_text("x")
+    (shop.app / "link").symlink_to("target")
+    if os.geteuid() == 0:
+        os.chown(shop.app, 65534, 65534)
+
+    artefact = {"name": "files", "files": {"paths": [f"{shop.folder}/{name}"]}}
+    answer = shop.backup(artefacts=[artefact])
+
+    assert statuses(answer)["backup:files"] == "critical"
+    assert "link" in message(answer, "backup:files")
+    assert shop.names() == []
+
+
+def test_odd_names_and_odd_things_are_kept_or_named(shop: Shop) -> None:
+    odd = os.fsdecode(b"new\nline \xff\"'")
+    (shop.app / odd).write_text("odd")
+    os.mkfifo(shop.app / "pipe")
+
+    answer = shop.backup()
+
+    assert statuses(answer)["backup:files"] == "ok"
+
+    with shop.catalogue() as catalogue:
+        [one] = catalogue.sets()
+
+    assert one.manifest
+    assert one.manifest.artefacts[0].facts["files"] == 2
+    assert one.manifest.artefacts[0].facts["left_out"] == [f"{shop.app}/pipe"]
+
+
+def test_too_few_files_are_a_failure(shop: Shop) -> None:
+    answer = shop.backup(artefacts=[shop.files_artefact(least_files=5)])
+
+    assert message(answer, "backup:files") == "there are 1 files; at least 5 are expected"
+
+
+def test_a_disk_that_is_not_mounted_is_refused(shop: Shop) -> None:
+    with pytest.raises(BackupError, match="is not mounted"):
+        shop.backup(mount=str(shop.folder))
+
+    assert not shop.root.exists()
+
+
+def test_a_full_disk_is_refused_before_anything_is_written(shop: Shop) -> None:
+    with pytest.raises(BackupError, match="MiB are needed"):
+        shop.backup(free_percent=90)
+
+    assert shop.names() == []
+
+
+def test_a_root_that_others_may_read_is_refused(shop: Shop) -> None:
+    shop.root.mkdir(mode=0o755)
+
+    with pytest.raises(BackupError, match="has the mode 0755"):
+        shop.backup()
+
+
+def test_what_a_killed_run_left_is_cleared(shop: Shop) -> None:
+    shop.backup()
+    left = shop.root / ".making-20260228T020000Z"
+    left.mkdir(mode=0o700)
+    (left / "half").write_text("x")
+    kept = shop.root / ".making-of-somebody"
+    kept.mkdir()
+
+    answer = shop.backup()
+
+    assert answer["changed"]
+    assert not left.exists()
+    assert kept.exists()
+
+
+def test_a_size_that_collapses_is_a_warning(shop: Shop) -> None:
+    (shop.app / "data").write_bytes(os.urandom(100_000))
+    shop.backup()
+    shop.later(days=1)
+    (shop.app / "data").unlink()
+
+    answer = shop.backup()
+
+    assert statuses(answer)["backup:set.size"] == "warning"
+    assert statuses(answer)["backup:set"] == "ok"
+
+
+def test_output_of_a_program_is_kept(shop: Shop) -> None:
+    user = "root" if os.geteuid() == 0 else Path("~").expanduser().owner()
+    argv = ["printf", "exported"]
+
+    answer = shop.backup(artefacts=[{"name": "export", "command": {"argv": argv, "run_as": user}}])
+
+    assert statuses(answer)["backup:export"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["false"], "false ended with 1"),
+        (["true"], "wrote 0 bytes"),
+        (["/nowhere/tool"], "tool cannot be started"),
+        (["sleep", "30"], "sleep and zstd took more than"),
+    ],
+)
+def test_a_program_that_fails_hangs_or_is_missing_is_named(
+    shop: Shop, argv: list[str], reason: str
+) -> None:
+    user = "root" if os.geteuid() == 0 else Path("~").expanduser().owner()
+    entry = {"name": "export", "command": {"argv": argv, "run_as": user}, "max_seconds": 1}
+
+    answer = shop.backup(artefacts=[entry])
+
+    assert reason in message(answer, "backup:export")
+    assert shop.names() == []
