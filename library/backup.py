@@ -16,7 +16,8 @@ description:
     a second run changes nothing.
   - Deletes a set only when a newer verified one makes it redundant, never after a failure, and
     never when a clock jumped.
-  - An artefact that cannot be made is a finding. The module fails when the catalogue cannot be used.
+  - An artefact that cannot be made is a finding. The module fails when the catalogue cannot be
+    used.
 extends_documentation_fragment: [backup]
 attributes:
   check_mode:

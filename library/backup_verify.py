@@ -70,7 +70,7 @@ findings:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.backup.options import VERIFY_OPTIONS
+from ansible.module_utils.upkeep.backup.options import VERIFY_OPTIONS as OPTIONS
 from ansible.module_utils.upkeep.backup.run import GRACE, BackupError, step_back, verify
 from ansible.module_utils.upkeep.backup.settings import SettingsError, parse_verify
 from ansible.module_utils.upkeep.base.bounded import bounded
@@ -79,7 +79,7 @@ from ansible.module_utils.upkeep.base.options import argument_spec
 
 def main() -> None:
     """Check the arguments, run, answer."""
-    module = AnsibleModule(argument_spec=argument_spec(VERIFY_OPTIONS), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec(OPTIONS), supports_check_mode=True)
     try:
         settings = parse_verify(module.params)
     except SettingsError as error:

@@ -9,7 +9,7 @@ import platform
 import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ..base.deadline import Deadline
 from ..base.files import reason_of
@@ -47,6 +47,8 @@ def make_set(
     Raises CatalogueError, OSError, StateFileError for what hits the set as a whole.
     """
     created = clock()
+    while catalogue.folder.has(manifests.set_name(created)):
+        created += timedelta(seconds=1)  # two runs in one second, or the clock jumped back
     name = manifests.set_name(created)
     made: list[Artefact] = []
     failures: list[ArtefactFailure] = []

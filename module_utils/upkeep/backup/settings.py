@@ -188,7 +188,7 @@ def _dump(entry: Mapping[str, t.Any]) -> DumpSettings:
     return DumpSettings(
         database=entry["database"],
         login=Login.of(entry),
-        run_as=entry["run_as"],
+        run_as=entry["run_as"] or None,
         globals=entry["globals"],
         uncounted=frozenset(entry["uncounted"]),
         program_folder=entry["program_folder"],

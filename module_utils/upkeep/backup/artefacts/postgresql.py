@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import time
@@ -33,6 +32,8 @@ _LOCK_MS: t.Final = 30_000
 _ATTEMPTS: t.Final = 5
 #: A dump of globals that lacks this line was cut off.
 _END_OF_GLOBALS: t.Final = b"-- PostgreSQL database cluster dump complete"
+#: A password is given or none is needed; libpq must not look for one on the host.
+_NO_FILE: t.Final = "/nonexistent"
 _VARIABLES: t.Final = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -278,7 +279,7 @@ def _environment(source: DumpSettings) -> dict[str, str]:
     given = connection_parameters(source.login)
     named = {variable: str(given[name]) for name, variable in _VARIABLES.items() if name in given}
 
-    return {**named, "PGDATABASE": source.database, "PGPASSFILE": os.devnull}
+    return {**named, "PGDATABASE": source.database, "PGPASSFILE": _NO_FILE}
 
 
 def _client_version(source: DumpSettings, deadline: Deadline) -> int:

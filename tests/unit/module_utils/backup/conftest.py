@@ -51,6 +51,7 @@ class Shop:
 
     def verify(self, **options: t.Any) -> dict[str, t.Any]:
         """Verify all sets as the module does."""
+        values = {"system": "shop", "root": str(self.root), **options}
         return runs.verify(parse_verify(values), False, lambda: self.now)
 
     def files_artefact(self, **options: t.Any) -> dict[str, t.Any]:

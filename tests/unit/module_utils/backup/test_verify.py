@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def meaning_problems(shop: Shop, made: Path, name: str) -> list[str]:
         return verifying.artefact_problems(
             hashed,
             lambda one: catalogue.open_file(made.name, one),
-            Workplace(Deadline(30), "/var/tmp"),
+            Workplace(Deadline(30), tempfile.gettempdir()),
         )
 
 

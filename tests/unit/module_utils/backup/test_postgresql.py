@@ -1,0 +1,182 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A dump of a real server holds exactly the rows of its snapshot, or there is no set."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.base.reader import ROLE
+
+from tests.unit.module_utils.backup.conftest import Shop, message, statuses
+from tests.unit.module_utils.data_quality.conftest import make_reader
+from tests.unit.module_utils.postgresql.server import Server, binaries, server
+
+ODD = 'Odd "na\nme"; COPY (1) FROM stdin;'
+QUOTED = '"Sales"."{}"'.format(ODD.replace('"', '""'))
+TABLES = (
+    "CREATE TABLE orders (id serial PRIMARY KEY, note text)",
+    "INSERT INTO orders (note) SELECT E'line\\n\\\\.\\n' || n FROM generate_series(1, 2000) n",
+    "CREATE TABLE empty (id integer)",
+    'CREATE SCHEMA "Sales"',
+    f"CREATE TABLE {QUOTED} (id integer)",
+    f"INSERT INTO {QUOTED} SELECT 1 FROM generate_series(1, 7)",  # noqa: S608 - a constant
+    "CREATE TABLE alembic_version (version_num text)",
+    "INSERT INTO alembic_version VALUES ('ae10')",
+)
+
+
+@pytest.fixture(scope="module")
+def pg() -> Server:
+    """Return the throw-away server with the role that reads."""
+    running = server()
+    make_reader(running)
+    return running
+
+
+def artefact(pg: Server, database: str, **options: t.Any) -> dict[str, t.Any]:
+    """Return the entry of a database of the server."""
+    login = {"login_host": pg.login["host"], "login_port": pg.login["port"], "run_as": ""}
+    dump = {"database": database, "program_folder": str(binaries()), **login, **options}
+    return {"name": "database", "postgresql": dump}
+
+
+def facts_of(shop: Shop) -> dict[str, t.Any]:
+    """Return the facts of the newest set's database."""
+    with shop.catalogue() as catalogue:
+        manifest = catalogue.sets()[-1].manifest
+
+    assert manifest
+
+    return dict(manifest.artefacts[0].facts)
+
+
+def test_a_database_is_dumped_with_its_counts_and_globals(shop: Shop, pg: Server) -> None:
+    database = pg.create_database("", *TABLES)
+
+    answer = shop.backup(artefacts=[artefact(pg, database)])
+
+    assert statuses(answer)["backup:database"] == "ok", answer
+
+    facts = facts_of(shop)
+    rows = {(table["schema"], table["name"]): table["rows"] for table in facts["tables"]}
+
+    assert rows == {
+        ("public", "orders"): 2000,
+        ("public", "empty"): 0,
+        ("public", "alembic_version"): 1,
+        ("Sales", ODD): 7,
+    }
+    assert facts["schema_revision"] == "ae10"
+    assert facts["encoding"] == "UTF8"
+    assert ROLE in facts["roles"]
+
+    made = shop.root / answer["made"] / "database"
+
+    assert sorted(path.name for path in made.iterdir()) == ["database.dump.zst", "globals.sql"]
+    assert "PASSWORD" not in (made / "globals.sql").read_text()
+
+
+def test_a_dump_can_be_restored(shop: Shop, pg: Server) -> None:
+    source, target = pg.create_database("", *TABLES), pg.create_database()
+    made = shop.backup(artefacts=[artefact(pg, source)])["made"]
+
+    restore(pg, shop.root / made / "database" / "database.dump.zst", target)
+
+    assert pg.query(target, "SELECT count(*) FROM orders") == [(2000,)]
+
+
+def restore(pg: Server, dump: Path, database: str) -> None:
+    """Restore a dump as a person would with the two programs."""
+    expanded = subprocess.run(["zstd", "-dc", dump], check=True, capture_output=True).stdout
+    login = ["-h", str(pg.login["host"]), "-p", str(pg.login["port"]), "-U", "postgres"]
+    subprocess.run(
+        [str(binaries() / "pg_restore"), *login, "-d", database, "--exit-on-error"],
+        input=expanded,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_writers_and_changing_tables_do_not_disturb(shop: Shop, pg: Server) -> None:
+    database = pg.create_database("", *TABLES)
+    done = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            pg.run(
+                database,
+                "INSERT INTO orders (note) SELECT 'more' FROM generate_series(1, 50)",
+                f"CREATE TABLE made_{number} (id integer)",
+                f"DROP TABLE made_{number}",
+            )
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        answers = [shop.backup(reason="demand", artefacts=[artefact(pg, database)])]
+        shop.later(seconds=1)
+        answers.append(shop.backup(reason="demand", artefacts=[artefact(pg, database)]))
+    finally:
+        done.set()
+        writer.join()
+
+    assert [statuses(answer)["backup:database"] for answer in answers] == ["ok", "ok"]
+
+
+def test_an_empty_database_is_no_alarm(shop: Shop, pg: Server) -> None:
+    answer = shop.backup(artefacts=[artefact(pg, pg.create_database())])
+
+    assert statuses(answer)["backup:database"] == "ok"
+
+
+def test_a_superuser_must_not_dump(shop: Shop, pg: Server) -> None:
+    answer = shop.backup(artefacts=[artefact(pg, pg.create_database(), login_user="postgres")])
+
+    assert "has the rights of superuser" in message(answer, "backup:database")
+
+
+def test_a_database_that_is_missing_is_named(shop: Shop, pg: Server) -> None:
+    answer = shop.backup(artefacts=[artefact(pg, "no_such_database")])
+
+    assert '"no_such_database" does not exist' in message(answer, "backup:database")
+
+
+CASES = {
+    "ends early with 0": '"{real}" "$@" | head -c 3000',
+    "fails": '"{real}" "$@" | head -c 3000; echo broken pipe to disk >&2; exit 3',
+    "hangs": "sleep 60",
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("ends early with 0", "pg_restore ended with 1"),
+        ("fails", "pg_dump ended with 3: broken pipe to disk"),
+        ("hangs", "took more than"),
+    ],
+)
+def test_a_pg_dump_that_misbehaves_leaves_no_set(
+    shop: Shop, pg: Server, tmp_path: Path, case: str, reason: str
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("pg_dumpall", "pg_restore"):
+        (tools / name).symlink_to(binaries() / name)
+    body = CASES[case].format(real=binaries() / "pg_dump")
+    version = f'case "$1" in --version) exec "{binaries()}/pg_dump" "$1";; esac'
+    (tools / "pg_dump").write_text(f"#!/bin/sh\n{version}\n{body}\n")
+    (tools / "pg_dump").chmod(0o755)
+    entry = artefact(pg, pg.create_database("", *TABLES), program_folder=str(tools))
+
+    answer = shop.backup(artefacts=[{**entry, "max_seconds": 3}])
+
+    assert reason in message(answer, "backup:database")
+    assert shop.names() == []
