@@ -188,6 +188,11 @@ options:
       old. Above 0.
     type: float
     default: 20
+  hold:
+    description: Why the set that is made must never be deleted, until it
+      is released. Empty for others.
+    type: str
+    default: ""
   mount:
     description: A folder at or above O(root) that must be a mount point;
       without it nothing is written. Empty asks for none.

@@ -39,6 +39,11 @@ options:
       again. At least 0.
     type: float
     default: 30
+  release:
+    description: Names of held sets that may be deleted again.
+    type: list
+    elements: str
+    default: []
   artefact_seconds:
     description: Reading one artefact ends after this time. At least 1.
     type: int

@@ -22,7 +22,7 @@ attributes:
     description: Reports what is known already, without reading any set.
     support: full
   diff_mode:
-    description: Nothing but the record of what was read changes.
+    description: Nothing but the record of what was read, and held sets, changes.
     support: none
 author:
   - Upkeep contributors (!UNKNOWN)

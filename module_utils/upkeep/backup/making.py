@@ -77,7 +77,7 @@ def make_set(
             artefacts=tuple(made),
         )
         read = {file.path: finished for file in manifest.files}
-        catalogue.publish(making, manifest, SetRecord("", read, (), finished))
+        catalogue.publish(making, manifest, SetRecord("", read, (), finished, settings.hold))
 
     return manifest
 

@@ -180,6 +180,11 @@ OPTIONS: t.Final[Options] = {
         default=20,
         above=0,
     ),
+    "hold": option(
+        "str",
+        "Why the set that is made must never be deleted, until it is released. Empty for others.",
+        default="",
+    ),
     "mount": option(
         "path",
         "A folder at or above O(root) that must be a mount point; without it nothing is"
@@ -221,6 +226,14 @@ VERIFY_OPTIONS: t.Final[Options] = {
         "A file that was read to its end within this time is not read again.",
         default=30,
         minimum=0,
+    ),
+    "release": option(
+        "list",
+        "Names of held sets that may be deleted again.",
+        elements="str",
+        default=[],
+        pattern=r"[0-9]{8}T[0-9]{6}Z",
+        why="the name of a set",
     ),
     "artefact_seconds": option(
         "int", "Reading one artefact ends after this time.", default=3600, minimum=1

@@ -33,6 +33,10 @@ class ProgramError(Exception):
     """A program failed, hung or is missing; the message says which and why."""
 
 
+class ProgramMissingError(ProgramError):
+    """A program cannot be started at all: nothing is known of what it would have read."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A program to run. ``run_as`` is the account it gets, None for ours.
@@ -115,7 +119,7 @@ class Pipeline:
             )
         except (OSError, isolated.IsolatedError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ProgramError(f"{program.name} cannot be started: {reason}") from error
+            raise ProgramMissingError(f"{program.name} cannot be started: {reason}") from error
 
     def check(self) -> None:
         """Raise ProgramError when a program has failed already or complains without an end."""

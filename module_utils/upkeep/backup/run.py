@@ -12,10 +12,11 @@ from pathlib import Path
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.state_file import StateFileError
+from ..base.text import limit_text, list_some
 from ..findings import Finding, Subject
 from . import findings as found_by
 from . import retention
-from .artefacts.kind import Workplace
+from .artefacts.kind import UnfinishedError, Workplace
 from .catalogue import BackupCatalogue, BackupSet, CatalogueError
 from .making import Clock, make_set, shrunk, utc_now
 from .manifest import BackupManifest
@@ -68,9 +69,11 @@ def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -
             if check_mode:
                 return _verified_answer(catalogue, settings, clock(), [])
             with catalogue.exclusive(min(LOCK_SECONDS, deadline.left)):
+                released = _release(catalogue, settings.release)
                 failures = _verify_each(catalogue, settings, deadline, clock())
-            return _verified_answer(catalogue, settings, clock(), failures)
-    except CatalogueError as error:
+            answer = _verified_answer(catalogue, settings, clock(), failures)
+            return {**answer, "changed": released}
+    except (CatalogueError, StateFileError) as error:
         raise BackupError(str(error)) from error
 
 
@@ -197,6 +200,20 @@ def _require_space(settings: BackupSettings, newest: BackupSet | None) -> None:
         )
 
 
+def _release(catalogue: BackupCatalogue, names: tuple[str, ...]) -> bool:
+    """Let held sets go; return whether one was held. Raises BackupError for an unknown name."""
+    sets = {one.name: one for one in catalogue.sets()}
+    if unknown := sorted(set(names) - set(sets)):
+        raise BackupError(f"there is no set {unknown[0]} to release")
+
+    held = [sets[name] for name in dict.fromkeys(names) if sets[name].held]
+    for one in held:
+        if one.record:
+            catalogue.save_record(one.name, one.record.changed(held=""))
+
+    return bool(held)
+
+
 def _verify_each(
     catalogue: BackupCatalogue, settings: VerifySettings, deadline: Deadline, now: datetime
 ) -> list[str]:
@@ -218,7 +235,7 @@ def _verify_each(
             )
             if one.record != record and (one.manifest or one.record):
                 catalogue.save_record(one.name, record)
-        except (OSError, StateFileError) as error:
+        except (OSError, StateFileError, UnfinishedError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else str(error)
             failures.append(f"{one.name}: {reason}")
 
@@ -235,7 +252,9 @@ def _verified_answer(
         *found_by.verified_findings(sets, now, settings.requirements),
     ]
     subject = Subject("backup:verification", settings.requirements)
-    found += [subject.finding("unknown", failures[0])] if failures else []
+    if failures:
+        text = f"{len(failures)} sets could not be looked at: {list_some(failures, 3)}"
+        found.append(subject.finding("unknown", limit_text(text, 400)))
 
     return {
         "changed": False,

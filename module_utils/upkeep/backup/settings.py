@@ -97,6 +97,7 @@ class BackupSettings:
     reason: str
     due_hours: float
     promised_hours: float
+    hold: str
     mount: str
     free_percent: float
     shrunk_percent: float
@@ -115,6 +116,7 @@ class VerifySettings:
     promised_hours: float
     staging: str
     reread_days: float
+    release: tuple[str, ...]
     artefact_seconds: int
     requirements: tuple[str, ...]
     max_seconds: int
@@ -164,7 +166,9 @@ def parse_verify(values: Mapping[str, t.Any]) -> VerifySettings:
     """Return the settings of a verification; raises SettingsError."""
     filled = _filled(VERIFY_OPTIONS, values)
 
-    return VerifySettings(**{**filled, "requirements": tuple(filled["requirements"])})
+    lists = {name: tuple(filled[name]) for name in ("requirements", "release")}
+
+    return VerifySettings(**{**filled, **lists})
 
 
 def _filled(declared: options.Options, values: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -14,10 +14,10 @@ from ..base.files import reason_of
 from ..base.isolated import IsolatedError
 from ..base.text import list_some, visible
 from .artefacts import KINDS
-from .artefacts.kind import ArtefactError, OpenFile, Workplace
+from .artefacts.kind import ArtefactError, OpenFile, UnfinishedError, Workplace
 from .catalogue import BackupCatalogue, BackupSet
 from .manifest import Artefact, BackupManifest, SetFile
-from .programs import ProgramError
+from .programs import ProgramError, ProgramMissingError
 from .record import SetRecord
 
 _CHUNK: t.Final = 1 << 20
@@ -47,7 +47,7 @@ def verify_set(
     """Return what is known of a set after what is due of it was read.
 
     A file is due when it was never read to its end, or not since ``due_before``. ``place`` gives
-    each artefact its time. Raises OSError when there is not even a manifest to make a record from.
+    each artefact its time. Raises OSError, UnfinishedError when the set could not be looked at.
     """
     if one.manifest is None:
         known = one.record or SetRecord("")
@@ -93,7 +93,10 @@ def layout_problems(manifest: BackupManifest, present: dict[str, int]) -> list[s
 
 
 def artefact_problems(artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
-    """Return what is wrong with the bytes of an artefact, and then with what they mean."""
+    """Return what is wrong with the bytes of an artefact, and then with what they mean.
+
+    Raises UnfinishedError when there was no time to see, or a program is missing.
+    """
     try:
         problems = _hash_problems(artefact, open_file, place.deadline)
         if problems:
@@ -101,11 +104,17 @@ def artefact_problems(artefact: Artefact, open_file: OpenFile, place: Workplace)
         if artefact.kind not in KINDS:
             return [f"{artefact.name}: this version does not know the kind {artefact.kind!r}"]
         found = KINDS[artefact.kind].verify(artefact, open_file, place)
+    except ProgramMissingError as error:
+        raise UnfinishedError(f"{artefact.name}: {error}") from error
     except FAILURES as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        return [f"{artefact.name}: {reason}"]
+        found = [reason]
     except (KeyError, TypeError, ValueError) as error:
         return [f"{artefact.name}: its facts are not those of its kind ({type(error).__name__})"]
+
+    if found and place.deadline.is_over():
+        seconds = place.deadline.seconds
+        raise UnfinishedError(f"{artefact.name}: it could not be read within {seconds:g} s")
 
     return [f"{artefact.name}: {problem}" for problem in found]
 

@@ -23,6 +23,10 @@ class ArtefactError(Exception):
     """An artefact could not be made or read; the message says why."""
 
 
+class UnfinishedError(ArtefactError):
+    """An artefact could not be looked at to its end: that says nothing about the artefact."""
+
+
 class MadeArtefact(t.NamedTuple):
     """What making an artefact gave, besides its files."""
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 import typing as t
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -81,6 +83,21 @@ class Shop:
 def shop(tmp_path: Path) -> Shop:
     """Return the host."""
     return Shop(tmp_path)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[[str, str], None]]:
+    """Give a function that puts a shell script in the place of a program, for every account."""
+    with tempfile.TemporaryDirectory(prefix="upkeep-tools-") as name:
+        tools = Path(name)
+        tools.chmod(0o755)
+
+        def put(program: str, body: str) -> None:
+            (tools / program).write_text(f"#!/bin/sh\n{body}\n")
+            (tools / program).chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+
+        yield put
 
 
 def statuses(answer: dict[str, t.Any]) -> dict[str, str]:

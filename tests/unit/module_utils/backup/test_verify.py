@@ -198,6 +198,47 @@ def test_a_file_is_not_read_again_before_it_is_due(
     assert "within 29 days" in message(answer, "backup:unread")
 
 
+def test_too_little_time_is_no_damage(
+    shop: Shop, made: Path, stand_in: t.Callable[[str, str], None]
+) -> None:
+    stand_in("zstd", "sleep 60")
+
+    answer = shop.verify(reread_days=0, artefact_seconds=1)
+
+    assert statuses(answer)["backup:verification"] == "unknown"
+    assert "could not be read within 1 s" in message(answer, "backup:verification")
+    assert statuses(answer)[CHECK] == "ok"
+
+
+def test_a_missing_program_is_no_damage(
+    shop: Shop, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    answer = shop.verify(reread_days=0)
+
+    assert "zstd cannot be started" in message(answer, "backup:verification")
+    assert statuses(answer)[CHECK] == "ok"
+
+
+def test_a_held_set_stays_until_it_is_released(shop: Shop) -> None:
+    keep = {"last": 1, "days": 0}
+    name = shop.backup(reason="change", hold="before the move")["made"]
+    shop.later(days=30)
+    shop.backup(retention=keep)
+
+    assert name in shop.names()
+
+    released = shop.verify(release=[name])
+    again = shop.verify(release=[name])
+    shop.later(days=1)
+    shop.backup(retention=keep)
+
+    assert released["changed"]
+    assert not again["changed"]
+    assert name not in shop.names()
+
+
 def test_verifying_changes_no_byte_of_a_set(shop: Shop, made: Path) -> None:
     before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
     shop.later(days=1)
