@@ -45,6 +45,8 @@ CONTROLLER_ACTIONS: t.Final = frozenset(
 RECORDING_ACTIONS: t.Final = frozenset(
     [
         "app_tests",
+        "backup",
+        "backup_verify",
         "data_quality",
         "database_reader",
         "gate",
