@@ -31,6 +31,7 @@ FLOOR: t.Final = frozenset(("base", "findings", "acceptance", "cadence", "lock")
 #: A topic that uses another one, by a decision.
 NEIGHBOURS: t.Final = frozenset(
     (
+        ("backup", "postgresql"),
         ("data_quality", "postgresql"),
         ("database_reader", "postgresql"),
         ("self_heal", "health_check"),

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import tarfile
 import typing as t
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ...base import isolated
+from ...base.archives import ChunkStream, archive_reader, archive_writer
 from ...base.folders import Folder
 from ...base.text import list_some, visible
 from ...base.trees import TreeEntry, TreeWalk
@@ -24,19 +24,6 @@ ARCHIVE: t.Final = "files.tar.zst"
 _CHUNK: t.Final = 1 << 20
 #: What is counted when an archive is made and when it is read.
 _COUNTED: t.Final = ("files", "folders", "links", "raw_bytes")
-
-
-class _ArchiveWriter(io.RawIOBase):
-    """The stream that tarfile writes to."""
-
-    def __init__(self, feed: Callable[[bytes], int]) -> None:
-        self._feed = feed
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: t.Any) -> int:
-        return self._feed(bytes(data))
 
 
 class ArchiveKind:
@@ -54,9 +41,7 @@ class ArchiveKind:
             programs.writing(
                 [programs.compressing()], out.fileno(), place.deadline, stages
             ) as feed,
-            tarfile.open(
-                fileobj=_ArchiveWriter(feed), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK
-            ) as archive,
+            archive_writer(feed) as archive,
         ):
             for path in source.paths:
                 for entry in walk.entries(path):
@@ -84,7 +69,7 @@ class ArchiveKind:
         def count() -> Iterator[dict[str, int]]:
             with open_file(file) as stream:
                 chunks = programs.reading([programs.expanding()], stream.fileno(), place.deadline)
-                yield count_members(_ChunkReader(chunks))
+                yield count_members(ChunkStream(chunks))
 
         values, problem = isolated.run(count, place.deadline.remaining(), limits=isolated.PARSING)
         if problem:
@@ -102,33 +87,10 @@ class ArchiveKind:
 KIND: t.Final = ArchiveKind()
 
 
-class _ChunkReader(io.RawIOBase):
-    """The stream that tarfile reads from."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
-            self._rest += chunk
-        found, self._rest = (
-            (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        )
-
-        return found
-
-
-def count_members(stream: _ChunkReader) -> dict[str, int]:
+def count_members(stream: ChunkStream) -> dict[str, int]:
     """Return how many members of each sort an archive has; raises tarfile.TarError."""
     counts: Counter[str] = Counter()
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as archive:
+    with archive_reader(stream) as archive:
         while (member := archive.next()) is not None:
             archive.members = []  # they are not needed again, and there may be millions
             if member.isreg():
@@ -138,8 +100,7 @@ def count_members(stream: _ChunkReader) -> dict[str, int]:
                     pass
             else:
                 counts.update(folders=1) if member.isdir() else counts.update(links=1)
-    while stream.read(_CHUNK):  # so that the end of the compressed stream is checked as well
-        pass
+    stream.drain()  # so that the end of the compressed stream is checked as well
 
     return {name: counts[name] for name in _COUNTED}
 
