@@ -130,6 +130,50 @@ def test_deleting_leaves_the_other_sets_alone(catalogue: BackupCatalogue) -> Non
     assert [path.name for path in records] == [f"{second}.json"]
 
 
+def test_everything_is_on_disk_before_a_set_has_its_name(
+    catalogue: BackupCatalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_fsync, real_rename = os.fsync, os.rename
+    synced: list[int] = []
+    at_rename: list[set[int]] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        real_fsync(descriptor)
+
+    def rename(old: str, new: str, **folders: int) -> None:
+        if manifests.is_set_name(new):
+            at_rename.append(set(synced))
+        real_rename(old, new, **folders)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
+
+    name = publish(catalogue, START)
+
+    made = Path(catalogue.root) / name
+    [before] = at_rename
+    assert {path.stat().st_ino for path in (made, *made.rglob("*"))} <= before
+    assert synced[-1] == Path(catalogue.root).stat().st_ino
+
+
+def test_power_lost_while_a_set_is_deleted_leaves_no_half_of_it(
+    catalogue: BackupCatalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = publish(catalogue, START)
+
+    def ending(*_: object, **__: object) -> None:
+        raise LostPowerError
+
+    with monkeypatch.context() as patch, pytest.raises(LostPowerError):
+        patch.setattr(os, "rmdir", ending)
+        catalogue.delete(name)
+
+    assert catalogue.sets() == []
+    assert catalogue.clear_leftovers() == [f".making-{name}"]
+    assert list((Path(catalogue.root) / ".records").iterdir()) == []
+
+
 def test_a_record_that_cannot_be_read_is_a_problem_of_its_set(catalogue: BackupCatalogue) -> None:
     name = publish(catalogue, START)
     (Path(catalogue.root) / ".records" / f"{name}.json").write_text("{")
@@ -162,7 +206,10 @@ class Catalogues(stateful.RuleBasedStateMachine):
         with contextlib.suppress(CatalogueError, FileExistsError):
             publish(self.catalogue, self.now, verified)
 
-    @stateful.rule(call=st.sampled_from(["fsync", "rename", "mkdir"]), after=st.integers(1, 8))
+    @stateful.rule(
+        call=st.sampled_from(["fsync", "rename", "mkdir", "unlink", "rmdir"]),
+        after=st.integers(1, 8),
+    )
     def lose_power(self, call: str, after: int) -> None:
         """Make or expire a set and end in the middle of it."""
         self.now += timedelta(hours=1)
