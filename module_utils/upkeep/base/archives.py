@@ -62,6 +62,11 @@ def archive_writer(feed: Callable[[bytes], int]) -> tarfile.TarFile:
     )
 
 
+def forget_members(archive: tarfile.TarFile) -> None:
+    """Let an archive forget the members it had, which it would keep: there may be millions."""
+    t.cast(t.Any, archive).members = []
+
+
 def archive_reader(stream: ChunkStream) -> tarfile.TarFile:
     """Return an archive that is read member by member; raises tarfile.TarError."""
     return tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK)

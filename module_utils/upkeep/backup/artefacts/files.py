@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ...base import isolated
-from ...base.archives import ChunkStream, archive_reader, archive_writer
+from ...base.archives import ChunkStream, archive_reader, archive_writer, forget_members
 from ...base.folders import Folder
 from ...base.text import list_some, visible
 from ...base.trees import TreeEntry, TreeWalk
@@ -92,14 +92,14 @@ def count_members(stream: ChunkStream) -> dict[str, int]:
     counts: Counter[str] = Counter()
     with archive_reader(stream) as archive:
         while (member := archive.next()) is not None:
-            archive.members = []  # they are not needed again, and there may be millions
+            forget_members(archive)
             if member.isreg():
                 counts.update(files=1, raw_bytes=member.size)
                 content = archive.extractfile(member)
                 while content and content.read(_CHUNK):
                     pass
             else:
-                counts.update(folders=1) if member.isdir() else counts.update(links=1)
+                counts["folders" if member.isdir() else "links"] += 1
     stream.drain()  # so that the end of the compressed stream is checked as well
 
     return {name: counts[name] for name in _COUNTED}
@@ -127,7 +127,7 @@ def _add(archive: tarfile.TarFile, entry: TreeEntry, changed: list[str]) -> dict
         member.type = tarfile.DIRTYPE
         archive.addfile(member)
         counted = {"folders": 1}
-    archive.members = []
+    forget_members(archive)
 
     return counted
 

@@ -32,10 +32,9 @@ class PlainSet:
         return set_name(self.created)
 
 
-def daily(days: int, **values: object) -> list[PlainSet]:
+def daily(days: int, is_verified: bool = True) -> list[PlainSet]:
     """Return a set for each of the last days, today's the last."""
-    made = [PlainSet(NOW - timedelta(days=ago)) for ago in range(days)][::-1]
-    return [dataclasses.replace(one, **values) for one in made]  # type: ignore[arg-type]
+    return [PlainSet(NOW - timedelta(days=ago), is_verified) for ago in reversed(range(days))]
 
 
 def test_seven_days_keep_exactly_seven_days() -> None:
@@ -109,7 +108,7 @@ class Retaining(stateful.RuleBasedStateMachine):
         self.now += timedelta(days=days)
 
     @stateful.rule(data=st.data(), good=st.booleans(), held=st.sampled_from(["", "kept"]))
-    @stateful.precondition(lambda self: self.sets)
+    @stateful.precondition(lambda self: bool(self.sets))
     def change(self, data: st.DataObject, good: bool, held: str) -> None:
         """Verify or damage a set, hold it or let it go."""
         one = data.draw(st.sampled_from(self.sets))
