@@ -92,7 +92,9 @@ def main() -> None:
 
     def work() -> dict[str, t.Any]:
         step_back()
-        return run(settings, module.check_mode)
+        answer: dict[str, t.Any] = run(settings, module.check_mode)
+
+        return answer
 
     module.exit_json(**bounded(module, work, settings.max_seconds + GRACE, BackupError))
 

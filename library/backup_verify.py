@@ -87,7 +87,9 @@ def main() -> None:
 
     def work() -> dict[str, t.Any]:
         step_back()
-        return verify(settings, module.check_mode)
+        answer: dict[str, t.Any] = verify(settings, module.check_mode)
+
+        return answer
 
     module.exit_json(**bounded(module, work, settings.max_seconds + GRACE, BackupError))
 
