@@ -8,7 +8,7 @@ import re
 import select
 import time
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ...base import isolated, reader
@@ -29,11 +29,11 @@ GLOBALS: t.Final = "globals.sql"
 #: Milliseconds to wait for a table that another session has locked.
 _LOCK_MS: t.Final = 30_000
 #: Tables may be dropped while they are locked one by one; so often it is tried.
-_ATTEMPTS: t.Final = 5
+_ATTEMPTS: t.Final = 20
 #: A dump of globals that lacks this line was cut off.
 _END_OF_GLOBALS: t.Final = b"-- PostgreSQL database cluster dump complete"
 #: A password is given or none is needed; libpq must not look for one on the host.
-_NO_FILE: t.Final = "/nonexistent"
+_NO_FILE: t.Final = "/nonexistent/pgpass"
 _VARIABLES: t.Final = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -183,21 +183,32 @@ def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
 
 
 def _exported(session: Session) -> str:
-    """Return the name of a snapshot in which no table can vanish any more."""
+    """Return the name of a snapshot in which no table can vanish any more.
+
+    A lock does not need a snapshot, so it is taken before. What was made in between is locked
+    afterwards; where it is gone by then, all begins anew.
+    """
     for attempt in range(1, _ATTEMPTS + 1):
-        tables = session.rows(_TABLES)
+        listed = session.rows(_TABLES)
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            for table in tables:
-                session.execute("LOCK TABLE {table} IN ACCESS SHARE MODE", table=table)
+            _lock(session, listed)
+            snapshot = str(session.value("SELECT pg_export_snapshot()"))
+            _lock(session, set(session.rows(_TABLES)) - set(listed))
         except DatabaseError:
-            session.execute("ROLLBACK")
-            if attempt == _ATTEMPTS:
+            if attempt == _ATTEMPTS or session.lost:
                 raise
+            session.execute("ROLLBACK")
         else:
-            return str(session.value("SELECT pg_export_snapshot()"))
+            return snapshot
 
     raise AssertionError("unreachable")
+
+
+def _lock(session: Session, tables: Iterable[t.Any]) -> None:
+    """Keep tables from being dropped while the transaction lasts."""
+    for table in tables:
+        session.execute("LOCK TABLE {table} IN ACCESS SHARE MODE", table=table)
 
 
 def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:

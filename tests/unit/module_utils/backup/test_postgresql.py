@@ -127,7 +127,8 @@ def test_writers_and_changing_tables_do_not_disturb(shop: Shop, pg: Server) -> N
         done.set()
         writer.join()
 
-    assert [statuses(answer)["backup:database"] for answer in answers] == ["ok", "ok"]
+    made = "postgresql was kept and read back"
+    assert [message(answer, "backup:database") for answer in answers] == [made, made]
 
 
 def test_an_empty_database_is_no_alarm(shop: Shop, pg: Server) -> None:
@@ -176,7 +177,7 @@ def test_a_pg_dump_that_misbehaves_leaves_no_set(
     (tools / "pg_dump").chmod(0o755)
     entry = artefact(pg, pg.create_database("", *TABLES), program_folder=str(tools))
 
-    answer = shop.backup(artefacts=[{**entry, "max_seconds": 3}])
+    answer = shop.backup(artefacts=[{**entry, "max_seconds": 3 if case == "hangs" else 600}])
 
     assert reason in message(answer, "backup:database")
     assert shop.names() == []
