@@ -28,6 +28,7 @@ PACKAGES: t.Final = {
     "postgresql": "tests; binaries only, no server is started",
     "pgbouncer": "tests; binaries only, no pooler is started",
     "openssl": "tests, which make certificates",
+    "zstd": "tests, which make backup sets",
 }
 NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
 
