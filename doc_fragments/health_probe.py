@@ -126,13 +126,17 @@ options:
         choices: [warning, critical]
         default: critical
       fall:
-        description: Failures in a row, counted over runs, until it is C(critical);
-          before, C(warning). From 1 to 100.
+        description:
+          - Failures in a row, counted over runs, until it is C(critical);
+            before, C(warning).
+          - With O(checks[].severity=warning) a limit that is passed counts
+            as well, until it is C(warning); before, C(info).
+          - From 1 to 100.
         type: int
         default: 1
       rise:
         description: Good answers in a row, counted over runs, until it stops
-          being C(critical). From 1 to 100.
+          being failed. From 1 to 100.
         type: int
         default: 1
       requirements:

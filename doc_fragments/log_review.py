@@ -234,8 +234,8 @@ options:
           worst_of:
             description:
               - Cut the window into parts of this length, as in V(5m), and
-                judge the one with the largest share.
-              - Parts with fewer events than O(sources[].reviews[].least_events)
+                judge the one with the largest share or count.
+              - Of shares, parts with fewer events than O(sources[].reviews[].least_events)
                 are left out.
             type: str
             default: ""

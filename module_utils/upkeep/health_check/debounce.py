@@ -40,7 +40,7 @@ def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak
     status = found["status"]
     if status == "unknown":
         return found, streak
-    if (status == "critical") == streak.down:
+    if (status in _failures(check)) == streak.down:
         return found, Streak(streak.down, 0)
 
     count = streak.against + 1
@@ -50,11 +50,19 @@ def apply(check: Check, found: Finding, streak: Streak) -> tuple[Finding, Streak
     return _held_back(check, found, streak.down, count), Streak(streak.down, count)
 
 
+def _failures(check: Check) -> tuple[str, ...]:
+    """Return what counts as failed: a warning only where it is the worst that a check can be."""
+    return ("warning", "critical") if check.severity == "warning" else ("critical",)
+
+
 def _held_back(check: Check, found: Finding, down: bool, count: int) -> Finding:
     """Return the finding of a result that does not count yet."""
     if down:
         note = f"good {count} of {check.rise} times in a row, until then it counts as failed"
-        status = "critical"
+        status = check.severity
+    elif check.severity == "warning":
+        note = f"failed {count} of {check.fall} times in a row, until then it is only noted"
+        status = "info"
     else:
         note = f"failed {count} of {check.fall} times in a row, until then it is a warning"
         status = "warning"

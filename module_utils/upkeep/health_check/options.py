@@ -66,14 +66,18 @@ CHECK: t.Final[Options] = {
     ),
     "fall": option(
         "int",
-        "Failures in a row, counted over runs, until it is C(critical); before, C(warning).",
+        [
+            "Failures in a row, counted over runs, until it is C(critical); before, C(warning).",
+            "With O(checks[].severity=warning) a limit that is passed counts as well, until it is"
+            " C(warning); before, C(info).",
+        ],
         default=1,
         minimum=1,
         maximum=100,
     ),
     "rise": option(
         "int",
-        "Good answers in a row, counted over runs, until it stops being C(critical).",
+        "Good answers in a row, counted over runs, until it stops being failed.",
         default=1,
         minimum=1,
         maximum=100,

@@ -212,6 +212,9 @@ def _among(window: Window) -> str:
 
 
 def _count(review: LogQuestion, measure: Measure) -> _Judged:
+    if review.worst_of is not None:
+        return _worst_count(review, measure, review.worst_of)
+
     count, unit, limits = measure.count, review.unit or "events", _limits(review)
     status = limits.judge(count)
     words = _among(measure.window)
@@ -235,6 +238,22 @@ def _count(review: LogQuestion, measure: Measure) -> _Judged:
         message += _SECRETS_ADVICE if review.secrets else _ADVICE
 
     return _Judged(status if limits.numbers else "info", count, f"{message}.", limits, unit)
+
+
+def _worst_count(review: LogQuestion, measure: Measure, seconds: float) -> _Judged:
+    """Judge the part of the window with the most events."""
+    words, unit, limits = _among(measure.window), review.unit or "events", _limits(review)
+    if not measure.parts:
+        return _Judged(limits.judge(0), 0, f"None {words}.", limits, unit)
+
+    worst = max(measure.parts, key=lambda part: (measure.parts[part], -part))
+    count = measure.parts[worst]
+    status = limits.judge(count)
+    end = format_time(measure.window.until - worst * seconds)
+    advice = _ADVICE if status != "ok" else ""
+    message = f"{count} in the worst {seconds / 60:g} minutes, up to {end}; {measure.count} {words}"
+
+    return _Judged(status if limits.numbers else "info", count, f"{message}{advice}.", limits, unit)
 
 
 def _count_with_trend(review: LogQuestion, measure: Measure, trend: tuple[bool, str]) -> _Judged:

@@ -77,8 +77,9 @@ REVIEW: t.Final[Options] = {
         "str",
         [
             "Cut the window into parts of this length, as in V(5m), and judge the one with the "
-            "largest share.",
-            "Parts with fewer events than O(sources[].reviews[].least_events) are left out.",
+            "largest share or count.",
+            "Of shares, parts with fewer events than O(sources[].reviews[].least_events) are left "
+            "out.",
         ],
         default="",
         pattern=_LENGTH,

@@ -330,7 +330,7 @@ def _check_measure(place: str, raw: Values) -> None:
 
     readers = {
         "of": ("share",),
-        "worst_of": ("share",),
+        "worst_of": ("share", "count"),
         "by": ("ranking",),
         "expected": ("newest",),
         "trend_percent": ("duration", "count"),

@@ -281,9 +281,10 @@ def test_a_part_that_does_not_fit_its_window_is_refused(
         True,
     )
 
-    answer = call(sources=[entry(log, {"name": "all", "worst_of": "5m"})])
+    duration = {"name": "all", "measure": "duration", "number": "ms", "worst_of": "5m"}
+    answer = call(sources=[entry(log, duration)])
 
-    assert "worst_of does not go with measure count" in answer["msg"]
+    assert "worst_of does not go with measure duration" in answer["msg"]
 
 
 @pytest.mark.requirement("R-racing-21")

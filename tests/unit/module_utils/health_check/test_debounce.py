@@ -41,6 +41,8 @@ def shown(made: Check, results: str) -> str:
         ({"rise": 2}, "cococoo", "cccccco"),
         ({"fall": 2, "rise": 3}, "ccooowcc", "wcccowwc"),
         ({"fall": 2}, "wwcw", "wwww"),
+        ({"fall": 2, "severity": "warning"}, "wwocc", "iwoic"),
+        ({"fall": 2, "rise": 2, "severity": "warning"}, "wwooo", "iwwoo"),
     ],
 )
 def test_results_in_a_row(options: dict[str, int], results: str, out: str) -> None:
@@ -53,6 +55,15 @@ def test_never_an_ok_for_a_failure_and_unknown_stays(results: str, fall: int, ri
         assert (seen == "u") == (out == "u")
         assert not (seen == "c" and out == "o")
     assert shown(check(), results) == results
+
+
+@given(st.text("cwou"), st.integers(1, 4))
+def test_a_warning_that_is_held_back_is_noted(results: str, fall: int) -> None:
+    for seen, out in zip(
+        results, shown(check(fall=fall, severity="warning"), results), strict=True
+    ):
+        assert seen in (out, "c", "w")
+        assert out in ("i", seen)
 
 
 def test_only_what_is_asked_for_needs_a_file() -> None:

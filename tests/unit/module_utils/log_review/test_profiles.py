@@ -326,7 +326,7 @@ FAULTS: t.Final = [
         "critical",
         [
             record("Request processed", endpoint="/", status_code=code)
-            for code in (500, 500, *[200] * 150)
+            for code in (*[500] * 4, *[200] * 150)
         ],
         "R-fairedge-22",
     ),
@@ -334,8 +334,8 @@ FAULTS: t.Final = [
         ("hyperopt", "api"),
         "hourly",
         "failed-optimisations",
-        "warning",
-        [record("optimization failed: strategy 7: no market data", "ERROR")] * 14,
+        "critical",
+        [record("optimization failed: strategy 7: no market data", "ERROR")] * 31,
         "R-hyperopt-94",
     ),
     Fault(("hyperopt", "api"), "weekly", "response-time", "warning", SLOW, "R-hyperopt-33"),
