@@ -1,6 +1,6 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-faults test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
@@ -17,6 +17,9 @@ demo-down: setup ## Remove the demo fleet
 
 test: setup ## Run every check there is (what CI runs)
 	@$(PYTHON) -m tools.suite
+
+test-faults: setup ## Put every single error into the profiles and see that it is found
+	@$(PYTHON) -m tools.suite faults
 
 test-debian13: setup ## Run the role scenarios on Debian 13 hosts [SCENARIO=name]
 	@UPKEEP_DEMO_SUITE=trixie $(PYTHON) -m tools.molecule $(SCENARIO)

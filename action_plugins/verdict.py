@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ansible.module_utils.upkeep.findings import STATUSES, Finding
 
+from upkeep import PROJECT
 from upkeep.actions.base import ControlAction
-from upkeep.judge import coverage
+from upkeep.judge import coverage, sign_offs
 from upkeep.judge.acknowledgements import (
     LONGEST_DAYS,
     AcknowledgementError,
@@ -25,9 +26,12 @@ from upkeep.judge.acknowledgements import (
 )
 from upkeep.judge.verdict import Rules, Verdict, judge_run, latest_findings
 from upkeep.kpi import kpis
+from upkeep.kpi.alerts import alerts
 from upkeep.run import events
 from upkeep.run import facts as run_facts
 from upkeep.run.types import KpiSample
+
+REQUIREMENTS: t.Final = PROJECT / "docs" / "requirements.csv"
 
 
 class ActionModule(ControlAction):
@@ -38,6 +42,7 @@ class ActionModule(ControlAction):
         "fail_on_unknown": {"type": "list", "elements": "str", "default": []},
         "acknowledgements": {"type": "path"},
         "acknowledgement_days": {"type": "int", "default": LONGEST_DAYS},
+        "sign_offs": {"type": "path"},
         "systems_group": {"type": "str", "default": "systems"},
     }
 
@@ -49,7 +54,7 @@ class ActionModule(ControlAction):
         log = _event_log()
         logged = events.read(log)
         verdict = self._judge(logged, args, task_vars)
-        samples = self._samples(logged, task_vars)
+        samples = self._of_figures(kpis.samples, logged, task_vars)
         _write(log, verdict, samples, show_report=_show_report(logged, task_vars))
 
         return {
@@ -62,6 +67,8 @@ class ActionModule(ControlAction):
     ) -> Verdict:
         today = datetime.now(UTC).date()
         own = self._coverage(logged, args["systems_group"], task_vars)
+        own += self._duties(logged, args["sign_offs"], task_vars, today)
+        own += self._of_figures(alerts, logged, task_vars)
         rules = Rules(args["fail_on"], args["fail_on_unknown"], _acknowledgements(args, today))
 
         return judge_run(logged, rules, own=own, today=today)
@@ -91,8 +98,39 @@ class ActionModule(ControlAction):
             *coverage.component_findings(coverage.empty_components(declared, groups)),
         ]
 
-    def _samples(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> list[KpiSample]:
-        """Return the samples of the systems' key figures that this run has seen.
+    def _duties(
+        self,
+        logged: list[events.Event],
+        path: str | None,
+        task_vars: dict[str, t.Any],
+        today: date,
+    ) -> list[Finding]:
+        """Return notes on what people should have signed off; what is wrong is only a warning."""
+        if not path:
+            return []
+
+        hostvars = task_vars["hostvars"]
+        systems = {
+            str(hostvars[host].get("system_name", ""))
+            for host in coverage.expected_hosts(logged)
+            if host in hostvars
+        }
+
+        try:
+            asked = sign_offs.duties(REQUIREMENTS)
+            entries = sign_offs.load(Path(path), sign_offs.known(REQUIREMENTS), today)
+            return sign_offs.overdue(asked, entries, systems, _first_run(today), today)
+        except (sign_offs.SignOffError, OSError, ValueError, KeyError) as error:
+            self._display.warning(f"Upkeep could not read what people signed off: {error}")
+            return []
+
+    def _of_figures(
+        self,
+        make: t.Callable[..., list[t.Any]],
+        logged: list[events.Event],
+        task_vars: dict[str, t.Any],
+    ) -> list[t.Any]:
+        """Return the samples or alerts of the systems' key figures that this run has seen.
 
         A definition that cannot be used is only a warning: it does not fail the run.
         """
@@ -106,7 +144,7 @@ class ActionModule(ControlAction):
             wanted = {
                 str(host.get("system_name", "")): host.get("verdict_kpis", []) for host in known
             }
-            return kpis.samples(wanted, latest_findings(logged), first)
+            return make(wanted, latest_findings(logged), first)
         except Exception as error:
             self._display.warning(
                 f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}"
@@ -123,6 +161,14 @@ def _acknowledgements(args: dict[str, t.Any], today: date) -> AcknowledgementFil
         return load(Path(args["acknowledgements"]), today, args["acknowledgement_days"])
     except AcknowledgementError as error:
         raise AnsibleActionFail(str(error)) from error
+
+
+def _first_run(today: date) -> date:
+    """Return the day of the oldest run that is kept beside this one."""
+    folders = _event_log().parent.parent.iterdir()
+    days = sorted(folder.stat().st_mtime for folder in folders if folder.is_dir())
+
+    return datetime.fromtimestamp(days[0], UTC).date() if days else today
 
 
 def _event_log() -> Path:

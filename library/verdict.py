@@ -33,6 +33,11 @@ options:
     description: Days for which an entry may mute a finding. One that is longer fails the task.
     type: int
     default: 90
+  sign_offs:
+    description:
+      - YAML file of what people did of the work that no program can do; a missing file has none.
+      - What is overdue becomes a note in the report.
+    type: path
   systems_group:
     description: Inventory group that holds all systems.
     type: str

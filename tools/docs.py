@@ -4,7 +4,8 @@
 
 These are kinds/__init__.py of packages with kinds of checks, doc_fragments/<module>.py, the
 generated part of each role's argument spec, its defaults/main.yml and README.md,
-upkeep/profile/profile.schema.yml, docs/playbooks.md and docs/systems/. ``--check`` only names
+upkeep/profile/profile.schema.yml, docs/playbooks.md, docs/deviations.md,
+docs/people/ and docs/systems/. ``--check`` only names
 those that are stale.
 """
 
@@ -17,15 +18,19 @@ from pathlib import Path
 
 from tools import (
     PROJECT,
+    deviation_page,
     doc_fragments,
     evidence,
+    guide_figures,
     kinds,
+    people_page,
     playbook_page,
     profile_schema,
     profiles,
     role_readme,
     role_specs,
     system_page,
+    trace,
 )
 from tools.pages import bring_up_to_date
 
@@ -38,10 +43,20 @@ def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
 
     rendered |= kinds.render_all(project)
     rendered[project / "docs" / "playbooks.md"] = playbook_page.render(project)
+    if (project / guide_figures.FOLDER).is_dir():
+        rendered[project / "docs" / "deviations.md"] = deviation_page.render(project)
+
     in_use = evidence.variables_in_use(project)
     for system in profiles.systems(project):
         rendered[project / "docs" / "systems" / f"{system}.md"] = system_page.render(
             project, system, in_use
+        )
+
+    requirements = project / "docs" / "requirements.csv"
+    rows = trace.read_requirements(requirements) if requirements.is_file() else []
+    for system in profiles.systems(project) if rows else ():
+        rendered[project / "docs" / "people" / f"{system}.md"] = people_page.render(
+            project, system, rows
         )
 
     problems = _pages_without_source(project, rendered)

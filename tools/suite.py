@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools import PROJECT, demo, molecule
+from tools import PROJECT, demo, evidence_lines, molecule
 from tools import sanity as ansible_test
 from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail, tool
 
@@ -79,8 +79,11 @@ def lint() -> Count:
 
 def unit() -> Count:
     """Run the unit and regression tests."""
+    folder = evidence_lines.start(PROJECT)
     # File by file: what the tests of a file share, such as a filled database, is made once.
-    return _pytest("unit", _folders("unit"), distribution="loadfile")
+    count = _pytest("unit", _folders("unit"), distribution="loadfile", UPKEEP_EVIDENCE=str(folder))
+
+    return count + _evidence()
 
 
 def meta() -> Count:
@@ -123,6 +126,11 @@ def fleet() -> Count:
     return total + _pytest("fleet", folders, workers="0", **known) if folders else total
 
 
+def faults() -> Count:
+    """Put every single error into the shipped profiles: the guides' figures must find it."""
+    return _one("profile-errors", [sys.executable, "-m", "tools.profile_errors", "--all"])
+
+
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
@@ -132,6 +140,8 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "molecule": scenarios,
     "fleet": fleet,
 }
+#: Parts that run only when they are requested; `make test` has a short form of each.
+LONG: t.Final[dict[str, t.Callable[[], Count]]] = {"faults": faults}
 #: Part -> the part beside which it runs when both are requested. The slowest linter keeps one core
 #: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
 #: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.
@@ -190,7 +200,7 @@ def _run(names: t.Sequence[str]) -> dict[str, tuple[Count, float]]:
 
     def timed(name: str) -> tuple[Count, float]:
         started = time.monotonic()
-        return PARTS[name](), time.monotonic() - started
+        return {**PARTS, **LONG}[name](), time.monotonic() - started
 
     pool = ThreadPoolExecutor(max_workers=len(names))
 
@@ -208,6 +218,15 @@ def _folders(part: str) -> list[str]:
         for name, runs_in in FOLDERS.items()
         if runs_in == part and (PROJECT / "tests" / name).is_dir()
     ]
+
+
+def _evidence() -> Count:
+    """Return whether the tests saw again what they once saw of the shipped profiles."""
+    missing = evidence_lines.unseen(PROJECT, _folders("unit"))
+    for line in missing:
+        print(f"  not seen again: {', '.join(line)}", flush=True)
+
+    return Count(failed=1) if missing else Count(passed=1)
 
 
 def _one(name: str, argv: list[str]) -> Count:
@@ -268,9 +287,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.suite", description=__doc__)
     parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
     requested = parser.parse_args(argv).part or list(PARTS)
-    unknown = sorted(set(requested) - set(PARTS))
+    unknown = sorted(set(requested) - {*PARTS, *LONG})
     if unknown:
-        parser.error(f"no such part: {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+        known = ", ".join([*PARTS, *LONG])
+        parser.error(f"no such part: {', '.join(unknown)}; there are: {known}")
 
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)

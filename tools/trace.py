@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tools import PROJECT
 from tools.evidence import EvidenceError, Mention, Mentions, check_known, from_data, from_tests
+from tools.evidence_lines import FILE, Line, committed
 from tools.pages import bring_up_to_date, cell
 
 PAGE: t.Final = "docs/requirements.md"
@@ -30,8 +31,10 @@ INTRODUCTION: t.Final = """\
 Every sentence of the five maintenance guides that requires something, where it is delivered and
 what shows it. *Delivered* means that a role or playbook names the id as data, or reads the
 profile's variable that does; *planned*, that the figure stands in a profile, but nothing reads it
-yet; *tested*, that a test is marked with the id. Kinds: action and check are automated; human needs
-a person's decision; documentation is a page of this project.
+yet; *tested*, that a test received a finding that carries the id and was made from the shipped
+profile (`tests/evidence.csv`). Tests that are only marked with the id are listed and do not count.
+Kinds: action and check are automated; human needs a person's decision; documentation is a page of
+this project.
 """
 
 
@@ -53,6 +56,7 @@ class Trace(t.NamedTuple):
     data: Mentions
     planned: Mentions
     tests: Mentions
+    seen: frozenset[str]
 
 
 class Figures(t.NamedTuple):
@@ -96,8 +100,15 @@ def collect(project: Path) -> Trace:
     """Return the whole trace; raises EvidenceError naming file and id when an id is not known."""
     rows = read_requirements(project / "docs" / "requirements.csv")
     data, tests = from_data(project), from_tests(project)
-    check_known({row.id for row in rows}, *data, tests)
-    return Trace(rows, data.delivered, data.planned, tests)
+    lines = committed(project)
+    known = {row.id for row in rows}
+    check_known(known, *data, tests, _mentions(lines))
+
+    return Trace(rows, data.delivered, data.planned, tests, frozenset(line.id for line in lines))
+
+
+def _mentions(lines: t.Iterable[Line]) -> Mentions:
+    return {line.id: [Mention(FILE, line.check)] for line in lines}
 
 
 def count(trace: Trace, rows: t.Iterable[Requirement]) -> Figures:
@@ -105,7 +116,7 @@ def count(trace: Trace, rows: t.Iterable[Requirement]) -> Figures:
     rows = list(rows)
     automated = [row.id for row in rows if row.kind in AUTOMATED]
     delivered = [item for item in automated if item in trace.data]
-    tested = [item for item in delivered if item in trace.tests]
+    tested = [item for item in delivered if item in trace.seen]
     human = [
         row.id
         for row in rows
@@ -163,13 +174,14 @@ def _systems(trace: Trace) -> t.Iterator[str]:
 def _area(trace: Trace, area: str, rows: list[Requirement]) -> t.Iterator[str]:
     figures = count(trace, rows)
     yield f"### {area}: {figures.delivered} of {figures.automated} delivered\n"
-    yield "| id | kind | cadence | requirement | delivered by | tested by |"
-    yield "|---|---|---|---|---|---|"
+    yield "| id | kind | cadence | requirement | delivered by | tested | tests that name it |"
+    yield "|---|---|---|---|---|---|---|"
 
     for row in rows:
         yield (
             f"| {row.id} | {KINDS[row.kind]} | {cell(row.cadence)} | {cell(row.requirement)} "
-            f"| {_delivery(trace, row)} | {_places(trace.tests.get(row.id, []))} |"
+            f"| {_delivery(trace, row)} | {'yes' if row.id in trace.seen else ''} "
+            f"| {_places(trace.tests.get(row.id, []))} |"
         )
 
     yield ""

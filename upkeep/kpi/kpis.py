@@ -42,7 +42,7 @@ def samples(
         for system, wanted in definitions.items()
         for definition in wanted
         for found in seen
-        if found["system"] == system and _is_source(definition, found)
+        if found["system"] == system and is_source(definition, found)
         for sample in _sample(definition, first.get(found["fingerprint"], found))
     ]
 
@@ -55,7 +55,8 @@ def first_states(logged: Iterable[Finding]) -> dict[str, Finding]:
     return states
 
 
-def _is_source(definition: Definition, found: Finding) -> bool:
+def is_source(definition: Definition, found: Finding) -> bool:
+    """Return whether a key figure is what this finding observed."""
     return bool(
         found["check"] == definition["check"]
         and found["area"] == definition.get("area", "health_check")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools import PROJECT, guide_figures, profile_errors, profiles, trace
+from tools import PROJECT, figure_files, guide_figures, profile_errors, profiles, trace
 
 SYSTEMS = profiles.systems(PROJECT)
 ROWS = {row.id: row for row in trace.read_requirements(PROJECT / "docs" / "requirements.csv")}
@@ -44,6 +44,32 @@ def test_every_entry_runs_in_some_cadence_or_by_name(system: str) -> None:
     ]
 
     assert never == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_deviation_says_what_is_done_instead_and_why(system: str) -> None:
+    wrong = [
+        requirement
+        for requirement, row in guide_figures.expected(PROJECT, system)["requirements"].items()
+        if "deviation" in row and set(row["deviation"]) != {"ours", "why"}
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_requirement_has_the_words_of_its_guide(system: str) -> None:
+    rows = guide_figures.expected(PROJECT, system)["requirements"]
+    unknown = [item for item, row in rows.items() if row["guide"] == figure_files.UNKNOWN]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_files_have_the_form_that_the_tool_writes(system: str) -> None:
+    path = PROJECT / guide_figures.FOLDER / f"{system}.yml"
+
+    assert path.read_text(encoding="utf-8") == figure_files.render(PROJECT, system)
 
 
 def test_a_sample_of_single_errors_in_the_profiles_is_found() -> None:

@@ -56,6 +56,13 @@ def project(tmp_path: Path) -> Path:
         '    @pytest.mark.requirement("R-alpha-01", "R-alpha-02")\n'
         "    def test_lives(self): ...\n\nTEXT = '@pytest.mark.requirement(\"R-none-01\")'\n",
     )
+    write(
+        tmp_path,
+        "tests/evidence.csv",
+        "id,check,figure,test\n"
+        "R-alpha-01,http:api,at most 5,tests/unit/test_a.py::TestApi::test_lives\n"
+        "R-alpha-03,http:api,at most 5,tests/unit/test_a.py::TestApi::test_lives\n",
+    )
 
     return tmp_path
 
@@ -80,6 +87,22 @@ def test_a_test_without_delivery_does_not_count(project: Path) -> None:
     assert trace.closing_line(figures) == "trace automated=2 delivered=1 tested=1 human=1 open=1"
 
 
+def test_a_mark_alone_shows_nothing(project: Path) -> None:
+    (project / "tests" / "evidence.csv").unlink()
+    found = trace.collect(project)
+
+    assert trace.count(found, found.rows).tested == 0
+    assert "[unit/test_a.py]" in trace.render(found)
+
+
+def test_evidence_of_an_unknown_requirement_is_an_error(project: Path) -> None:
+    with (project / "tests" / "evidence.csv").open("a") as stream:
+        stream.write("R-alpha-77,http:api,at most 5,tests/unit/test_a.py::test_x\n")
+
+    with pytest.raises(EvidenceError, match=r"tests/evidence\.csv: R-alpha-77 is not in"):
+        trace.collect(project)
+
+
 def test_a_figure_that_nothing_reads_delivers_nothing(project: Path) -> None:
     (project / "inventory/group_vars/all/inputs.yml").write_text("logs_entries: []\n")
     found = trace.collect(project)
@@ -99,7 +122,7 @@ def test_page_links_what_delivers_and_marks_what_is_open(project: Path) -> None:
         "[alpha/health.yml](../inventory/group_vars/alpha/health.yml): `api` |" in page
     )
     assert (
-        "| Rotate the logs. | open | "
+        "| Rotate the logs. | open |  | "
         "[unit/test_a.py](../tests/unit/test_a.py): `TestApi.test_lives` |" in page
     )
     assert "| all | 2 | 1 | 1 | 1 | 1 |" in page

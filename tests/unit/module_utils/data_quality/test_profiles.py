@@ -10,6 +10,7 @@ import pytest
 from psycopg2 import sql
 
 from demo.fleet import PROJECT
+from tests import evidence
 from tests.unit.module_utils.data_quality.conftest import Review
 from tests.unit.module_utils.postgresql.server import Server
 from tools import profiles
@@ -44,7 +45,10 @@ def reviewed(review: Review, made: dict[str, str], system: str) -> Found:
 
     assert {entry["database"] for entry in entries} == {DATABASES[system]}
 
-    return review(*({**entry, "database": made[system], "cadences": None} for entry in entries))
+    found = review(*({**entry, "database": made[system], "cadences": None} for entry in entries))
+    evidence.add(system, found.values())
+
+    return found
 
 
 @pytest.mark.requirement(

@@ -20,6 +20,7 @@ from ansible.module_utils.upkeep.findings import Finding
 
 from demo.history import fairedge, systems
 from demo.history.lines import Line
+from tests import evidence
 from tests.unit.module_utils.log_review.log_samples import ago, findings, iso, source
 from tools import PROJECT, profiles
 
@@ -113,7 +114,10 @@ def reviewed(
         )
     )
 
-    return findings(kept, state=str(state), cadence=cadence)
+    found = findings(kept, state=str(state), cadence=cadence)
+    evidence.add(system, found.values())
+
+    return found
 
 
 @pytest.mark.parametrize("seed", [1, 20261122])
