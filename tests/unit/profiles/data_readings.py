@@ -50,9 +50,7 @@ def judged(patch: pytest.MonkeyPatch, limit: Limit, reading: float) -> list[Find
         yield Answers(rows)
 
     patch.setattr(run, "open_postgresql", opened)
-    absent = ("cadences", "component")
-    entry = {key: value for key, value in limit.entry.items() if key not in absent}
-    answer = run.run({"checks": [entry], "run_as": ""})
+    answer = run.run({"checks": [limit.entry], "run_as": ""})
 
     return t.cast(list[Finding], answer["findings"])
 
@@ -68,7 +66,7 @@ def _figure(limit: Limit, reading: float) -> Rows:
     if limit.path[1] == "baseline":
         return [(_USUAL + _USUAL * reading / 100, _USUAL)]
 
-    return [(reading,)]
+    return [("label", reading)] if limit.entry.get("labelled") else [(reading,)]
 
 
 #: Kind of a check of data -> the one place where its reading is replaced.

@@ -153,7 +153,7 @@ def _http(host: Host, limit: Limit, reading: float) -> None:
 def right(rule: Entry) -> t.Any:
     """Return a value that a rule is content with."""
     if "matches" in rule:
-        return rule["matches"].lstrip("^")
+        return rule["matches"].strip("^$()").partition("|")[0]
     if "exists" in rule:
         return "there"
 
@@ -235,8 +235,8 @@ def _metrics(host: Host, limit: Limit, percent: float) -> None:
     """Expose a thousand requests, of which so many per cent failed."""
     failed = round(10 * percent)
     lines = [
-        f'http_requests_total{{status="200"}} {1000 - failed}',
-        f'http_requests_total{{status="500"}} {failed}',
+        f'http_requests_total{{status_code="200"}} {1000 - failed}',
+        f'http_requests_total{{status_code="500"}} {failed}',
         'http_request_duration_seconds_bucket{le="0.5"} 1000',
         'http_request_duration_seconds_bucket{le="+Inf"} 1000',
         "http_request_duration_seconds_sum 1",

@@ -161,7 +161,7 @@ def _lines(log: Entry, limit: Limit, *, beyond: bool) -> Iterator[str]:
         yield from [write(now, sample.other, "INFO", dict(sample.other_fields))] * others
     elif limit.kind == "duration":
         least = int(limit.entry.get("least_events", 1))
-        yield from [line(now, limit.value + beyond)] * least
+        yield from [line(now, limit.value + _step(limit, beyond=beyond))] * least
     else:
         yield from [line(now)] * (int(limit.value) + beyond)
 
@@ -175,14 +175,25 @@ def _trend(
     beyond: bool,
 ) -> Iterator[str]:
     """Yield as many events as before, or as long ones, and the allowed growth more."""
-    grown = BEFORE * (1 + limit.value / 100) + beyond
+    growth = 1 + (limit.value + _step(limit, beyond=beyond)) / 100
     if limit.kind == "duration":
-        yield from [line(before, BEFORE)] * BEFORE
         # The limit on the figure itself must not be what is passed.
-        yield from [line(now, grown)] * BEFORE
+        short = limit.entry.get("warning", float(BEFORE)) / 4
+        yield from [line(before, short)] * BEFORE
+        yield from [line(now, short * growth)] * BEFORE
     else:
         yield from [line(before)] * BEFORE
-        yield from [line(now)] * int(grown)
+        yield from [line(now)] * round(BEFORE * growth)
+
+
+def _step(limit: Limit, *, beyond: bool) -> float:
+    """Return how far from its limit a time is; percentiles are kept to about three per cent."""
+    if limit.entry.get("figure") != "p95":
+        return float(beyond)
+
+    margin = 0.05 * max(limit.value, 100)
+
+    return margin if beyond else -margin
 
 
 def _counts_itself(limit: Limit, sample: Sample) -> bool:

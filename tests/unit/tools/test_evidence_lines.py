@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -26,27 +27,33 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty project, for which a test of it collects lines."""
     (tmp_path / "tests").mkdir()
     monkeypatch.setenv(evidence.FOLDER, str(evidence_lines.start(tmp_path)))
-    monkeypatch.setenv("PYTEST_CURRENT_TEST", "tests/unit/test_a.py::test_memory[x 90] (call)")
 
     return tmp_path
 
 
+def add(found: dict[str, t.Any]) -> None:
+    """Hand in a finding as a test of another project does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_CURRENT_TEST", "tests/unit/test_a.py::test_memory[x 90] (call)")
+        evidence.add("alpha", [found, found])
+
+
 def test_a_finding_is_a_line_for_each_requirement_of_its_system(project: Path) -> None:
-    evidence.add("alpha", [FOUND, FOUND])
-    evidence.add("alpha", [FOUND])
+    add(FOUND)
+    add(FOUND)
 
     assert evidence_lines.seen(project) == {LINE}
 
 
 def test_what_could_not_be_judged_shows_nothing(project: Path) -> None:
-    evidence.add("alpha", [{**FOUND, "status": "unknown"}])
+    add({**FOUND, "status": "unknown"})
 
     assert evidence_lines.seen(project) == set()
 
 
 def test_without_a_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     monkeypatch.delenv(evidence.FOLDER)
-    evidence.add("alpha", [FOUND])
+    add(FOUND)
 
     assert evidence_lines.seen(project) == set()
 
@@ -54,7 +61,7 @@ def test_without_a_folder_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, proje
 def test_a_line_that_is_not_seen_again_is_missed(project: Path) -> None:
     other = LINE._replace(figure="at most 80")
     evidence_lines.write(project, [other, LINE, LINE])
-    evidence.add("alpha", [FOUND])
+    add(FOUND)
 
     assert evidence_lines.committed(project) == [other, LINE]
     assert evidence_lines.unseen(project, ["tests/unit"]) == [other]
@@ -62,7 +69,7 @@ def test_a_line_that_is_not_seen_again_is_missed(project: Path) -> None:
 
 
 def test_a_new_run_starts_without_lines(project: Path) -> None:
-    evidence.add("alpha", [FOUND])
+    add(FOUND)
     evidence_lines.start(project)
 
     assert evidence_lines.seen(project) == set()

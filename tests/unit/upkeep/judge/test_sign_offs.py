@@ -11,7 +11,16 @@ import pytest
 
 from tools import profiles
 from upkeep import PROJECT
-from upkeep.judge.sign_offs import BY_PROGRAM, Duty, SignOff, SignOffError, duties, known, load, overdue
+from upkeep.judge.sign_offs import (
+    BY_PROGRAM,
+    Duty,
+    SignOff,
+    SignOffError,
+    duties,
+    known,
+    load,
+    overdue,
+)
 
 TODAY = date(2026, 3, 31)
 BEGAN = date(2026, 1, 1)
