@@ -294,7 +294,8 @@ options:
             default: 1
           show:
             description: How many of the newest events are returned; five
-              of them also stand in the finding. From 0 to 1000.
+              of them also stand in the message of the finding, and up to
+              50 are its lines on the page and in the record. From 0 to 1000.
             type: int
             default: 5
           cadences:

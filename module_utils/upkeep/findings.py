@@ -29,6 +29,10 @@ PARTIAL_FIELDS: t.Final = (
     "requirements",
 )
 FIELDS: t.Final = ("system", "host", "area", *PARTIAL_FIELDS, "fingerprint")
+#: A finding on a log may also have the lines that people shall read: so many, of so many letters.
+LINES: t.Final = "lines"
+MOST_LINES: t.Final = 50
+LONGEST_LINE: t.Final = 300
 
 _REQUIREMENT = re.compile(r"^R-[a-z_]+-\d{2,3}$")
 _AREA = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -52,12 +56,14 @@ def finding(
     unit: str = "",
     limits: Mapping[str, t.Any] | None = None,
     requirements: t.Iterable[str] = (),
+    lines: t.Iterable[str] = (),
 ) -> Finding:
     """Return one partial finding; raises FindingError when a field does not fit.
 
-    ``limits`` are the numbers behind ``expected``, as ``Limits.numbers`` gives them.
+    ``limits`` are the numbers behind ``expected``, as ``Limits.numbers`` gives them. ``lines`` are
+    those of a log that people shall read, oldest first.
     """
-    partial = {
+    partial: Finding = {
         "check": check,
         "status": status,
         "observed": observed,
@@ -67,6 +73,9 @@ def finding(
         "message": message,
         "requirements": sorted(set(requirements)),
     }
+    if shown := list(lines):
+        partial[LINES] = shown
+
     validate_partial(partial)
 
     return partial
@@ -192,7 +201,7 @@ def validate_partial(partial: t.Any) -> None:
     if not isinstance(partial, dict):
         raise FindingError(f"a finding is a mapping, not {type(partial).__name__}: {partial!r}")
 
-    extra = set(partial) - set(PARTIAL_FIELDS)
+    extra = set(partial) - {*PARTIAL_FIELDS, LINES}
     if extra:
         named = f"{sorted(extra)} in finding {partial.get('check')!r}"
         raise FindingError(f"unknown field(s) {named}; known: {PARTIAL_FIELDS}")
@@ -211,7 +220,18 @@ def validate_partial(partial: t.Any) -> None:
     if limits is not None and not isinstance(limits, Mapping):
         raise FindingError(f"field 'limits' of {partial['check']!r} must be a mapping")
 
+    _validate_lines(partial)
     _validate_requirements(partial)
+
+
+def _validate_lines(partial: Finding) -> None:
+    lines = partial.get(LINES, [])
+    fits = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+    if not fits or len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
+        raise FindingError(
+            f"field 'lines' of {partial['check']!r} must be a list of at most {MOST_LINES} lines "
+            f"of {LONGEST_LINE} characters"
+        )
 
 
 def _validate_requirements(partial: Finding) -> None:
@@ -245,5 +265,6 @@ def complete(partial: t.Any, *, system: str, host: str, area: str) -> Finding:
         "host": host,
         "area": area,
         **full,
+        **({LINES: partial[LINES]} if partial.get(LINES) else {}),
         "fingerprint": fingerprint(system, host, area, partial["check"]),
     }

@@ -30,6 +30,11 @@ def line(value: t.Any) -> str:
     return " ".join(clean(value, NAME).split())
 
 
+def line_of(value: t.Any, limit: int) -> str:
+    """Return ``value`` as one line of safe text of at most ``limit`` characters."""
+    return " ".join(clean(value).split())[:limit]
+
+
 def clean(value: t.Any, limit: int = LONG) -> str:
     """Return ``value`` as safe text of at most ``limit`` characters."""
     if value is None:

@@ -58,6 +58,7 @@ class FoldedFinding(t.TypedDict):
     limits: FindingLimits | None
     unit: str
     message: str
+    lines: list[str]
     requirements: list[str]
     fingerprint: str
     play: str

@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..findings import NO_LIMITS, Finding, Limits, Subject
+from ..findings import LONGEST_LINE, MOST_LINES, NO_LIMITS, Finding, Limits, Subject
 from .events import shorten, show_line
 from .measures import Measure, Spread
 from .session import LogSession
@@ -17,7 +17,7 @@ from .settings import LogQuestion, LogSource
 from .times import Window, format_time
 
 #: Lines that a message shows, and groups.
-MOST_LINES: t.Final = 5
+_EXCERPT: t.Final = 5
 _LINE: t.Final = 200
 _GROUPS: t.Final = 5
 _ADVICE: t.Final = ". Find their cause, newest first"
@@ -189,8 +189,9 @@ def review_finding(source: LogSource, measure: Measure, gaps: Gaps, problem: str
     if (problem or gaps.clauses) and (is_low or status in ("ok", "info")):
         status = "unknown"
 
-    lines = measure.newest.lines[-min(MOST_LINES, review.show) :] if review.show else []
-    tail = "".join(f"\n{shorten(line, _LINE)}" for line in lines) if judged.lines else ""
+    shown = min(MOST_LINES, review.show) if judged.lines else 0
+    lines = [shorten(line, LONGEST_LINE) for line in measure.newest.lines[-shown:]] if shown else []
+    tail = "".join(f"\n{shorten(line, _LINE)}" for line in lines[-_EXCERPT:])
     expected = judged.expected if judged.expected is not None else judged.limits.text
 
     return Subject(f"log:{source.name}.{review.name}", review.requirements).finding(
@@ -200,6 +201,7 @@ def review_finding(source: LogSource, measure: Measure, gaps: Gaps, problem: str
         expected=expected,
         unit=judged.unit,
         limits=judged.limits.numbers,
+        lines=lines if len(lines) > _EXCERPT else (),
     )
 
 

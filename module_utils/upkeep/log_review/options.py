@@ -130,7 +130,8 @@ REVIEW: t.Final[Options] = {
     ),
     "show": option(
         "int",
-        "How many of the newest events are returned; five of them also stand in the finding.",
+        "How many of the newest events are returned; five of them also stand in the message of the "
+        "finding, and up to 50 are its lines on the page and in the record.",
         default=5,
         minimum=0,
         maximum=1000,

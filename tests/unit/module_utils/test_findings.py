@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible.module_utils.upkeep import findings
 from ansible.module_utils.upkeep.findings import (
@@ -28,6 +30,20 @@ def test_complete_adds_where_it_was_seen() -> None:
     full = complete(finding("unit:a", "ok", "fine"), system="s", host="h", area="health_check")
     assert tuple(full) == findings.FIELDS
     assert full["fingerprint"] == fingerprint("s", "h", "health_check", "unit:a")
+
+
+def test_lines_to_read_stay_with_the_finding() -> None:
+    part = finding("log:a", "info", "two", lines=["first", "second"])
+    full = complete(part, system="s", host="h", area="log_review")
+
+    assert full["lines"] == ["first", "second"]
+    assert "lines" not in finding("log:a", "info", "none")
+
+
+@pytest.mark.parametrize("lines", [["x"] * 51, ["x" * 301], [1]])
+def test_lines_are_bounded(lines: list[t.Any]) -> None:
+    with pytest.raises(FindingError, match="'lines' of 'log:a' must be a list of at most 50"):
+        finding("log:a", "info", "too much", lines=lines)
 
 
 def test_fingerprint_does_not_depend_on_what_was_observed() -> None:
