@@ -70,9 +70,12 @@ def entries(profile: Values) -> Iterator[Entry]:
 
 
 def expected(project: Path, system: str) -> dict[str, t.Any]:
-    """Return the file of a system: ``requirements`` by id, ``sources`` by place, ``jobs``."""
+    """Return the file of a system: ``requirements`` by id, ``sources`` by place, ``jobs``.
+
+    A system without a guide has no file.
+    """
     path = project / FOLDER / f"{system}.yml"
-    content: dict[str, t.Any] = yamlfiles.read(path) or {}
+    content: dict[str, t.Any] = (yamlfiles.read(path) if path.is_file() else None) or {}
 
     return {"requirements": {}, "sources": {}, "jobs": {}, **content}
 

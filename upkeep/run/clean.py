@@ -12,6 +12,8 @@ import re
 import typing as t
 from datetime import UTC, datetime
 
+from ansible.module_utils.upkeep.findings import LONGEST_LINE, MOST_LINES
+
 from upkeep.run.types import Scalar
 
 #: Longest text kept, in characters: names (hosts, checks), scalars (observed, expected), messages
@@ -30,9 +32,11 @@ def line(value: t.Any) -> str:
     return " ".join(clean(value, NAME).split())
 
 
-def line_of(value: t.Any, limit: int) -> str:
-    """Return ``value`` as one line of safe text of at most ``limit`` characters."""
-    return " ".join(clean(value).split())[:limit]
+def lines_of(value: t.Any) -> list[str]:
+    """Return the lines of a log that people shall read, oldest first, as safe text."""
+    given = value[-MOST_LINES:] if isinstance(value, (list, tuple)) else []
+
+    return [" ".join(clean(text).split())[:LONGEST_LINE] for text in given]
 
 
 def clean(value: t.Any, limit: int = LONG) -> str:

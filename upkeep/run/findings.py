@@ -14,8 +14,6 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.upkeep.findings import (
     LINES,
-    LONGEST_LINE,
-    MOST_LINES,
     Finding,
     FindingError,
     complete,
@@ -92,8 +90,7 @@ def _bounded(partial: t.Any) -> t.Any:
     if isinstance(bounded.get("limits"), t.Mapping):
         bounded["limits"] = _limits(bounded["limits"])
     if isinstance(bounded.get(LINES), (list, tuple)):
-        lines = [clean.line_of(line, LONGEST_LINE) for line in bounded[LINES]]
-        bounded[LINES] = lines[-MOST_LINES:]
+        bounded[LINES] = clean.lines_of(bounded[LINES])
     if isinstance(bounded.get("requirements"), (list, tuple)):
         bounded["requirements"] = list(bounded["requirements"])[:MOST_REQUIREMENTS]
 

@@ -13,15 +13,7 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from pathlib import Path
 
-from ansible.module_utils.upkeep.findings import (
-    LINES,
-    LONGEST_LINE,
-    MOST_LINES,
-    SEVERITY,
-    STATUSES,
-    fingerprint,
-    worst,
-)
+from ansible.module_utils.upkeep.findings import LINES, SEVERITY, STATUSES, fingerprint, worst
 
 from upkeep.run import events as event_log
 from upkeep.run import types as rt
@@ -29,7 +21,7 @@ from upkeep.run.clean import (
     clean,
     finite,
     line,
-    line_of,
+    lines_of,
     mapping,
     moment,
     names,
@@ -274,7 +266,7 @@ def _finding(event: Event, acknowledged: Event) -> rt.FoldedFinding:
         "limits": _limits(seen.get("limits")),
         "unit": line(seen.get("unit")),
         "message": clean(seen.get("message")),
-        "lines": _lines(seen.get(LINES)),
+        "lines": lines_of(seen.get(LINES)),
         "requirements": names(seen.get("requirements")),
         "fingerprint": mark,
         "play": line(event.get("play")),
@@ -282,13 +274,6 @@ def _finding(event: Event, acknowledged: Event) -> rt.FoldedFinding:
         "first_observed": None,
         "acknowledged": _acknowledgement(acknowledged.get(mark)),
     }
-
-
-def _lines(value: t.Any) -> list[str]:
-    """Return the lines of a log that people shall read, oldest first."""
-    given = value if isinstance(value, list) else []
-
-    return [line_of(text, LONGEST_LINE) for text in given[-MOST_LINES:]]
 
 
 def _limits(value: t.Any) -> rt.FindingLimits | None:

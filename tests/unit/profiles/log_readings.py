@@ -17,7 +17,7 @@ from ansible.module_utils.upkeep.log_review.settings import length
 from tests.unit.module_utils.log_review.log_samples import findings, iso, source
 from tests.unit.profiles.limits import Entry, Limit
 
-#: Events that a share is taken of, and those of the window before that a trend is held against.
+#: Events that a share is taken of, and those of the previous window that a trend is held against.
 TOTAL: t.Final = 1000
 BEFORE: t.Final = 100
 #: Where the systems write to the journal, the same lines stand in a file here.
@@ -202,7 +202,7 @@ def _counts_itself(limit: Limit, sample: Sample) -> bool:
 
 
 def _moments(review: Entry) -> tuple[float, float]:
-    """Return a moment in the window of a review, and one early in the window before it."""
+    """Return a moment in the window of a review, and one early in the previous one."""
     now, window = time.time(), review.get("window", _DEFAULT_WINDOW)
     if window == "last_month":
         first = dt.datetime.now(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

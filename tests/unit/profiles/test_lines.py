@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lines of logs that the guides have people read arrive in the finding, as many as they name."""
+"""Lines of logs that people read arrive in the finding, as many as the guides name."""
 
 from __future__ import annotations
 

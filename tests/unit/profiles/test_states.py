@@ -156,5 +156,5 @@ def test_what_works_is_well_and_what_does_not_has_its_severity(
 def test_what_is_only_told_is_told(tmp_path: Path, system: str, entry: Entry) -> None:
     found = judged(entry, tmp_path)
 
-    assert {one["status"] for one in found} <= {"ok", "info", "warning"}, found
+    assert "unknown" not in {one["status"] for one in found}, found
     evidence.add(system, found, "told")

@@ -344,14 +344,6 @@ FAULTS: t.Final = [
     ),
     Fault(("hyperopt", "api"), "weekly", "response-time", "warning", SLOW, "R-hyperopt-33"),
     Fault(
-        ("trailblaze", "api"),
-        "daily",
-        "debug-lines",
-        "warning",
-        [nested("x", "DEBUG")],
-        "R-trailblaze-37",
-    ),
-    Fault(
         ("trailblaze", "scraper"),
         "daily",
         "failures",
@@ -407,7 +399,6 @@ FAULTS: t.Final = [
     "R-trailblaze-03",
     "R-trailblaze-20",
     "R-trailblaze-32",
-    "R-trailblaze-37",
     "R-trailblaze-49",
 )
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.where[0]}-{fault.review}")
