@@ -12,6 +12,7 @@ import yaml
 
 from tools import evidence, yamlfiles
 from tools.pages import cell
+from tools.trace import Requirement
 
 INTRODUCTION: t.Final = """\
 # {system}: what people do, and when
@@ -29,17 +30,7 @@ _UNNAMED: t.Final = ("requirements", "cadence")
 _LONGEST: t.Final = 160
 
 
-class Row(t.Protocol):
-    """A row of docs/requirements.csv."""
-
-    id: str
-    system: str
-    cadence: str
-    kind: str
-    requirement: str
-
-
-def render(project: Path, system: str, rows: Sequence[Row]) -> str:
+def render(project: Path, system: str, rows: Sequence[Requirement]) -> str:
     """Return the page of a system."""
     own = [row for row in rows if row.system == system]
     people = [row for row in own if row.kind == _HUMAN]
@@ -49,7 +40,7 @@ def render(project: Path, system: str, rows: Sequence[Row]) -> str:
     return "\n".join([*lines, *_documents(project, written)]).rstrip() + "\n"
 
 
-def _people(project: Path, system: str, rows: Sequence[Row]) -> Iterator[str]:
+def _people(project: Path, system: str, rows: Sequence[Requirement]) -> Iterator[str]:
     known, signed = _known(project, system), _signed(project)
     yield "| id | when | what | how | last signed off |"
     yield "|---|---|---|---|---|"
@@ -60,7 +51,7 @@ def _people(project: Path, system: str, rows: Sequence[Row]) -> Iterator[str]:
         yield f"| {row.id} | {row.cadence.rstrip('*')} | {cell(row.requirement)} | {how} | {last} |"
 
 
-def _documents(project: Path, rows: Sequence[Row]) -> Iterator[str]:
+def _documents(project: Path, rows: Sequence[Requirement]) -> Iterator[str]:
     data = evidence.from_data(project)
     yield "## What is written down\n"
     yield "| id | when | what | where |"

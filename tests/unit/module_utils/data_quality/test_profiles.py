@@ -46,7 +46,7 @@ def reviewed(review: Review, made: dict[str, str], system: str) -> Found:
     assert {entry["database"] for entry in entries} == {DATABASES[system]}
 
     found = review(*({**entry, "database": made[system], "cadences": None} for entry in entries))
-    evidence.add(system, found.values())
+    evidence.add(system, found.values(), "told")
 
     return found
 

@@ -115,7 +115,7 @@ def reviewed(
     )
 
     found = findings(kept, state=str(state), cadence=cadence)
-    evidence.add(system, found.values())
+    evidence.add(system, found.values(), "told")
 
     return found
 
