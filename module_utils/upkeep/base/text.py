@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -24,6 +25,17 @@ def list_some(items: Sequence[object], most: int = 10) -> str:
 def limit_text(text: str, most: int) -> str:
     """Return the text, cut to ``most`` characters with an ellipsis as the last of them."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def contains_words(text: str, words: str) -> bool:
+    """Return whether ``words`` occur in the text as whole words.
+
+    ``v1`` is not in ``v10`` or ``v1.2``.
+    """
+    before = r"(?<!\w)" if words[:1].isalnum() else ""
+    after = r"(?!\w|\.\d)" if words[-1:].isalnum() else ""
+
+    return re.search(f"{before}{re.escape(words)}{after}", text) is not None
 
 
 def visible(text: str) -> str:

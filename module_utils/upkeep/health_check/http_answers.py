@@ -7,10 +7,15 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+import zlib
 from collections.abc import Mapping
 
 from . import conditions
 from .clients.http import HttpAnswer, public_url
+
+#: What zlib can read, and how it finds out which of them it is (zlib.h: 15 bits, automatic).
+_INFLATED: t.Final = ("gzip", "x-gzip", "deflate")
+_ANY_ZLIB: t.Final = 47
 
 
 class AnswerProblem(t.NamedTuple):
@@ -26,6 +31,12 @@ def problems(options: Mapping[str, t.Any], answer: HttpAnswer) -> list[AnswerPro
     """Return what is wrong with the answer; nothing else is judged when the status is wrong."""
     if answer.status not in options["expect_status"]:
         return [_wrong_status(options["expect_status"], answer)]
+
+    encoded = _encoding(answer)
+    if encoded in _INFLATED:
+        answer = _inflated(answer, options["max_body"])
+    elif encoded and (options["body_regex"] or options["json"]):
+        return [_not_readable(encoded)]
 
     missing = [
         AnswerProblem("critical", "missing", f"header {name}", f"the header {name} is missing")
@@ -47,6 +58,32 @@ def _wrong_status(expected: list[int], answer: HttpAnswer) -> AnswerProblem:
     message = f"answered {answer.status}{where} instead of {codes}"
 
     return AnswerProblem("critical", answer.status, codes, message)
+
+
+def _encoding(answer: HttpAnswer) -> str:
+    """Return how the body is compressed, although no compression was asked for; '' when not."""
+    encoding = str(answer.headers.get("Content-Encoding", "")).strip().lower()
+
+    return "" if encoding == "identity" else encoding
+
+
+def _inflated(answer: HttpAnswer, limit: int) -> HttpAnswer:
+    """Return the answer with its body as it was, of which no more than ``limit`` bytes are kept."""
+    try:
+        body = zlib.decompressobj(_ANY_ZLIB).decompress(answer.body, limit + 1)
+    except zlib.error:
+        return answer  # some servers only say so
+
+    truncated = answer.truncated or len(body) > limit
+
+    return answer._replace(body=body[:limit], truncated=truncated)
+
+
+def _not_readable(encoding: str) -> AnswerProblem:
+    shown = conditions.as_scalar(encoding)
+    message = f"the body is compressed ({shown}) although none was asked for, not judged"
+
+    return AnswerProblem("unknown", shown, None, message)
 
 
 def _body_problems(pattern: str | None, answer: HttpAnswer) -> list[AnswerProblem]:

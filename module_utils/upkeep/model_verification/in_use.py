@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..base.redact import redact
 from ..base.rotated_names import origins, packing, unpacked
-from ..base.text import limit_text, visible
+from ..base.text import contains_words, limit_text, visible
 from ..findings import Finding
 from .reading import BLOCK, ReadingError, opened, quoted
 from .settings import InUseCheck, ModelSettings
@@ -170,7 +170,7 @@ def in_use_finding(
             aspect="in_use",
             expected=expected,
         )
-    if expected in line:
+    if contains_words(line, expected):
         return subject.finding(
             "ok",
             f"The newest line of {quoted(in_use.log)} about it names this model.",

@@ -51,7 +51,7 @@ _IN_USE: t.Final[Options] = {
     "pattern": _text(
         "Regular expression for a line that names what is in use. The newest one decides."
     ),
-    "expected": _text("Text that this line must contain.", pattern=r"(?s).+"),
+    "expected": _text("Text that this line must contain, as whole words.", pattern=r"(?s).+"),
     "requirements": requirements(),
 }
 

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import typing as t
 
 from ..base.login import Login, connection_parameters, no_libpq_environment
+from ..base.text import visible
 
 try:
     import psycopg2
-    from psycopg2 import errorcodes, errors, sql
+    from psycopg2 import errorcodes, errors, extensions, sql
 except ImportError:  # answered by open_session, so that a host without the driver gets a finding
     psycopg2 = None
 
@@ -44,6 +46,11 @@ _IN_TRANSACTION: t.Final = 2
 _IN_ERROR: t.Final = 3
 #: Classes of errors whose text may hold what stands in rows: data, constraints, code of functions.
 _TELLING: t.Final = ("22", "23", "38", "39", "P0")
+
+
+#: A server that knows no encoding, and what reads it: names come back as the bytes that they are.
+_NO_ENCODING: t.Final = "SQL_ASCII"
+_LOSSLESS: t.Final = "upkeep_lossless_utf8"
 
 
 class DriverMissingError(Exception):
@@ -201,11 +208,33 @@ def open_session(login: Login, database: str, lock_timeout_ms: int) -> Session:
 
     try:
         _verify(session, connection.info.backend_pid, connection.server_version, settings)
+        if connection.info.parameter_status("server_encoding") == _NO_ENCODING:
+            _read_any_bytes(connection)
     except DatabaseError:
         connection.close()
         raise
 
     return session
+
+
+def _read_any_bytes(connection: t.Any) -> None:
+    """Let one name that is not UTF-8 stop nothing; it is sent back as it came."""
+    codecs.register(_lossless)
+    extensions.encodings[_NO_ENCODING.replace("_", "")] = _LOSSLESS
+    connection.set_client_encoding(_NO_ENCODING)
+
+
+def _lossless(name: str) -> codecs.CodecInfo | None:
+    if name != _LOSSLESS:
+        return None
+
+    def encode(text: str, _errors: str = "") -> tuple[bytes, int]:
+        return text.encode("utf-8", "surrogateescape"), len(text)
+
+    def decode(data: t.Any, _errors: str = "") -> tuple[str, int]:
+        return bytes(data).decode("utf-8", "surrogateescape"), len(data)
+
+    return codecs.CodecInfo(encode, decode, name=_LOSSLESS)
 
 
 def describe(error: BaseException) -> str:
@@ -220,7 +249,7 @@ def describe(error: BaseException) -> str:
 
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
 
-    return " ".join(str(primary or error).split())[:500] or type(error).__name__
+    return visible(" ".join(str(primary or error).split())[:500]) or type(error).__name__
 
 
 def _error_name(code: str) -> str:
@@ -265,4 +294,15 @@ def _verify(
 
 
 def _compose(text: str, names: t.Mapping[str, t.Sequence[str]]) -> t.Any:
-    return sql.SQL(text).format(**{key: sql.Identifier(*parts) for key, parts in names.items()})
+    return sql.SQL(text).format(**{key: _identifier(parts) for key, parts in names.items()})
+
+
+def _identifier(parts: t.Sequence[str]) -> t.Any:
+    """Return a quoted name; the driver cannot quote what is not UTF-8."""
+    try:
+        "".join(parts).encode()
+    except UnicodeEncodeError:
+        doubled = [part.replace('"', '""') for part in parts]
+        return sql.SQL(".".join(f'"{part}"' for part in doubled))
+
+    return sql.Identifier(*parts)

@@ -23,7 +23,8 @@ _OURS: t.Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 # A partitioned table has no counters of its own: the changes of its leaves count, and all rows of a
 # leaf that was analysed more than an hour after the parent (autovacuum does that, and it resets the
-# counter of the leaf). pg_partition_tree() would wait for locks of the leaves.
+# counter of the leaf). pg_partition_tree() would wait for locks of the leaves. Without a leaf there
+# is nothing to analyse, and the server would not note that somebody tried.
 TABLES: t.Final = f"""
 WITH RECURSIVE below(root, relid) AS (
     SELECT i.inhparent, i.inhrelid
@@ -45,15 +46,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind = 'p',
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
   LEFT JOIN LATERAL (
-       SELECT sum(l.n_mod_since_analyze
+       SELECT count(*) AS number,
+              sum(l.n_mod_since_analyze
                   + CASE WHEN greatest(l.last_analyze, l.last_autoanalyze)
                               > greatest(s.last_analyze, s.last_autoanalyze) + interval '1 hour'
                          THEN l.n_live_tup ELSE 0 END) AS changed
          FROM below b
          JOIN pg_class k ON k.oid = b.relid AND k.relkind <> 'p'
-         JOIN pg_stat_user_tables l ON l.relid = b.relid
+         LEFT JOIN pg_stat_user_tables l ON l.relid = b.relid
         WHERE b.root = c.oid) leaves ON c.relkind = 'p'
- WHERE c.relpersistence <> 't' AND {_OURS}
+ WHERE (c.relkind <> 'p' OR leaves.number > 0) AND c.relpersistence <> 't' AND {_OURS}
 """
 
 # An index answers to its bare and its qualified name, and to those of the partitioned indexes above
@@ -98,10 +100,13 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
                 WHERE c.oid = %(oid)s AND n.nspname = %(schema)s AND c.relname = %(name)s)
 """
 
+# REINDEX TABLE CONCURRENTLY goes through the indexes of a table and of its values out of line
+# together. Those of the latter, and of partitioned tables, are reported only: they have no twin.
 INVALID: t.Final = f"""
 WITH {LOCKED}
 SELECT c.oid, i.indrelid, n.nspname, c.relname,
-       CASE WHEN i.indrelid IN (SELECT relation FROM locked) THEN false ELSE
+       CASE WHEN i.indrelid IN (SELECT relation FROM locked)
+              OR c.relkind = 'I' OR n.nspname = 'pg_toast' THEN false ELSE
        EXISTS (SELECT FROM pg_index o
                 WHERE o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid
                   AND o.indisvalid AND o.indisready
@@ -116,13 +121,17 @@ SELECT c.oid, i.indrelid, n.nspname, c.relname,
                   AND pg_get_expr(o.indpred, o.indrelid)
                       IS NOT DISTINCT FROM pg_get_expr(i.indpred, i.indrelid)) END,
        EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid),
-       EXISTS (SELECT FROM pg_stat_progress_create_index p
-                WHERE p.datid = d.oid AND p.relid = i.indrelid)
+       EXISTS (SELECT FROM pg_stat_progress_create_index p JOIN pg_class k ON k.oid = p.relid
+                WHERE p.datid = d.oid
+                  AND (k.oid = i.indrelid OR k.reltoastrelid = i.indrelid
+                       OR k.oid = (SELECT o.reltoastrelid FROM pg_class o WHERE o.oid = i.indrelid)
+                       OR c.relkind = 'I'
+                          AND i.indrelid IN (SELECT a.relid FROM pg_partition_ancestors(k.oid) a)))
   FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_database d ON d.datname = current_database()
- WHERE NOT i.indisvalid AND c.relkind = 'i' AND {_OURS}
+ WHERE NOT i.indisvalid AND (c.relkind IN ('i', 'I') AND {_OURS} OR n.nspname = 'pg_toast')
  ORDER BY 3, 4
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from ..base.text import visible
 from ..findings import Finding, Limits
 from . import catalogue
 from .actions import display
@@ -24,18 +25,20 @@ _LONGEST: t.Final = 160
 #: How many indexes and tables a message names.
 _NAMED: t.Final = 10
 
+# A comment, which may hold another one. It must be whole: what it holds is not the statement.
+_COMMENT: t.Final = r"/\*([^*/]|\*(?!/)|/(?!\*)|/\*([^*/]|\*(?!/)|/(?!\*))*\*/)*\*/|--[^\n]*(\n|$)"
 # Constants are $1 there, but only in statements that read or change rows: others may hold a
 # password, and comments whatever a client writes into them. What we and other roles of the server's
 # own run is left out.
 _STATEMENTS: t.Final = r"""
-SELECT left(btrim(regexp_replace(
-                    regexp_replace(regexp_replace(s.query, '/\*.*?\*/', ' ', 'g'),
-                                   '--[^\n]*', ' ', 'g'),
-                    '\s+', ' ', 'g')), %(longest)s),
+SELECT left(btrim(regexp_replace(regexp_replace(s.query, %(comment)s, ' ', 'g'), '\s+', ' ', 'g')),
+            %(longest)s),
        s.calls, s.mean_exec_time
   FROM {view} s JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid
  WHERE d.datname = current_database() AND r.rolname <> session_user AND r.rolname !~ '^pg_'
-   AND s.calls >= %(calls)s AND s.query ~* '^\s*(select|insert|update|delete|merge|with)\M'
+   AND s.calls >= %(calls)s
+   AND s.query ~* ('^(\s|\(|' || %(comment)s
+                   || ')*(select|insert|update|delete|merge|with|values|table)\M')
  ORDER BY s.mean_exec_time DESC, s.calls DESC
  LIMIT %(limit)s
 """
@@ -87,7 +90,12 @@ def statements(session: Session, database: Database, settings: Statements) -> li
         state = "is not in this database" if extension.available else "is not installed"
         return [_not_counted(database, f"the extension {EXTENSION} {state}")]
 
-    values = {"limit": settings.show, "calls": settings.least_calls, "longest": _LONGEST}
+    values = {
+        "limit": settings.show,
+        "calls": settings.least_calls,
+        "longest": _LONGEST,
+        "comment": _COMMENT,
+    }
     try:
         rows = session.rows(_STATEMENTS, values, view=(extension.schema, EXTENSION))
         since = session.value(_SINCE, info=(extension.schema, f"{EXTENSION}_info"))
@@ -96,7 +104,9 @@ def statements(session: Session, database: Database, settings: Statements) -> li
             raise
         return [_not_counted(database, f"{EXTENSION} is not loaded")]
 
-    return [statements_finding(database, settings, [Statement(*row) for row in rows], since)]
+    found = [Statement(visible(text), calls, mean) for text, calls, mean in rows]
+
+    return [statements_finding(database, settings, found, since)]
 
 
 def statements_finding(

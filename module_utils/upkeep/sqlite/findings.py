@@ -109,9 +109,10 @@ def explain(
     if code in _BUSY:
         return f"{path!r} is locked by another process; nothing was done, the next run tries again."
     if code in _DAMAGED:
-        return (
-            f"{path!r} is damaged ({error}); stop its application and restore the last good backup."
-        )
+        # The first page of an encrypted file looks like that of a damaged one.
+        state = "is damaged, or encrypted" if code == sqlite3.SQLITE_NOTADB else "is damaged"
+        advice = "stop its application and restore the last good backup"
+        return f"{path!r} {state} ({error}); {advice}."
     if code == sqlite3.SQLITE_INTERRUPT:
         return (
             f"{path!r} could not be examined within the time of this run; give it more"

@@ -136,10 +136,27 @@ def fetch(request: Request, deadline: Deadline) -> HttpAnswer:
 
         # http.client reads headers as Latin-1; servers write UTF-8, and blanks as they are.
         target = quote(location.strip().encode("latin-1", "replace"), safe=_SAFE)
-        request = _redirected(request, answer.status, urljoin(request.url, target))
+        request = _redirected(request, answer.status, _joined(request.url, target))
 
     place = public_url(request.url)
     raise ProbeError("critical", f"redirects more than {MAX_REDIRECTS} times, last to {place}")
+
+
+def _joined(url: str, target: str) -> str:
+    """Return where a redirect leads; raises ProbeError for what is no address."""
+    try:
+        joined = urljoin(url, target)
+        parts = urlsplit(joined)
+        if parts.scheme in _PORTS:
+            if not parts.hostname:
+                raise ValueError("it names no host")
+            validate_host(parts.hostname)
+            origin(parts)  # reads the port
+    except (CheckError, ValueError) as error:
+        message = f"redirects to an address that cannot be reached: {error}"
+        raise ProbeError("critical", message) from error
+
+    return joined
 
 
 def _redirected(request: Request, status: int, target: str) -> Request:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -36,7 +37,8 @@ def newest(pattern: Path) -> tuple[Path, os.stat_result]:
     A file from the future is the newest only where all are. Raises ProbeError when there is none.
     """
     folder = pattern.parent
-    paths = folder.glob(pattern.name) if is_pattern(pattern.name) else [pattern]
+    # A name may hold the signs of a pattern itself: report[1].csv.
+    paths = {pattern, *_matching(pattern)} if is_pattern(pattern.name) else {pattern}
     found = [
         (path, facts) for path in paths if (facts := _facts(path)) and stat.S_ISREG(facts.st_mode)
     ]
@@ -50,6 +52,14 @@ def newest(pattern: Path) -> tuple[Path, os.stat_result]:
     past = [item for item in found if item[1].st_mtime <= latest]
 
     return max(past or found, key=lambda item: item[1].st_mtime)
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """Return the paths that fit; raises PermissionError for a folder that may not be listed."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.scandir(pattern.parent).close()  # glob() takes a closed folder for an empty one
+
+    return list(pattern.parent.glob(pattern.name))
 
 
 def is_pattern(name: str) -> bool:

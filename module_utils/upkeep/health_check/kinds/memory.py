@@ -11,7 +11,9 @@ from ...base.deadline import Deadline
 from ...base.kernel import read_kernel
 from ...base.options import option
 from ...findings import Finding, Limits
+from .. import machine
 from ..check import Check, ProbeError
+from ..clients import cgroups
 from ..kind import Kind, Row, limit_options, limit_words
 
 MEMINFO = Path("/proc/meminfo")
@@ -43,7 +45,8 @@ def used_percent(fields: dict[str, int], include_swap: bool) -> float:
 
 def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
     """Yield the used share of memory, or of memory and swap together."""
-    fields = parse(read_kernel(MEMINFO))
+    machine_fields = parse(read_kernel(MEMINFO))
+    fields = _bounded(machine_fields)
     try:
         used = used_percent(fields, check.options["include_swap"])
     except (KeyError, ZeroDivisionError) as error:
@@ -51,8 +54,34 @@ def probe(check: Check, _deadline: Deadline) -> Iterator[Finding]:
 
     available = fields["MemAvailable"] // 1024
     message = f"{used:g} % of {_what(check)} is in use, {available} MiB are available"
+    if fields is not machine_fields:
+        message += f" of {fields['MemTotal'] // 1024} MiB that this container may use"
+
     limits = Limits.of(check.options)
     yield check.measured(used, limits, message, "see which process grew", unit="%")
+
+
+def _bounded(fields: dict[str, int]) -> dict[str, int]:
+    """Return the fields as they are for a container that may use less than its machine has.
+
+    Without a limit of its own it shares the machine's memory, and lacks it when the machine does.
+    """
+    bound = cgroups.memory_bound() if machine.is_shared() else None
+    known = fields.keys() >= {"MemTotal", "MemAvailable"}
+    if bound is None or not known or bound.most // 1024 >= fields["MemTotal"]:
+        return fields
+
+    free = min(max(bound.most - bound.used, 0) // 1024, fields["MemAvailable"])
+    swap = fields.get("SwapTotal", 0)
+    swap = swap if bound.swap is None else min(bound.swap // 1024, swap)
+    swap_free = min(max(swap - bound.swap_used // 1024, 0), fields.get("SwapFree", 0))
+
+    return {
+        "MemTotal": bound.most // 1024,
+        "MemAvailable": free,
+        "SwapTotal": swap,
+        "SwapFree": swap_free,
+    }
 
 
 def describe(check: Check) -> Iterator[Row]:

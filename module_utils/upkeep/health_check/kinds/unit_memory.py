@@ -31,11 +31,13 @@ def parse(text: str) -> int:
 def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     """Yield the memory in MB. A unit that does not run uses none, which says nothing about it."""
     unit = check.options["unit"]
-    group = unit_properties(unit, ("ControlGroup",), deadline).get("ControlGroup", "")
+    shown = unit_properties(unit, ("ControlGroup", "Id"), deadline)
+    group = shown.get("ControlGroup", "")
     if not group:
         raise ProbeError("unknown", f"{unit} does not run, so its memory cannot be judged")
 
-    used = round(resident(unit, group) / 1e6, 1)
+    # Processes know the unit's own name: with its suffix, and not an alias.
+    used = round(resident(shown.get("Id") or unit, group) / 1e6, 1)
     yield check.measured(
         used,
         Limits.of(check.options),

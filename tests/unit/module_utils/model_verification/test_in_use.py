@@ -52,6 +52,29 @@ def test_the_newest_line_says_what_is_in_use(
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("Using model v1", "ok"),
+        ("Using model v1.", "ok"),
+        ("Using model (v1), 3 features", "ok"),
+        ("Using model v10", "critical"),
+        ("Using model v1.2", "critical"),
+        ("Using model rev1", "critical"),
+        ("Using model v1_old", "critical"),
+    ],
+)
+def test_the_expected_text_is_whole_words(
+    call: Call, model: dict[str, t.Any], tmp_path: Path, line: str, status: str
+) -> None:
+    (tmp_path / "app.log").write_text(f"{line}\n")
+    in_use = {"log": str(tmp_path / "app.log"), "pattern": "Using model", "expected": "v1"}
+
+    found = by_check(call(models=[{**model, "in_use": in_use}]))["model:risk.in_use"]
+
+    assert found["status"] == status
+
+
 def look(call: Call, model: dict[str, t.Any]) -> dict[str, t.Any]:
     in_use = {**IN_USE, "log": str(Path(model["path"]).with_name("app.log"))}
     return by_check(call(models=[{**model, "in_use": in_use}]))["model:risk.in_use"]

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import tempfile
 import typing as t
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from ansible.module_utils.upkeep.postgresql.settings import parse
 from psycopg2.extras import LogicalReplicationConnection
 
 from tests.unit.module_utils.postgresql.running import (
+    in_background,
     maintain,
     message,
     parameters,
@@ -429,3 +432,136 @@ def test_databases_for_which_no_time_is_left_are_unknown(
 
     assert set(statuses(result).values()) == {"unknown"}
     assert "no time was left" in message(result, "vacuum")
+
+
+# What PostgreSQL keeps in unusual places.
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["CREATE TABLE events (at date) PARTITION BY RANGE (at)"],
+        [
+            "CREATE TABLE events (at date) PARTITION BY RANGE (at)",
+            "CREATE TABLE sub PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
+            " PARTITION BY RANGE (at)",
+        ],
+        [
+            "CREATE TABLE events (at date) PARTITION BY RANGE (at)",
+            "CREATE TABLE one PARTITION OF events DEFAULT",
+            "ALTER TABLE events DETACH PARTITION one",
+        ],
+    ],
+)
+def test_a_partitioned_table_without_partitions_needs_nothing(
+    pg: Server, statements: list[str]
+) -> None:
+    name = pg.create_database("", *statements)
+    entry = {"name": name, "analyze": {}, "vacuum": {}}
+    first, second = maintain(pg, entry), maintain(pg, entry, check_mode=True)
+
+    assert statuses(first)["analyze"] == statuses(first)["vacuum"] == "ok"
+    assert "public.events" not in str(first["actions"])
+    assert second["actions"] == []
+
+
+def test_a_partitioned_table_of_foreign_tables_is_analysed_once(pg: Server) -> None:
+    file = Path(tempfile.mkdtemp(prefix="upkeep-fdw-"))
+    file.chmod(0o755)
+    (file / "rows.csv").write_text("1\n2\n")
+    name = pg.create_database(
+        "",
+        "CREATE EXTENSION file_fdw",
+        "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
+        "CREATE TABLE events (id int) PARTITION BY LIST (id)",
+        "CREATE FOREIGN TABLE part PARTITION OF events DEFAULT SERVER files"
+        f" OPTIONS (filename '{file}/rows.csv')",
+    )
+    try:
+        result = maintain(pg, {"name": name, "analyze": {}})
+    finally:
+        shutil.rmtree(file)
+
+    assert outcomes(result) == {("public.events", "analyze"): "done"}
+    assert maintain(pg, {"name": name, "analyze": {}})["actions"] == []
+
+
+def invalid_toast(pg: Server, name: str) -> None:
+    """Leave what a rebuild of a table leaves that ran into a lock before its last step."""
+    client = pg.connect(name, options="-c lock_timeout=200ms")
+    with (
+        holding(pg, name, "SELECT 1 FROM calm LIMIT 1"),
+        contextlib.suppress(psycopg2.errors.LockNotAvailable),
+    ):
+        client.cursor().execute("REINDEX TABLE CONCURRENTLY calm")
+
+    client.close()
+
+
+@pytest.mark.parametrize("kind", ["toast", "partitioned", "partitioned below"])
+def test_an_invalid_index_of_any_relation_is_reported_and_kept(
+    pg: Server, shop: str, kind: str
+) -> None:
+    if kind == "toast":
+        invalid_toast(pg, shop)
+    else:
+        pg.run(
+            shop,
+            "CREATE TABLE events (id int) PARTITION BY LIST (id)",
+            "CREATE TABLE sub PARTITION OF events DEFAULT PARTITION BY LIST (id)",
+            "CREATE TABLE leaf PARTITION OF sub DEFAULT",
+            f"CREATE INDEX lonely ON ONLY {'events' if kind == 'partitioned' else 'sub'} (id)",
+        )
+
+    named = "pg_toast.pg_toast_" if kind == "toast" else "public.lonely"
+    result = maintain(pg, {"name": shop, "reindex": {"indexes": ["busy_note"]}})
+    again = maintain(pg, {"name": shop, "vacuum": {}})
+
+    assert statuses(again)["invalid_indexes"] == "warning"
+    assert named in message(again, "invalid_indexes")
+    assert not [one for one in outcomes(result) if named in one[0]], "it is not ours to drop"
+
+
+def test_what_somebody_rebuilds_now_is_not_reported(pg: Server, shop: str) -> None:
+    watched = (
+        "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+        " AND starts_with(indexrelid::regclass::text, 'pg_toast.')"
+    )
+    with (
+        holding(pg, shop, "SELECT 1 FROM calm LIMIT 1") as reader,
+        in_background(pg, shop, "REINDEX TABLE CONCURRENTLY calm"),
+    ):
+        wait_until(lambda: pg.query(shop, watched) == [(1,)], "it has begun")
+        result = maintain(pg, {"name": shop, "vacuum": {}}, lock_timeout="50ms")
+        reader.close()
+
+    assert statuses(result)["invalid_indexes"] == "ok"
+
+
+def test_names_that_are_not_utf_8_stop_nothing(pg: Server) -> None:
+    name = f"ascii_{uuid.uuid4().hex[:8]}"
+    pg.run(
+        "postgres",
+        f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+        " TEMPLATE template0",
+    )
+    client = pg.connect(name)
+    client.set_client_encoding("LATIN1")
+    client.cursor().execute('CREATE TABLE "größe" (id int); CREATE TABLE "a""; DROP ü" (id int)')
+    client.set_client_encoding("UTF8")
+    client.cursor().execute('CREATE TABLE "straße" (id int)')
+    client.close()
+    pg.run(name, "CREATE EXTENSION pgstattuple", *TABLES)
+    entry = {"name": name, **ALL, "index_use": {"least_days": 0}, "long_running": {}}
+
+    result = maintain(pg, entry)
+
+    assert outcomes(result)["public.calm", "vacuum_analyze"] == "done"
+    assert outcomes(result)['public."straße"', "vacuum_analyze"] == "done"
+    assert outcomes(result)['public."gr\\xf6\\xdfe"', "vacuum_analyze"] == "done"
+    assert outcomes(result)['public."a""; DROP \\xfc"', "vacuum_analyze"] == "done"
+    assert "critical" not in statuses(result).values()
+    assert "unknown" not in statuses(result).values()
+    json.dumps(result, ensure_ascii=False).encode("utf-8")
+
+    assert maintain(pg, entry)["actions"] == []

@@ -84,6 +84,48 @@ def test_the_slowest_statements_are_told_without_their_constants(pg: Server, sho
     )
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "/* controller='Orders' */ SELECT pg_sleep(0.03)",
+        "-- jane@example.org\n-- and more\n  SELECT pg_sleep(0.03)",
+        "(SELECT pg_sleep(0.03)) UNION ALL SELECT pg_sleep(0.03)",
+        "/* a /* nested jane */ b **/ ( /* c */ (SELECT pg_sleep(0.03)))",
+        "VALUES (pg_sleep(0.03))",
+        "--\n--jane/*\n/*/ ** jane **/SELECT pg_sleep(0.03) -- jane",
+        "/**/WITH x AS (SELECT pg_sleep(0.03)) SELECT * FROM x",
+    ],
+)
+def test_a_slow_statement_is_told_whatever_stands_before_it(
+    pg: Server, shop: str, statement: str
+) -> None:
+    pg.run(shop, "SET ROLE seller", *[statement] * 3)
+    one = found(pg, shop, "statements", STATEMENTS)
+
+    assert one["status"] == "warning"
+    assert "pg_sleep($1)" in one["message"]
+    assert "jane" not in one["message"]
+    assert "Orders" not in one["message"]
+    assert "/*" not in one["message"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "/* select */ SET application_name = 'sesame'",
+        "/* /* */ select */ SET application_name = 'sesame'",
+        "-- select\nSET application_name = 'sesame'",
+        "--\n-- a\n-- b ( select\nSET application_name = 'sesame'",
+        "/***//**/ -- /* */ select\nSET application_name = 'sesame'",
+        "/* a /* b /* c */ */ select */ SET application_name = 'sesame'",
+    ],
+)
+def test_a_comment_makes_no_other_statement_a_query(pg: Server, shop: str, statement: str) -> None:
+    pg.run(shop, "SET ROLE seller", *[statement] * 3)
+
+    assert "sesame" not in found(pg, shop, "statements", STATEMENTS)["message"]
+
+
 @pytest.mark.requirement("R-fairedge-126")
 def test_where_nothing_counts_statements_that_is_unknown_and_says_what_to_do(
     pg: Server, shop: str, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 import typing as t
 from collections.abc import Callable
@@ -83,3 +85,34 @@ def test_clocks_may_differ_by_a_minute(observed: Observed, tmp_path: Path) -> No
     found = observed("file", path=str(tmp_path / "a"), age_hours={"warning": 1})["file:x.age"]
 
     assert found["status"] == "ok"
+
+
+def test_a_name_may_hold_the_signs_of_a_pattern(observed: Observed, tmp_path: Path) -> None:
+    (tmp_path / "report[1].csv").write_text("a;b")
+
+    found = observed("file", path=str(tmp_path / "report[1].csv"))["file:x"]
+
+    assert (found["status"], found["observed"]) == ("ok", 3)
+
+    (tmp_path / "report1.csv").write_text("a;b;c")
+    os.utime(tmp_path / "report[1].csv", (1, 1))
+
+    assert observed("file", path=str(tmp_path / "report[1].csv"))["file:x"]["observed"] == 5
+
+
+@pytest.mark.parametrize("name", ["*.gz", "a.gz"])
+def test_a_folder_that_may_not_be_seen_is_not_an_empty_one(observed: Observed, name: str) -> None:
+    closed = Path(tempfile.mkdtemp(prefix="upkeep-closed-"))
+    (closed / "a.gz").write_text("x")
+    closed.chmod(0o000)
+    own = os.geteuid()
+    try:
+        if own == 0:
+            os.seteuid(65534)
+        found = observed("file", path=str(closed / name))["file:x"]
+    finally:
+        os.seteuid(own)
+        closed.chmod(0o700)
+        shutil.rmtree(closed)
+
+    assert found["status"] == "unknown"

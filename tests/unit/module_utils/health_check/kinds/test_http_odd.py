@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
 import typing as t
+import zlib
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -306,7 +308,26 @@ def test_an_answer_before_the_whole_upload_counts(listen: Listen, observed: Obse
         upload={"content": "x" * (8 << 20)},
     )["http:x"]
 
-    assert found["status"] == "ok" or "was cut" in found["message"], found
+    assert found["status"] == "ok", found
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 41"])
+def test_an_upload_that_is_cut_off_without_an_answer_is_critical(
+    listen: Listen, observed: Observed, said: bytes
+) -> None:
+    def handler(connection: socket.socket, _over: threading.Event) -> None:
+        request_head(connection)
+        connection.sendall(said)
+
+    found = observed(
+        "http",
+        url=f"http://127.0.0.1:{listen(handler)}/",
+        method="POST",
+        expect_status=[413],
+        upload={"content": "x" * (8 << 20)},
+    )["http:x"]
+
+    assert found["status"] == "critical"
 
 
 def test_the_dot_at_the_end_of_a_name_is_not_in_a_certificate(
@@ -317,3 +338,61 @@ def test_the_dot_at_the_end_of_a_name_is_not_in_a_certificate(
     found = observed("http", url=f"https://localhost.:{port}/", ca_file=str(authority.file))
 
     assert found["http:x"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://a..b.example.org/",
+        f"http://{'a' * 64}/",
+        "http://h:port/",
+        "http://[::1/",
+        "https:///",
+    ],
+)
+def test_a_redirect_to_no_address_is_the_services_fault(
+    listen: Listen, observed: Observed, target: str
+) -> None:
+    port = listen(redirecting({"/": target}, []))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", follow_redirects=True)["http:x"]
+
+    assert found["status"] == "critical"
+    assert "redirects to an address" in found["message"]
+
+
+JSON: t.Final = b'{"status": "ok"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("gzip", gzip.compress(JSON)), ("Deflate", zlib.compress(JSON)), ("x-gzip", JSON)],
+)
+def test_a_body_may_come_compressed_though_nobody_asked(
+    listen: Listen, observed: Observed, name: str, body: bytes
+) -> None:
+    handler = answering(body, "200 OK", f"Content-Encoding: {name}")
+    rules = [{"path": "status", "equals": "ok"}]
+
+    found = observed("http", url=f"http://127.0.0.1:{listen(handler)}/", json=rules)
+
+    assert found["http:x"]["status"] == "ok"
+
+
+def test_a_compressed_body_takes_no_more_memory_than_allowed(
+    listen: Listen, observed: Observed
+) -> None:
+    handler = answering(gzip.compress(b"0" * (64 << 20)), "200 OK", "Content-Encoding: gzip")
+    url = f"http://127.0.0.1:{listen(handler)}/"
+
+    found = observed("http", url=url, body_regex="1", max_body=70_000)["http:x"]
+
+    assert found["status"] == "unknown"
+    assert "longer than max_body (70000 bytes)" in found["message"]
+
+
+def test_a_compression_that_is_not_known_is_not_judged(listen: Listen, observed: Observed) -> None:
+    url = f"http://127.0.0.1:{listen(answering(JSON, '200 OK', 'Content-Encoding: br'))}/"
+
+    assert observed("http", url=url, body_regex="ok")["http:x"]["status"] == "unknown"
+    assert observed("http", url=url)["http:x"]["status"] == "ok"

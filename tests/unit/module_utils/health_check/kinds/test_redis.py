@@ -210,10 +210,16 @@ def test_a_figure_that_is_not_a_number_is_unknown(
     assert found["status"] == "unknown"
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b"-NOPERM this user has no permissions to run the 'info' command\r\n",
+        b"-ERR unknown command 'INFO', with args beginning with: \r\n",
+    ],
+)
 def test_a_user_that_may_not_see_figures_does_not_make_redis_down(
-    listen: Listen, observed: Observed
+    listen: Listen, observed: Observed, refusal: bytes
 ) -> None:
-    refusal = b"-NOPERM this user has no permissions to run the 'info' command\r\n"
     port = listen(redis_server({**PONG, "INFO": refusal}, []))
 
     found = observed("redis", port=port, info=[{"field": "used_memory", "warning": 1}])

@@ -61,3 +61,17 @@ def test_a_unit_without_visible_processes_is_not_small(
     found = observed("unit_memory", unit="shop.service", warning=5)["unit_memory:x"]
 
     assert found["status"] == "unknown"
+
+
+@pytest.mark.parametrize("name", ["shop", "store.service"])
+def test_an_alias_without_an_account_of_memory_has_its_units_processes(
+    tree: Tree, observed: Observed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tree.add(10, unit="shop.service")
+    shown = {"ControlGroup": "/system.slice/shop.service", "Id": "shop.service"}
+    monkeypatch.setattr(unit_memory, "unit_properties", lambda *_: shown)
+    monkeypatch.setattr(unit_memory, "CGROUP", tree.root / "cgroup")
+
+    found = observed("unit_memory", unit=name, warning=1e9)["unit_memory:x"]
+
+    assert found["status"] == "ok"
