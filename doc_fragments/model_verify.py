@@ -100,7 +100,7 @@ options:
             type: str
             required: true
           expected:
-            description: Text that this line must contain.
+            description: Text that this line must contain, as whole words.
             type: str
             required: true
           requirements:
