@@ -70,7 +70,7 @@ def _quoted(name: str) -> str:
     if _PLAIN.fullmatch(name):
         return name
 
-    # Bytes that are no text come as surrogates.
+    # Bytes that are not text come as surrogates.
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     visible = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
