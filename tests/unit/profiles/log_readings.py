@@ -75,6 +75,7 @@ SAMPLES: t.Final[dict[str, Sample]] = {
     "student_success/log_reviews/app/unauthorised": Sample(
         "Request processed GET / 401 Unauthorized 9.0 ms"
     ),
+    "student_success/log_reviews/app/failed-sign-ins": Sample("Sign-in failed for x", "WARNING"),
     "student_success/log_reviews/app/failed-changes": Sample(
         "Request processed DELETE /x 403 Forbidden 9.0 ms"
     ),
