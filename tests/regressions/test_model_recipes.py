@@ -18,6 +18,7 @@ from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.model_verification import run as verify
 from ansible.module_utils.upkeep.model_verification.settings import parse as parse_models
 from ansible.module_utils.upkeep.sqlite import run as maintenance
+from ansible.module_utils.upkeep.sqlite.settings import parse
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -165,10 +166,8 @@ def test_a_vacuum_of_a_file_that_is_not_there_makes_an_empty_one(tmp_path: Path)
     assert path.exists(), "and leaves an empty one in its place"
 
     path.unlink()
-    answer = maintenance.run(
-        {"databases": [{"name": "mvp", "path": str(path)}], "busy_timeout": 100, "max_seconds": 60},
-        check_mode=False,
-    )
+    settings = parse({"databases": [{"name": "mvp", "path": str(path)}], "busy_timeout": 100})
+    answer = maintenance.run(settings, check_mode=False)
 
     assert [found["status"] for found in answer["findings"]] == ["critical"]
     assert not path.exists()
@@ -182,4 +181,6 @@ def maintained(path: Path) -> dict[str, t.Any]:
         "vacuum": {"free_percent": 20, "min_free_mb": 0},
     }
 
-    return maintenance.run({"databases": [raw], "busy_timeout": 100}, check_mode=False)
+    settings = parse({"databases": [raw], "busy_timeout": 100})
+
+    return maintenance.run(settings, check_mode=False)
