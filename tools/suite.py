@@ -48,6 +48,11 @@ LINTERS_AT_A_TIME: t.Final = 2
 WORKERS: t.Final = "3"
 #: Seconds for one linter or one pytest process; the contract tests start about seventy playbooks.
 TIMEOUT: t.Final = 2400.0
+#: Failures named at the end, where whoever sees only the last lines finds them.
+NAMED: t.Final = 20
+
+#: Names of what failed in this run, in the order of their ends.
+failures: t.Final[list[str]] = []
 
 
 class Count(t.NamedTuple):
@@ -94,6 +99,8 @@ def meta() -> Count:
 def sanity() -> Count:
     """Run ansible-test sanity over the modules, staged as a collection."""
     good = ansible_test.run()
+    if not good:
+        failures.append("sanity")
     return Count(passed=int(good), failed=int(not good))
 
 
@@ -105,7 +112,9 @@ def contract() -> Count:
 def scenarios() -> Count:
     """Run all Molecule scenarios; each counts as one check, and so does that there is one."""
     outcomes = molecule.run_all(molecule.scenarios(), programs=molecule.oldest())
-    failed = sum(1 for outcome in outcomes.values() if outcome.code)
+    names = [name for name, outcome in outcomes.items() if outcome.code]
+    failures.extend(f"scenario {name}" for name in names)
+    failed = len(names)
     return Count(len(outcomes) - failed, failed) if outcomes else Count(failed=1)
 
 
@@ -119,6 +128,7 @@ def fleet() -> Count:
         total = Count(passed=1)
     except demo.DemoError as error:
         print(f"  FAILED demo: {error}", flush=True)
+        failures.append("demo")
         known, total = {}, Count(failed=1)
 
     folders = _folders("fleet")
@@ -170,8 +180,22 @@ def read_junit(path: Path) -> Count:
     return total if sum(total) else Count(failed=1)
 
 
-def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
-    """Return the table of parts and, last, the closing line."""
+def failed_tests(path: Path) -> list[str]:
+    """Return the names of the failed tests of a pytest report, ``file::test``."""
+    if not path.is_file():
+        return []
+
+    cases = ElementTree.parse(path).getroot().iter("testcase")  # noqa: S314
+
+    return [
+        f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}"
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+
+
+def summary(results: t.Mapping[str, tuple[Count, float]], failed: t.Sequence[str] = ()) -> str:
+    """Return what failed by name, the table of parts and, last, the closing line."""
     total = sum((count for count, _ in results.values()), Count())
     rows = [
         f"{name:<12}{seconds:8.1f} s {count.passed:6} passed {count.failed:4} failed"
@@ -179,7 +203,11 @@ def summary(results: t.Mapping[str, tuple[Count, float]]) -> str:
         for name, (count, seconds) in results.items()
     ]
 
-    return "\n".join(["", *rows, f"{total.passed} passed, {total.failed} failed"])
+    named = [f"failed: {name}" for name in failed[:NAMED]]
+    if len(failed) > NAMED:
+        named.append(f"failed: {len(failed) - NAMED} more")
+
+    return "\n".join(["", *named, *rows, f"{total.passed} passed, {total.failed} failed"])
 
 
 def batches(requested: t.Sequence[str]) -> list[list[str]]:
@@ -225,6 +253,7 @@ def _evidence() -> Count:
     missing = evidence_lines.unseen(PROJECT, _folders("unit"))
     for line in missing:
         print(f"  not seen again: {', '.join(line)}", flush=True)
+    failures.extend(f"evidence not seen again: {', '.join(line)}" for line in missing)
 
     return Count(failed=1) if missing else Count(passed=1)
 
@@ -235,6 +264,7 @@ def _one(name: str, argv: list[str]) -> Count:
     good = outcome.code == 0
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'ok' if good else 'FAILED'}", flush=True)
     if not good:
+        failures.append(name)
         print(tail(outcome.log), flush=True)
 
     return Count(passed=int(good), failed=int(not good))
@@ -277,6 +307,7 @@ def _pytest(
 
     print(f"  {name:<24}{outcome.seconds:7.1f} s  {'FAILED' if count.failed else 'ok'}", flush=True)
     if count.failed:
+        failures.extend(failed_tests(report) or [name])
         print(tail(outcome.log), flush=True)
 
     return count
@@ -308,7 +339,7 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         end_all()
 
-    print(summary(results))
+    print(summary(results, failures))
 
     return 1 if any(count.failed for count, _ in results.values()) else 0
 

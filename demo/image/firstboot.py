@@ -252,24 +252,22 @@ def forget_statements(host: BootHost) -> None:
 
 
 def set_up_redis(host: BootHost) -> list[str]:
-    """Configure Redis by one include file.
+    """Append the demo's settings to the configuration file, which CONFIG REWRITE may change later.
 
     A host without the application serves the container network.
     """
     lines = [
+        "# Demo",
         "maxmemory 64mb",
         "maxmemory-policy allkeys-lru" if "celery" not in host.components else "",
     ]
     if "app" not in host.components:
         lines += ["bind * -::*", "protected-mode no"]
 
-    write(
-        Path("/etc/redis/demo.conf"), "\n".join(filter(None, lines)) + "\n", 0o640, "root", "redis"
-    )
-    main, include = Path("/etc/redis/redis.conf"), "include /etc/redis/demo.conf\n"
-    if include not in main.read_text(encoding="utf-8"):
+    main, added = Path("/etc/redis/redis.conf"), "\n".join(filter(None, lines)) + "\n"
+    if "# Demo\n" not in main.read_text(encoding="utf-8"):
         with main.open("a", encoding="utf-8") as file:
-            file.write(include)
+            file.write(added)
 
     return ["redis-server.service"]
 

@@ -53,6 +53,26 @@ def test_summary_ends_with_the_closing_line() -> None:
     assert lines[-2].split() == ["unit", "61.5", "s", "7", "passed", "1", "failed", "2", "skipped"]
 
 
+def test_failed_tests_are_named_above_the_table(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.unit.test_x" name="test_a">'
+        '<failure>no</failure></testcase><testcase classname="tests.unit.test_x" name="test_b"/>'
+        "</testsuite></testsuites>"
+    )
+
+    failed = suite.failed_tests(report)
+    lines = suite.summary({"unit": (suite.Count(1, 1), 1.0)}, failed).splitlines()
+
+    assert failed == ["tests/unit/test_x::test_a"]
+    assert lines[1] == "failed: tests/unit/test_x::test_a"
+
+
+def test_a_long_list_of_failures_is_cut() -> None:
+    lines = suite.summary({"unit": (suite.Count(1, 25), 1.0)}, [f"t{n}" for n in range(25)])
+    assert "failed: 5 more" in lines
+
+
 def test_a_failure_is_counted_told_and_sets_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +81,7 @@ def test_a_failure_is_counted_told_and_sets_the_exit_code(
         "good": ["/bin/true"],
     }
     monkeypatch.setattr(suite, "LINTERS", broken)
+    monkeypatch.setattr(suite, "failures", [])
     monkeypatch.setattr(suite, "tool", lambda name: name)
 
     assert suite.main(["lint"]) == 1
@@ -68,6 +89,7 @@ def test_a_failure_is_counted_told_and_sets_the_exit_code(
     printed = capsys.readouterr().out
 
     assert "why it broke" in printed
+    assert "failed: lint-bad" in printed.splitlines()
     assert printed.splitlines()[-1] == "1 passed, 1 failed"
 
 
