@@ -57,6 +57,7 @@ RECORDING_ACTIONS: t.Final = frozenset(
         "postgresql_maintenance",
         "preflight",
         "record_findings",
+        "redis_tune",
         "sqlite_maintenance",
     ]
 )
