@@ -66,6 +66,8 @@ NO_CONFIG: t.Final = (
     f"Ansible reads no ansible.cfg here (another folder, or one that others may write to), so "
     f"its own defaults count. Set ANSIBLE_CONFIG={PROJECT / 'ansible.cfg'} to use the project's"
 )
+#: After this time a run that a signal ends is ended by another one, with or without its report.
+SECONDS_FOR_REPORT: t.Final = 45
 NO_VERDICT: t.Final = (
     "this run has no verdict, so it is not a success: nothing was looked at, its verdict was left "
     "out (tags, --step, --start-at-task, --limit), or its record could not be kept"
@@ -228,14 +230,26 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
                 signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: t.Any) -> None:
-        """Leave a report, then do what the signal does without this plugin."""
-        self._interrupted(self._pid)
+        """Leave a report, then do what the signal does without this plugin.
+
+        A report that fails or hangs must not keep the run alive. A worker that has not got its own
+        handlers yet just ends.
+        """
         handler = self._handlers[number]
-        if callable(handler):
-            handler(number, frame)
+        if os.getpid() != self._pid:
+            handler = None
         else:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(SECONDS_FOR_REPORT)
+
+        try:
+            self._interrupted(self._pid)
+        finally:
+            if callable(handler):
+                handler(number, frame)
+            else:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
 
     def _show(self, closed: Closed) -> None:
         """Show the report, unless every system of the run wants only its place to be named."""

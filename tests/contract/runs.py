@@ -120,6 +120,9 @@ class Controller:
     bin: Path
     scratch: Path
     way: Way = "ansible-playbook"
+    inventory: Path = INVENTORY
+    #: A command that starts the command, as `unshare` does.
+    prefix: tuple[str, ...] = ()
 
     @property
     def store(self) -> Path:
@@ -146,7 +149,7 @@ class Controller:
         handle, output = tempfile.mkstemp(dir=self.scratch, prefix="output-")
         with os.fdopen(handle, "w") as output_file:
             process = subprocess.Popen(
-                self._command(playbook, options, extra),
+                [*self.prefix, *self._command(playbook, options, extra)],
                 cwd=self.scratch if self.way == "ansible-runner" else PROJECT,
                 env={**self._environment(playbook), **(env or {})},
                 stdout=output_file,
@@ -181,7 +184,7 @@ class Controller:
                 return [
                     str(self.bin / self.way),
                     "-i",
-                    str(INVENTORY),
+                    str(self.inventory),
                     *paths,
                     "-e",
                     variables,
@@ -189,7 +192,7 @@ class Controller:
                 ]
             case "ansible-runner":
                 private = tempfile.mkdtemp(dir=self.scratch, prefix="private-")
-                where = [private, str(PROJECT), *paths, str(INVENTORY), variables]
+                where = [private, str(PROJECT), *paths, str(self.inventory), variables]
                 return [str(self.bin / "python"), "-c", RUNNER, *where, shlex.join(options)]
             case "molecule":
                 return [

@@ -8,7 +8,6 @@ import argparse
 import configparser
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import typing as t
@@ -18,9 +17,10 @@ from ansible.module_utils.upkeep.base.options import nearest
 
 from upkeep import PROJECT
 from upkeep.commands.common import Verbs
+from upkeep.commands.ending import Ending
 
-#: Exit codes of an interrupted run, as ansible-playbook has them.
-INTERRUPTED: t.Final = {signal.SIGINT: 99, signal.SIGTERM: 143}
+#: How often ansible-runner looks whether the run was interrupted while nothing is printed.
+SECONDS_BETWEEN_LOOKS: t.Final = 1
 
 
 class RunError(ValueError):
@@ -50,27 +50,19 @@ def perform(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise RunError("ansible-runner is missing: pip install -r requirements.txt") from error
 
-    received: list[int] = []
-    kept = {number: signal.getsignal(number) for number in INTERRUPTED}
-    for number in INTERRUPTED:
-        signal.signal(number, lambda caught, _: received.append(caught))
+    with Ending() as ending, tempfile.TemporaryDirectory(prefix="upkeep-run-") as private:
+        runner = ansible_runner.run(
+            private_data_dir=private,
+            project_dir=str(PROJECT),
+            playbook=str(playbook(options.playbook)),
+            inventory=inventory(options.inventory),
+            cmdline=shlex.join(arguments(options)) or None,
+            envvars=environment(options.store),
+            cancel_callback=ending.is_kill_due,
+            settings={"pexpect_timeout": SECONDS_BETWEEN_LOOKS},
+        )
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="upkeep-run-") as private:
-            runner = ansible_runner.run(
-                private_data_dir=private,
-                project_dir=str(PROJECT),
-                playbook=str(playbook(options.playbook)),
-                inventory=inventory(options.inventory),
-                cmdline=shlex.join(arguments(options)) or None,
-                envvars=environment(options.store),
-                cancel_callback=lambda: bool(received),
-            )
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-    return INTERRUPTED[signal.Signals(received[0])] if received else int(runner.rc)
+    return int(runner.rc) if ending.code is None else ending.code
 
 
 def playbook(name: str) -> Path:
