@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..base.text import contains_words
 from ..findings import LONGEST_LINE, MOST_LINES, NO_LIMITS, Finding, Limits, Subject
 from .events import shorten, show_line
 from .measures import Measure, Spread
@@ -404,24 +404,13 @@ def _newest(review: LogQuestion, measure: Measure) -> _Judged:
         return _Judged("unknown", None, message, expected=review.expected, lines=False)
 
     last = show_line(events[-1])
-    if _contains(events[-1].decode("utf-8", "replace"), review.expected):
+    if contains_words(events[-1].decode("utf-8", "replace"), review.expected):
         message = f"The newest line about it is as expected: {shorten(last)}"
         return _Judged("ok", review.expected, message, expected=review.expected, lines=False)
 
     message = f"The newest line about it is not as expected: {shorten(last)}"
 
     return _Judged("critical", shorten(last, 120), message, expected=review.expected, lines=False)
-
-
-def _contains(text: str, expected: str) -> bool:
-    """Return whether a text contains the expected one, and not only as a part of a word.
-
-    ``v1`` is not in ``v10`` or ``v1.2``.
-    """
-    before = r"(?<!\w)" if expected[:1].isalnum() else ""
-    after = r"(?!\w|\.\d)" if expected[-1:].isalnum() else ""
-
-    return re.search(f"{before}{re.escape(expected)}{after}", text) is not None
 
 
 _JUDGES: t.Final[dict[str, t.Callable[[LogQuestion, Measure], _Judged]]] = {
