@@ -76,8 +76,12 @@ def is_current(environment: Environment, project: Path) -> bool:
 def make(environment: Environment, project: Path) -> bool:
     """Make or renew one virtual environment.
 
-    Returns False when there was nothing to do, raises SetupError.
+    Returns False when there was nothing to do, raises SetupError. One that is a link belongs to
+    another checkout: to clear it would take it away from there.
     """
+    if environment.path.is_symlink():
+        print(f"setup: {environment.path.name} is a link, so it is left as it is", flush=True)
+        return False
     if is_current(environment, project):
         return False
 

@@ -62,6 +62,19 @@ def test_an_interrupted_environment_is_made_again(
     assert setup.make(environment, tmp_path)
 
 
+def test_an_environment_of_another_checkout_is_not_cleared(
+    tmp_path: Path, environment: setup.Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "kept").touch()
+    environment.path.symlink_to(theirs)
+
+    assert not setup.make(environment, tmp_path)
+    assert [path.name for path in theirs.iterdir()] == ["kept"]
+    assert "is a link" in capsys.readouterr().out
+
+
 def test_a_failing_pip_leaves_no_stamp(tmp_path: Path, environment: setup.Environment) -> None:
     (tmp_path / "requirements.txt").write_text("broken\n")
     with pytest.raises(setup.SetupError, match="pip install"):
