@@ -34,6 +34,10 @@ NEIGHBOURS: t.Final = frozenset(
         ("backup", "postgresql"),
         ("data_quality", "postgresql"),
         ("database_reader", "postgresql"),
+        ("model_update", "switching"),
+        ("predictor_deploy", "switching"),
+        ("rollback", "predictor_deploy"),
+        ("rollback", "switching"),
         ("self_heal", "health_check"),
     )
 )

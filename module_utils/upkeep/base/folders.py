@@ -45,6 +45,23 @@ class Folder:
 
         return folder
 
+    @classmethod
+    def owned(cls, path: PathLike, *, make: bool = False) -> Folder:
+        """Open a folder that only root or we may write, and that others may read.
+
+        ``make`` makes a missing one. Raises OSError, UnsafeFileError.
+        """
+        folder = cls(open_folder(path, 0o755 if make else None), os.fspath(path))
+        status = os.fstat(folder.descriptor)
+
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            folder.close()
+            mode = stat.S_IMODE(status.st_mode)
+            reason = f"has the mode {mode:04o} and the owner {status.st_uid}; others may write it"
+            raise UnsafeFileError(errno.EPERM, reason, path)
+
+        return folder
+
     def __enter__(self) -> Folder:
         return self
 
@@ -109,6 +126,39 @@ class Folder:
             dst_dir_fd=self.descriptor,
         )
         self.sync()
+
+    def move(self, name: str, folder: Folder, new: str) -> None:
+        """Give what stands under a name another one in another folder of the file system."""
+        os.rename(
+            _component(name),
+            _component(new),
+            src_dir_fd=self.descriptor,
+            dst_dir_fd=folder.descriptor,
+        )
+        folder.sync()
+        self.sync()
+
+    def link(self, name: str, target: str) -> None:
+        """Let a name lead to ``target``, in one step for who reads it, and have that on disk."""
+        draft = f".{os.urandom(8).hex()}.link"
+        os.symlink(target, draft, dir_fd=self.descriptor)
+        try:
+            self.rename(draft, name)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=self.descriptor)
+            raise
+
+    def target(self, name: str) -> str:
+        """Return where a link leads, '' when there is no link of this name."""
+        try:
+            return os.readlink(_component(name), dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return ""
+            raise
 
     def sync(self) -> None:
         """Have the names of the folder on disk."""

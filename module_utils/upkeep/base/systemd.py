@@ -66,6 +66,63 @@ def restart(unit: str, deadline: Deadline) -> None:
         raise SystemdError(_refusal(done))
 
 
+def start(unit: str, deadline: Deadline) -> None:
+    """Start a unit, whatever limit on starts it has hit; raises SystemdError, TimeoutError."""
+    _order(["start"], unit, deadline, forget_failures=True)
+
+
+def stop(unit: str, deadline: Deadline) -> None:
+    """Stop a unit; one that does not exist is fine. Raises SystemdError, TimeoutError."""
+    state = show([unit], ["LoadState"], deadline)[unit]
+    if state.get("LoadState") != "not-found":
+        _order(["stop"], unit, deadline)
+
+
+def enable(unit: str, deadline: Deadline) -> None:
+    """Let a unit start with the host; raises SystemdError, TimeoutError."""
+    _order(["enable", "--quiet"], unit, deadline)
+
+
+def disable(unit: str, deadline: Deadline) -> None:
+    """Let a unit no longer start with the host; raises SystemdError, TimeoutError."""
+    _order(["disable", "--quiet"], unit, deadline)
+
+
+def reload_files(deadline: Deadline) -> None:
+    """Have systemd read all unit files again; raises SystemdError, TimeoutError."""
+    done = _systemctl(["daemon-reload"], deadline)
+    if done.returncode != 0:
+        raise SystemdError(f"systemd cannot read its files: {_refusal(done)}")
+
+
+def text_of(unit: str, deadline: Deadline) -> str:
+    """Return the files of a unit and their places, as ``systemctl cat`` prints them.
+
+    Raises SystemdError, TimeoutError.
+    """
+    if not is_unit_name(unit):
+        raise SystemdError(f"{unit!r} is not the name of a unit")
+
+    done = _systemctl(["cat", "--", unit], deadline)
+    if done.returncode != 0:
+        raise SystemdError(f"systemctl cannot show the files of {unit}: {_refusal(done)}")
+
+    return done.stdout
+
+
+def _order(
+    words: Sequence[str], unit: str, deadline: Deadline, *, forget_failures: bool = False
+) -> None:
+    if not is_unit_name(unit):
+        raise SystemdError(f"{unit!r} is not the name of a unit")
+
+    if forget_failures:
+        _systemctl(["reset-failed", "--", unit], deadline)
+    done = _systemctl([*words, "--", unit], deadline)
+    if done.returncode != 0:
+        raise SystemdError(f"systemctl cannot {words[0]} {unit}: {_refusal(done)}")
+
+
 def _systemctl(words: Sequence[str], deadline: Deadline) -> subprocess.CompletedProcess[str]:
     argv = ["systemctl", "--no-ask-password", "--no-pager", *words]
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"}

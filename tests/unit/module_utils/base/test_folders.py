@@ -101,3 +101,29 @@ def test_files_are_listed_with_their_paths(folder: Folder) -> None:
     folder.create("top").close()
 
     assert [path for path, _ in folder.files()] == ["inner/file", "top"]
+
+
+def test_a_link_is_replaced_in_one_step(tmp_path: Path) -> None:
+    with Folder.owned(tmp_path) as folder:
+        folder.link("current", "releases/1")
+        folder.link("current", "releases/2")
+
+        assert folder.target("current") == "releases/2"
+        assert folder.target("missing") == ""
+        assert folder.names() == ["current"]
+
+
+def test_a_folder_that_others_may_write_is_not_owned(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+
+    with pytest.raises(OSError, match="others may write it"):
+        Folder.owned(tmp_path)
+
+
+def test_a_folder_moves_to_another_one(tmp_path: Path) -> None:
+    with Folder.owned(tmp_path) as folder, folder.make("a") as first, folder.make("b") as second:
+        first.make("bad").close()
+        first.move("bad", second, "kept")
+
+        assert first.names() == []
+        assert second.names() == ["kept"]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base import systemd
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.systemd import SystemdError, is_unit_name, restart, show
 
@@ -102,3 +103,42 @@ def test_a_refused_restart_says_why(calls: Path) -> None:
 
     with pytest.raises(SystemdError, match=r"Job failed\."):
         restart("a.service", Deadline(5))
+
+
+def test_each_order_is_one_word(calls: Path) -> None:
+    systemctl(calls, "echo LoadState=loaded")
+    systemd.stop("a.service", Deadline(5))
+    systemd.enable("a.timer", Deadline(5))
+    systemd.disable("a.timer", Deadline(5))
+    systemd.reload_files(Deadline(5))
+
+    assert [line.removeprefix("--no-ask-password --no-pager ") for line in words(calls)] == [
+        "show --property=LoadState -- a.service",
+        "stop -- a.service",
+        "enable --quiet -- a.timer",
+        "disable --quiet -- a.timer",
+        "daemon-reload",
+    ]
+
+
+def test_what_does_not_exist_is_stopped_already(calls: Path) -> None:
+    systemctl(calls, "echo LoadState=not-found")
+    systemd.stop("a.service", Deadline(5))
+
+    assert len(words(calls)) == 1
+
+
+@pytest.mark.parametrize("order", ["start", "stop", "enable", "disable", "text_of"])
+def test_a_refused_order_says_which_and_why(calls: Path, order: str) -> None:
+    systemctl(calls, 'case "$*" in *show*) echo LoadState=loaded;; *) echo no >&2; exit 1;; esac')
+
+    with pytest.raises(SystemdError, match=r"systemctl cannot .* a.service: no"):
+        getattr(systemd, order)("a.service", Deadline(5))
+    with pytest.raises(SystemdError, match="is not the name of a unit"):
+        getattr(systemd, order)("a*", Deadline(5))
+
+
+def test_the_files_of_a_unit_are_given_as_they_are(calls: Path) -> None:
+    systemctl(calls, "printf '# /etc/a.service\\n[Unit]\\n'")
+
+    assert systemd.text_of("a.service", Deadline(5)) == "# /etc/a.service\n[Unit]\n"

@@ -1,0 +1,51 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restart what serves after its files were changed in place, and confirm it.
+
+For a change that is not a release of its own, such as a model file. The caller takes the change
+back when it is not confirmed, and restarts once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base import systemd
+from ..base.deadline import Deadline
+from ..base.systemd import SystemdError
+from .asking import address_of
+from .confirming import Baseline, Confirmation, baseline, confirm, wait_until_ready
+from .log_tail import LogTail
+from .settings import Server
+from .unit_state import ended_since
+
+
+def before_change(server: Server, run_as: str = "") -> Baseline:
+    """Return what the server answers now, to compare with after the change."""
+    return baseline(server, address_of(server.listen[0]), run_as)
+
+
+def restart_and_confirm(
+    server: Server, before: Baseline, workers: Sequence[str] = (), run_as: str = ""
+) -> Confirmation:
+    """Restart a server, then its workers, and watch it; a problem stands in what is returned.
+
+    Connections wait meanwhile where a socket unit owns the listening socket, and are refused for
+    the time of the restart where the server listens by itself. Raises nothing but OSError.
+    """
+    address = address_of(server.listen[0])
+    tail = LogTail(server.window, (server.unit, *workers))
+    try:
+        deadline = Deadline(server.drain_seconds + server.start_seconds + 30)
+        systemd.restart(server.unit, deadline)
+        ended = ended_since(server.unit)
+        ready = Deadline(server.start_seconds)
+        problem = wait_until_ready(server, address, ready, ended, run_as)
+        if problem:
+            return Confirmation(f"after the restart: {problem}")
+        for worker in workers:
+            systemd.restart(worker, Deadline(server.drain_seconds + 60))
+    except (SystemdError, TimeoutError) as error:
+        return Confirmation(str(error))
+
+    return confirm(server, address, before, tail, ended, run_as)

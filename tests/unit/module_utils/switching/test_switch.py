@@ -1,0 +1,219 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A switch: what serves in the end, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+import pytest
+from ansible.module_utils.upkeep.switching.releases import FOUND
+from ansible.module_utils.upkeep.switching.switch import SwitchError
+
+from demo.load_client import LoadClient
+from tests.unit.module_utils.switching.conftest import UNIT, Service
+
+STRATEGIES: t.Final = ("restart", "blue_green")
+TIMER: t.Final = "shop-api-undo.timer"
+
+
+class KilledError(BaseException):
+    """This process ends here, as if it were killed."""
+
+
+def killed_at(moment: str) -> t.Callable[[str], None]:
+    """Return a hook that ends the process at a moment."""
+
+    def hook(now: str) -> None:
+        if now == moment:
+            raise KilledError
+
+    return hook
+
+
+def nothing_is_left(service: Service) -> None:
+    """Assert that a switch left neither its note, nor its timer, nor its second unit."""
+    assert service.releases.switching() is None
+    assert service.systemd.armed == set()
+    assert not service.systemd._runs("shop-api-next.service")
+    assert not (service.systemd.units / TIMER).exists()
+
+
+def first(service: Service, strategy: str = "restart") -> None:
+    """Bring release 1 live."""
+    made = service.add("1", strategy)
+    switcher = service.switcher(strategy=strategy)
+    switcher.adopt()
+    switcher.switch(made)
+
+    assert service.answer()["version"] == "1"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_first_release_takes_the_place_of_what_ran(service: Service, strategy: str) -> None:
+    first(service, strategy)
+
+    assert service.releases.current() == "1"
+    assert service.releases.is_confirmed("1")
+    assert service.releases.last_good("1") == FOUND
+    assert "shop-api.socket" in service.systemd.sockets
+    nothing_is_left(service)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_new_connection_is_never_refused(service: Service, strategy: str) -> None:
+    first(service, strategy)
+    made = service.add("2", strategy, start=0.5)
+    seen: dict[str, t.Any] = {}
+    client = LoadClient(f"http://127.0.0.1:{service.port}/", "/", 4)
+    visitor = threading.Thread(target=lambda: seen.update(client.run()))
+    visitor.start()
+
+    outcome = service.switcher(strategy=strategy).switch(made)
+    visitor.join()
+
+    assert seen["new_connection"]["refused"] == 0, seen
+    assert seen["new_connection"]["server_errors"] == 0, seen
+    assert set(seen["versions"]) == {"1", "2"}
+    assert seen["new_connection"]["longest"] <= outcome.start_seconds + 1, seen
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"crash": True}, "shop-api-next.service is failed"),
+        ({"start": 60}, "did not answer within 3 s"),
+        ({"status": 500}, "it answers 500, not 200"),
+        ({"value": 1.6}, "'value' of its answer is 1.6, not 1.5 as before"),
+    ],
+    ids=["import error", "slow start", "error", "wrong prediction"],
+)
+def test_what_fails_beside_touches_nothing_that_serves(
+    service: Service, told: dict[str, t.Any], reason: str, strategy: str
+) -> None:
+    first(service, strategy)
+    made = service.add("2", strategy, **told)
+    before = service.systemd.processes[UNIT].pid
+
+    with pytest.raises(SwitchError, match="asked before it served") as raised:
+        service.switcher(strategy=strategy).switch(made)
+
+    assert reason in str(raised.value)
+    assert raised.value.touched is False
+    assert service.systemd.processes[UNIT].pid == before
+    assert service.releases.current() == "1"
+    nothing_is_left(service)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("told", "window", "reason"),
+    [
+        ({"crash_after": 0.9}, {"seconds": 3}, "is failed"),
+        ({"log": "ERROR no model"}, {}, "errors in the log, the first: ERROR no model"),
+        ({"delay": 0.3}, {"latency_floor_ms": 50}, "ms before (at most"),
+    ],
+    ids=["crash", "errors in the log", "slow"],
+)
+def test_what_fails_while_it_serves_is_taken_back(
+    service: Service,
+    told: dict[str, t.Any],
+    window: dict[str, t.Any],
+    reason: str,
+    strategy: str,
+) -> None:
+    first(service, strategy)
+    made = service.add("2", strategy, **told)
+
+    with pytest.raises(SwitchError) as raised:
+        service.switcher(strategy=strategy, **window).switch(made)
+
+    assert reason in str(raised.value)
+    assert raised.value.touched is True
+    assert service.answer()["version"] == "1"
+    assert service.releases.current() == "1"
+    nothing_is_left(service)
+
+
+def test_a_failure_ends_the_window_early(service: Service) -> None:
+    first(service)
+    made = service.add("2", log="ERROR no model")
+    began = time.monotonic()
+
+    with pytest.raises(SwitchError):
+        service.switcher(seconds=60).switch(made)
+
+    assert time.monotonic() - began < 15
+
+
+def test_the_way_back_from_the_first_release_is_what_ran(service: Service) -> None:
+    made = service.add("1", log="ERROR no model")
+    switcher = service.switcher()
+    switcher.adopt()
+
+    with pytest.raises(SwitchError):
+        switcher.switch(made)
+
+    assert service.answer()["version"] == FOUND
+    assert service.releases.current() == FOUND
+    assert "shop-api.socket" not in service.systemd.sockets
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("moment", ["armed", "pointed", "switched", "confirmed"])
+def test_the_host_goes_back_by_itself_when_the_run_is_killed(
+    service: Service, moment: str, strategy: str
+) -> None:
+    first(service, strategy)
+    made = service.add("2", strategy)
+    with pytest.raises(KilledError):
+        service.switcher(killed_at(moment), strategy).switch(made)
+
+    if moment != "armed":
+        assert service.systemd.armed == {TIMER}
+        service.systemd.start("shop-api-undo.service")
+        assert service.answer()["version"] == "1"
+        assert service.releases.current() == "1"
+        assert service.releases.undone() is not None
+
+    left = service.switcher(strategy=strategy).recover()
+    service.switcher(strategy=strategy).switch(made)
+
+    assert left
+    assert left.release == "2"
+    assert service.answer()["version"] == "2"
+    nothing_is_left(service)
+
+
+@pytest.mark.parametrize("moment", ["armed", "pointed", "switched", "confirmed"])
+def test_the_next_run_takes_back_what_was_cut_off(service: Service, moment: str) -> None:
+    first(service)
+    made = service.add("2")
+    with pytest.raises(KilledError):
+        service.switcher(killed_at(moment)).switch(made)
+
+    assert service.switcher().recover() is not None
+    assert service.answer()["version"] == "1"
+    assert service.releases.current() == "1"
+    nothing_is_left(service)
+
+
+def test_a_confirmed_release_is_not_taken_back_by_a_late_timer(service: Service) -> None:
+    first(service)
+    made = service.add("2")
+    switcher = service.switcher()
+    switcher._arm(made, service.releases.require("1"))
+    switcher._bring_live(made, service.releases.require("1"))
+    service.releases.end()
+
+    service.systemd.start("shop-api-undo.service")
+
+    assert service.answer()["version"] == "2"
+
+
+def test_a_second_adoption_changes_nothing(service: Service) -> None:
+    assert service.switcher().adopt() is True
+    assert service.switcher().adopt() is False

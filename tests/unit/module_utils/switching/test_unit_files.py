@@ -1,0 +1,79 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Unit files: what they say, and that nothing of a profile leads systemd astray."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.upkeep.switching import unit_files
+
+from tests.unit.module_utils.switching.conftest import Service
+
+UNIT_TEXT = """# /etc/systemd/system/shop-api.service
+[Service]
+User=shop
+Sockets=other.socket
+ExecStart=/usr/bin/old
+# /etc/systemd/system/shop-api.service.d/50-upkeep-release.conf
+[Service]
+Sockets=shop-api.socket
+ExecStart=
+ExecStart=/releases/1/run
+# /etc/systemd/system/shop-api.service.d/90-memory.conf
+[Service]
+MemoryMax=1G
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        ("plain", '"plain"'),
+        ("100%", '"100%%"'),
+        ("$HOME", '"$$HOME"'),
+        ('say "x"', '"say \\"x\\""'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("two\nlines", '"two lines"'),
+    ],
+)
+def test_a_word_stays_one_word(word: str, written: str) -> None:
+    assert unit_files.quoted(word) == written
+
+
+def test_the_release_that_was_found_changes_nothing() -> None:
+    assert "[Service]" not in unit_files.drop_in("/x", [], {"A": "b"}, ["x.socket"])
+
+
+def test_the_second_unit_has_all_but_sockets_and_the_release_of_the_first(
+    service: Service,
+) -> None:
+    release = unit_files.drop_in("/releases/2/code", ["/releases/2/run"], {}, ["shop-api.socket"])
+
+    text = unit_files.next_unit(service.server(), UNIT_TEXT, release, [])
+
+    assert "Sockets=" not in text
+    assert "/releases/1/" not in text
+    assert "User=shop" in text
+    assert "MemoryMax=1G" in text
+    assert 'ExecStart="/releases/2/run"' in text
+    assert text.index("Restart=no") > text.index("MemoryMax")
+
+
+def test_the_bridge_is_handed_what_everybody_asks(service: Service) -> None:
+    text = unit_files.next_unit(service.server(), UNIT_TEXT, "", ["shop-api.socket"])
+
+    assert [line for line in text.splitlines() if line.startswith("Sockets=")] == [
+        "Sockets=shop-api.socket"
+    ]
+
+
+def test_the_way_back_from_the_first_release_gives_the_socket_up(service: Service) -> None:
+    steps = unit_files.undo_steps(service.server(), [], "/r", "0", False, ["shop-api.socket"])
+
+    assert ["-", "/usr/bin/systemctl", "stop", "shop-api.socket", "shop-api.service"] in steps
+
+
+def test_the_way_back_runs_only_while_a_switch_is_begun(service: Service) -> None:
+    text = unit_files.undo_service(service.server(), "/r", "1", [["/usr/bin/true"]])
+
+    assert "ConditionPathExists=/r/switching" in text
