@@ -44,6 +44,12 @@ options:
       For a person who knows that the run is dead.
     type: bool
     default: false
+  optional:
+    description: >-
+      Whether a run that does not get the lease is fine: that another one
+      holds it is a note.
+    type: bool
+    default: false
   run_id:
     description: Id of the run; filled in by the action plugin.
     type: str

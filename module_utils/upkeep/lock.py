@@ -70,6 +70,11 @@ OPTIONS: t.Final[Options] = {
         "run is dead.",
         default=False,
     ),
+    "optional": option(
+        "bool",
+        "Whether a run that does not get the lease is fine: that another one holds it is a note.",
+        default=False,
+    ),
     "run_id": option("str", "Id of the run; filled in by the action plugin.", default=""),
     "owner": option("str", "Who started the run; filled in by the action plugin.", default=""),
     "controller": option(
@@ -140,6 +145,7 @@ class LockSettings:
     run: Mapping[str, str]
     steal: bool
     steal_from: str
+    optional: bool
     max_seconds: int
 
     def lease(self, now: float) -> Lease:
@@ -178,6 +184,7 @@ def parse(values: Mapping[str, t.Any]) -> LockSettings:
         run={name: given[name] for name in _RUN},
         steal=given["steal"],
         steal_from=given["steal_from"],
+        optional=given["optional"],
         max_seconds=given["max_seconds"],
     )
 
@@ -193,7 +200,7 @@ def run(settings: LockSettings, check_mode: bool, now: float) -> dict[str, t.Any
         "changed": False,
         "lock_state": outcome.state,
         "holder": asdict(outcome.holder) if outcome.holder else None,
-        "findings": [as_finding(outcome, settings.system)],
+        "findings": [as_finding(outcome, settings.system, settings.optional)],
     }
 
 
@@ -295,9 +302,13 @@ def read(path: Path) -> Lease | None:
         ) from error
 
 
-def as_finding(outcome: LockOutcome, system: str) -> Finding:
+def as_finding(outcome: LockOutcome, system: str, optional: bool = False) -> Finding:
     """Return the finding about the lock for the report."""
     who = str(outcome.holder) if outcome.holder else "nobody"
+    if outcome.state == "held" and optional:
+        message = f"Another run changes {system}: {who}. This one changes nothing."
+        return _LOCK.finding("info", message, observed=who, expected="nobody else")
+
     if outcome.state == "held":
         message = (
             f"Another run changes {system}: {who}. Wait until it has ended; if it is surely dead, "

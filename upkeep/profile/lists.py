@@ -17,6 +17,13 @@ import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
 #: Package -> its option -> the variable of a profile that becomes this option.
 LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
     "app_tests": {"suites": "system_test_suites", "setup": "system_test_setup"},
+    "cache_maintenance": {
+        "file_caches": "system_file_caches",
+        "redis_caches": "system_redis_caches",
+        "warmings": "system_cache_warmings",
+        "scrapers": "system_scrapers",
+        "leftovers": "system_leftovers",
+    },
     "data_quality": {"checks": "system_data_quality"},
     "health_check": {"checks": "system_health_checks"},
     "log_review": {"sources": "system_log_reviews"},

@@ -47,6 +47,7 @@ RECORDING_ACTIONS: t.Final = frozenset(
         "app_tests",
         "backup",
         "backup_verify",
+        "cache_maintenance",
         "data_quality",
         "database_reader",
         "gate",

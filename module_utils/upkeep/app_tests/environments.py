@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 from ..base import files, isolated
+from ..base.environment_files import parse as parse
 from .errors import RefusedError
 
 #: Largest file that is read, bytes.
@@ -18,34 +19,9 @@ LARGEST: t.Final = 1 << 20
 #: Seconds that systemd, or reading a file, may take.
 SECONDS: t.Final = 10
 
-_LINE: t.Final = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$")
 _FILE: t.Final = re.compile(r"^(.*) \(ignore_errors=(?:yes|no)\)$")
 
 Pairs = list[tuple[str, str]]
-
-
-def parse(text: str) -> dict[str, str]:
-    """Return the variables of an environment file.
-
-    The format is that of systemd.exec(5), and ``export`` as shells have it.
-    """
-    found = {}
-    for line in text.replace("\\\n", "").splitlines():
-        matched = _LINE.match(line.strip())
-        if matched:
-            found[matched[1]] = _unquoted(matched[2].strip())
-
-    return found
-
-
-def _unquoted(value: str) -> str:
-    if value[:1] not in ("'", '"'):
-        return value
-
-    try:
-        return "".join(shlex.split(value)[:1])
-    except ValueError:  # a quote that is never closed
-        return value
 
 
 def read_as(user: str, path: Path) -> dict[str, str]:

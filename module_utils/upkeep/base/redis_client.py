@@ -104,7 +104,7 @@ class RedisClient(AbstractContextManager["RedisClient"]):
 
     def __init__(self, login: RedisLogin, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._buffer = b""
+        self._buffer, self._at = b"", 0  # what has arrived, and where the next reply begins
         self._socket = _connected(login, deadline)
 
         try:
@@ -127,20 +127,35 @@ class RedisClient(AbstractContextManager["RedisClient"]):
 
     def ask_all(self, commands: Sequence[Sequence[str | int]]) -> list[t.Any]:
         """Send many commands at once and return their replies; an error reply is one of them."""
+        self.send(commands)
+
+        return self.receive(len(commands))
+
+    def send(self, commands: Sequence[Sequence[str | int]]) -> None:
+        """Send commands; ``receive`` returns their replies."""
         try:
             self._socket.settimeout(self._deadline.remaining())
             self._socket.sendall(b"".join(map(_written, commands)))
-            return [self._reply() for _ in commands]
         except TimeoutError:
             raise
         except OSError as error:
             raise RedisError(f"the connection to Redis broke: {error}") from error
 
-    def scan(self, count: int = 500) -> Iterator[list[str]]:
+    def receive(self, count: int) -> list[t.Any]:
+        """Return the replies to the oldest commands that were sent."""
+        try:
+            return [self._reply() for _ in range(count)]
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise RedisError(f"the connection to Redis broke: {error}") from error
+
+    def scan(self, count: int = 500, pattern: str = "") -> Iterator[list[str]]:
         """Yield the keys of the chosen database, a portion at a time; some may come twice."""
+        matching = ("MATCH", pattern) if pattern else ()
         cursor = "0"
         while True:
-            cursor, keys = self.ask("SCAN", cursor, "COUNT", count)
+            cursor, keys = self.ask("SCAN", cursor, *matching, "COUNT", count)
             yield keys
             if cursor == "0":
                 return
@@ -163,30 +178,46 @@ class RedisClient(AbstractContextManager["RedisClient"]):
         if number < 0:
             return None
         if kind == b"*":
-            return [self._reply(depth + 1) for _ in range(number)]
+            return self._received_texts(number) or [self._reply(depth + 1) for _ in range(number)]
 
         return self._exactly(number + 2)[:-2].decode("utf-8", "surrogateescape")
 
+    def _received_texts(self, number: int) -> list[str] | None:
+        """Return so many texts that have arrived whole, several times faster than one by one.
+
+        None when something else or too little is there.
+        """
+        *lines, rest = self._buffer[self._at :].split(b"\r\n", 2 * number)
+        heads, bodies = lines[::2], lines[1::2]
+        if len(bodies) < number or heads != [b"$%d" % len(body) for body in bodies]:
+            return None
+
+        self._buffer, self._at = rest, 0
+
+        return [body.decode("utf-8", "surrogateescape") for body in bodies]
+
     def _line(self) -> bytes:
-        while b"\r\n" not in self._buffer:
+        while (end := self._buffer.find(b"\r\n", self._at)) < 0:
             self._receive()
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        line, self._at = self._buffer[self._at : end], end + 2
 
         return line
 
     def _exactly(self, size: int) -> bytes:
-        while len(self._buffer) < size:
+        while len(self._buffer) - self._at < size:
             self._receive()
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        data = self._buffer[self._at : self._at + size]
+        self._at += size
 
         return data
 
     def _receive(self) -> None:
+        self._buffer, self._at = self._buffer[self._at :], 0
         if len(self._buffer) > MAX_REPLY:
             raise RedisError("what answers there never ends, it is not Redis")
 
         self._socket.settimeout(self._deadline.remaining())
-        chunk = self._socket.recv(1 << 16)
+        chunk = self._socket.recv(1 << 18)
         if not chunk:
             raise RedisError("Redis closed the connection")
 
@@ -198,7 +229,7 @@ def _written(words: Sequence[str | int]) -> bytes:
     parts = [str(word).encode("utf-8", "surrogateescape") for word in words]
 
     return b"*%d\r\n" % len(parts) + b"".join(
-        b"$%d\r\n%s\r\n" % (len(part), part) for part in parts
+        [b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]
     )
 
 

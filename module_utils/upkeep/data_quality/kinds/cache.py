@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...base import files
+from ...base import json_items as items
 from ...base.isolated import IsolatedError
 from ...base.options import Options, option
 from ...base.text import list_some, visible
 from ...findings import Finding, Limits
-from .. import items
 from ..check import DataCheck, Kind
 
 #: Bounds of one check: files in the folder, and bytes of one file.

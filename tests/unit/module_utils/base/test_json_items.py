@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible.module_utils.upkeep.data_quality import items
+from ansible.module_utils.upkeep.base import json_items as items
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,283 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One folder of cached files: looked at and swept by a process with the rights of its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import os
+import re
+import time
+import typing as t
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from ..base import files, isolated
+from ..base.ownership import OwnedPath, owned_path
+from ..base.text import percentile
+from .settings import EntryClass, FileCache
+from .sweeping import CacheEntry, SweepPlan, plan_sweep
+from .validation import change_in, fault_of
+
+#: A larger entry is not read, bytes.
+MOST_BYTES: t.Final = 16 << 20
+#: Names that a report carries.
+NAMED: t.Final = 5
+#: Entries that are read to find the youngest valid one of a class.
+MOST_READ: t.Final = 200
+
+#: Which entries a call removes: those past their time, those that are not valid, or all of some
+#: classes; the last two only when they are older than a moment.
+Removal = t.Literal["", "expired", "invalid", "everything"]
+
+
+class FileCacheError(Exception):
+    """A folder cannot be looked at; the message is a clause that says why."""
+
+
+@dataclass
+class ClassReport:
+    """What was seen of one class; ages are seconds, sizes bytes.
+
+    ``newest_valid`` is the age of the youngest valid entry, None without one. ``change`` is the age
+    of the youngest entry that says that the source has changed.
+    """
+
+    count: int = 0
+    size: int = 0
+    stale: int = 0
+    ages: list[float] = field(default_factory=list)
+    newest_valid: float | None = None
+    sampled: int = 0
+    valid: int = 0
+    invalid: list[str] = field(default_factory=list)
+    due: int = 0
+    removed: int = 0
+    freed: int = 0
+    removable: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    kept_count: int = 0
+    reason: str = ""
+    failed: list[str] = field(default_factory=list)
+    change: float | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with a folder.
+
+    ``sample`` entries of each class are validated. What ``removal`` names is removed unless it is a
+    ``rehearsal``; of ``classes`` only, when there are some, and only what was written before
+    ``before``, in seconds since 1970, when that is given.
+    """
+
+    sample: int = 0
+    removal: Removal = ""
+    rehearsal: bool = False
+    classes: tuple[str, ...] = ()
+    before: float | None = None
+
+
+def visit(cache: FileCache, request: Request, seconds: float) -> dict[str, ClassReport]:
+    """Return what was seen and done, by class; raises FileCacheError."""
+    try:
+        owned = locate(cache)
+    except OSError as error:
+        raise FileCacheError(files.reason_of(error)) from error
+
+    values, problem = isolated.run(
+        lambda: _visited(owned.path, cache, request), seconds, owned.owner, limits=isolated.PARSING
+    )
+    if problem or not values:
+        raise FileCacheError(problem or "nothing came back")
+
+    return {name: ClassReport(**fields) for name, fields in values[0].items()}
+
+
+def locate(cache: FileCache) -> OwnedPath:
+    """Return the real folder and who may change it; raises OSError when it is not below its root.
+
+    Links are followed only where root alone could have made them.
+    """
+    found, root = owned_path(cache.folder), owned_path(cache.root)
+    if not found.path.startswith(root.path.rstrip("/") + "/"):
+        reason = f"leads to '{found.path}', which is not below '{root.path}'"
+        raise files.UnsafeFileError(0, reason, cache.folder)
+
+    return found
+
+
+def _visited(
+    folder: str, cache: FileCache, request: Request
+) -> Iterator[dict[str, dict[str, t.Any]]]:
+    """Yield the reports by class; runs in the isolated process."""
+    descriptor = files.open_folder(folder)
+    try:
+        sorted_entries = _entries(descriptor, cache, time.time())
+        yield {
+            kind.name: asdict(_report(descriptor, folder, kind, sorted_entries[kind.name], request))
+            for kind in cache.classes
+        }
+    finally:
+        os.close(descriptor)
+
+
+def _entries(descriptor: int, cache: FileCache, now: float) -> dict[str, list[CacheEntry]]:
+    """Return the regular files of each class, the youngest first; hidden ones are being written.
+
+    An entry from the future is as old as one of this moment.
+    """
+    matchers = [
+        (kind.name, re.compile(fnmatch.translate(kind.files)).match) for kind in cache.classes
+    ]
+    found: dict[str, list[CacheEntry]] = {kind.name: [] for kind in cache.classes}
+    count = 0
+    with os.scandir(descriptor) as inside:
+        for item in inside:
+            name = item.name
+            if name[0] == "." or not item.is_file(follow_symlinks=False):
+                continue
+
+            count += 1
+            if count > cache.max_files:
+                raise isolated.IsolatedError(f"it holds more than {cache.max_files} files")
+
+            kind = next((kind for kind, match in matchers if match(name)), None)
+            if kind is None:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                status = item.stat(follow_symlinks=False)
+                age = max(now - status.st_mtime, 0.0)
+                identity = (status.st_ino, status.st_mtime_ns)
+                found[kind].append(CacheEntry(name, age, status.st_size, identity))
+
+    for entries in found.values():
+        entries.sort(key=lambda entry: entry.age)
+
+    return found
+
+
+def _report(
+    descriptor: int,
+    folder: str,
+    kind: EntryClass,
+    entries: Sequence[CacheEntry],
+    request: Request,
+) -> ClassReport:
+    report = ClassReport(
+        count=len(entries),
+        size=sum(entry.size for entry in entries),
+        stale=sum(entry.age > kind.seconds for entry in entries),
+    )
+    ages = [entry.age for entry in entries]
+    report.ages = [percentile(ages, share) for share in (0, 50, 90, 100)] if ages else []
+    is_valid = _validator(folder, kind, report)
+    newest = next((entry for entry in entries[:MOST_READ] if is_valid(entry)), None)
+    report.newest_valid = newest.age if newest else None
+
+    for entry in entries[: request.sample]:
+        report.sampled += 1
+        report.valid += is_valid(entry)
+    if kind.changed_field:
+        report.change = _change(folder, kind, entries[:MOST_READ])
+
+    if not request.classes or kind.name in request.classes:
+        _remove(descriptor, _plan(kind, entries, request, is_valid), request, report)
+
+    return report
+
+
+def _validator(folder: str, kind: EntryClass, report: ClassReport) -> Callable[[CacheEntry], bool]:
+    """Return whether an entry is valid; each is read once."""
+    known: dict[str, bool] = {}
+
+    def is_valid(entry: CacheEntry) -> bool:
+        if entry.name not in known:
+            fault = fault_of(kind, entry.name, lambda name: _read(folder, name))
+            known[entry.name] = not fault
+            if fault and len(report.invalid) < NAMED:
+                report.invalid.append(f"{entry.name} ({fault})")
+
+        return known[entry.name]
+
+    return is_valid
+
+
+def _read(folder: str, name: str) -> str | None:
+    try:
+        path = f"{folder}/{name}"
+        return files.read_text(path, MOST_BYTES, root=folder, errors="surrogateescape")
+    except OSError:
+        return None
+
+
+def _change(folder: str, kind: EntryClass, entries: Sequence[CacheEntry]) -> float | None:
+    """Return the age of the youngest entry that says that the source has changed."""
+    return next(
+        (entry.age for entry in entries if change_in(kind, _read(folder, entry.name)) > 0), None
+    )
+
+
+def _plan(
+    kind: EntryClass,
+    entries: Sequence[CacheEntry],
+    request: Request,
+    is_valid: Callable[[CacheEntry], bool],
+) -> SweepPlan:
+    """Return what the request removes of a class."""
+    if request.removal == "expired":
+        return plan_sweep(kind, entries, is_valid)
+    if not request.removal:
+        return SweepPlan()
+
+    since = time.time() - request.before if request.before is not None else -1.0
+    chosen = [entry for entry in entries if entry.age > since]
+    if request.removal == "invalid":
+        chosen = [entry for entry in chosen if not is_valid(entry)]
+
+    return SweepPlan(chosen)
+
+
+def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassReport) -> None:
+    report.due = len(plan.remove)
+    report.removable = [entry.name for entry in plan.remove[:NAMED]]
+    report.kept = [entry.name for entry in plan.kept[:NAMED]]
+    report.kept_count = len(plan.kept)
+    report.reason = plan.reason
+    for entry in () if request.rehearsal else plan.remove:
+        problem = _unlink(descriptor, entry)
+        if problem is None:
+            report.removed += 1
+            report.freed += entry.size
+        elif problem and len(report.failed) < NAMED:
+            report.failed.append(f"{entry.name}: {problem}")
+
+
+def _unlink(descriptor: int, entry: CacheEntry) -> str | None:
+    """Remove an entry; return None, or why it is still there, '' when it was written anew.
+
+    Between the second look and the removal a writer may put a fresh entry there: it is fetched
+    again then, as after any miss.
+    """
+    try:
+        status = os.stat(entry.name, dir_fd=descriptor, follow_symlinks=False)
+        if (status.st_ino, status.st_mtime_ns) != entry.identity:
+            return ""
+        os.unlink(entry.name, dir_fd=descriptor)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return files.reason_of(error)
+
+    return None
+
+
+def totals(reports: Mapping[str, ClassReport]) -> ClassReport:
+    """Return numbers and sizes over all classes."""
+    return ClassReport(
+        **{
+            name: sum(getattr(report, name) for report in reports.values())
+            for name in ("count", "size", "stale", "sampled", "valid", "due", "removed", "freed")
+        }
+    )

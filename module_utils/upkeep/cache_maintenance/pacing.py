@@ -1,0 +1,87 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How fast keys may be removed: as fast as another client does not feel."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..base.redis_client import RedisClient, RedisReplyError
+
+#: What another client may wait because of us, s: above it portions shrink and we pause.
+TARGET: t.Final = 0.001
+#: Keys in one portion, of SCAN and of UNLINK alike: fewer cost the server more than they spare.
+LEAST: t.Final = 50
+MOST: t.Final = 500
+FIRST: t.Final = 200
+#: The longest pause, s.
+_LONGEST_PAUSE: t.Final = 0.05
+#: So many waits above the limit in a row end the work.
+MOST_SLOW: t.Final = 3
+
+
+class TooSlowError(Exception):
+    """Another client had to wait too long; the message says how long."""
+
+
+@dataclass
+class Pace:
+    """The size of a portion, and what another client had to wait beside the work, in seconds."""
+
+    limit: float
+    size: int = FIRST
+    waits: list[float] = field(default_factory=list)
+    _slow: int = 0
+
+    def adapt(self, waited: float) -> None:
+        """Take a wait into account; raises TooSlowError after several beyond the limit."""
+        self.waits.append(waited)
+        self._slow = self._slow + 1 if waited > self.limit else 0
+        if self._slow >= MOST_SLOW:
+            message = f"another client had to wait {waited * 1000:.0f} ms"
+            raise TooSlowError(f"{message}, more than {self.limit * 1000:g} ms, {MOST_SLOW} times")
+
+        if waited > TARGET:
+            self.size = max(LEAST, self.size // 2)
+        elif waited < TARGET / 2:
+            self.size = min(MOST, self.size + 50)
+
+    def pause(self, waited: float) -> float:
+        """Return how long the server is left to others after such a wait, in seconds."""
+        return min(waited, _LONGEST_PAUSE) if waited > TARGET else 0.0
+
+    @property
+    def longest(self) -> float:
+        """The longest wait, 0 without any."""
+        return max(self.waits, default=0.0)
+
+
+class PacedClient:
+    """Asks a server while a probe client beside it measures what that costs others."""
+
+    def __init__(self, redis: RedisClient, probe: RedisClient, pace: Pace) -> None:
+        self._redis = redis
+        self._probe = probe
+        self.pace = pace
+
+    def ask_all(self, commands: Sequence[Sequence[str | int]]) -> list[t.Any]:
+        """Return the replies to commands that are sent at once.
+
+        The probe asks at the same moment, so it waits as any other client does. Raises
+        TooSlowError, RedisError, TimeoutError.
+        """
+        self._redis.send(commands)
+        sent = time.monotonic()
+        self._probe.ask("PING")
+        waited = time.monotonic() - sent
+        replies = self._redis.receive(len(commands))
+        self.pace.adapt(waited)
+        time.sleep(self.pace.pause(waited))
+
+        if refused := next((one for one in replies if isinstance(one, RedisReplyError)), None):
+            raise refused
+
+        return replies

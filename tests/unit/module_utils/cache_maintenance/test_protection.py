@@ -1,0 +1,56 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keys of brokers, locks and rate limits never match; those of a cache do."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.base.redis_client import RedisClient
+from ansible.module_utils.upkeep.cache_maintenance.protection import Protection, find_queues
+
+from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "_kombu.binding.celery",
+        "celery",
+        "celery\x06\x163",
+        "celery-task-meta-1",
+        "unacked_index",
+        "lock:user:5",
+        "LOCK:user",
+        "shop:lock:5",
+        "api/ratelimit/1.2.3.4",
+        "LIMITER/127.0.0.1/x",
+        "rate_limit:x",
+        "session:abc",
+        "queue:mail",
+        "own:x",
+    ],
+)
+def test_it_is_protected(key: str) -> None:
+    assert Protection(["own:"]).covers(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["opportunities:1", "generated:1", "blocks:2", "x:rates:EUR", "clock:1", "o\nx", ""]
+)
+def test_a_cached_key_is_not(key: str) -> None:
+    assert not Protection(["own:"]).covers(key)
+
+
+def test_the_lists_of_a_queue_are_protected_with_their_priorities() -> None:
+    protection = Protection([], ["odds"])
+
+    assert protection.removable(["odds", "odds\x06\x163", "odds:best"]) == ["odds:best"]
+
+
+@needs_redis
+def test_queues_are_those_that_bindings_name(redis: RedisServer) -> None:
+    redis.ask("SADD", "_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
+    redis.ask("SADD", "_kombu.binding.odds", "odds\x06\x16\x06\x16odds.high")
+    with RedisClient(redis.login, Deadline(5)) as client:
+        assert sorted(find_queues(client)) == ["celery", "odds.high"]
