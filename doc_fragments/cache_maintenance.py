@@ -350,12 +350,21 @@ options:
         type: list
         elements: str
         required: true
-      restart_argv:
-        description: Program and arguments that warm what matters most, after
-          a restart of the server.
-        type: list
-        elements: str
-        default: []
+      restart:
+        description: Warm what matters most after a restart of the server.
+        type: dict
+        suboptions:
+          argv:
+            description: Program and arguments that do so.
+            type: list
+            elements: str
+            required: true
+          requirements:
+            description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
+              Those of the entry when none are given.
+            type: list
+            elements: str
+            default: []
       environment_file:
         description: File with its environment, in systemd's format.
         type: path
@@ -377,12 +386,6 @@ options:
         description: How long one may take; then it is ended. From 1 to 3600.
         type: int
         default: 600
-      restart_requirements:
-        description: Ids of the requirements that ask for warming after a
-          restart.
-        type: list
-        elements: str
-        default: []
       requirements:
         description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
         type: list

@@ -18,6 +18,8 @@ from tools import profiles, yamlfiles
 FOLDER: t.Final = "tests/guide_figures"
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
 
+#: Stands for playbooks/refresh_caches.yml, which runs every hour and is no cadence.
+REFRESH: t.Final = "refresh_caches"
 #: List of a profile -> the job that reads it; None is read in every run, by every playbook.
 JOBS: t.Final[Mapping[str, str | None]] = {
     "system_health_checks": None,
@@ -27,8 +29,8 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_log_files": "log_rotation",
     "system_file_caches": "cache_maintenance",
     "system_redis_caches": "cache_maintenance",
-    "system_cache_warmings": "cache_maintenance",
-    "system_scrapers": "cache_maintenance",
+    "system_cache_warmings": REFRESH,
+    "system_scrapers": REFRESH,
     "system_leftovers": "cache_maintenance",
     "system_data_quality": "data_quality",
     "system_databases": "db_maintenance",
@@ -202,6 +204,8 @@ def _label(item: t.Any, position: int) -> str:
 
 
 def _runs(profile: Values, job: str | None) -> tuple[str, ...]:
+    if job == REFRESH:
+        return ("hourly",)
     jobs = profile.get("system_jobs", {})
 
     return tuple(cadence for cadence in CADENCES if job is None or job in jobs.get(cadence, []))

@@ -203,11 +203,15 @@ _WARMING: t.Final[Options] = {
         required=True,
         min_items=1,
     ),
-    "restart_argv": option(
-        "list",
-        "Program and arguments that warm what matters most, after a restart of the server.",
-        elements="str",
-        default=[],
+    "restart": _aspect(
+        "Warm what matters most after a restart of the server.",
+        argv=option(
+            "list",
+            "Program and arguments that do so.",
+            elements="str",
+            required=True,
+            min_items=1,
+        ),
     ),
     "environment_file": option("path", "File with its environment, in systemd's format."),
     "redis_cache": option(
@@ -223,13 +227,6 @@ _WARMING: t.Final[Options] = {
     ),
     "max_seconds": option(
         "int", "How long one may take; then it is ended.", default=600, minimum=1, maximum=3600
-    ),
-    "restart_requirements": option(
-        "list",
-        "Ids of the requirements that ask for warming after a restart.",
-        elements="str",
-        default=[],
-        pattern=r"R-[a-z_]+-[0-9]{2,3}",
     ),
     "requirements": requirements(),
 }

@@ -307,8 +307,8 @@ def _warming(entry: Mapping[str, t.Any]) -> Warming:
     return Warming(
         **{key: entry[key] for key in same},
         argv=tuple(entry["argv"]),
-        restart_argv=tuple(entry["restart_argv"]),
-        restart_requirements=tuple(entry["restart_requirements"]),
+        restart_argv=tuple((entry["restart"] or {}).get("argv", ())),
+        restart_requirements=tuple((entry["restart"] or {}).get("requirements", ())),
         requirements=tuple(entry["requirements"]),
         every=entry["every_hours"] * 3600,
         pause=entry["min_minutes"] * 60,
@@ -414,8 +414,8 @@ def _reference_problems(filled: Mapping[str, t.Any]) -> Iterator[str]:
         place = f"warmings '{entry['name']}'"
         if entry["redis_cache"] and entry["redis_cache"] not in redis:
             yield f"{place}.redis_cache is {entry['redis_cache']!r}; name one of redis_caches"
-        if entry["restart_argv"] and not entry["redis_cache"]:
-            yield f"{place}.restart_argv needs a redis_cache whose restart is noticed"
+        if entry["restart"] and not entry["redis_cache"]:
+            yield f"{place}.restart needs a redis_cache whose restart is noticed"
 
     for entry in filled["scrapers"]:
         place = f"scrapers '{entry['name']}'"

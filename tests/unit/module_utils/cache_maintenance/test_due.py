@@ -27,7 +27,7 @@ def warming() -> Warming:
         "user": "root",
         "folder": "/",
         "argv": ["true"],
-        "restart_argv": ["true"],
+        "restart": {"argv": ["true"]},
         "redis_cache": "r",
         "every_hours": 6,
     }

@@ -296,7 +296,7 @@ def test_a_warming_runs_once_and_again_after_a_restart(tmp_path: Path, redis: Re
         "user": ME,
         "folder": str(tmp_path),
         "argv": [*script, "a"],
-        "restart_argv": [*script, "h"],
+        "restart": {"argv": [*script, "h"]},
         "redis_cache": "shop",
         "every_hours": 6,
         "min_minutes": 1,

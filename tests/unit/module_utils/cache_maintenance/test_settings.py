@@ -57,7 +57,7 @@ def classes(**options: t.Any) -> dict[str, t.Any]:
         ({"redis_caches": [{**REDIS, "protected": [""]}]}, "would protect every key"),
         ({**files(), "redis_caches": [{**REDIS, "name": "calendar"}]}, "is a file cache already"),
         ({"warmings": [{**WARMING, "redis_cache": "q"}]}, "name one of redis_caches"),
-        ({"warmings": [{**WARMING, "restart_argv": ["x"]}]}, "needs a redis_cache"),
+        ({"warmings": [{**WARMING, "restart": {"argv": ["x"]}}]}, "needs a redis_cache"),
         ({"warmings": [{**WARMING, "min_minutes": 0}]}, "without a pause"),
         ({"scrapers": [SCRAPER]}, "name one of file_caches"),
         ({**files(), "scrapers": [{**SCRAPER, "due_classes": ["jsn"]}]}, "did you mean 'json'"),
