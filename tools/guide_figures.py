@@ -18,8 +18,10 @@ from tools import profiles, yamlfiles
 FOLDER: t.Final = "tests/guide_figures"
 CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
 
-#: Stands for playbooks/refresh_caches.yml, which runs every hour and is no cadence.
+#: Stands for playbooks/refresh_caches.yml, which runs every hour beside the cadences.
 REFRESH: t.Final = "refresh_caches"
+#: Lists that a job reads and that playbook as well.
+REFRESHED: t.Final = frozenset({"system_file_caches"})
 #: List of a profile -> the job that reads it; None is read in every run, by every playbook.
 JOBS: t.Final[Mapping[str, str | None]] = {
     "system_health_checks": None,
@@ -66,7 +68,7 @@ def entries(profile: Values) -> Iterator[Entry]:
     """Yield every entry of a profile that carries requirement ids."""
     for variable, job in JOBS.items():
         value = profile.get(variable)
-        runs = _runs(profile, job)
+        runs = _runs(profile, job, variable in REFRESHED)
         place = variable.removeprefix("system_")
 
         if isinstance(value, list):
@@ -203,9 +205,13 @@ def _label(item: t.Any, position: int) -> str:
     return f"{item['kind']}:{name}" if "kind" in item and "name" in item else str(name)
 
 
-def _runs(profile: Values, job: str | None) -> tuple[str, ...]:
-    if job == REFRESH:
-        return ("hourly",)
+def _runs(profile: Values, job: str | None, is_refreshed: bool = False) -> tuple[str, ...]:
     jobs = profile.get("system_jobs", {})
+    # What is looked at every hour is so every day.
+    hourly = ("hourly", "daily") if is_refreshed or job == REFRESH else ()
 
-    return tuple(cadence for cadence in CADENCES if job is None or job in jobs.get(cadence, []))
+    return tuple(
+        cadence
+        for cadence in CADENCES
+        if job is None or job in jobs.get(cadence, []) or cadence in hourly
+    )

@@ -23,7 +23,7 @@ from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis
         "lock:user:5",
         "LOCK:user",
         "shop:lock:5",
-        "api/ratelimit/1.2.3.4",
+        "api/ratelimit/192.0.2.4",
         "LIMITER/127.0.0.1/x",
         "rate_limit:x",
         "session:abc",
