@@ -165,14 +165,18 @@ def _report(
     entries: Sequence[CacheEntry],
     request: Request,
 ) -> ClassReport:
-    report = ClassReport(
-        count=len(entries),
-        size=sum(entry.size for entry in entries),
-        stale=sum(entry.age > kind.seconds for entry in entries),
-    )
-    ages = [entry.age for entry in entries]
-    report.ages = [percentile(ages, share) for share in (0, 50, 90, 100)] if ages else []
+    report = ClassReport()
     is_valid = _validator(folder, kind, report)
+    if not request.classes or kind.name in request.classes:
+        plan = _plan(kind, entries, request, is_valid)
+        gone = _remove(descriptor, plan, request, report)
+        entries = [entry for entry in entries if entry.name not in gone]
+        report.invalid = []
+
+    ages = [entry.age for entry in entries]
+    report.count, report.size = len(entries), sum(entry.size for entry in entries)
+    report.stale = sum(age > kind.seconds for age in ages)
+    report.ages = [percentile(ages, share) for share in (0, 50, 90, 100)] if ages else []
     newest = next((entry for entry in entries[:MOST_READ] if is_valid(entry)), None)
     report.newest_valid = newest.age if newest else None
 
@@ -182,24 +186,22 @@ def _report(
     if kind.changed_field:
         report.change = _change(folder, kind, entries[:MOST_READ])
 
-    if not request.classes or kind.name in request.classes:
-        _remove(descriptor, _plan(kind, entries, request, is_valid), request, report)
-
     return report
 
 
 def _validator(folder: str, kind: EntryClass, report: ClassReport) -> Callable[[CacheEntry], bool]:
-    """Return whether an entry is valid; each is read once."""
-    known: dict[str, bool] = {}
+    """Return whether an entry is valid, and note what is wrong; each is read once."""
+    known: dict[str, str] = {}
 
     def is_valid(entry: CacheEntry) -> bool:
-        if entry.name not in known:
-            fault = fault_of(kind, entry.name, lambda name: _read(folder, name))
-            known[entry.name] = not fault
-            if fault and len(report.invalid) < NAMED:
-                report.invalid.append(f"{entry.name} ({fault})")
+        name = entry.name
+        if name not in known:
+            known[name] = fault_of(kind, name, lambda name: _read(folder, name))
+        text = f"{name} ({known[name]})"
+        if known[name] and text not in report.invalid and len(report.invalid) < NAMED:
+            report.invalid.append(text)
 
-        return known[entry.name]
+        return not known[name]
 
     return is_valid
 
@@ -239,7 +241,9 @@ def _plan(
     return SweepPlan(chosen)
 
 
-def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassReport) -> None:
+def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassReport) -> set[str]:
+    """Remove what is planned; return the names that are not there any more."""
+    gone: set[str] = set()
     report.due = len(plan.remove)
     report.removable = [entry.name for entry in plan.remove[:NAMED]]
     report.kept = [entry.name for entry in plan.kept[:NAMED]]
@@ -248,10 +252,13 @@ def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassRep
     for entry in () if request.rehearsal else plan.remove:
         problem = _unlink(descriptor, entry)
         if problem is None:
+            gone.add(entry.name)
             report.removed += 1
             report.freed += entry.size
         elif problem and len(report.failed) < NAMED:
             report.failed.append(f"{entry.name}: {problem}")
+
+    return gone
 
 
 def _unlink(descriptor: int, entry: CacheEntry) -> str | None:

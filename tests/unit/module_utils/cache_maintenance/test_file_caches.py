@@ -57,7 +57,7 @@ def test_what_is_past_three_lives_goes_and_the_rest_stays(tmp_path: Path) -> Non
     report = visited(tmp_path)
 
     assert report["html"].removed == 2
-    assert report["html"].stale == 3
+    assert report["html"].stale == 1
     assert report["json"].removed == 0
     assert names(tmp_path) == {
         "page_2026-11.html",
