@@ -33,6 +33,8 @@ NEIGHBOURS: t.Final = frozenset(
     (
         ("backup", "postgresql"),
         ("data_quality", "postgresql"),
+        ("restore", "backup"),
+        ("restore", "postgresql"),
         ("database_reader", "postgresql"),
         ("model_update", "switching"),
         ("predictor_deploy", "switching"),

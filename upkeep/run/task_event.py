@@ -59,6 +59,7 @@ RECORDING_ACTIONS: t.Final = frozenset(
         "preflight",
         "record_findings",
         "redis_tune",
+        "restore",
         "sqlite_maintenance",
     ]
 )

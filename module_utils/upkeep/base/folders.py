@@ -176,12 +176,13 @@ class Folder:
                     yield f"{name}/{path}", found
 
     def sync_all(self) -> None:
-        """Have everything below the folder on disk."""
+        """Have everything below the folder on disk; a link is on disk with its name."""
         for name in self.names():
-            if stat.S_ISDIR(self.status(name).st_mode):
+            mode = self.status(name).st_mode
+            if stat.S_ISDIR(mode):
                 with self.enter(name) as inner:
                     inner.sync_all()
-            else:
+            elif stat.S_ISREG(mode):
                 with self.read(name) as stream:
                     os.fsync(stream.fileno())
         self.sync()

@@ -1,0 +1,131 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which set is restored, and what of it; and that its bytes are those that were published."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+
+from ..backup.artefacts.kind import UnfinishedError, Workplace
+from ..backup.catalogue import BackupCatalogue, BackupSet
+from ..backup.manifest import Artefact, BackupManifest
+from ..backup.verify import artefact_problems, hash_of, layout_problems
+from ..base.deadline import Deadline
+from ..base.files import reason_of
+from ..base.text import list_some
+
+#: Kinds that are restored. The others are exports for people: they are read, not put back.
+RESTORED: t.Final = ("postgresql", "sqlite", "files", "redis")
+
+
+class RestoreError(Exception):
+    """Nothing can be restored, or not as asked; the message says why and what to do."""
+
+
+class ChosenSet(t.NamedTuple):
+    """A set with a manifest that can be believed."""
+
+    one: BackupSet
+    manifest: BackupManifest
+
+
+def choose_set(catalogue: BackupCatalogue, name: str) -> ChosenSet:
+    """Return the set of this name, or the newest verified one; raises RestoreError."""
+    if name:
+        try:
+            one = catalogue.set(name)
+        except KeyError:
+            known = list_some([each.name for each in reversed(catalogue.sets())], 5) or "none"
+            raise RestoreError(f"there is no set {name}; there are: {known}") from None
+    else:
+        newest = catalogue.newest_verified()
+        if newest is None:
+            raise RestoreError(
+                f"'{catalogue.root}' has no verified set; verify what is there with"
+                " playbooks/verify_backups.yml, or name a set"
+            )
+        one = newest
+
+    problems = [one.problem] if one.problem else list(one.record.problems if one.record else ())
+    if one.manifest is None or problems:
+        text = list_some(problems, 3)
+        raise RestoreError(f"the set {one.name} is damaged and is not restored: {text}")
+
+    return ChosenSet(one, one.manifest)
+
+
+def choose_artefacts(manifest: BackupManifest, names: Sequence[str]) -> list[Artefact]:
+    """Return the artefacts of these names, without names all that can be put back.
+
+    Raises RestoreError.
+    """
+    if not names:
+        found = [one for one in manifest.artefacts if one.kind in RESTORED]
+        if not found:
+            raise RestoreError(f"the set {manifest.name} holds nothing that can be put back")
+        return found
+
+    known = {one.name: one for one in manifest.artefacts}
+    if unknown := [name for name in names if name not in known]:
+        there = list_some(sorted(known))
+        raise RestoreError(f"the set {manifest.name} has no artefact {unknown[0]}; it has {there}")
+
+    chosen = [known[name] for name in names]
+    for one in chosen:
+        if one.kind not in RESTORED:
+            raise RestoreError(
+                f"{one.name} is an export ({one.kind}), which is not put back;"
+                f" read {one.files[0].path} of the set"
+            )
+
+    return chosen
+
+
+def require_bytes(
+    catalogue: BackupCatalogue,
+    chosen: ChosenSet,
+    artefacts: Sequence[Artefact],
+    place: Workplace,
+) -> None:
+    """Raise RestoreError unless the bytes of the artefacts are those that were published.
+
+    What the bytes mean is compared once they are restored. A set that came without a record, as to
+    a new host, is read as a verification does.
+    """
+    name = chosen.one.name
+    problems = layout_problems(chosen.manifest, catalogue.paths_in(name))
+    if not problems:
+        for artefact in artefacts:
+            problems += _problems(catalogue, chosen, artefact, place)
+
+    if problems:
+        text = list_some(problems, 3)
+        raise RestoreError(f"the set {name} is damaged and is not restored: {text}")
+
+
+def _problems(
+    catalogue: BackupCatalogue, chosen: ChosenSet, artefact: Artefact, place: Workplace
+) -> list[str]:
+    name = chosen.one.name
+    try:
+        if chosen.one.record is None:
+            return artefact_problems(artefact, lambda file: catalogue.open_file(name, file), place)
+        return _hash_problems(catalogue, name, artefact, place.deadline)
+    except UnfinishedError as error:
+        raise RestoreError(f"the set {name} cannot be read: {error}") from error
+    except OSError as error:
+        return [f"{artefact.name}: {reason_of(error)}"]
+
+
+def _hash_problems(
+    catalogue: BackupCatalogue, name: str, artefact: Artefact, deadline: Deadline
+) -> list[str]:
+    problems = []
+    for file in artefact.files:
+        with catalogue.open_file(name, file) as stream:
+            found = hash_of(stream, deadline)
+        if found != (file.bytes, file.sha256):
+            problems.append(f"{file.path} is not what was written: its sha256 differs")
+
+    return problems

@@ -1,0 +1,319 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a restore asks of the live server as its superuser: databases and roles, never tables' code.
+
+Each call is a session of its own, in a process with the rights of the account that logs in.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from ..base import isolated, reader
+from ..base.deadline import Deadline
+from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
+from .choose import RestoreError
+from .settings import ServerSettings
+
+_LOCK_MS: t.Final = 10_000
+#: Seconds for sessions to be gone after they were ended.
+_GONE_SECONDS: t.Final = 20.0
+_PAUSE: t.Final = 0.1
+#: Longest name that PostgreSQL keeps, bytes.
+_LONGEST_NAME: t.Final = 63
+_TABLES: t.Final = """
+SELECT n.nspname, c.relname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+_DATABASE: t.Final = """
+SELECT to_jsonb(d) || jsonb_build_object(
+           'owner', pg_get_userbyid(d.datdba), 'tablespace', s.spcname,
+           'bytes', pg_database_size(d.oid))
+  FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace
+ WHERE d.datname = %(name)s
+"""
+_SETTINGS: t.Final = """
+SELECT pg_get_userbyid(s.setrole), s.setrole <> 0, unnest(s.setconfig)
+  FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+ WHERE d.datname = %(name)s
+"""
+_GRANTS: t.Final = """
+SELECT a.grantee <> 0, pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable
+  FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = %(name)s
+"""
+_SCHEMAS: t.Final = """
+SELECT n.nspname, r.rolname
+  FROM pg_namespace n, pg_roles r
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND r.rolname = ANY(%(roles)s)
+   AND NOT (has_schema_privilege(r.oid, n.oid, 'CREATE')
+            AND has_schema_privilege(r.oid, n.oid, 'USAGE'))
+"""
+
+T = t.TypeVar("T")
+
+
+class LiveServer:
+    """The server, asked as its superuser."""
+
+    def __init__(self, settings: ServerSettings, deadline: Deadline) -> None:
+        self.settings = settings
+        self._deadline = deadline
+
+    def ask(self, work: Callable[[Session], T], database: str = "postgres") -> T:
+        """Return what ``work``, which gets a session, returns as JSON; raises RestoreError."""
+        seconds = self._deadline.remaining()
+
+        def in_process() -> Iterator[T]:
+            try:
+                session = open_session(self.settings.login, database, _LOCK_MS)
+                reader.restrict(session.rows)
+                with session.statement_timeout(seconds):
+                    yield work(session)
+            except (DatabaseError, DriverMissingError) as error:
+                raise isolated.IsolatedError(str(error)) from error
+
+        values, problem = isolated.run(in_process, seconds, self.settings.run_as)
+        if problem:
+            raise RestoreError(f"the server of '{database}' refused: {problem}")
+
+        return t.cast(T, values[0])
+
+
+def describe(session: Session, database: str) -> dict[str, t.Any]:
+    """Return what is known of a server and of one of its databases, ``None`` without that."""
+    rows = session.rows(_DATABASE, {"name": database})
+    found = rows[0][0] if rows else None
+
+    return {
+        "version": int(session.value("SELECT current_setting('server_version_num')")),
+        "is_superuser": session.value("SELECT current_setting('is_superuser')") == "on",
+        "is_standby": bool(session.value("SELECT pg_is_in_recovery()")),
+        "data_folder": session.value("SELECT current_setting('data_directory')"),
+        "database": json.loads(found) if isinstance(found, str) else found,
+        "roles": dict(session.rows("SELECT rolname, rolsuper FROM pg_roles")),
+    }
+
+
+def side_name(database: str, what: str, stamp: str) -> str:
+    """Return the name of a database that stands beside another one."""
+    suffix = f"_{what}_{stamp}"
+    room = _LONGEST_NAME - len(suffix)
+
+    return database.encode()[:room].decode("utf-8", "ignore") + suffix
+
+
+def make_roles(session: Session, names: Sequence[str], statements: Mapping[str, str]) -> list[str]:
+    """Make the roles that are missing, and return their names.
+
+    ``statements`` are those of the dump of globals for a role; a role without any cannot log in.
+    """
+    known = {name for (name,) in session.rows("SELECT rolname FROM pg_roles")}
+    missing = [name for name in names if name not in known]
+    for name in missing:
+        session.execute("CREATE ROLE {role} NOLOGIN", role=(name,))
+    for name in missing:
+        if text := statements.get(name):
+            session.execute(escaped(text))
+
+    return missing
+
+
+def make_loader(
+    session: Session, role: str, owners: Iterable[str], password: str, seconds: float
+) -> None:
+    """Make the role that loads a dump: it may act as the owners, and nothing else."""
+    drop_loader(session, role)
+    valid = f"VALID UNTIL {_literal(_in_future(session, seconds))}"
+    secret = f" PASSWORD {_literal(password)}" if password else ""
+    session.execute(f"CREATE ROLE {{role}} LOGIN{escaped(secret)} {valid}", role=(role,))
+    for owner in owners:
+        session.execute("GRANT {owner} TO {role}", owner=(owner,), role=(role,))
+
+
+def drop_loader(session: Session, role: str) -> None:
+    """Remove the role that loads dumps, if it is there."""
+    if session.rows("SELECT 1 FROM pg_roles WHERE rolname = %(name)s", {"name": role}):
+        session.execute("DROP ROLE {role}", role=(role,))
+
+
+def make_database(session: Session, name: str, like: Mapping[str, t.Any]) -> None:
+    """Make an empty database with owner, encoding and locale of another one."""
+    provider = {"i": "icu", "b": "builtin"}.get(like.get("datlocprovider") or "c", "libc")
+    locale = like.get("datlocale") or like.get("daticulocale")
+    options = [
+        f"ENCODING {_literal(like['encoding_name'])}",
+        f"LC_COLLATE {_literal(like['datcollate'])}",
+        f"LC_CTYPE {_literal(like['datctype'])}",
+        f"LOCALE_PROVIDER {provider}",
+    ]
+    if provider != "libc" and locale:
+        options.append(f"{'ICU' if provider == 'icu' else 'BUILTIN'}_LOCALE {_literal(locale)}")
+
+    names = {"name": (name,), "owner": (like["owner"],)}
+    if like.get("tablespace"):
+        options.append("TABLESPACE {space}")
+        names["space"] = (like["tablespace"],)
+    session.execute(
+        f"CREATE DATABASE {{name}} OWNER {{owner}} TEMPLATE template0 {' '.join(options)}", **names
+    )
+
+
+def drop_database(session: Session, name: str) -> None:
+    """Remove a database that we made, whoever is connected to it."""
+    session.execute("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=(name,))
+
+
+def open_schemas(session: Session, roles: Sequence[str]) -> list[tuple[str, str]]:
+    """Let roles make things in all schemas; return schema and role where they could not before.
+
+    A thing can only be given to a role that could have made it in its schema.
+    """
+    found = [
+        (str(schema), str(role)) for schema, role in session.rows(_SCHEMAS, {"roles": [*roles]})
+    ]
+    for schema, role in found:
+        session.execute("GRANT ALL ON SCHEMA {schema} TO {role}", schema=(schema,), role=(role,))
+
+    return found
+
+
+def close_schemas(session: Session, opened: Iterable[Sequence[str]]) -> None:
+    """Take back what ``open_schemas`` gave."""
+    for schema, role in opened:
+        session.execute("REVOKE ALL ON SCHEMA {schema} FROM {role}", schema=(schema,), role=(role,))
+
+
+def hand_over(session: Session, role: str, owner: str) -> None:
+    """Give what still belongs to the role that loaded to the owner of the database."""
+    session.execute("REASSIGN OWNED BY {role} TO {owner}", role=(role,), owner=(owner,))
+    session.execute("DROP OWNED BY {role}", role=(role,))
+
+
+def count_rows(session: Session, tables: Iterable[tuple[str, str]]) -> list[int | None]:
+    """Return the rows of tables, None for a table that is not there."""
+    known = set(session.rows(_TABLES))
+
+    return [
+        int(session.value("SELECT count(*) FROM ONLY {table}", table=table))
+        if tuple(table) in known
+        else None
+        for table in tables
+    ]
+
+
+def copy_settings(session: Session, source: str, target: str) -> list[str]:
+    """Give a database the settings and rights that another one has; return what could not be."""
+    failed = []
+    for role, is_of_role, setting in session.rows(_SETTINGS, {"name": source}):
+        name, _, value = str(setting).partition("=")
+        try:
+            session.rows(
+                "SELECT set_config(%(name)s, %(value)s, false)", {"name": name, "value": value}
+            )
+            scope = "ROLE {role} IN DATABASE {target}" if is_of_role else "DATABASE {target}"
+            session.execute(
+                f"ALTER {scope} SET {{setting}} FROM CURRENT",
+                target=(target,),
+                setting=tuple(name.split(".")),
+                **({"role": (str(role),)} if is_of_role else {}),
+            )
+        except DatabaseError as error:
+            failed.append(f"the setting {name}: {error}")
+        finally:
+            session.rows("SELECT set_config('search_path', 'pg_catalog,pg_temp', false)")
+
+    _copy_grants(session, source, target)
+
+    return failed
+
+
+def _copy_grants(session: Session, source: str, target: str) -> None:
+    grants = session.rows(_GRANTS, {"name": source})
+    if not grants:
+        return
+
+    session.execute("REVOKE ALL ON DATABASE {target} FROM PUBLIC", target=(target,))
+    for is_role, role, privilege, grantable in grants:
+        option = " WITH GRANT OPTION" if grantable and is_role else ""
+        grantee = "{role}" if is_role else "PUBLIC"
+        session.execute(
+            f"GRANT {_privilege(privilege)} ON DATABASE {{target}} TO {grantee}{option}",
+            target=(target,),
+            **({"role": (str(role),)} if is_role else {}),
+        )
+
+
+def swap(session: Session, live: str, kept: str, side: str) -> None:
+    """Rename ``live`` to ``kept`` and ``side`` to ``live``, or leave both as they are.
+
+    The kept database takes no connections any more.
+    """
+    _close(session, live)
+    try:
+        end_sessions(session, [live, side])
+        session.execute("BEGIN")
+        try:
+            session.execute("ALTER DATABASE {a} RENAME TO {b}", a=(live,), b=(kept,))
+            session.execute("ALTER DATABASE {a} RENAME TO {b}", a=(side,), b=(live,))
+            session.execute("COMMIT")
+        except DatabaseError:
+            session.execute("ROLLBACK")
+            raise
+    except DatabaseError:
+        session.execute("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true", name=(live,))
+        raise
+
+
+def swap_back(session: Session, live: str, kept: str, side: str) -> None:
+    """Undo ``swap``."""
+    swap(session, live, side, kept)
+    for name in (live, side):
+        session.execute("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true", name=(name,))
+
+
+def end_sessions(session: Session, databases: Sequence[str]) -> None:
+    """End all sessions with some databases; raises DatabaseError when they do not go."""
+    give_up = time.monotonic() + _GONE_SECONDS
+    query = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = ANY(%(names)s) AND pid <> pg_backend_pid()"
+    )
+    while session.value(query, {"names": [*databases]}):
+        if time.monotonic() > give_up:
+            raise DatabaseError(f"sessions with {databases[0]!r} do not end")
+        time.sleep(_PAUSE)
+
+
+def _close(session: Session, database: str) -> None:
+    session.execute("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false", name=(database,))
+
+
+def _in_future(session: Session, seconds: float) -> str:
+    query = "SELECT (now() + make_interval(secs => %(seconds)s))::text"
+
+    return str(session.value(query, {"seconds": seconds + 60}))
+
+
+def _privilege(name: t.Any) -> str:
+    """Return the name of a right; the server knows no others of databases."""
+    if name not in ("CREATE", "CONNECT", "TEMPORARY"):
+        raise DatabaseError(f"the right {name!r} on a database is not known")
+
+    return str(name)
+
+
+def _literal(text: str) -> str:
+    """Return a text as SQL, for a statement that takes no parameters."""
+    doubled = text.replace("'", "''")
+
+    return escaped(f"'{doubled}'")
+
+
+def escaped(text: str) -> str:
+    """Return a text in which no brace stands for a name."""
+    return text.replace("{", "{{").replace("}", "}}")

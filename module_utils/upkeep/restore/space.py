@@ -1,0 +1,40 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether there is room for what is restored beside what is there."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from .choose import RestoreError
+from .targets.target import TargetPlan
+
+
+def require_space(plans: Sequence[TargetPlan], free_percent: float) -> dict[str, int]:
+    """Return the bytes that are needed on each file system, by a folder on it.
+
+    Raises RestoreError when one has not as much free, and ``free_percent`` of it beyond.
+    """
+    needed: dict[int, int] = defaultdict(int)
+    folders: dict[int, str] = {}
+    for plan in plans:
+        for folder, size in plan.needs.items():
+            device = Path(folder).stat().st_dev
+            needed[device] += size
+            folders.setdefault(device, folder)
+
+    for device, folder in folders.items():
+        disk = os.statvfs(folder)
+        free = disk.f_bavail * disk.f_frsize
+        spare = int(disk.f_blocks * disk.f_frsize * free_percent / 100)
+        if free < needed[device] + spare:
+            raise RestoreError(
+                f"nothing was replaced: '{folder}' has {free >> 20} MiB free;"
+                f" {(needed[device] + spare) >> 20} MiB are needed"
+                f" ({needed[device] >> 20} MiB to restore, {free_percent:g} % of the disk free)"
+            )
+
+    return {folders[device]: size for device, size in needed.items()}

@@ -1,0 +1,392 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A database: loaded into one beside it, compared row by count with the manifest, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import time
+import typing as t
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from ...backup import programs
+from ...backup.artefacts.kind import Workplace, staging_folder
+from ...backup.artefacts.postgresql import DUMP, GLOBALS
+from ...backup.manifest import SetFile
+from ...backup.programs import Program
+from ...base import isolated
+from ...base.files import Owner, open_folder, open_regular, write_atomic
+from ...base.folders import Folder
+from ...base.login import Login
+from ...base.postgresql_programs import connection_string, login_environment, program_path
+from ...base.text import list_some, visible
+from ...postgresql.connection import Session
+from .. import server as live
+from ..choose import RestoreError
+from ..server import LiveServer
+from . import toc
+from .target import TargetPlan, TargetWork
+
+_LISTING_BYTES: t.Final = 64 << 20
+_GLOBALS_BYTES: t.Final = 16 << 20
+
+
+class DatabaseTarget:
+    """One database of the live server."""
+
+    def __init__(self, work: TargetWork) -> None:
+        self._work = work
+        self._facts = work.artefact.facts
+        self._name = str(self._facts["database"])
+        self._server = LiveServer(work.settings.server, work.deadline)
+        self._side = live.side_name(self._name, "side", work.stamp)
+        self._kept = live.side_name(self._name, "before", work.stamp)
+        self._known: dict[str, t.Any] = {}
+        self._notes: list[str] = []
+
+    def plan(self) -> TargetPlan:
+        """Return what would be replaced, after what can be known before was checked."""
+        known = self._known = self._server.ask(lambda session: live.describe(session, self._name))
+        self._require_server(known)
+        database = known["database"]
+        size = int(self._facts["database_bytes"])
+        needs = {self._work.settings.staging: size}
+        if Path(known["data_folder"]).is_dir():
+            needs[known["data_folder"]] = size
+
+        missing = [role for role in self._facts["roles"] if role not in known["roles"]]
+        notes = [f"roles to be made: {list_some(missing, 5)}"] if missing else []
+        if database is None:
+            notes.append(f"there is no database {self._name!r} now")
+
+        return TargetPlan((self._name,) if database else (), needs, tuple(notes))
+
+    def _require_server(self, known: t.Mapping[str, t.Any]) -> None:
+        """Raise RestoreError where the dump cannot be loaded, or not as it was."""
+        dumped, there = int(self._facts["server_version"]), int(known["version"])
+        if not known["is_superuser"]:
+            raise RestoreError("the login is not that of a superuser, who alone can restore owners")
+        if known["is_standby"]:
+            raise RestoreError("the server is a standby: restore on the primary")
+        if there // 10000 < dumped // 10000:
+            raise RestoreError(
+                f"the server ({there // 10000}) is older than that of the dump"
+                f" ({dumped // 10000}); restore on one that is at least as new"
+            )
+        client = self._client_version()
+        if client < int(self._facts["client_version"]) // 10000:
+            made_by = int(self._facts["client_version"]) // 10000
+            raise RestoreError(
+                f"pg_restore ({client}) is older than the pg_dump of the set ({made_by})"
+            )
+        if (
+            self._work.settings.server.restore_as in known["roles"]
+            and known["roles"][self._work.settings.server.restore_as]
+        ):
+            raise RestoreError("restore_as is a superuser; name a role of its own")
+
+    def _client_version(self) -> int:
+        """Return the major version of pg_restore."""
+        program = Program((self._program("pg_restore"), "--version"), programs.harmless())
+        text = b"".join(programs.reading([program], None, self._work.deadline))
+        match = re.search(rb"(\d+)\.", text)
+        if not match:
+            raise RestoreError("pg_restore does not say its version")
+
+        return int(match[1])
+
+    def _program(self, name: str) -> str:
+        return program_path(name, self._work.settings.server.program_folder)
+
+    def prepare(self) -> str:
+        """Load the dump into a database beside the live one, and compare it with the manifest."""
+        self._require_rows()
+        owner = _account(self._loader)
+        place = Workplace(self._work.deadline, self._work.settings.staging)
+        with staging_folder(place, *(owner or ())) as staging:
+            with self._phase("unpack"):
+                self._unpack(staging, owner)
+            with self._phase("load"):
+                self._load(f"{staging}/{DUMP}", staging, owner)
+
+        with self._phase("compare"):
+            found = self._compare()
+        with self._phase("analyze"):
+            self._server.ask(lambda session: session.execute("ANALYZE"), self._side)
+
+        return found
+
+    @property
+    def _loader(self) -> str:
+        return self._work.settings.server.restore_as
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        spent = time.monotonic() - started
+        self._work.seconds[name] = round(self._work.seconds.get(name, 0) + spent, 3)
+
+    def _require_rows(self) -> None:
+        tables = self._facts["tables"]
+        counted = [table["rows"] for table in tables if table["rows"] is not None]
+        is_empty = not any(counted) and len(counted) == len(tables)
+        if is_empty and not self._work.settings.allow_empty:
+            raise RestoreError(
+                f"the set has not a single row of {self._name!r}; allow_empty restores it anyway"
+            )
+
+    def _unpack(self, staging: str, owner: Owner | None) -> None:
+        """Write the dump as pg_restore needs it for several processes: whole, in one file."""
+        [file] = [one for one in self._work.artefact.files if one.path.endswith(f"/{DUMP}")]
+        parent, _, name = staging.rpartition("/")
+        with (
+            _entered(parent, name) as folder,
+            closing(self._work.open_file(file)) as packed,
+            folder.create(DUMP) as out,
+        ):
+            pipe = [programs.expanding()]
+            programs.run(pipe, out.fileno(), self._work.deadline, packed.fileno())
+            if owner and os.geteuid() == 0:
+                os.fchown(out.fileno(), *owner)
+
+    def _load(self, dump: str, staging: str, owner: Owner | None) -> None:
+        entries = self._chosen(self._entries(dump))
+        database = self._new_database(entries)
+        members = [
+            role for role in toc.owners(entries) | {database["owner"]} if not self._is_super(role)
+        ]
+        password = "" if self._server.settings.login.local else secrets.token_hex(24)
+        made = self._server.ask(lambda session: self._make(session, database, members, password))
+        if made:
+            self._notes.append(f"roles made: {list_some(made, 5)}")
+
+        opened: list[tuple[str, str]] = []
+        roles = [*members, self._loader]
+        supers = {role for role, is_super in self._known["roles"].items() if is_super}
+        for number, part in enumerate(toc.parts(entries, supers)):
+            if not part.by_superuser and not opened:
+                opened = self._server.ask(lambda one: live.open_schemas(one, roles), self._side)
+            self._load_part(part, f"{staging}/{number}.list", dump, owner, password)
+
+        self._server.ask(lambda session: self._hand_over(session, opened, database), self._side)
+        self._server.ask(lambda session: live.drop_loader(session, self._loader))
+        if self._known["database"]:
+            names = self._name, self._side
+            self._notes += self._server.ask(lambda session: live.copy_settings(session, *names))
+
+    def _chosen(self, entries: list[toc.TocEntry]) -> list[toc.TocEntry]:
+        """Return the entries that are loaded."""
+        return entries
+
+    def _hand_over(
+        self, session: Session, opened: list[tuple[str, str]], database: dict[str, t.Any]
+    ) -> None:
+        live.close_schemas(session, opened)
+        live.hand_over(session, self._loader, database["owner"])
+
+    def _entries(self, dump: str) -> list[toc.TocEntry]:
+        """Return what the dump holds, that of the database itself included."""
+        argv = (self._program("pg_restore"), "--list", "--create")
+        with closing(open_regular(dump)) as stream:
+            chunks = programs.reading(
+                [Program(argv, programs.harmless())], stream.fileno(), self._work.deadline
+            )
+            listing = b"".join(_limited(chunks, _LISTING_BYTES)).decode("utf-8", "surrogateescape")
+
+        return toc.read_toc(listing, [*self._facts["roles"], *self._known["roles"]])
+
+    def _new_database(self, entries: list[toc.TocEntry]) -> dict[str, t.Any]:
+        """Return what the side database is made like: the live one, without it what was dumped."""
+        facts = {
+            "encoding_name": self._facts["encoding"],
+            "datcollate": self._facts["collate"],
+            "datctype": self._facts["ctype"],
+        }
+        if live_one := self._known["database"]:
+            return {**live_one, **facts}
+
+        owner = toc.database_owner(entries)
+        if not owner:
+            raise RestoreError(f"the dump does not name the owner of {self._name!r}")
+
+        return {"owner": owner, **facts}
+
+    def _is_super(self, role: str) -> bool:
+        return bool(self._known["roles"].get(role))
+
+    def _make(
+        self, session: Session, database: dict[str, t.Any], members: list[str], password: str
+    ) -> list[str]:
+        """Make the empty database and the role that loads it; return which roles were missing."""
+        for (name,) in session.rows("SELECT datname FROM pg_database"):
+            if re.fullmatch(re.escape(self._name) + r"_side_\d{8}t\d{6}", name):
+                live.drop_database(session, name)  # of a killed restore: we have its lock
+
+        roles = [role for role in self._facts["roles"] if role != self._loader]
+        made = live.make_roles(session, roles, self._role_statements())
+        live.make_database(session, self._side, database)
+        live.make_loader(session, self._loader, members, password, self._work.deadline.left)
+
+        return made
+
+    def _role_statements(self) -> dict[str, str]:
+        """Return for each role what its dump of globals says of it; passwords are not in there."""
+        file = next(
+            (one for one in self._work.artefact.files if one.path.endswith(f"/{GLOBALS}")), None
+        )
+        if file is None or file.encryption:
+            return {}
+
+        text = self._globals(file)
+        found = {}
+        for role in self._facts["roles"]:
+            quoted = '"' + role.replace('"', '""') + '"'
+            for name in (role, quoted):
+                match = re.search(rf"^ALTER ROLE {re.escape(name)} WITH [A-Z0-9 ]*;$", text, re.M)
+                if match:
+                    found[role] = match[0]
+
+        return found
+
+    def _globals(self, file: SetFile) -> str:
+        with closing(self._work.open_file(file)) as stream:
+            return stream.read(_GLOBALS_BYTES).decode("utf-8", "replace")
+
+    def _load_part(
+        self, part: toc.TocPart, path: str, dump: str, owner: Owner | None, password: str
+    ) -> None:
+        """Load some entries: a superuser's from our descriptor, the others by several processes."""
+        settings = self._work.settings.server
+        argv = [self._program("pg_restore"), "--exit-on-error", "--no-password"]
+        argv.append(f"--dbname={connection_string(self._side)}")
+        lines = "".join(f"{line}\n" for line in part.lines)
+        login = self._server.settings.login
+
+        if part.by_superuser:
+            account = _account(settings.run_as or "")
+            place = Workplace(self._work.deadline, self._work.settings.staging)
+            with staging_folder(place, *(account or ())) as staging:
+                listed = f"{staging}/list"
+                write_atomic(listed, lines, 0o600, owner=account)
+                program = Program(
+                    (*argv, f"--use-list={listed}"),
+                    settings.run_as,
+                    login_environment(login, self._side),
+                )
+                self._run(program, dump)
+            return
+
+        write_atomic(path, lines, 0o600, owner=owner)
+        as_loader = Login(
+            login.host, login.port, self._loader, password or None, login.sslmode, login.ca_file
+        )
+        argv += [f"--use-list={path}", f"--jobs={settings.jobs}", dump]
+        run_as = self._loader if owner else None
+        self._run(Program(tuple(argv), run_as, login_environment(as_loader, self._side)), "")
+
+    def _run(self, program: Program, source: str) -> None:
+        with contextlib.ExitStack() as stack:
+            nothing = os.memfd_create("output", os.MFD_CLOEXEC)
+            stack.callback(os.close, nothing)
+            stream = stack.enter_context(closing(open_regular(source))) if source else None
+            programs.run(
+                [program], nothing, self._work.deadline, stream.fileno() if stream else None
+            )
+
+    def _compare(self) -> str:
+        """Return what was found; raises RestoreError unless it is what the manifest says."""
+        tables = self._facts["tables"]
+        names = [(str(table["schema"]), str(table["name"])) for table in tables]
+        counts = self._server.ask(lambda session: live.count_rows(session, names), self._side)
+        differing = [
+            f"{visible(schema)}.{visible(name)} has"
+            f" {'no table' if count is None else count} instead of {table['rows']}"
+            for table, (schema, name), count in zip(tables, names, counts, strict=True)
+            if count is None or (table["rows"] is not None and count != table["rows"])
+        ]
+        if differing:
+            raise RestoreError(f"what was restored differs: {list_some(differing, 3)}")
+
+        invalid = self._server.ask(
+            lambda session: session.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"),
+            self._side,
+        )
+        if invalid:
+            raise RestoreError(f"{invalid} indexes of the restored database are invalid")
+
+        rows = sum(count or 0 for count in counts)
+
+        return f"{rows} rows in {len(tables)} tables as in the manifest"
+
+    def side_names(self) -> list[str]:
+        """Return what was restored beside."""
+        return [self._side]
+
+    def replace(self) -> list[str]:
+        """Let the restored database take the name of the live one."""
+        if not self._known["database"]:
+            self._server.ask(
+                lambda session: session.execute(
+                    "ALTER DATABASE {a} RENAME TO {b}", a=(self._side,), b=(self._name,)
+                )
+            )
+            return []
+
+        self._server.ask(lambda session: live.swap(session, self._name, self._kept, self._side))
+
+        return [self._kept]
+
+    def put_back(self) -> None:
+        """Let the replaced database have its name again."""
+        if self._known["database"]:
+            self._server.ask(
+                lambda session: live.swap_back(session, self._name, self._kept, self._side)
+            )
+        else:
+            self._server.ask(
+                lambda session: session.execute(
+                    "ALTER DATABASE {a} RENAME TO {b}", a=(self._name,), b=(self._side,)
+                )
+            )
+
+    def discard(self) -> None:
+        """Remove the side database and the role that loads."""
+        self._server.ask(lambda session: live.drop_database(session, self._side))
+        self._server.ask(lambda session: live.drop_loader(session, self._loader))
+
+    def finish(self) -> str:
+        """Return what a person should know."""
+        return "; ".join(self._notes)
+
+
+def _entered(parent: str, name: str) -> Folder:
+    """Return the staging folder, which may belong to another account."""
+    with Folder(open_folder(parent), parent) as folder:
+        return folder.enter(name)
+
+
+def _account(name: str) -> Owner | None:
+    """Return an account as numbers, None when we cannot become another one anyway."""
+    if not name or os.geteuid() != 0:
+        return None
+    account = isolated.account_of(name)
+
+    return Owner(account.pw_uid, account.pw_gid)
+
+
+def _limited(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > most:
+            raise RestoreError(f"the listing of the dump has more than {most >> 20} MB")
+        yield chunk
+
+
+KIND: t.Final = DatabaseTarget

@@ -1,0 +1,128 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The table of contents of a dump, in parts that are loaded one after the other.
+
+What belongs to a role without special rights is loaded by a role without special rights, since
+loading runs code of the owner: a check of a column, a trigger, an index over a function. Only what
+belongs to a superuser, as extensions do, is loaded by one.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Collection, Iterable, Sequence
+
+_ENTRY: t.Final = re.compile(r"(?P<number>\d+); (?P<table>\d+) (?P<id>\d+) (?P<rest>.*)")
+_DATABASE: t.Final = re.compile(r"DATABASE - ")
+#: Entries without an owner that only a superuser can load.
+_EXTENSION: t.Final = re.compile(r"EXTENSION - |COMMENT - EXTENSION ")
+_SCHEMA: t.Final = re.compile(r"SCHEMA - ")
+_SCHEMA_RIGHTS: t.Final = re.compile(r"ACL - SCHEMA ")
+_RIGHTS: t.Final = re.compile(r"(DEFAULT )?ACL ")
+_REFRESH: t.Final = re.compile(r"MATERIALIZED VIEW DATA ")
+#: The role that stands for the owner of the database.
+_ANY_OWNER: t.Final = "pg_database_owner"
+
+
+class TocEntry(t.NamedTuple):
+    """One line of ``pg_restore --list``; ``rest`` is what it is about, ``owner`` may be empty."""
+
+    line: str
+    rest: str
+    owner: str
+
+
+class TocPart(t.NamedTuple):
+    """Lines that are loaded in one go, with the rights of a superuser or without."""
+
+    by_superuser: bool
+    lines: tuple[str, ...]
+
+
+def read_toc(text: str, roles: Iterable[str]) -> list[TocEntry]:
+    """Return the entries of a listing; ``roles`` are the names that an owner can have."""
+    known = sorted({*roles, _ANY_OWNER}, key=len, reverse=True)
+    entries = []
+    for line in text.splitlines():
+        if match := _ENTRY.fullmatch(line):
+            rest = match["rest"]
+            owner = next((role for role in known if rest.endswith(f" {_one_line(role)}")), "")
+            entries.append(TocEntry(line, rest, owner))
+
+    return entries
+
+
+def database_owner(entries: Sequence[TocEntry]) -> str:
+    """Return the owner of the dumped database, '' where the dump does not know one."""
+    return next((one.owner for one in entries if _DATABASE.match(one.rest)), "")
+
+
+def owners(entries: Sequence[TocEntry]) -> set[str]:
+    """Return the roles that something belongs to."""
+    return {one.owner for one in entries if one.owner and one.owner != _ANY_OWNER}
+
+
+def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
+    """Return the parts in the order in which they are loaded.
+
+    Rights come after what they are about, but for those on schemas, without which a role could not
+    be given what stands in one. Views that hold rows are filled at the end.
+    """
+    wanted = [one for one in entries if not _is_of_database(one)]
+    schemas = [one for one in wanted if _SCHEMA.match(one.rest) or _EXTENSION.match(one.rest)]
+    schema_rights = [one for one in wanted if _SCHEMA_RIGHTS.match(one.rest)]
+    refreshes = [one for one in wanted if _REFRESH.match(one.rest)]
+    first = {*schemas, *schema_rights}
+    rights = [one for one in wanted if _RIGHTS.match(one.rest) and one not in first]
+    last = {*rights, *refreshes}
+    middle = [one for one in wanted if one not in first and one not in last]
+
+    # Schemas hold no code, and only a superuser can make one for anybody.
+    found = [TocPart(True, tuple(one.line for one in part)) for part in (schemas, schema_rights)]
+    for group in (middle, rights, refreshes):
+        found += _runs(group, superusers)
+
+    return [part for part in found if part.lines]
+
+
+def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEntry]:
+    """Return the entries without the rows of all tables but one, and without foreign keys.
+
+    What they refer to has no rows then.
+    """
+    data = f"TABLE DATA {_one_line(schema)} {_one_line(name)} "
+
+    return [
+        one
+        for one in entries
+        if not one.rest.startswith(("TABLE DATA ", "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
+        or one.rest.startswith(data)
+    ]
+
+
+def _is_of_database(entry: TocEntry) -> bool:
+    kinds = ("DATABASE ", "ACL - DATABASE ", "COMMENT - DATABASE ", "SECURITY LABEL - DATABASE ")
+
+    return entry.rest.startswith(kinds)
+
+
+def _runs(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
+    """Return entries in runs of neighbours that need the same rights."""
+    found: list[tuple[bool, list[str]]] = []
+    for one in entries:
+        by_superuser = one.owner in superusers if one.owner else _is_extension(one)
+        if not found or found[-1][0] != by_superuser:
+            found.append((by_superuser, []))
+        found[-1][1].append(one.line)
+
+    return [TocPart(by_superuser, tuple(lines)) for by_superuser, lines in found]
+
+
+def _is_extension(entry: TocEntry) -> bool:
+    return bool(_EXTENSION.match(entry.rest))
+
+
+def _one_line(name: str) -> str:
+    """Return a name as the listing has it."""
+    return name.replace("\n", " ").replace("\r", " ")

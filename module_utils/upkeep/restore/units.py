@@ -1,0 +1,46 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The services that must not run while what they work on is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base import systemd
+from ..base.deadline import Deadline
+from ..base.systemd import ACTIVE_STATES, SystemdError
+from .choose import RestoreError
+
+
+def running(units: Sequence[str], deadline: Deadline) -> list[str]:
+    """Return the units that run; raises RestoreError for one that is not there."""
+    try:
+        found = systemd.show(units, ["LoadState", "ActiveState"], deadline)
+    except (SystemdError, TimeoutError) as error:
+        raise RestoreError(str(error)) from error
+
+    if missing := [unit for unit in units if found[unit].get("LoadState") != "loaded"]:
+        raise RestoreError(f"there is no unit {missing[0]} on this host; correct units")
+
+    return [unit for unit in units if found[unit].get("ActiveState") in ACTIVE_STATES]
+
+
+def stop(units: Sequence[str], deadline: Deadline) -> None:
+    """Stop units, the last one first; raises RestoreError."""
+    for unit in reversed(units):
+        try:
+            systemd.stop(unit, deadline)
+        except (SystemdError, TimeoutError) as error:
+            raise RestoreError(f"{unit} cannot be stopped: {error}") from error
+
+
+def start(units: Sequence[str], deadline: Deadline) -> list[str]:
+    """Start units in their order, and return what does not start."""
+    problems = []
+    for unit in units:
+        try:
+            systemd.restart(unit, deadline)
+        except (SystemdError, TimeoutError) as error:
+            problems.append(f"{unit} does not start: {error}")
+
+    return problems

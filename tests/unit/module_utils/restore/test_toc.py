@@ -1,0 +1,77 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What belongs to nobody special is loaded by nobody special, and in an order that works."""
+
+from __future__ import annotations
+
+from ansible.module_utils.upkeep.restore.targets import toc
+
+LISTING = """;
+; Archive created at 2026-11-27 08:16:51 UTC
+;     Dumped from database version: 15.18
+;
+3384; 1262 16386 DATABASE - shop app
+3386; 0 0 ACL - DATABASE shop app
+3387; 0 0 DATABASE PROPERTIES - shop app
+7; 2615 16425 SCHEMA - S p app
+2; 3079 16387 EXTENSION - amcheck \n\
+3390; 0 0 COMMENT - EXTENSION amcheck \n\
+3388; 0 0 ACL - SCHEMA public pg_database_owner
+3391; 0 0 ACL public FUNCTION bt_index_check(index regclass) postgres
+220; 1259 16427 TABLE S p t x app
+221; 1259 16436 TABLE public kept postgres
+222; 1259 16440 TABLE public sneaky postgres app two
+3376; 0 16427 TABLE DATA S p t x app
+3378; 0 16440 TABLE DATA public kept postgres
+3229; 2606 16435 CONSTRAINT S p t x t x_pkey app
+3230; 2606 16436 FK CONSTRAINT S p t x t x_fkey app
+3377; 0 16436 MATERIALIZED VIEW DATA public mv app
+3392; 0 0 ACL public TABLE kept postgres
+"""
+ROLES = ("app", "postgres", "app two")
+ENTRIES = toc.read_toc(LISTING, ROLES)
+
+
+def numbers(part: toc.TocPart) -> list[int]:
+    """Return the numbers of the entries of a part."""
+    return [int(line.partition(";")[0]) for line in part.lines]
+
+
+def test_owners_are_read_to_their_last_word() -> None:
+    owned = {one.line.partition(";")[0]: one.owner for one in ENTRIES}
+
+    assert owned["222"] == "app two"
+    assert owned["220"] == "app"
+    assert owned["2"] == ""
+    assert toc.owners(ENTRIES) == {"app", "postgres", "app two"}
+    assert toc.database_owner(ENTRIES) == "app"
+
+
+def test_only_a_superusers_things_are_loaded_by_one() -> None:
+    parts = toc.parts(ENTRIES, {"postgres"})
+
+    assert [(part.by_superuser, numbers(part)) for part in parts] == [
+        (True, [7, 2, 3390]),
+        (True, [3388]),
+        (False, [220]),
+        (True, [221]),
+        (False, [222, 3376]),
+        (True, [3378]),
+        (False, [3229, 3230]),
+        (True, [3391, 3392]),
+        (False, [3377]),
+    ]
+
+
+def test_nothing_of_the_database_itself_is_loaded() -> None:
+    loaded = {number for part in toc.parts(ENTRIES, ()) for number in numbers(part)}
+
+    assert loaded.isdisjoint({3384, 3386, 3387})
+
+
+def test_one_table_comes_without_the_rows_of_others_and_without_foreign_keys() -> None:
+    chosen = {one.line.partition(";")[0] for one in toc.of_table(ENTRIES, "S p", "t\nx")}
+
+    assert "3376" in chosen
+    assert chosen.isdisjoint({"3378", "3377", "3230"})
+    assert {"220", "221", "3229"} <= chosen
