@@ -60,6 +60,7 @@ RECORDING_ACTIONS: t.Final = frozenset(
         "record_findings",
         "redis_tune",
         "restore",
+        "restore_rehearse",
         "sqlite_maintenance",
     ]
 )

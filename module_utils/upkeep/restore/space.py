@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .choose import RestoreError
@@ -16,7 +16,7 @@ from .targets.target import TargetPlan
 def require_space(plans: Sequence[TargetPlan], free_percent: float) -> dict[str, int]:
     """Return the bytes that are needed on each file system, by a folder on it.
 
-    Raises RestoreError when one has not as much free, and ``free_percent`` of it beyond.
+    Raises RestoreError as ``require_room`` does.
     """
     needed: dict[int, int] = defaultdict(int)
     folders: dict[int, str] = {}
@@ -26,15 +26,20 @@ def require_space(plans: Sequence[TargetPlan], free_percent: float) -> dict[str,
             needed[device] += size
             folders.setdefault(device, folder)
 
-    for device, folder in folders.items():
+    needs = {folders[device]: size for device, size in needed.items()}
+    require_room(needs, free_percent)
+
+    return needs
+
+
+def require_room(needs: Mapping[str, int], free_percent: float) -> None:
+    """Raise RestoreError unless folders have room, and ``free_percent`` of the disk beyond."""
+    for folder, size in needs.items():
         disk = os.statvfs(folder)
         free = disk.f_bavail * disk.f_frsize
         spare = int(disk.f_blocks * disk.f_frsize * free_percent / 100)
-        if free < needed[device] + spare:
+        if free < size + spare:
             raise RestoreError(
-                f"nothing was replaced: '{folder}' has {free >> 20} MiB free;"
-                f" {(needed[device] + spare) >> 20} MiB are needed"
-                f" ({needed[device] >> 20} MiB to restore, {free_percent:g} % of the disk free)"
+                f"'{folder}' has {free >> 20} MiB free; {(size + spare) >> 20} MiB are needed"
+                f" ({size >> 20} MiB to restore, {free_percent:g} % of the disk free)"
             )
-
-    return {folders[device]: size for device, size in needed.items()}

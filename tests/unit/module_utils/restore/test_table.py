@@ -115,9 +115,7 @@ def test_rows_that_others_need_must_be_in_the_set(
         restore(shop, pg)
 
     assert pg.query(database, "SELECT count(*) FROM orders") == [(501,)]
-    assert (
-        pg.query(database, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'upkeep%%'") == []
-    )
+    assert pg.query(database, MADE) == []
 
 
 @pytest.mark.parametrize(
@@ -194,5 +192,5 @@ def test_an_empty_table_is_not_restored(shop: RestoringShop, pg: Server, databas
     shop.later(seconds=1)
     shop.backup(reason="demand", artefacts=[dump_artefact(pg, database)])
 
-    with pytest.raises(RestoreError, match="not a single row of public.empty"):
+    with pytest.raises(RestoreError, match=r"not a single row of public\.empty"):
         restore(shop, pg, table="public.empty")

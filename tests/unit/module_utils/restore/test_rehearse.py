@@ -1,0 +1,250 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A rehearsal really restores, finds what a verification cannot, and touches nothing that lives."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.backup.artefacts.kind import Workplace
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.restore import rehearse, throwaway
+from ansible.module_utils.upkeep.restore.choose import RestoreError
+from ansible.module_utils.upkeep.restore.settings import parse_rehearsal
+
+from tests.unit.module_utils.backup.conftest import message, statuses
+from tests.unit.module_utils.postgresql.server import Server, binaries
+from tests.unit.module_utils.restore.conftest import RestoringShop, dump_artefact
+
+ORDERS = (
+    "CREATE TABLE orders (id serial PRIMARY KEY, note text)",
+    "INSERT INTO orders (note) SELECT 'n' || n FROM generate_series(1, 1000) n",
+)
+QUERY = {"name": "newest order", "query": "SELECT max(id) FROM public.orders", "at_least": 1000}
+#: An account that owns nothing; that of the tests' own servers owns those.
+ACCOUNT = "nobody"
+
+
+@pytest.fixture
+def rehearsed(shop: RestoringShop, pg: Server) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a function that rehearses as the module does."""
+
+    def run(check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        live = {"login_host": pg.login["host"], "login_port": pg.login["port"], "run_as": ""}
+        values = {
+            "system": "shop",
+            "root": str(shop.root),
+            "run_as": ACCOUNT,
+            "free_percent": 0,
+            "state_file": str(shop.folder / "rehearsals.json"),
+            "program_folder": str(binaries()),
+            "live": live,
+            **options,
+        }
+        return rehearse.run(parse_rehearsal(values), check_mode, lambda: shop.now)
+
+    return run
+
+
+Rehearse = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def database(shop: RestoringShop, pg: Server) -> str:
+    """Return a database that was backed up, with files and a SQLite file."""
+    name = pg.create_database("", *ORDERS)
+    shop.backup(artefacts=[dump_artefact(pg, name), shop.files_artefact(), shop.sqlite_artefact()])
+    return name
+
+
+def listing(folder: Path) -> set[tuple[str, int]]:
+    """Return the files below a folder with their sizes."""
+    return {(str(path), path.lstat().st_size) for path in folder.rglob("*")}
+
+
+def leftovers() -> list[Path]:
+    """Return what rehearsals left in the staging folder."""
+    return list(Path("/var/tmp").glob("upkeep-backup-*"))  # noqa: S108 - the default
+
+
+def servers() -> str:
+    """Return the servers that run as the account of rehearsals."""
+    done = subprocess.run(
+        ["pgrep", "-u", ACCOUNT, "-x", "postgres"], capture_output=True, text=True
+    )
+    return done.stdout
+
+
+@pytest.mark.usefixtures("database")
+def test_a_whole_set_is_restored_compared_asked_and_thrown_away(
+    shop: RestoringShop, rehearsed: Rehearse
+) -> None:
+    before = listing(shop.root)
+
+    answer = rehearsed(queries=[{**QUERY, "requirements": ["R-hyperopt-74"]}])
+
+    assert set(statuses(answer).values()) == {"ok"}, answer
+    assert "1000 rows in 1 tables as in the manifest" in message(answer, "rehearsal:database")
+    assert message(answer, "rehearsal:database.newest_order").endswith("with 1000")
+    assert message(answer, "rehearsal:age") == "a set was restored and compared 0 days ago"
+    assert {"database.load", "database.amcheck", "database.analyze", "whole"} <= set(
+        answer["seconds"]
+    )
+    assert {path for path, _ in listing(shop.root)} == {path for path, _ in before}
+    assert leftovers() == []
+    assert servers() == ""
+
+    with shop.catalogue() as catalogue:
+        record = catalogue.sets()[-1].record
+
+    assert record
+    assert record.rehearsed == shop.now
+
+
+@pytest.mark.usefixtures("database")
+def test_it_is_done_once_a_period(shop: RestoringShop, rehearsed: Rehearse) -> None:
+    first, second = rehearsed(), rehearsed()
+    shop.later(days=7)
+    third = rehearsed(rehearse=False)
+    fourth = rehearsed()
+
+    assert [one["changed"] for one in (first, second, third, fourth)] == [True, False, False, True]
+    assert statuses(third) == {"rehearsal:age": "ok"}
+
+
+@pytest.mark.usefixtures("database")
+def test_check_mode_only_says_that_one_is_due(rehearsed: Rehearse) -> None:
+    answer = rehearsed(check_mode=True)
+
+    assert answer["due"]
+    assert answer["changed"]
+    assert statuses(answer) == {"rehearsal:age": "info"}
+
+
+@pytest.mark.usefixtures("database")
+def test_without_one_it_is_a_note_for_one_period_and_critical_then(
+    shop: RestoringShop, rehearsed: Rehearse
+) -> None:
+    found = [statuses(rehearsed(rehearse=False))["rehearsal:age"]]
+    shop.later(days=7)
+    found.append(statuses(rehearsed(rehearse=False))["rehearsal:age"])
+    shop.later(days=2)
+    found.append(statuses(rehearsed(rehearse=False))["rehearsal:age"])
+
+    assert found == ["info", "info", "critical"]
+
+
+def test_a_host_without_sets_is_a_note(rehearsed: Rehearse) -> None:
+    assert statuses(rehearsed()) == {"rehearsal:age": "info"}
+
+
+@pytest.mark.usefixtures("database")
+def test_an_old_rehearsal_is_critical(shop: RestoringShop, rehearsed: Rehearse) -> None:
+    rehearsed()
+    shop.later(days=8.1)
+
+    answer = rehearsed(rehearse=False)
+
+    assert statuses(answer)["rehearsal:age"] == "critical"
+    assert answer["findings"][0]["limits"]["critical"] == 8
+
+
+@pytest.mark.usefixtures("database")
+def test_a_failure_stays_until_one_passes(rehearsed: Rehearse) -> None:
+    failed = rehearsed(queries=[{**QUERY, "at_least": 1001}])
+    later = rehearsed(rehearse=False)
+    mended = rehearsed(queries=[QUERY])
+
+    assert statuses(failed)["rehearsal:database"] == "critical"
+    assert "answered 1000; at least 1001" in message(failed, "rehearsal:database")
+    assert statuses(failed)["rehearsal:files"] == "ok"
+    assert statuses(later) == {"rehearsal:age": "critical"}
+    assert statuses(mended)["rehearsal:age"] == "ok"
+
+
+def test_a_set_that_verifies_and_cannot_be_restored_is_found(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    # Whole, hashed, with all rows; but a constraint cannot be made again.
+    name = pg.create_database(
+        "",
+        *ORDERS,
+        "CREATE FUNCTION small() RETURNS integer LANGUAGE sql AS 'SELECT 5000'",
+        "CREATE TABLE checked (id integer CHECK (id < public.small()))",
+        "INSERT INTO checked VALUES (10)",
+        "CREATE OR REPLACE FUNCTION small() RETURNS integer LANGUAGE sql AS 'SELECT 5'",
+    )
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+
+    answer = rehearsed()
+
+    assert statuses(shop.verify())["backup:age"] != "critical"
+    assert statuses(answer)["rehearsal:database"] == "critical"
+    assert "cannot be restored" in message(answer, "rehearsal:database")
+    assert servers() == ""
+
+
+@pytest.mark.usefixtures("database")
+def test_it_may_take_a_limited_time(rehearsed: Rehearse) -> None:
+    answer = rehearsed(recovery_seconds=0.01)
+
+    assert statuses(answer)["rehearsal:time"] == "warning"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_an_account_that_can_read_the_live_server_is_refused(
+    shop: RestoringShop, database: str, rehearsed: Rehearse
+) -> None:
+    guarded = shop.folder / "clusters"
+    cluster = guarded / "15" / "main"
+    cluster.mkdir(parents=True)
+    for folder in (shop.folder, *shop.folder.parents):
+        folder.chmod(folder.stat().st_mode | 0o055) if folder != Path("/") else None
+    (cluster / "PG_VERSION").write_text("15")
+    throwaway.require_apart(ACCOUNT, [])
+
+    with pytest.raises(RestoreError, match="can reach the live server"):
+        throwaway.require_apart(ACCOUNT, [str(guarded)])
+
+    cluster.chmod(0o700)
+    throwaway.require_apart(ACCOUNT, [str(guarded)])
+    entry = pwd.getpwnam(ACCOUNT)
+    os.chown(cluster, entry.pw_uid, entry.pw_gid)
+
+    with pytest.raises(RestoreError, match="can reach the live server"):
+        throwaway.require_apart(ACCOUNT, [str(guarded)])
+
+
+def test_the_server_listens_nowhere_and_archives_nothing(shop: RestoringShop, pg: Server) -> None:
+    place = Workplace(Deadline(60), "/var/tmp")  # noqa: S108 - the default
+    names = ("listen_addresses", "archive_mode", "wal_level", "max_wal_senders")
+    with throwaway.running(place, ACCOUNT, str(binaries()), []) as server:
+        shown = server.ask(
+            lambda session: [session.value(f"SELECT current_setting('{name}')") for name in names]
+        )
+        mode = Path(server.folder).stat().st_mode & 0o777
+
+    assert shown == ["", "off", "minimal", "0"]
+    assert mode == 0o700
+
+
+def test_what_a_recovery_test_left_is_found(pg: Server, rehearsed: Rehearse) -> None:
+    pg.create_database("shop_dr_test")
+
+    found = rehearsed(left_behind=["shop_dr_test", "other"])
+    pg.run("postgres", "DROP DATABASE shop_dr_test")
+    clean = rehearsed(left_behind=["shop_dr_test", "other"])
+
+    assert statuses(found)["restore:left_behind"] == "warning"
+    assert statuses(clean)["restore:left_behind"] == "ok"
+    assert (
+        statuses(rehearsed(left_behind=["x"], live={"login_host": "/nowhere", "run_as": ""}))[
+            "restore:left_behind"
+        ]
+        == "unknown"
+    )
