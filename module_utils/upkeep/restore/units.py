@@ -39,7 +39,7 @@ def start(units: Sequence[str], deadline: Deadline) -> list[str]:
     problems = []
     for unit in units:
         try:
-            systemd.restart(unit, deadline)
+            systemd.start(unit, deadline)
         except (SystemdError, TimeoutError) as error:
             problems.append(f"{unit} does not start: {error}")
 

@@ -50,7 +50,7 @@ def test_check_mode_only_reports(call: Call) -> None:
     [
         ({"due_days": 9}, "due_days is 9; at most promised_days (8)"),
         ({"run_as": "No Account"}, "run_as is 'No Account'; it must match"),
-        ({"queries": [{"name": "x"}]}, "queries 'x': 'query' is missing"),
+        ({"queries": [{"name": "x"}]}, "query found in queries"),
         ({"set": "20200101T000000Z"}, "there is no set 20200101T000000Z"),
     ],
 )

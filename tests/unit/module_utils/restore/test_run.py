@@ -341,11 +341,12 @@ def test_services_are_stopped_while_things_are_replaced(
     shop: RestoringShop, stand_in: Callable[[str, str], None]
 ) -> None:
     log = shop.folder / "calls"
-    state = "printf 'LoadState=loaded\\nActiveState=active\\n\\nLoadState=loaded\\n'"
     stand_in(
         "systemctl",
-        f'shift 2; echo "$1 $3 $(cat {shop.app}/main.py | head -c 6)" >> {log}\n'
-        f"test $1 != show || {{ {state}; printf 'ActiveState=inactive\\n'; }}",
+        f'shift 2; echo "$1 $3 $(head -c 6 {shop.app}/main.py)" >> {log}\n'
+        "test $1 = show || exit 0\n"
+        "shift 3; for unit; do test $unit = idle.service && state=inactive || state=active\n"
+        "printf 'LoadState=loaded\\nActiveState=%s\\n\\n' $state; done",
     )
     shop.backup()
     break_app(shop)
@@ -353,9 +354,9 @@ def test_services_are_stopped_while_things_are_replaced(
 
     calls = [line.split() for line in log.read_text().splitlines()]
 
-    assert [call[0] for call in calls] == ["show", "stop", "reset-failed", "restart"]
-    assert calls[1][1:] == ["shop.service", BROKEN]
-    assert calls[3][1:] == ["shop.service", "print("]
+    assert [call[0] for call in calls] == ["show", "show", "stop", "reset-failed", "start"]
+    assert calls[2][1:] == ["shop.service", BROKEN]
+    assert calls[4][1:] == ["shop.service", "print("]
 
 
 def test_services_are_started_when_the_replacing_fails(
@@ -379,7 +380,7 @@ def test_services_are_started_when_the_replacing_fails(
     with pytest.raises(RestoreError, match=r"as it was before: .*Input/output error"):
         shop.restore(units=["shop.service"])
 
-    assert log.read_text().split() == ["show", "stop", "reset-failed", "restart"]
+    assert log.read_text().split() == ["show", "show", "stop", "reset-failed", "start"]
 
 
 def test_another_libc_is_a_warning(shop: RestoringShop, monkeypatch: pytest.MonkeyPatch) -> None:
