@@ -229,6 +229,13 @@ options:
             description: How many are named. From 1 to 200.
             type: int
             default: 20
+          must_expire:
+            description: Patterns of names as Redis has them, C(sessions:*).
+              A key that fits one and never expires is a finding C(warning)
+              of its own.
+            type: list
+            elements: str
+            default: []
           max_scanned:
             description: How many keys are looked at. Redis counts each as
               a lookup that found its key. At least 100.

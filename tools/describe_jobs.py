@@ -90,6 +90,39 @@ def _kept(limit: Entry, unit: str) -> str:
     return ", ".join(sides) or NONE
 
 
+def redis(servers: Sequence[Entry]) -> Iterator[Row]:
+    """Yield what each server shall have, and what is looked at."""
+    for server in filled("redis", servers):
+        for aspect, describe in _REDIS.items():
+            if server[aspect]:
+                name = f"redis_tune:{server['name']}.{aspect}"
+                side = "below" if aspect == "hit_ratio" else "above"
+                cells = [code(name), describe(server[aspect]), *limits(server[aspect], side)]
+                yield cells, server[aspect]["requirements"] or server["requirements"]
+
+
+def _lasting(entry: Entry) -> str:
+    must = f", of which none may fit {codes(entry['must_expire'])}" if entry["must_expire"] else ""
+
+    return f"share of keys in % that never expire, {entry['listed']} of them named{must}"
+
+
+_REDIS: t.Final[Mapping[str, Callable[[Entry], str]]] = {
+    "maxmemory": lambda entry: f"set to {code(entry['value'])}",
+    "maxmemory_policy": lambda entry: f"set to {code(entry['value'])}",
+    "save": lambda entry: f"set to {code(entry['value'])}",
+    "fragmentation": lambda entry: (
+        f"memory is given back above a ratio of {entry['ratio']:g} and {entry['min_mb']:g} MiB"
+    ),
+    "memory": lambda _: "memory in use, in % of its limit, and its growth",
+    "hit_ratio": lambda _: "look-ups in % that found their key",
+    "slow_log": lambda entry: f"slow commands, {entry['entries']} of them named",
+    "clients": lambda _: "connections in use, in %",
+    "keys_without_expiry": _lasting,
+    "kernel": lambda _: "settings of the kernel that Redis warns about",
+}
+
+
 def models(entries: Sequence[Entry]) -> Iterator[Row]:
     """Yield each approved file and what else is required of it."""
     for model in filled("models", entries):
@@ -168,6 +201,13 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         "One read-only query a table. What has no limit is only reported.",
         ("finding", "what is checked", "hosts", "playbooks", "warning", "critical"),
         data_quality,
+    ),
+    "redis": Section(
+        "Redis",
+        "What differs is set and written to the server's own file; figures count from the previous"
+        " run.",
+        ("finding", "what is set or looked at", "warning", "critical"),
+        redis,
     ),
     "models": Section(
         "Models",

@@ -27,6 +27,9 @@ PACKAGES: t.Final = {
     "procps": "tests, which look for processes and kill them",
     "postgresql": "tests; binaries only, no server is started",
     "pgbouncer": "tests; binaries only, no pooler is started",
+    "redis-tools": "tests; its checker of dump files is the server, too, and none is started",
+    "python3-celery": "tests, which run workers",
+    "python3-redis": "tests, which run workers",
     "openssl": "tests, which make certificates",
     "zstd": "tests, which make backup sets",
 }

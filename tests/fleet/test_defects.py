@@ -139,6 +139,7 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "model_verification",
         "log_review",
         "log_rotation",
+        "redis_tune",
         "db_maintenance",
         "data_quality",
         "app_tests",

@@ -109,7 +109,7 @@ def test_what_changes_systems_is_done_on_cleared_hosts_with_the_job_only(cadence
     changing = [
         play
         for play in playbook_page.plays(playbook(cadence))
-        if set(playbook_page.roles_of(play)) & {"log_rotation", "db_maintenance"}
+        if set(playbook_page.roles_of(play)) & {"log_rotation", "redis_tune", "db_maintenance"}
     ]
 
     assert changing

@@ -13,9 +13,7 @@ from ansible.module_utils.upkeep.base.redis_client import RedisReplyError
 from ansible.module_utils.upkeep.redis_tune.run import run
 from ansible.module_utils.upkeep.redis_tune.settings import parse
 
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
-
-pytestmark = needs_redis
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
 SAVE: t.Final = "900 1 300 10 60 10000"
 

@@ -35,6 +35,7 @@ LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
         "python_modules": "system_python_modules",
         "legacy_patterns": "system_legacy_patterns",
     },
+    "redis_tune": {"instances": "system_redis"},
     "self_heal": {"units": "system_self_heal", "checks": "system_health_checks"},
     "sqlite": {"databases": "system_sqlite_databases"},
 }

@@ -254,14 +254,37 @@ def keys_without_expiry(instance: Instance, facts: RedisFacts, sample: KeySample
     return subject.measured(share, limits, message, "give them a life time", unit="%")
 
 
+def must_expire(instance: Instance, sample: KeySample | str) -> Iterator[Finding]:
+    """Yield how many keys never expire although the profile says that they must."""
+    aspect = "keys_without_expiry"
+    patterns = instance.aspects[aspect]["must_expire"]
+    if not patterns:
+        return
+
+    ids = instance.subject(aspect).requirements
+    subject = Subject(instance.subject("must_expire").check_id, ids)
+    if isinstance(sample, str):
+        yield subject.finding("unknown", f"the keys were not looked at: {sample}")
+        return
+
+    message = f"{sample.wrong} keys of {list_some(patterns)} never expire"
+    if sample.wrong:
+        named = sample.names[: sample.wrong]
+        message += f": {list_some([*map(_key_name, named)], len(named))}"
+    if sample.is_partial:
+        message += f" (of the first {sample.scanned} keys)"
+
+    yield subject.measured(sample.wrong, Limits(0), message, "give them a life time", unit="keys")
+
+
 def kernel(instance: Instance, facts: Mapping[str, str] | str) -> Finding:
-    """Return the settings of the kernel that Redis warns about."""
+    """Return the settings of the kernel that Redis warns about; they belong to the whole host."""
     subject = instance.subject("kernel")
     if isinstance(facts, str):
         return subject.finding("unknown", facts)
 
     return subject.finding(
-        "warning" if facts else "ok",
+        "info" if facts else "ok",
         "; ".join(facts.values()) if facts else "the settings of the kernel suit Redis",
     )
 

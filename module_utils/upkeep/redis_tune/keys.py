@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import typing as t
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..base.deadline import Deadline
@@ -19,19 +22,33 @@ _OF_THE_BROKER: t.Final = ("_kombu.binding.", "unacked")
 
 @dataclass(frozen=True)
 class KeySample:
-    """Names that were found; ``is_partial`` when time or number ended the search."""
+    """Names that were found, those first that must expire, of which there are ``wrong``.
+
+    ``is_partial`` when time or number ended the search.
+    """
 
     names: tuple[str, ...]
+    wrong: int
     scanned: int
     is_partial: bool
 
 
 def find_lasting(
-    redis: RedisClient, facts: RedisFacts, listed: int, max_scanned: int, deadline: Deadline
+    redis: RedisClient, facts: RedisFacts, options: Mapping[str, t.Any], deadline: Deadline
 ) -> KeySample:
-    """Return keys without an expiry; raises RedisError, RedisReplyError or TimeoutError."""
-    names: list[str] = []
+    """Return keys without an expiry; raises RedisError, RedisReplyError or TimeoutError.
+
+    ``options`` are those of the aspect ``keys_without_expiry``.
+    """
+    matches = _matcher(options["must_expire"])
+    listed = options["listed"]
+    wrong: list[str] = []
+    others: list[str] = []
     scanned = 0
+
+    def sample(is_partial: bool) -> KeySample:
+        return KeySample(tuple([*wrong, *others][:listed]), len(wrong), scanned, is_partial)
+
     for database, count in sorted(facts.databases.items()):
         if count.keys <= count.expiring:
             continue
@@ -39,11 +56,26 @@ def find_lasting(
         redis.ask("SELECT", database)
         for keys in redis.scan(PORTION):
             scanned += len(keys)
-            names += [f"{database}:{key}" for key in _lasting(redis, keys)]
-            if len(names) >= listed or scanned >= max_scanned or deadline.is_over():
-                return KeySample(tuple(names[:listed]), scanned, True)
+            for key in _lasting(redis, keys):
+                (wrong if matches(key) else others).append(f"{database}:{key}")
 
-    return KeySample(tuple(names), scanned, False)
+            is_enough = len(others) >= listed and not options["must_expire"]
+            if is_enough or scanned >= options["max_scanned"] or deadline.is_over():
+                return sample(True)
+
+            del others[listed:]
+
+    return sample(False)
+
+
+def _matcher(patterns: Sequence[str]) -> t.Callable[[str], bool]:
+    """Return whether a name fits one of the patterns."""
+    if not patterns:
+        return lambda _key: False
+
+    either = re.compile("|".join(map(fnmatch.translate, patterns)))
+
+    return lambda key: either.match(key) is not None
 
 
 def _lasting(redis: RedisClient, keys: list[str]) -> list[str]:

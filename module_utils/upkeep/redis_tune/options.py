@@ -122,6 +122,13 @@ _INSTANCE: t.Final[Options] = {
     "keys_without_expiry": _aspect(
         "List keys that never expire, for a person to review.",
         listed=option("int", "How many are named.", default=20, minimum=1, maximum=200),
+        must_expire=option(
+            "list",
+            "Patterns of names as Redis has them, C(sessions:*). A key that fits one and never"
+            " expires is a finding C(warning) of its own.",
+            elements="str",
+            default=[],
+        ),
         max_scanned=option(
             "int",
             "How many keys are looked at. Redis counts each as a lookup that found its key.",

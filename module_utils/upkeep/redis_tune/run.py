@@ -101,7 +101,9 @@ def _tuned(
     if "slow_log" in instance.aspects:
         findings.append(_judged_slow_log(instance, slow, passed, total))
     if "keys_without_expiry" in instance.aspects:
-        findings.append(report.keys_without_expiry(instance, facts, _lasting_keys(instance, facts)))
+        sample = _lasting_keys(instance, facts)
+        findings.append(report.keys_without_expiry(instance, facts, sample))
+        findings += report.must_expire(instance, sample)
     if "kernel" in instance.aspects:
         findings.append(report.kernel(instance, _kernel(instance, facts)))
 
@@ -239,7 +241,7 @@ def _lasting_keys(instance: Instance, facts: RedisFacts) -> KeySample | str:
     deadline = Deadline(options["seconds"])
     try:
         with RedisClient(instance.login, Deadline(options["seconds"] + 10)) as redis:
-            return find_lasting(redis, facts, options["listed"], options["max_scanned"], deadline)
+            return find_lasting(redis, facts, options, deadline)
     except TimeoutError:
         return "there was not enough time"
     except RedisError as error:

@@ -11,7 +11,7 @@ import pytest
 
 from library import redis_tune
 from tests.unit.library.module_calls import Call, by_check, caller
-from tests.unit.module_utils.redis_tune.server import needs_redis, running
+from tests.unit.module_utils.redis_tune.server import running
 
 
 @pytest.fixture
@@ -23,7 +23,6 @@ def tune(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     return lambda **arguments: call(**state, **arguments)
 
 
-@needs_redis
 def test_a_second_call_changes_nothing_and_check_mode_foretells_the_first(
     tune: Call, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from ansible.module_utils.upkeep.base.redis_client import (
     RedisReplyError,
 )
 
-from tests.unit.module_utils.redis_tune.server import needs_redis, running
+from tests.unit.module_utils.redis_tune.server import running
 
 LOCAL: t.Final = "127.0.0.1"
 
@@ -78,7 +78,6 @@ def test_a_server_that_says_nothing_ends_with_the_deadline() -> None:
         client.ask("PING")
 
 
-@needs_redis
 def test_names_with_any_bytes_come_back_as_they_went(tmp_path: Path) -> None:
     names = {
         "with blank",
@@ -98,7 +97,6 @@ def test_names_with_any_bytes_come_back_as_they_went(tmp_path: Path) -> None:
         ]
 
 
-@needs_redis
 def test_a_socket_is_a_place_as_well(tmp_path: Path) -> None:
     path = tmp_path / "s"
     with running(tmp_path, f"unixsocket {path}"):

@@ -14,17 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient, RedisError, RedisLogin
 
 #: In Debian the server is the same program as its checker, of the package redis-tools.
 _PROGRAMS: t.Final = ("redis-server", "redis-check-rdb", "valkey-server", "valkey-check-rdb")
 PATIENCE: t.Final = 20.0
-
-needs_redis = pytest.mark.skipif(
-    not any(map(shutil.which, _PROGRAMS)), reason="there is no Redis here: install redis-tools"
-)
 
 
 @dataclass
@@ -117,7 +112,9 @@ def running(folder: Path, *lines: str, password: str | None = None) -> Iterator[
 
 def _program(folder: Path) -> str:
     """Return the server's program, under the name that makes it a server."""
-    found = next(path for path in map(shutil.which, _PROGRAMS) if path)
+    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    assert found, "there is no Redis here: install redis-tools, as `make setup` does"
+
     if found.endswith("-server"):
         return found
 

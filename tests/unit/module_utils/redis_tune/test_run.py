@@ -13,9 +13,7 @@ from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.redis_tune.run import run
 from ansible.module_utils.upkeep.redis_tune.settings import parse
 
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
-
-pytestmark = needs_redis
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
 Answer = dict[str, t.Any]
 WANTED: t.Final = {
@@ -298,7 +296,7 @@ def test_figures_of_memory_clients_and_kernel_are_reported(redis: RedisServer) -
     assert "since the previous run" in found["memory"]["message"]
     assert found["clients"]["observed"] > 0
     assert found["fragmentation"]["status"] == "ok"
-    assert found["kernel"]["status"] in ("ok", "warning")
+    assert found["kernel"]["status"] in ("ok", "info")
 
 
 def test_memory_is_given_back_once_where_it_is_worth_it(redis: RedisServer) -> None:
