@@ -174,16 +174,14 @@ def defragment(instance: Instance, facts: RedisFacts, check_mode: bool) -> TuneA
     """
     if facts.config.get("activedefrag") == "yes":
         return None
+    if problem := _defragment_problem(instance.login):
+        return TuneAction(instance.name, "defragment", "", "not_possible", problem)
     if check_mode:
         return TuneAction(instance.name, "defragment", "", "planned")
 
     seconds = float(instance.aspects["fragmentation"]["seconds"])
     with RedisClient(instance.login, Deadline(seconds + 30)) as redis:
-        try:
-            redis.ask("CONFIG", "SET", "activedefrag", "yes")
-        except RedisReplyError:
-            message = "this build of Redis cannot defragment; only a restart frees the memory"
-            return TuneAction(instance.name, "defragment", "", "not_possible", message)
+        redis.ask("CONFIG", "SET", "activedefrag", "yes")
 
         try:
             _wait_until_dense(redis, instance, facts, Deadline(seconds))
@@ -191,6 +189,23 @@ def defragment(instance: Instance, facts: RedisFacts, check_mode: bool) -> TuneA
             _switch_off(instance.login)
 
     return TuneAction(instance.name, "defragment", "", "done")
+
+
+def _defragment_problem(login: RedisLogin) -> str:
+    """Return why a server cannot defragment, '' when it can; raises RedisError.
+
+    It is switched on and off as one, so that the server does nothing in between.
+    """
+    switches = [("CONFIG", "SET", "activedefrag", value) for value in ("yes", "no")]
+    with RedisClient(login, Deadline(10)) as redis:
+        done = redis.ask_all([("MULTI",), *switches, ("EXEC",)])[-1]
+
+    if isinstance(done, RedisReplyError):
+        return str(done)
+    if isinstance(done[0], RedisReplyError):
+        return "this build of Redis cannot defragment; only a restart frees the memory"
+
+    return ""
 
 
 def _wait_until_dense(

@@ -313,6 +313,29 @@ def test_memory_is_given_back_once_where_it_is_worth_it(redis: RedisServer) -> N
     assert redis.setting("activedefrag") == "no"
 
 
+def test_check_mode_foretells_a_defragmentation_only_where_the_server_can(
+    redis: RedisServer,
+) -> None:
+    script = "for i = 1, 60000 do redis.call('{}', 'k' .. i{}) end"
+    redis.ask("EVAL", script.format("set", ", string.rep('x', 150)"), 0)
+    redis.ask(
+        "EVAL",
+        script.format("del", "")
+        .replace("redis", "if i % 10 > 0 then redis", 1)
+        .replace(" end", " end end"),
+        0,
+    )
+    time.sleep(0.3)  # until the server has measured it
+    options = {"fragmentation": {"ratio": 1.1, "min_mb": 1.0, "seconds": 1}}
+    foretold = tune(redis, check_mode=True, **options)
+    first = tune(redis, **options)
+
+    assert [line.replace("planned", "done") for line in done(foretold)] == done(first)
+    assert foretold["changed"] == first["changed"]
+    assert any(line.startswith("defragment") for line in done(first))
+    assert redis.setting("activedefrag") == "no"
+
+
 def test_nothing_is_done_below_the_floor(redis: RedisServer) -> None:
     answer = tune(redis, fragmentation={"ratio": 1.01, "min_mb": 4096.0})
 
