@@ -25,7 +25,7 @@ from ansible.module_utils.upkeep.cache_maintenance.settings import parse
 from ansible.module_utils.upkeep.findings import Finding
 
 from tests import evidence
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 from tests.unit.profiles.limits import Entry, profile
 
 HOUR: t.Final = 3600.0
@@ -251,7 +251,6 @@ def kept(options: Entry) -> dict[str, Finding]:
     return {found["check"]: found for found in run(parse(options), False)["findings"]}
 
 
-@needs_redis
 def test_keys_of_fairedge_are_judged_by_use_and_emptied_beside_the_queue(
     redis: RedisServer,
 ) -> None:
@@ -270,7 +269,6 @@ def test_keys_of_fairedge_are_judged_by_use_and_emptied_beside_the_queue(
     evidence.add("fairedge", emptied.values(), "opportunities:*")
 
 
-@needs_redis
 def test_the_cache_of_hyperopt_is_looked_at_and_swept(redis: RedisServer) -> None:
     redis.ask("SET", "cache:1", "x")
     found = kept({**redis_caches("hyperopt", redis), "work": ["sweep", "look"]})
@@ -280,7 +278,6 @@ def test_the_cache_of_hyperopt_is_looked_at_and_swept(redis: RedisServer) -> Non
     evidence.add("hyperopt", found.values())
 
 
-@needs_redis
 def test_the_cache_is_warmed_every_six_hours_and_after_a_restart(redis: RedisServer) -> None:
     (shipped,) = profile("fairedge")["system_cache_warmings"]
     note = [sys.executable, "-c", "import sys; open('out', 'a').write(' '.join(sys.argv[1:]))"]

@@ -9,7 +9,7 @@ from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient
 from ansible.module_utils.upkeep.cache_maintenance.protection import Protection, find_queues
 
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis
+from tests.unit.module_utils.redis_tune.server import RedisServer
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,6 @@ def test_the_lists_of_a_queue_are_protected_with_their_priorities() -> None:
     assert protection.removable(["odds", "odds\x06\x163", "odds:best"]) == ["odds:best"]
 
 
-@needs_redis
 def test_queues_are_those_that_bindings_name(redis: RedisServer) -> None:
     redis.ask("SADD", "_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
     redis.ask("SADD", "_kombu.binding.odds", "odds\x06\x16\x06\x16odds.high")

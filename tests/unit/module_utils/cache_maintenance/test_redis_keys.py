@@ -14,9 +14,8 @@ from ansible.module_utils.upkeep.cache_maintenance import redis_keys
 from ansible.module_utils.upkeep.cache_maintenance.settings import RedisCache
 
 from tests.unit.module_utils.cache_maintenance.folders import settings
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
-pytestmark = needs_redis
 SECRET: t.Final = "p-one"  # noqa: S105 - of a server of the test
 MAY: t.Final = ("+@read", "+ping", "+select", "+dbsize")
 

@@ -22,7 +22,7 @@ from tests.unit.module_utils.cache_maintenance.folders import (
     put,
     settings,
 )
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis
+from tests.unit.module_utils.redis_tune.server import RedisServer
 
 ME: t.Final = pwd.getpwuid(os.geteuid()).pw_name
 SCRAPER: t.Final[dict[str, t.Any]] = {
@@ -238,7 +238,6 @@ def redis_cache(server: RedisServer, **options: t.Any) -> dict[str, t.Any]:
     return {"name": "shop", "port": server.port, "patterns": [pattern], **options}
 
 
-@needs_redis
 def test_emptying_keys_counts_first_and_spares_the_broker(
     tmp_path: Path, redis: RedisServer
 ) -> None:
@@ -257,7 +256,6 @@ def test_emptying_keys_counts_first_and_spares_the_broker(
     assert again["changed"] is False
 
 
-@needs_redis
 def test_hits_are_those_since_the_previous_run(tmp_path: Path, redis: RedisServer) -> None:
     caches = {
         "redis_caches": [redis_cache(redis, hits={"warning": 90, "min_lookups": 10})],
@@ -277,7 +275,6 @@ def test_hits_are_those_since_the_previous_run(tmp_path: Path, redis: RedisServe
     assert kept(tmp_path, **caches)["findings"]["cache:shop"]["status"] == "unknown"
 
 
-@needs_redis
 def test_a_sweep_takes_the_keys_that_nobody_reads(tmp_path: Path, redis: RedisServer) -> None:
     redis.ask("SET", "cached:1", "x")
     young = redis_cache(redis, keys={"sweep_idle_hours": 1}, lifetimes={})
@@ -288,7 +285,6 @@ def test_a_sweep_takes_the_keys_that_nobody_reads(tmp_path: Path, redis: RedisSe
     assert answer["findings"]["cache:shop[all].lifetimes"]["observed"] == 0
 
 
-@needs_redis
 def test_a_warming_runs_once_and_again_after_a_restart(tmp_path: Path, redis: RedisServer) -> None:
     script = [sys.executable, "-c", "import sys; open('out', 'a').write(sys.argv[1])"]
     warming = {
