@@ -37,10 +37,6 @@ options:
     description: Restoring one artefact ends after this time. At least 1.
     type: int
     default: 7200
-  age_identity:
-    description: Private key for what is encrypted with age. Never written
-      to the host.
-    type: str
   requirements:
     description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
     type: list

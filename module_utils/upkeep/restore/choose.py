@@ -16,7 +16,9 @@ from ..base.files import reason_of
 from ..base.text import list_some
 
 #: Kinds that are restored. The others are exports for people: they are read, not put back.
-RESTORED: t.Final = ("postgresql", "sqlite", "files", "redis")
+RESTORED: t.Final = ("postgresql", "sqlite", "files")
+#: Of an encrypted dump of globals nothing is needed: roles are made by their names.
+_GLOBALS: t.Final = "/globals.sql.age"
 
 
 class RestoreError(Exception):
@@ -61,7 +63,7 @@ def choose_artefacts(manifest: BackupManifest, names: Sequence[str]) -> list[Art
     Raises RestoreError.
     """
     if not names:
-        found = [one for one in manifest.artefacts if one.kind in RESTORED]
+        found = [one for one in manifest.artefacts if one.kind in RESTORED and not _is_sealed(one)]
         if not found:
             raise RestoreError(f"the set {manifest.name} holds nothing that can be put back")
         return found
@@ -75,11 +77,20 @@ def choose_artefacts(manifest: BackupManifest, names: Sequence[str]) -> list[Art
     for one in chosen:
         if one.kind not in RESTORED:
             raise RestoreError(
-                f"{one.name} is an export ({one.kind}), which is not put back;"
-                f" read {one.files[0].path} of the set"
+                f"{one.name} ({one.kind}) is not put back by this version; read"
+                f" {one.files[0].path} of the set"
+            )
+        if _is_sealed(one):
+            raise RestoreError(
+                f"{one.name} is encrypted; decrypt {one.files[0].path} of the set where its key is"
             )
 
     return chosen
+
+
+def _is_sealed(artefact: Artefact) -> bool:
+    """Return whether what is restored of an artefact is encrypted; roles are not part of that."""
+    return any(file.encryption for file in artefact.files if not file.path.endswith(_GLOBALS))
 
 
 def require_bytes(

@@ -54,11 +54,6 @@ _CATALOGUE: t.Final[Options] = {
     "artefact_seconds": option(
         "int", "Restoring one artefact ends after this time.", default=7200, minimum=1
     ),
-    "age_identity": option(
-        "str",
-        "Private key for what is encrypted with age. Never written to the host.",
-        secret=True,
-    ),
     "requirements": requirements(),
 }
 

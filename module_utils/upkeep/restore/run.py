@@ -15,6 +15,7 @@ import time
 import typing as t
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from ..backup.artefacts.kind import ArtefactError, Workplace
 from ..backup.catalogue import BackupCatalogue, BackupSet, CatalogueError
@@ -62,10 +63,13 @@ class _Step(t.NamedTuple):
 def run(settings: RestoreSettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
     """Return what was done, or in check mode would be, and what was found; raises RestoreError."""
     deadline = Deadline(settings.max_seconds)
+    if settings.action == "list" and not Path(settings.root).is_dir():
+        return _answer(False, [])
+
     try:
         with BackupCatalogue(settings.root) as catalogue:
             if settings.action == "list":
-                return _answer(False, catalogue)
+                return _answer(False, catalogue.sets())
             with catalogue.exclusive(min(LOCK_SECONDS, deadline.left)):
                 return _restore(catalogue, settings, deadline, check_mode, clock())
     except RestoreError as error:
@@ -90,7 +94,7 @@ def _restore(
     found = [*found_by.planned(chosen, [(one.artefact, one.plan) for one in steps], settings)]
     found += found_by.libc(chosen, _libc(), settings.requirements)
     if check_mode:
-        return {**_answer(True, catalogue, chosen), "needs_bytes": needs, "findings": found}
+        return {**_answer(True, catalogue.sets(), chosen), "needs_bytes": needs, "findings": found}
 
     with_time = time.monotonic()
     place = Workplace(deadline.part(settings.artefact_seconds), settings.staging)
@@ -121,7 +125,7 @@ def _restore(
     found += found_by.times(chosen, whole, down, problems, settings)
 
     return {
-        **_answer(True, catalogue, chosen),
+        **_answer(True, catalogue.sets(), chosen),
         "needs_bytes": needs,
         "kept": kept,
         "seconds": {**seconds, **_phases(steps), "down": round(down, 3), "whole": whole},
@@ -279,11 +283,11 @@ def _phases(steps: Sequence[_Step]) -> dict[str, float]:
     }
 
 
-def _answer(changed: bool, catalogue: BackupCatalogue, chosen: ChosenSet | None = None) -> Answer:
+def _answer(changed: bool, sets: Sequence[BackupSet], chosen: ChosenSet | None = None) -> Answer:
     return {
         "changed": changed,
         "set": chosen.one.name if chosen else "",
-        "sets": [_listed(one) for one in catalogue.sets()],
+        "sets": [_listed(one) for one in sets],
         "findings": [],
         "kept": {},
         "seconds": {},

@@ -22,6 +22,8 @@ _LOCK_MS: t.Final = 10_000
 #: Seconds for sessions to be gone after they were ended.
 _GONE_SECONDS: t.Final = 20.0
 _PAUSE: t.Final = 0.1
+#: Seconds to undo what was begun, whatever time was left.
+_UNDO_SECONDS: t.Final = 60.0
 #: Longest name that PostgreSQL keeps, bytes.
 _LONGEST_NAME: t.Final = 63
 _TABLES: t.Final = """
@@ -54,6 +56,13 @@ SELECT n.nspname, r.rolname
             AND has_schema_privilege(r.oid, n.oid, 'USAGE'))
 """
 
+_INDEXES: t.Final = """
+SELECT count(*), count(*) FILTER (WHERE NOT i.indisvalid)
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+
 T = t.TypeVar("T")
 
 
@@ -63,6 +72,10 @@ class LiveServer:
     def __init__(self, settings: ServerSettings, deadline: Deadline) -> None:
         self.settings = settings
         self._deadline = deadline
+
+    def renew(self) -> None:
+        """Give what has to be undone some time of its own."""
+        self._deadline = Deadline(_UNDO_SECONDS)
 
     def ask(self, work: Callable[[Session], T], database: str = "postgres") -> T:
         """Return what ``work``, which gets a session, returns as JSON; raises RestoreError."""
@@ -204,6 +217,19 @@ def count_rows(session: Session, tables: Iterable[tuple[str, str]]) -> list[int 
         else None
         for table in tables
     ]
+
+
+def shape_problems(session: Session, extensions: Sequence[str], indexes: int) -> list[str]:
+    """Return what a database lacks of extensions and of valid indexes."""
+    there = {str(name) for (name,) in session.rows("SELECT extname FROM pg_extension")}
+    missing = [f"it lacks the extension {name}" for name in extensions if name not in there]
+    [(found, invalid)] = session.rows(_INDEXES)
+    if found < indexes:
+        missing.append(f"it has {found} of {indexes} indexes")
+    if invalid:
+        missing.append(f"{invalid} of its indexes are invalid")
+
+    return missing
 
 
 def copy_settings(session: Session, source: str, target: str) -> list[str]:

@@ -40,7 +40,6 @@ class RestoreSettings:
     staging: str
     free_percent: float
     artefact_seconds: int
-    age_identity: str
     requirements: tuple[str, ...]
     action: str
     artefacts: tuple[str, ...]
@@ -74,7 +73,6 @@ class RehearsalSettings:
     staging: str
     free_percent: float
     artefact_seconds: int
-    age_identity: str
     requirements: tuple[str, ...]
     rehearse: bool
     due_days: float
@@ -118,7 +116,6 @@ def parse(values: Mapping[str, t.Any]) -> RestoreSettings:
         **{
             **filled,
             **lists,
-            "age_identity": filled["age_identity"] or "",
             "table": (schema, table) if table else None,
             "server": ServerSettings(
                 Login.of(server),
@@ -149,7 +146,6 @@ def parse_rehearsal(values: Mapping[str, t.Any]) -> RehearsalSettings:
     return RehearsalSettings(
         **{
             **filled,
-            "age_identity": filled["age_identity"] or "",
             "queries": queries,
             "left_behind": tuple(filled["left_behind"]),
             "requirements": tuple(filled["requirements"]),

@@ -40,6 +40,10 @@ def test_sets_are_listed(call: Call) -> None:
     assert [one["artefacts"] for one in answer["sets"]] == [{"files": "files"}]
 
 
+def test_a_host_without_sets_has_nothing_to_list(call: Call) -> None:
+    assert call(root="/nowhere/sets")["sets"] == []
+
+
 def test_check_mode_changes_nothing(call: Call, main_file: Path) -> None:
     main_file.write_text("broken")
 
@@ -72,7 +76,10 @@ def test_a_set_is_restored(call: Call, main_file: Path) -> None:
         ({"units": ["shop*"]}, "units: 'shop*' is not the name of a unit"),
         ({"artefacts": ["a", "a"]}, "artefacts: duplicate 'a'"),
         ({"action": "replace", "artefacts": ["b"]}, "has no artefact b; it has files"),
-        ({"root": "/nowhere/sets"}, "'/nowhere/sets' cannot be used: No such file or directory"),
+        (
+            {"action": "side", "root": "/nowhere/sets"},
+            "'/nowhere/sets' cannot be used: No such file or directory",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_named(call: Call, options: dict[str, t.Any], message: str) -> None:

@@ -9,6 +9,9 @@ import typing as t
 from ...base.kinds import Kinds
 from .target import Target, TargetWork
 
+if t.TYPE_CHECKING:  # never imported here: it tells Ansible what to send to the host
+    from . import files, postgresql, sqlite  # noqa: F401
+
 #: Kind of artefact -> what makes its target.
 KINDS: t.Final[Kinds[t.Callable[[TargetWork], Target]]] = Kinds(
     __name__, ("files", "postgresql", "sqlite")

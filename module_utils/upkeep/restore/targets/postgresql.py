@@ -48,6 +48,7 @@ class DatabaseTarget:
         self._kept = live.side_name(self._name, "before", work.stamp)
         self._known: dict[str, t.Any] = {}
         self._notes: list[str] = []
+        self._indexes = 0
 
     def plan(self) -> TargetPlan:
         """Return what would be replaced, after what can be known before was checked."""
@@ -157,6 +158,7 @@ class DatabaseTarget:
 
     def _load(self, dump: str, staging: str, owner: Owner | None) -> None:
         entries = self._chosen(self._entries(dump))
+        self._indexes = toc.count_indexes(entries)
         database = self._new_database(entries)
         members = [
             role for role in toc.owners(entries) | {database["owner"]} if not self._is_super(role)
@@ -313,12 +315,12 @@ class DatabaseTarget:
         if differing:
             raise RestoreError(f"what was restored differs: {list_some(differing, 3)}")
 
-        invalid = self._server.ask(
-            lambda session: session.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"),
-            self._side,
+        extensions = list(self._facts["extensions"])
+        problems = self._server.ask(
+            lambda session: live.shape_problems(session, extensions, self._indexes), self._side
         )
-        if invalid:
-            raise RestoreError(f"{invalid} indexes of the restored database are invalid")
+        if problems:
+            raise RestoreError(f"what was restored differs: {list_some(problems, 3)}")
 
         rows = sum(count or 0 for count in counts)
 
@@ -344,6 +346,7 @@ class DatabaseTarget:
 
     def put_back(self) -> None:
         """Let the replaced database have its name again."""
+        self._server.renew()
         if self._known["database"]:
             self._server.ask(
                 lambda session: live.swap_back(session, self._name, self._kept, self._side)
@@ -357,6 +360,7 @@ class DatabaseTarget:
 
     def discard(self) -> None:
         """Remove the side database and the role that loads."""
+        self._server.renew()
         self._server.ask(lambda session: live.drop_database(session, self._side))
         self._server.ask(lambda session: live.drop_loader(session, self._loader))
 

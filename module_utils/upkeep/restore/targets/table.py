@@ -184,6 +184,7 @@ class TableTarget(DatabaseTarget):
 
     def put_back(self) -> None:
         """Swap the tables back."""
+        self._server.renew()
         self._swap(self._kept_schema, self._side_schema)
 
     def _swap(self, side: str, kept: str) -> None:
@@ -193,6 +194,7 @@ class TableTarget(DatabaseTarget):
 
     def discard(self) -> None:
         """Remove what was made for the restore."""
+        self._server.renew()
         self._server.ask(
             lambda session: session.execute(
                 "DROP SCHEMA IF EXISTS {schema} CASCADE", schema=(self._side_schema,)

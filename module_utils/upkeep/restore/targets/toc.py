@@ -63,6 +63,11 @@ def owners(entries: Sequence[TocEntry]) -> set[str]:
     return {one.owner for one in entries if one.owner and one.owner != _ANY_OWNER}
 
 
+def count_indexes(entries: Sequence[TocEntry]) -> int:
+    """Return how many indexes are made, those of constraints included."""
+    return sum(one.rest.startswith(("INDEX ", "CONSTRAINT ")) for one in entries)
+
+
 def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
     """Return the parts in the order in which they are loaded.
 

@@ -182,6 +182,17 @@ def test_what_cannot_be_restored_is_named(
     assert (shop.app / "main.py").read_text() == BROKEN
 
 
+def test_exports_are_left_to_people(shop: RestoringShop) -> None:
+    owner = Path(shop.folder).owner()
+    export = {"name": "export", "command": {"argv": ["echo", "figures"], "run_as": owner}}
+    shop.backup(artefacts=[shop.files_artefact(), export])
+
+    assert set(statuses(shop.restore())) == {"restore:files", "restore:set"}
+
+    with pytest.raises(RestoreError, match=r"read export/output\.zst of the set"):
+        shop.restore(artefacts=["export"])
+
+
 def test_nothing_is_restored_from_a_catalogue_without_a_verified_set(shop: RestoringShop) -> None:
     shop.root.mkdir(mode=0o700)
 
