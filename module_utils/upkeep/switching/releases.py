@@ -215,6 +215,9 @@ class Releases:
             raise ReleaseError(f"'{self.root}/{name}' is damaged; remove it by hand") from error
 
     def _made(self, release: str) -> float:
+        if release == FOUND:  # kept at the first switch, when the first release is built already
+            return 0.0
+
         content = self._json(self.path(release, _SEAL)) or {}
         made = content.get("made")
 

@@ -9,8 +9,6 @@ when this process, the run or the controller is killed, the release before serve
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 import typing as t
 from collections.abc import Callable, Sequence
@@ -67,7 +65,11 @@ def no_hook(_: str) -> None:
 
 
 class Switcher:
-    """Switches one server, and the workers that run the same release."""
+    """Switches one server, and the workers that run the same release.
+
+    No role offers the strategy ``blue_green`` yet: two processes that accept on one socket lost
+    about one connection at each stop of one of them (uvicorn 0.17 behind nginx 1.22).
+    """
 
     def __init__(
         self,
@@ -259,12 +261,6 @@ class Switcher:
         )
         if problem:
             raise SystemdError(f"beside the release before: {problem}")
-
-        # Now, not after systemd has read its files: until it stops accepting, both answer.
-        pid = systemd.show([self.server.unit], ["MainPID"], deadline)[self.server.unit]["MainPID"]
-        if pid.isdecimal() and int(pid) > 0:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGTERM)
 
     def _has_sockets(self, deadline: Deadline) -> bool:
         if not self.sockets:

@@ -84,6 +84,15 @@ def test_what_was_found_has_proved_itself(releases: Releases) -> None:
     assert releases.last_good("1") == FOUND
 
 
+def test_what_was_found_is_the_oldest_whenever_it_was_kept(releases: Releases) -> None:
+    add(releases, "1")
+    add(releases, "2")
+    add(releases, FOUND)
+
+    assert releases.ids() == [FOUND, "1", "2"]
+    assert releases.last_good("2") == "1"
+
+
 def test_old_ones_go_and_needed_ones_stay(releases: Releases) -> None:
     for name in ("0", "1", "2", "3", "4", "5", "6"):
         add(releases, name, good=name != "5")
