@@ -360,6 +360,26 @@ def test_a_second_failure_puts_the_first_database_back(
     assert nothing_is_left(pg)
 
 
+@pytest.mark.parametrize("name", ["a=b user=x", "it's \\ 'odd'", "shop-prod", 'Shop "{}"'])
+def test_a_database_may_have_any_name(
+    shop: RestoringShop, pg: Server, roles: None, name: str
+) -> None:
+    pg.create_database(name, "CREATE TABLE t (id integer)", "INSERT INTO t VALUES (1), (2)")
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        pg.run(name, "DELETE FROM t")
+
+        [kept] = restore(shop, pg)["kept"]["database"]
+
+        assert pg.query(name, "SELECT count(*) FROM t") == [(2,)]
+    finally:
+        for each in databases(pg) - {"postgres", "template0", "template1"}:
+            quoted = each.replace('"', '""')
+            pg.run("postgres", f'DROP DATABASE "{quoted}" WITH (FORCE)')
+
+    assert kept.startswith(name)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -280,6 +280,45 @@ def test_a_log_of_the_replaced_file_is_not_played_into_the_restored_one(
     assert len(answer["kept"]["orders"]) == 3
 
 
+def test_a_journal_of_the_replaced_file_is_not_rolled_back_into_the_restored_one(
+    shop: RestoringShop,
+) -> None:
+    shop.backup(artefacts=[shop.sqlite_artefact()])
+    journal = Path(f"{shop.database}-journal")
+    with closing(sqlite3.connect(shop.database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA cache_size=1")
+        connection.execute("BEGIN")
+        connection.execute("""UPDATE "Odd ""name" SET note = note || 'x'""")
+        hot = journal.read_bytes()
+    journal.write_bytes(hot)
+
+    answer = shop.restore()
+
+    assert not journal.exists()
+    assert any(name.endswith("-journal") for name in answer["kept"]["orders"])
+
+    with closing(sqlite3.connect(shop.database)) as connection:
+        assert connection.execute(ROWS).fetchone() == (500,)
+
+
+def test_it_can_be_restored_again_and_over_something_else(shop: RestoringShop) -> None:
+    before = tree(shop.app)
+    shop.backup()
+    (shop.app / "current").unlink()
+    (shop.app / "current").mkdir()
+    (shop.app / "empty").rmdir()
+    (shop.app / "empty").write_text("a file now")
+
+    for _ in range(2):
+        shop.restore()
+        shop.later(seconds=1)
+
+        assert tree(shop.app) == before
+
+    assert len(shop.kept(shop.app)) == 2
+
+
 def test_the_file_of_sqlite_keeps_its_mode(shop: RestoringShop) -> None:
     shop.database.chmod(0o600)
     shop.backup(artefacts=[shop.sqlite_artefact()])
