@@ -1,6 +1,6 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-faults test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-faults test-load test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
@@ -20,6 +20,9 @@ test: setup ## Run every check there is (what CI runs)
 
 test-faults: setup ## Put every single error into the profiles and see that it is found
 	@$(PYTHON) -m tools.suite faults
+
+test-load: setup ## Put real services under load and see that nothing is lost
+	@$(PYTHON) -m tools.suite load
 
 test-debian13: setup ## Run the role scenarios on Debian 13 hosts [SCENARIO=name]
 	@UPKEEP_DEMO_SUITE=trixie $(PYTHON) -m tools.molecule $(SCENARIO)

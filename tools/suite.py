@@ -28,6 +28,7 @@ from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail
 FOLDERS: t.Final = {
     "unit": "unit",
     "regressions": "unit",
+    "load": "unit",
     "meta": "meta",
     "contract": "contract",
     "fleet": "fleet",
@@ -141,6 +142,11 @@ def faults() -> Count:
     return _one("profile-errors", [sys.executable, "-m", "tools.profile_errors", "--all"])
 
 
+def load() -> Count:
+    """Put services under the whole load of tests/load; nothing may be lost."""
+    return _pytest("load", ["tests/load"], workers="0", UPKEEP_LOAD="full")
+
+
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
@@ -151,7 +157,7 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "fleet": fleet,
 }
 #: Parts that run only when they are requested; `make test` has a short form of each.
-LONG: t.Final[dict[str, t.Callable[[], Count]]] = {"faults": faults}
+LONG: t.Final[dict[str, t.Callable[[], Count]]] = {"faults": faults, "load": load}
 #: Part -> the part beside which it runs when both are requested. The slowest linter keeps one core
 #: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
 #: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.

@@ -62,6 +62,8 @@ RECORDING_ACTIONS: t.Final = frozenset(
         "restore",
         "restore_rehearse",
         "sqlite_maintenance",
+        "task_queue",
+        "task_queue_change",
     ]
 )
 #: Longest message and diff that the log keeps, in characters.

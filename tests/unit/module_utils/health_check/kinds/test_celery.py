@@ -11,8 +11,8 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from ansible.module_utils.upkeep.base.broker import whole_waits
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.health_check.kinds.celery import whole_waits
 
 from tests.unit.module_utils.health_check.servers import (
     bulk,

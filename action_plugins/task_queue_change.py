@@ -1,0 +1,22 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Change a task queue and record what was done.
+
+See library/task_queue_change.py for the documentation.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from upkeep.actions.base import ModuleAction
+
+
+class ActionModule(ModuleAction):
+    """Call the module and record its findings."""
+
+    AREA: t.ClassVar = "task_queue"

@@ -1,0 +1,115 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a broker holds: waiting tasks, tasks in hand, and what a purge that was cut short left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..base.broker import Broker, lists_of
+from ..base.deadline import Deadline
+from ..base.redis_client import RedisClient, RedisReplyError
+from .settings import Application, WatchedQueue
+
+#: Where Kombu keeps messages that were taken and not acknowledged.
+UNACKED: t.Final = "unacked"
+UNACKED_INDEX: t.Final = "unacked_index"
+#: Before the name of a list whose tasks are being purged.
+PURGED: t.Final = "upkeep.purged."
+
+
+@dataclass(frozen=True)
+class OldestTask:
+    """The task at the end of a list, which is the next to be taken."""
+
+    list: str
+    id: str
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """One queue: tasks that wait in all its lists, the oldest of each, what a purge left."""
+
+    name: str
+    waiting: int
+    oldest: tuple[OldestTask, ...]
+    left: int
+
+
+@dataclass(frozen=True)
+class BrokerFacts:
+    """What one broker holds; ``oldest_in_hand`` is when the oldest one was taken, by its clock."""
+
+    queues: tuple[QueueFacts, ...]
+    in_hand: int
+    oldest_in_hand: float | None
+
+
+def collect(application: Application, deadline: Deadline) -> BrokerFacts:
+    """Return what the broker holds; raises RedisError or TimeoutError."""
+    with connected(application.broker, deadline) as redis:
+        queues = tuple(
+            _queue(redis, queue, application.priority_steps) for queue in application.queues
+        )
+        in_hand = int(redis.ask("HLEN", UNACKED))
+        oldest = redis.ask("ZRANGE", UNACKED_INDEX, 0, 0, "WITHSCORES")
+
+        return BrokerFacts(queues, in_hand, float(oldest[1]) if oldest else None)
+
+
+def connected(broker: Broker, deadline: Deadline) -> RedisClient:
+    """Return a connection to the database of a broker; raises RedisError or TimeoutError."""
+    redis = RedisClient(broker.login, deadline)
+    try:
+        redis.ask("SELECT", broker.database)
+    except BaseException:
+        redis.__exit__()
+        raise
+
+    return redis
+
+
+def message_id(message: str) -> str:
+    """Return the id of the task in a message, else a digest of the message."""
+    try:
+        found: t.Any = json.loads(message)
+    except (ValueError, RecursionError):
+        found = None
+
+    headers = found.get("headers") if isinstance(found, Mapping) else None
+    name = headers.get("id") if isinstance(headers, Mapping) else None
+    if isinstance(name, str) and name:
+        return name[:200]
+
+    return hashlib.sha256(message.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _queue(redis: RedisClient, queue: WatchedQueue, steps: Sequence[int]) -> QueueFacts:
+    names = lists_of(queue.name, steps)
+    asked = [("LLEN", name) for name in names] + [("LLEN", f"{PURGED}{name}") for name in names]
+    lengths = [_number(reply) for reply in redis.ask_all(asked)]
+    ends = redis.ask_all([("LINDEX", name, -1) for name in names])
+    oldest = (
+        OldestTask(name, message_id(end))
+        for name, end in zip(names, ends, strict=True)
+        if isinstance(end, str)
+    )
+
+    return QueueFacts(
+        queue.name,
+        waiting=sum(lengths[: len(names)]),
+        oldest=tuple(oldest),
+        left=sum(lengths[len(names) :]),
+    )
+
+
+def _number(reply: t.Any) -> int:
+    """Return a number; raises the error that the reply is."""
+    if isinstance(reply, RedisReplyError):
+        raise reply
+
+    return int(reply)

@@ -1,0 +1,316 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From what was seen of a task queue to findings."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ..base.text import limit_text, list_some, visible
+from ..findings import Finding, Limits
+from .beat import BeatFacts
+from .broker_facts import BrokerFacts
+from .results import FailedTask, StoredResults
+from .settings import OF_WORKERS, Application
+from .state import SeenApplication
+from .workers import WorkerFacts, WorkerTask
+
+_LONGEST: t.Final = 80
+
+
+def unreachable(application: Application, reason: str) -> Finding:
+    """Return the finding for a broker that could not be asked."""
+    message = f"the queues were not looked at: {visible(reason)}"
+
+    return application.subject().finding("unknown", message)
+
+
+def looked_at(application: Application) -> Finding:
+    """Return the finding that says which broker answered."""
+    message = f"the broker at {application.broker.place} was looked at"
+
+    return application.subject().finding("ok", message)
+
+
+# Waiting tasks and those in hand.
+
+
+def queues(application: Application, broker: BrokerFacts) -> Iterator[Finding]:
+    """Yield how many tasks wait in each queue, and what a purge that was cut short left."""
+    for queue, facts in zip(application.queues, broker.queues, strict=True):
+        subject = application.subject(f"queue_{queue.name}", queue.requirements)
+        yield subject.measured(
+            facts.waiting,
+            queue.limits,
+            f"{facts.waiting} tasks wait in the queue {queue.name}",
+            "add workers, or see why tasks take long",
+            unit="tasks",
+        )
+
+        if facts.left:
+            message = (
+                f"a purge was cut short and left {facts.left} tasks aside: purge the queue"
+                f" {queue.name} again, which puts them back first"
+            )
+            yield subject.finding("warning", message, aspect="left", observed=facts.left)
+
+
+def in_hand(application: Application, broker: BrokerFacts, now: float) -> Finding:
+    """Return how many tasks workers have taken, and since when they hold the oldest one."""
+    subject, limits = application.subject("in_hand"), _limits(application, "in_hand")
+    age = 0.0 if broker.oldest_in_hand is None else max(now - broker.oldest_in_hand, 0.0)
+    message = f"{broker.in_hand} tasks are in the hands of workers"
+    if broker.in_hand:
+        message += f", the oldest for {age:.0f} s"
+
+    return subject.measured(round(age), limits, message, "see what the workers do", unit="s")
+
+
+def oldest(application: Application, seen: SeenApplication, now: float) -> Finding:
+    """Return for how long the oldest waiting task has been at the end of its list."""
+    subject, limits = application.subject("oldest"), _limits(application, "oldest")
+    ages = {visible(name): now - since for name, (_, since) in seen.oldest.items()}
+    if not ages:
+        return subject.measured(0, limits, "no task waits", unit="s")
+
+    name = max(ages, key=lambda each: ages[each])
+    message = f"the task that is next in {name} has been there for at least {ages[name]:.0f} s"
+
+    return subject.measured(
+        round(ages[name]), limits, message, "no worker takes it: see the workers", unit="s"
+    )
+
+
+# What workers say.
+
+
+def silent(application: Application, reason: str) -> Iterator[Finding]:
+    """Yield the findings for workers that could not be asked."""
+    for aspect in OF_WORKERS:
+        if aspect in application.aspects:
+            message = f"the workers were not asked: {visible(reason)}"
+            yield application.subject(aspect).finding("unknown", message)
+
+    for task in application.tasks:
+        message = f"the workers were not asked: {visible(reason)}"
+        subject = application.subject(f"running_{task.name}", task.requirements)
+        yield subject.finding("unknown", message)
+
+
+def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
+    """Yield what the workers answered."""
+    for aspect, judge in _OF_WORKERS.items():
+        if aspect in application.aspects:
+            yield judge(application, facts)
+
+    yield from _running(application, facts)
+
+
+def _workers(application: Application, facts: WorkerFacts) -> Finding:
+    least = application.aspects["workers"]["at_least"]
+    message = f"{len(facts.names)} of at least {least} workers answer"
+    if facts.names:
+        message += f": {list_some([*map(visible, facts.names)])}"
+
+    return application.subject("workers").measured(
+        len(facts.names),
+        Limits(critical=least, side="below"),
+        message,
+        "see the units of the workers and their log",
+        unit="workers",
+    )
+
+
+def _active(application: Application, facts: WorkerFacts) -> Finding:
+    named = [f"{_name(task.name)} for {_seconds(task)}" for task in facts.active]
+    message = f"{len(named)} tasks run" + (f": {list_some(named)}" if named else "")
+
+    return application.subject("active").finding("ok", message, observed=len(named), unit="tasks")
+
+
+def _scheduled(application: Application, facts: WorkerFacts) -> Finding:
+    named = [f"{_name(task.name)} in {_seconds(task)}" for task in facts.scheduled]
+    message = f"{len(named)} tasks wait in workers for a later start"
+    message += f": {list_some(named)}" if named else ""
+    message += f"; {facts.reserved} are fetched ahead"
+
+    return application.subject("scheduled").finding(
+        "ok", message, observed=len(named), unit="tasks"
+    )
+
+
+def _statistics(application: Application, facts: WorkerFacts) -> Finding:
+    subject = application.subject("statistics")
+    if not facts.statistics:
+        return subject.finding("unknown", "no worker answers")
+
+    done: Counter[str] = Counter()
+    for each in facts.statistics:
+        done.update(each.totals)
+
+    processes = sum(each.processes for each in facts.statistics)
+    named = list_some([f"{_name(name)} {number}" for name, number in done.most_common()])
+    message = f"{processes} processes have finished {done.total()} tasks since they started"
+
+    return subject.finding(
+        "ok", f"{message}: {named}" if named else message, observed=done.total(), unit="tasks"
+    )
+
+
+def _visibility_timeout(application: Application, facts: WorkerFacts) -> Finding:
+    subject = application.subject("visibility_timeout")
+    if not facts.names:
+        return subject.finding("unknown", "no worker answers")
+
+    reasons = {f"{task.name} may run": task.max_seconds for task in application.tasks}
+    if facts.time_limit:
+        reasons["a task may run"] = facts.time_limit
+    for task in facts.scheduled:
+        reasons[f"{_name(task.name)} starts in"] = max(task.seconds or 0.0, 0.0)
+    longest = max(reasons, key=lambda each: reasons[each], default="")
+    seconds = reasons.get(longest, 0.0)
+    message = f"the broker gives a task to another worker after {facts.visibility_timeout:g} s"
+    if longest:
+        message += f", and {longest} {seconds:.0f} s"
+
+    return subject.measured(
+        facts.visibility_timeout,
+        Limits(warning=seconds, side="below"),
+        message,
+        "raise visibility_timeout, or the task runs twice",
+        unit="s",
+    )
+
+
+def _running(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
+    """Yield for each task that has a limit how long it runs at the moment."""
+    for task in application.tasks:
+        running = [item.seconds or 0.0 for item in facts.active if item.name == task.name]
+        longest = round(max(running, default=0.0), 1)
+        message = f"{len(running)} tasks {task.name} run"
+        message += f", the longest for {longest:g} s" if running else ""
+        yield application.subject(f"running_{task.name}", task.requirements).measured(
+            longest, Limits(task.max_seconds), message, "see what it waits for", unit="s"
+        )
+
+
+_OF_WORKERS: t.Final[dict[str, t.Callable[[Application, WorkerFacts], Finding]]] = {
+    "workers": _workers,
+    "active": _active,
+    "scheduled": _scheduled,
+    "statistics": _statistics,
+    "visibility_timeout": _visibility_timeout,
+}
+
+
+# The beat.
+
+
+def beat(application: Application, facts: BeatFacts | str) -> Iterator[Finding]:
+    """Yield whether exactly one beat runs, and when it sent its last task."""
+    subject = application.subject("beat")
+    if isinstance(facts, str):
+        yield subject.finding("unknown", facts)
+        return
+
+    number = len(facts.processes)
+    message = f"{number} beats of {application.process} run on this host"
+    advice = "each task would be sent as often" if number else "no task is sent: see its unit"
+    yield subject.finding(
+        "ok" if number == 1 else "critical",
+        message if number == 1 else f"{message}: {advice}",
+        observed=number,
+        expected="exactly 1",
+        unit="processes",
+    )
+
+    if facts.problem:
+        message = f"when the beat sent its last task is not known: {visible(facts.problem)}"
+        yield subject.finding("unknown", message, aspect="last_run")
+    elif number == 1:
+        sent = "sent its last task" if facts.age is not None else "has sent nothing; it started"
+        seconds = facts.uptime if facts.age is None else facts.age
+        yield subject.measured(
+            round(seconds),
+            Limits(application.aspects["beat"]["max_age"]),
+            f"the beat {sent} {seconds:.0f} s ago",
+            "it hangs: see its unit and its log",
+            aspect="last_run",
+            unit="s",
+        )
+
+
+# Results and failures.
+
+
+def results(application: Application, stored: StoredResults) -> Finding:
+    """Return how many results are stored."""
+    message = f"{stored.count} results are stored"
+    if stored.is_partial:
+        message += f" among the first {stored.scanned} keys"
+
+    return application.subject("results").measured(
+        stored.count,
+        _limits(application, "results"),
+        message,
+        "set result_expires",
+        unit="results",
+    )
+
+
+def not_read(application: Application, aspect: str, reason: str) -> Finding:
+    """Return the finding for results that could not be read."""
+    return application.subject(aspect).finding(
+        "unknown", f"the results were not read: {visible(reason)}"
+    )
+
+
+def failed(
+    application: Application, tasks: Sequence[FailedTask], seen: SeenApplication, now: float
+) -> Iterator[Finding]:
+    """Yield the tasks that failed of late, and whether their names are known."""
+    subject, options = application.subject("failed"), application.aspects["failed"]
+    since = now - options["hours"] * 3600
+    late = [task for task in tasks if _failed_at(task, seen, now) >= since]
+    late.sort(key=lambda task: _failed_at(task, seen, now), reverse=True)
+    named = [
+        f"{_name(task.name) or 'a task without a name'}"
+        f" ({_name(task.error) or 'no error is kept'}, {_name(task.id)})"
+        for task in late
+    ]
+    message = f"{len(late)} tasks failed in the last {options['hours']:g} hours"
+    message += f": {list_some(named, options['listed'])}" if named else ""
+    yield subject.measured(
+        len(late),
+        _limits(application, "failed"),
+        message,
+        "see the log, then playbooks/retry_tasks.yml",
+        unit="tasks",
+    )
+
+    nameless = sum(1 for task in late if not task.name)
+    if nameless:
+        message = (
+            f"{nameless} failed tasks have no name, so they cannot be started again: set"
+            " result_extended in the application"
+        )
+        yield subject.finding("unknown", message, aspect="names", observed=nameless)
+
+
+def _failed_at(task: FailedTask, seen: SeenApplication, now: float) -> float:
+    """Return when a task failed; where nothing tells, when it was first seen."""
+    return task.at if task.at is not None else seen.failed.get(task.id, now)
+
+
+def _limits(application: Application, aspect: str) -> Limits:
+    return Limits.of(application.aspects[aspect])
+
+
+def _seconds(task: WorkerTask) -> str:
+    return "unknown time" if task.seconds is None else f"{task.seconds:.0f} s"
+
+
+def _name(text: str) -> str:
+    return limit_text(visible(text), _LONGEST)

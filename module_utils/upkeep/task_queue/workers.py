@@ -1,0 +1,239 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What workers of Celery answer when they are asked over the broker.
+
+Celery's driver runs in a process of its own, since it may hang. Arguments of tasks, which may hold
+secrets, never leave that process.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import typing as t
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..base import isolated
+from ..base.broker import Broker, control, whole_waits
+from ..base.deadline import Deadline
+from ..base.processes import ResourceLimits
+
+#: How long all workers have to answer; who is slower counts as silent. Two waits of Kombu, s.
+PING: t.Final = 1.8
+#: How long one further answer may take, s.
+ANSWER: t.Final = 4.8
+#: What Celery's driver needs, bytes.
+LIMITS: t.Final = ResourceLimits(address_space=1 << 30, file_size=0)
+#: What Redis' transport does where nobody says otherwise, s.
+VISIBILITY_TIMEOUT: t.Final = 3600.0
+MISSING: t.Final = "the driver is missing: install the package python3-celery"
+
+Json = t.Any
+#: Command -> its arguments, and what of each answer is handed on.
+_COMMANDS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
+    "active": {},
+    "scheduled": {},
+    "reserved": {},
+    "stats": {},
+    "conf": {"with_defaults": False},
+    "registered": {},
+}
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """A task in a worker.
+
+    ``seconds`` is since when it runs, or when it will, None where the worker does not say.
+    """
+
+    worker: str
+    name: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class WorkerStatistics:
+    """What a worker has done since it started."""
+
+    worker: str
+    processes: int
+    totals: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class WorkerFacts:
+    """What the workers of one broker answered.
+
+    ``time_limit`` is the longest that any of them sets, ``visibility_timeout`` the shortest.
+    """
+
+    names: tuple[str, ...] = ()
+    active: tuple[WorkerTask, ...] = ()
+    scheduled: tuple[WorkerTask, ...] = ()
+    reserved: int = 0
+    statistics: tuple[WorkerStatistics, ...] = ()
+    time_limit: float | None = None
+    visibility_timeout: float = VISIBILITY_TIMEOUT
+    registered: frozenset[str] = field(default_factory=frozenset)
+
+
+def collect(broker: Broker, name: str, deadline: Deadline) -> WorkerFacts | str:
+    """Return what the workers answer, or why nobody could ask them."""
+    seconds = deadline.left
+    answers, problem = isolated.run(lambda: _ask(broker, name, seconds), seconds, limits=LIMITS)
+    found = dict(answers)
+    if "ping" not in found:
+        return problem or "the workers were not asked"
+    if found["ping"] and problem:
+        return problem
+
+    return read(found, time.time())
+
+
+def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
+    """Return facts from the answers by command and worker; what does not fit is left out."""
+    configured = list(answers.get("conf", {}).values())
+    limits = [_number(each.get("task_time_limit")) for each in configured]
+    hidden = [_number(each) for each in answers.get("stats_visibility", {}).values()]
+
+    return WorkerFacts(
+        names=tuple(sorted(answers.get("ping", {}))),
+        active=_tasks(answers.get("active", {}), lambda started: now - started),
+        scheduled=_tasks(answers.get("scheduled", {}), lambda due: due - now),
+        reserved=sum(len(each) for each in answers.get("reserved", {}).values()),
+        statistics=tuple(
+            WorkerStatistics(worker, int(each.get("processes", 0)), each.get("totals", {}))
+            for worker, each in sorted(answers.get("stats", {}).items())
+        ),
+        time_limit=max((limit for limit in limits if limit), default=None),
+        visibility_timeout=min(filter(None, hidden), default=VISIBILITY_TIMEOUT),
+        registered=frozenset(
+            name for names in answers.get("registered", {}).values() for name in names
+        ),
+    )
+
+
+def _ask(broker: Broker, name: str, seconds: float) -> Iterator[list[Json]]:
+    """Yield each command with the answers of the workers, as plain data."""
+    deadline = Deadline(seconds)
+    try:
+        with control(broker, name) as (asker, connection):
+            replies = asker.broadcast("ping", reply=True, timeout=PING, connection=connection)
+            names = _by_worker(replies)
+            yield ["ping", names]
+
+            for command, arguments in _COMMANDS.items() if names else ():
+                replies = asker.broadcast(
+                    command,
+                    arguments=arguments,
+                    reply=True,
+                    timeout=whole_waits(min(ANSWER, max(deadline.left, 1))),
+                    limit=len(names),
+                    connection=connection,
+                )
+                yield from _handed_on(command, _by_worker(replies))
+    except ImportError as error:
+        raise isolated.IsolatedError(MISSING) from error
+
+
+def _handed_on(command: str, answers: Mapping[str, Json]) -> Iterator[list[Json]]:
+    """Yield what of the answers leaves this process."""
+    if command == "stats":
+        yield [
+            "stats_visibility",
+            {worker: _visibility(each) for worker, each in answers.items()},
+        ]
+
+    yield [command, {worker: _KEPT[command](each) for worker, each in answers.items()}]
+
+
+def _by_worker(replies: Json) -> dict[str, Json]:
+    """Return the answers by worker."""
+    found: dict[str, Json] = {}
+    for reply in replies or ():
+        found.update(reply)
+
+    return found
+
+
+def _running(answer: Json) -> list[list[Json]]:
+    return [[str(task.get("name")), task.get("time_start")] for task in _list(answer)]
+
+
+def _waiting(answer: Json) -> list[list[Json]]:
+    return [
+        [str(_dict(task.get("request")).get("name")), _moment(task.get("eta"))]
+        for task in _list(answer)
+    ]
+
+
+def _statistics(answer: Json) -> dict[str, Json]:
+    pool = _dict(_dict(answer).get("pool"))
+    processes = pool.get("processes")
+    totals = _dict(_dict(answer).get("total")).items()
+
+    return {
+        "processes": len(processes) if isinstance(processes, list) else 0,
+        "totals": {str(name): int(number) for name, number in totals},
+    }
+
+
+def _visibility(answer: Json) -> Json:
+    options = _dict(_dict(_dict(answer).get("broker")).get("transport_options"))
+
+    return options.get("visibility_timeout")
+
+
+def _configured(answer: Json) -> dict[str, Json]:
+    return {"task_time_limit": _dict(answer).get("task_time_limit")}
+
+
+def _registered(answer: Json) -> list[str]:
+    """Return names of tasks, of which a worker says ``name [rate_limit=1/s]``."""
+    names = answer if isinstance(answer, list) else []
+
+    return [name.partition(" ")[0] for name in names if isinstance(name, str)]
+
+
+_KEPT: t.Final[Mapping[str, t.Callable[[Json], Json]]] = {
+    "active": _running,
+    "scheduled": _waiting,
+    "reserved": _running,
+    "stats": _statistics,
+    "conf": _configured,
+    "registered": _registered,
+}
+
+
+def _list(answer: Json) -> list[dict[str, Json]]:
+    return [each for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
+
+
+def _dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(text: Json) -> float | None:
+    """Return a time in ISO 8601, UTC where it names no zone, as seconds since the epoch."""
+    try:
+        moment = dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+def _number(value: Json) -> float | None:
+    return float(value) if isinstance(value, int | float) and value == value else None
+
+
+def _tasks(
+    answers: Mapping[str, Json], seconds: t.Callable[[float], float]
+) -> tuple[WorkerTask, ...]:
+    return tuple(
+        WorkerTask(worker, name, None if _number(moment) is None else seconds(float(moment)))
+        for worker, tasks in sorted(answers.items())
+        for name, moment in tasks
+    )
