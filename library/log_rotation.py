@@ -60,7 +60,12 @@ started:
   elements: str
   returned: success
 removed:
-  description: Paths of rotated files that were past their time.
+  description: Paths of rotated files that were past their time, or took too much.
+  type: list
+  elements: str
+  returned: success
+compressed:
+  description: Paths of rotated files that were compressed here, since their log has gone quiet.
   type: list
   elements: str
   returned: success

@@ -34,11 +34,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
+def unpacked(path: Path) -> bytes:
+    """Return what a file held before it was compressed."""
+    if path.suffix == ".zst":
+        return subprocess.run(["zstd", "-dcq", str(path)], capture_output=True, check=True).stdout
+
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
 def lines_in(folder: Path) -> list[str]:
     """Return every line of every file in the folder, compressed or not."""
     lines: list[str] = []
     for path in sorted(folder.iterdir()):
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        data = unpacked(path)
         lines += data.decode().splitlines()
 
     return lines

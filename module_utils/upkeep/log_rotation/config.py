@@ -10,9 +10,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .settings import DATE_FORMAT, LogSettings, ReopenSignal
 
+#: Where Debian has it.
+ZSTD: t.Final = "/usr/bin/zstd"
+
 _HEAD: t.Final = (
     "# Managed by Ansible (Upkeep, role log_rotation): changes made here are overwritten.\n"
 )
+#: How logrotate is told to compress: from standard input to standard output.
+COMPRESSION: t.Final[Mapping[str, Sequence[str]]] = {
+    "zstd": (
+        f"compresscmd {ZSTD}",
+        "compressext .zst",
+        "compressoptions -q -3 --check",
+        f"uncompresscmd {ZSTD}",
+    ),
+    "gzip": (
+        "compresscmd /bin/gzip",
+        "compressext .gz",
+        "compressoptions -9",
+        "uncompresscmd /bin/gunzip",
+    ),
+}
 _GLOB_CHARACTERS: t.Final = re.compile(r"([*?\[])")
 #: What ends or changes a quoted name in logrotate's configuration, or a line of its output.
 _UNUSABLE: t.Final = frozenset('"\\{}')
@@ -64,6 +82,7 @@ def _section(log: LogSettings, paths: Sequence[str]) -> str:
         "nomail",
         "noolddir",
         "compress",
+        *COMPRESSION[log.compression],
         "nodelaycompress" if log.compress_after_days == 0 else "delaycompress",
     ]
     if log.max_size is not None:

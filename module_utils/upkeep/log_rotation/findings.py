@@ -29,7 +29,8 @@ class LogObservation:
     ``unusable`` are names that cannot be given to logrotate, ``crowded`` is a log with too many
     files for a run, ``skipped`` gives logrotate's reason
     for each file that it leaves alone, ``shared`` the other log that rotates a file,
-    ``foreign`` are old files that another tool rotated.
+    ``foreign`` are old files that another tool rotated, ``total`` what the rotated files of one log
+    take, ``early`` those that went before their time, since they took too much.
     """
 
     log: LogSettings
@@ -46,6 +47,8 @@ class LogObservation:
     sizes: Mapping[str, int] = field(default_factory=dict)
     last_rotations: Mapping[str, float] = field(default_factory=dict)
     rotated_files: list[RotatedFile] = field(default_factory=list)
+    total: int = 0
+    early: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     writers: list[LateWriter] = field(default_factory=list)
 
@@ -77,8 +80,28 @@ def log_findings(seen: LogObservation, now: float) -> list[Finding]:
             _compression(seen, now),
             _writers(seen),
         ]
+    elif seen.rotated_files:
+        findings += [_retention(seen, now), _compression(seen, now)]
+    if seen.log.max_total is not None:
+        findings.append(_total(seen))
 
     return findings
+
+
+def _total(seen: LogObservation) -> Finding:
+    message = f"The rotated files of one log take at most {seen.total} bytes"
+    if seen.early:
+        message += f"; {len(seen.early)} went before their time: {_named(seen.early)}"
+
+    return seen.subject.measured(
+        seen.total,
+        Limits(warning=seen.log.max_total),
+        message,
+        "see what writes so much, or allow more",
+        aspect="total",
+        unit="bytes",
+        status="warning" if seen.early else "",
+    )
 
 
 def _rotation(seen: LogObservation) -> Finding:

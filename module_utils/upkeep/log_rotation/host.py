@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from ..base import files, systemd
 from ..base.deadline import Deadline
 from ..base.text import visible
 from ..findings import Finding, finding
+from .config import ZSTD
 from .logrotate import Logrotate, LogrotateError, LogrotateOutput
-from .settings import RotationSettings
+from .settings import LogSettings, RotationSettings
 
 TIMER: t.Final = "logrotate.timer"
 CONFIG_BYTES: t.Final = 16 << 20
@@ -27,6 +29,14 @@ class LogrotateHost:
 
     program: str | None
     main_config: str = "/etc/logrotate.conf"
+    zstd: str = ZSTD
+
+    def usable(self, logs: Sequence[LogSettings]) -> tuple[LogSettings, ...]:
+        """Return the logs as they can be compressed here: by gzip where there is no zstd."""
+        if Path(self.zstd).exists():
+            return tuple(logs)
+
+        return tuple(dataclasses.replace(log, compression="gzip") for log in logs)
 
 
 @dataclass(frozen=True)
@@ -57,18 +67,22 @@ def host_findings(
     ``logs`` are the files that are ours.
     """
     return [
-        _program(host),
+        _program(host, settings),
         _state(runs),
         _timer(),
         _duplicates(host, settings, logs),
     ]
 
 
-def _program(host: LogrotateHost) -> Finding:
+def _program(host: LogrotateHost, settings: RotationSettings) -> Finding:
     check = "logrotate:program"
     if host.program is None:
         message = "logrotate is not installed yet; a run without --check installs it."
         return finding(check, "unknown", message)
+
+    if any(log.compression == "zstd" for log in settings.logs) and not Path(host.zstd).exists():
+        message = "zstd is not installed, so gzip compresses, much slower: apt-get install zstd"
+        return finding(check, "warning", message, observed=host.program)
 
     return finding(check, "ok", "logrotate is installed.", observed=host.program)
 

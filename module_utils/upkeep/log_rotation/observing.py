@@ -9,13 +9,13 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import rotated_files
+from . import idle_logs, rotated_files
 from .config import is_usable
 from .findings import LogObservation, errors_on
 from .host import LogrotateRuns
 from .logrotate import LogrotateOutput, read_state
 from .rotated_files import LateWriter, RotatedFile
-from .settings import MOST_FILES, LogSettings
+from .settings import MOST_FILES, LogSettings, covers
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,15 @@ class LogFiles:
     unusable: list[str]
     shared: dict[str, str]
     crowded: bool = False
+
+    def rotated(self) -> list[RotatedFile]:
+        """Return the rotated files of the log, those of files that are gone as well."""
+        listed = rotated_files.list_rotated(self.files)
+        live = {*self.files, *self.unusable, *self.shared}
+        gone = [] if self.crowded else idle_logs.vanished(self.log, live)
+        files = [file for one in listed.values() for file in one] + gone
+
+        return sorted(files, key=lambda file: (file.rotated, file.path))
 
 
 def list_files(logs: Iterable[LogSettings]) -> list[LogFiles]:
@@ -67,8 +76,8 @@ class _HostState:
     """What was observed of the whole host: by log, or of all logs."""
 
     known: Mapping[str, float]
-    rotated_files: Mapping[str, list[RotatedFile]]
     writers: Sequence[LateWriter]
+    early: Collection[str]
     live: Collection[str]
     now: float
 
@@ -78,17 +87,19 @@ def observe(
     runs: LogrotateRuns,
     rotated: Collection[str],
     problems: Mapping[str, str],
+    early: Collection[str],
     state_path: str,
 ) -> list[LogObservation]:
     """Return what is to be seen of each log after a run.
 
-    ``rotated`` are the files that it rotated, ``problems`` is why it could not remove others.
+    ``rotated`` are the files that it rotated, ``problems`` is why it could not remove or compress
+    others, ``early`` are files that went before their time, since they took too much.
     """
     files = {path for item in found for path in item.files}
     host = _HostState(
         known=read_state(state_path),
-        rotated_files=rotated_files.list_rotated(files),
         writers=rotated_files.find_late_writers(files),
+        early=early,
         live=files.union(path for item in found for path in item.unusable),
         now=time.time(),
     )
@@ -105,7 +116,7 @@ def _observe_log(
 ) -> LogObservation:
     files, decisions = set(item.files), runs.preview.decisions
     present = [path for path in item.files if decisions.get(path) in ("rotate", "keep")]
-    own = [file for path in item.files for file in host.rotated_files[path]]
+    own = item.rotated()
 
     return LogObservation(
         item.log,
@@ -122,9 +133,28 @@ def _observe_log(
         sizes=_sizes(present),
         last_rotations={path: host.known[path] for path in present if path in host.known},
         rotated_files=own,
+        total=_largest_total(own),
+        early=[
+            path for path in host.early if any(covers(one, _log_of(path)) for one in item.log.paths)
+        ],
         foreign=rotated_files.list_foreign(files, host.live, item.log.keep_days, host.now),
         writers=[writer for writer in host.writers if writer.file.log in files],
     )
+
+
+def _log_of(path: str) -> str:
+    file = rotated_files.parse_rotated(path)
+
+    return file.log if file else path
+
+
+def _largest_total(files: Iterable[RotatedFile]) -> int:
+    """Return the bytes of the rotated files of that log that has most."""
+    totals: dict[str, int] = {}
+    for file in files:
+        totals[file.log] = totals.get(file.log, 0) + idle_logs.size_of(file)
+
+    return max(totals.values(), default=0)
 
 
 def _sizes(paths: Iterable[str]) -> dict[str, int]:
@@ -150,7 +180,7 @@ def _failures(
     errors = errors_on(item.log, item.files, rotation) if rotation else []
 
     return errors + [
-        f"cannot remove {file.path}: {problems[file.path]}"
+        f"cannot remove or compress {file.path}: {problems[file.path]}"
         for file in rotated
         if file.path in problems
     ]

@@ -53,6 +53,20 @@ LOG: t.Final[Options] = {
         default=1,
         minimum=0,
     ),
+    "compression": option(
+        "str",
+        "C(zstd) is several times faster than C(gzip) at the same size. Where it is not installed,"
+        " C(gzip) is used and a finding says so.",
+        choices=["zstd", "gzip"],
+        default="zstd",
+    ),
+    "max_total": option(
+        "str",
+        "The most that the rotated files of each log may take, such as C(2G). Beyond it the oldest"
+        " go before their time, which a finding reports; the newest one stays.",
+        pattern=r"[1-9][0-9]*[kMG]?",
+        why="a number with k, M or G, such as 2G",
+    ),
     "owner": option(
         "str", "Owner of the new log file.", default="root", pattern=_ACCOUNT, why=_NAME_OF_ACCOUNT
     ),

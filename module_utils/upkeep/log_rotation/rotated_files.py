@@ -78,7 +78,7 @@ def list_rotated(logs: Collection[str]) -> dict[str, list[RotatedFile]]:
     """Return the rotated files of each log, oldest first; none of a folder that cannot be read."""
     found: dict[str, list[RotatedFile]] = {log: [] for log in logs}
 
-    for entry in _entries(logs):
+    for entry in entries_of(logs):
         file = parse_rotated(entry.path)
         if file and file.log in found:
             found[file.log].append(file)
@@ -99,7 +99,7 @@ def list_foreign(
     """
     return sorted(
         entry.path
-        for entry in _entries(logs)
+        for entry in entries_of(logs)
         if entry.path not in live
         and not parse_rotated(entry.path)
         and any(str(Path(entry.path).with_name(name)) in logs for name in origins(entry.name))
@@ -114,7 +114,7 @@ def _changed(entry: os.DirEntry[str]) -> float:
         return float("inf")
 
 
-def _entries(logs: Iterable[str]) -> Iterator[os.DirEntry[str]]:
+def entries_of(logs: Iterable[str]) -> Iterator[os.DirEntry[str]]:
     """Yield the regular files of the folders that these logs lie in."""
     for folder in sorted({Path(log).parent for log in logs}):
         # A folder that cannot be read has no logs for logrotate either, which says so.
@@ -163,6 +163,21 @@ def _unlink(path: str) -> None:
         unlink_beneath(path, trusted_links=True)
     else:
         Path(path).unlink(missing_ok=True)
+
+
+def held_by_writers(paths: Collection[str], proc: Path = Path("/proc")) -> set[str]:
+    """Return those of some paths that a process has open for writing."""
+    found: set[str] = set()
+
+    for process in (one for one in proc.iterdir() if one.name.isdigit()):
+        with contextlib.suppress(OSError):  # it has ended, or we may not look into it
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    path = str(descriptor.readlink())
+                    if path in paths and _writable(process, descriptor.name):
+                        found.add(path)
+
+    return found
 
 
 def find_late_writers(logs: Collection[str], proc: Path = Path("/proc")) -> list[LateWriter]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..base.files import write_atomic
 from ..findings import Finding
-from . import rotated_files
+from . import idle_logs, rotated_files
 from .config import render, render_files
 from .findings import log_findings
 from .host import LogrotateHost, LogrotateRuns, host_findings, installed
@@ -48,12 +48,19 @@ class RotationOutcome:
     rotated: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    compressed: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
 
+    def done(self) -> tuple[list[str], ...]:
+        """Return the paths that were rotated, seen first, removed and compressed."""
+        return self.rotated, self.started, self.removed, self.compressed
+
 
 @dataclass(frozen=True)
-class _Expired:
+class _LogGroup:
+    """Rotated files of one log that something is to be done with."""
+
     log: LogSettings
     files: list[RotatedFile]
 
@@ -63,6 +70,8 @@ def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> Ro
 
     Raises RotationError before anything is changed.
     """
+    asked = settings
+    settings = dataclasses.replace(settings, logs=host.usable(settings.logs))
     text = render(settings.logs)
     if host.program is not None:
         _validate(host.program, settings, text)
@@ -73,13 +82,15 @@ def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> Ro
     found = list_files(settings.logs)
     runs = _preview(settings, host, found)
     known = read_state(settings.state_path)
-    old = _expired(found, now)
+    old, early = _expired(found, now)
+    idle = _idle(found, old, now)
     due = runs.preview.due()
     outcome = RotationOutcome(
         rotated=due,
         # logrotate counts from the day it first saw a log: seeing it now starts its period.
         started=[path for path in runs.preview.unrotated() if path not in known],
         removed=[file.path for group in old for file in group.files],
+        compressed=[file.path for group in idle for file in group.files],
     )
     before = installed(settings.config_path)
     drifted = before != text or not _ownership_fits(settings.config_path)
@@ -91,14 +102,14 @@ def run(settings: RotationSettings, host: LogrotateHost, check_mode: bool) -> Ro
             write_atomic(settings.config_path, text, _MODE)
 
         runs = _rotate(settings, host, found, runs, outcome)
-        problems = _remove(old, outcome)
+        problems = _remove(old, outcome) | _compress(idle, outcome)
 
-    outcome.changed = bool(drifted or outcome.rotated or outcome.started or outcome.removed)
+    outcome.changed = bool(drifted or any(outcome.done()))
     rotated = () if check_mode else set(outcome.rotated)
-    observations = observe(found, runs, rotated, problems, settings.state_path)
+    observations = observe(found, runs, rotated, problems, early, settings.state_path)
     outcome.findings = [
         *(finding for seen in observations for finding in log_findings(seen, now)),
-        *host_findings(runs, settings, host, {path for item in found for path in item.files}),
+        *host_findings(runs, asked, host, {path for item in found for path in item.files}),
     ]
 
     return outcome
@@ -178,16 +189,33 @@ def _predict_file(path: str, max_size: int | None) -> FileDecision:
     return "rotate" if max_size is not None and status.st_size > max_size else "keep"
 
 
-def _expired(found: Iterable[LogFiles], now: float) -> list[_Expired]:
-    """Return the rotated files past their retention.
+def _expired(found: Iterable[LogFiles], now: float) -> tuple[list[_LogGroup], list[str]]:
+    """Return the rotated files that go, and which of them go before their time.
 
-    Logrotate itself removes them only when it rotates the log.
+    Logrotate itself removes old ones only when it rotates the log.
     """
-    return [
-        _Expired(item.log, rotated_files.expired(files, item.log.keep_days, now))
-        for item in found
-        for files in rotated_files.list_rotated(item.files).values()
-    ]
+    groups: list[_LogGroup] = []
+    early: list[str] = []
+    for item in found:
+        files = item.rotated()
+        old = rotated_files.expired(files, item.log.keep_days, now)
+        left = [file for file in files if file not in old]
+        beyond = idle_logs.beyond_total(left, item.log.max_total)
+        early += [file.path for file in beyond]
+        groups.append(_LogGroup(item.log, old + beyond))
+
+    return groups, early
+
+
+def _idle(found: Iterable[LogFiles], old: Sequence[_LogGroup], now: float) -> list[_LogGroup]:
+    """Return the rotated files that wait for a rotation that a quiet log does not have."""
+    gone = {file.path for group in old for file in group.files}
+    groups: list[_LogGroup] = []
+    for item in found:
+        waiting = idle_logs.uncompressed(item.log, item.rotated(), now)
+        groups.append(_LogGroup(item.log, [file for file in waiting if file.path not in gone]))
+
+    return groups
 
 
 def _rotate(
@@ -225,7 +253,7 @@ def _rotated_paths(logs: Sequence[str]) -> dict[str, set[str]]:
     return {log: {file.path for file in files} for log, files in listed.items()}
 
 
-def _remove(old: Iterable[_Expired], outcome: RotationOutcome) -> dict[str, str]:
+def _remove(old: Iterable[_LogGroup], outcome: RotationOutcome) -> dict[str, str]:
     """Remove what is past its retention; return the problem by path, and trim the outcome."""
     by_user: dict[str, list[RotatedFile]] = {}
 
@@ -238,6 +266,22 @@ def _remove(old: Iterable[_Expired], outcome: RotationOutcome) -> dict[str, str]
         problems |= rotated_files.remove(files, user)
 
     outcome.removed = [path for path in outcome.removed if path not in problems]
+
+    return problems
+
+
+def _compress(idle: Iterable[_LogGroup], outcome: RotationOutcome) -> dict[str, str]:
+    """Compress what waited long enough; return the problem by path, and trim the outcome.
+
+    The rotation just before may have compressed a file, or moved it.
+    """
+    problems: dict[str, str] = {}
+    done: list[str] = []
+    for group in idle:
+        left = [file for file in group.files if os.path.lexists(file.path)]
+        problems |= idle_logs.compress(group.log, left)
+        done += [file.path for file in left if file.path not in problems]
+    outcome.compressed = done
 
     return problems
 
@@ -262,6 +306,7 @@ def _diff(path: str, before: str, after: str, outcome: RotationOutcome) -> list[
         *(f"rotate {name}" for name in outcome.rotated),
         *(f"start the clock of {name}" for name in outcome.started),
         *(f"remove {name}" for name in outcome.removed),
+        *(f"compress {name}" for name in outcome.compressed),
     ]
 
     return diff + ([{"prepared": "\n".join(lines) + "\n"}] if lines else [])

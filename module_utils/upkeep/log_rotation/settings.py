@@ -53,6 +53,8 @@ class LogSettings:
     keep_days: int
     max_size: int | None
     compress_after_days: int
+    compression: str
+    max_total: int | None
     owner: str
     group: str
     mode: str
@@ -118,12 +120,14 @@ def parse_size(text: str | None) -> int | None:
 
 def _log(entry: Mapping[str, t.Any]) -> LogSettings:
     reopen = entry["reopen"]
-    same = ("name", "cadence", "keep_days", "compress_after_days", "owner", "group", "mode")
+    days = ("cadence", "keep_days", "compress_after_days")
+    same = ("name", *days, "compression", "owner", "group", "mode")
 
     return LogSettings(
         **{key: entry[key] for key in same},
         paths=tuple(entry["paths"]),
         max_size=parse_size(entry["max_size"]),
+        max_total=parse_size(entry["max_total"]),
         su_user=entry["su_user"] or entry["owner"],
         su_group=entry["su_group"] or entry["group"],
         copytruncate=reopen == "copytruncate",
@@ -153,7 +157,9 @@ def _path_problems(path: str, place: str) -> Iterator[str]:
 
     sample = _BRACKETS.sub(r"\1", path) + _SAMPLE_STAMP
 
-    if any(fnmatch.fnmatchcase(rotated, path) for rotated in (sample, sample + ".gz")):
+    if any(
+        fnmatch.fnmatchcase(rotated, path) for rotated in (sample, sample + ".gz", sample + ".zst")
+    ):
         yield f"{place}: {path!r} matches its own rotated files; end it in a suffix such as *.log"
 
 
@@ -176,13 +182,13 @@ def _shared_paths(entries: Sequence[Mapping[str, t.Any]], where: str) -> Iterato
 
     for place, (name, path) in enumerate(named):
         for other_place, (other, pattern) in enumerate(named):
-            if place != other_place and not _WILDCARD.search(path) and _covers(pattern, path):
+            if place != other_place and not _WILDCARD.search(path) and covers(pattern, path):
                 yield f"{where} '{name}'.paths: duplicate file {path!r}, also in log '{other}'"
             elif place < other_place and path == pattern:
                 yield f"{where} '{name}'.paths: duplicate pattern {path!r}, also in log '{other}'"
 
 
-def _covers(pattern: str, path: str) -> bool:
+def covers(pattern: str, path: str) -> bool:
     """Return whether a pattern matches a path, component by component as glob does."""
     patterns, parts = pattern.split("/"), path.split("/")
 

@@ -28,6 +28,8 @@ def entry(**changes: t.Any) -> dict[str, t.Any]:
         "keep_days": 30,
         "max_size": None,
         "compress_after_days": 1,
+        "compression": "zstd",
+        "max_total": None,
         "owner": "root",
         "group": "root",
         "mode": "0640",

@@ -109,7 +109,15 @@ def test_what_is_wrong_has_its_status(
 
 
 def test_a_log_that_is_not_there_has_no_aspects() -> None:
-    assert list(statuses(seen(unmatched=[LOG], present=[]))) == ["log:api"]
+    nothing = seen(unmatched=[LOG], present=[], rotated_files=[])
+
+    assert list(statuses(nothing)) == ["log:api"]
+
+
+def test_what_is_left_of_a_log_that_is_gone_has_its_retention() -> None:
+    left = seen(unmatched=[LOG], present=[])
+
+    assert list(statuses(left)) == ["log:api", "log:api.retention", "log:api.compression"]
 
 
 def test_an_error_belongs_to_the_log_that_it_names() -> None:

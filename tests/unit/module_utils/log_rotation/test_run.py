@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import fcntl
-import gzip
 import os
 import shutil
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_two_rotations_on_one_day_keep_both_files(box: Sandbox) -> None:
     segments = [name for name in box.names() if name != "a.log"]
 
     assert len(segments) == 2
-    assert [name.endswith(".gz") for name in segments] == [True, False]
+    assert [name.endswith(".zst") for name in segments] == [True, False]
 
 
 def test_a_file_that_the_writer_made_first_is_kept(
@@ -90,11 +90,104 @@ def test_a_file_that_the_writer_made_first_is_kept(
     assert len(box.names()) == 2
 
 
-def test_compression_at_rotation(box: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("compression", "program", "ending"),
+    [("zstd", ["zstd", "-dcq"], ".zst"), ("gzip", ["gzip", "-dc"], ".gz")],
+)
+def test_compression_at_rotation(
+    box: Sandbox, compression: str, program: list[str], ending: str
+) -> None:
     box.log("a.log", 2000)
-    box.run(compress_after_days=0)
+    box.run(compress_after_days=0, compression=compression)
     [segment] = (box.root / "logs").glob("a.log-*")
-    assert gzip.decompress(segment.read_bytes()) == b"x" * 2000
+    done = subprocess.run([*program, str(segment)], capture_output=True, check=True)
+
+    assert segment.suffix == ending
+    assert done.stdout == b"x" * 2000
+
+
+def test_without_zstd_gzip_does_it_and_that_is_said(box: Sandbox) -> None:
+    box.host = replace(box.host, zstd="/no/such/zstd")
+    box.log("a.log", 2000)
+    outcome = box.run(compress_after_days=0)
+
+    assert status_of(outcome, "logrotate:program") == "warning"
+    assert [path.suffix for path in (box.root / "logs").glob("a.log-*")] == [".gz"]
+    assert box.run(compress_after_days=0).changed is False
+
+
+def rotated_name(days: float) -> str:
+    """Return what a name gets when its log is rotated so many days ago."""
+    return time.strftime("-%Y%m%d-%H%M%S", time.localtime(time.time() - days * DAY))
+
+
+def test_a_quiet_log_has_its_last_rotated_file_compressed_in_time(box: Sandbox) -> None:
+    box.log("a.log", 0)
+    waits, late = box.log(f"a.log{rotated_name(6)}", 5000), box.log(f"a.log{rotated_name(8)}", 5000)
+    predicted = box.run(check_mode=True, compress_after_days=7)
+    done = box.run(compress_after_days=7)
+
+    assert predicted.compressed == done.compressed == [str(late)]
+    assert waits.exists()
+    assert not late.exists()
+    assert Path(f"{late}.zst").stat().st_size < 5000
+    assert box.run(compress_after_days=7).changed is False
+
+
+def test_a_file_that_a_writer_still_has_open_waits(box: Sandbox) -> None:
+    box.log("a.log", 0)
+    late = box.log(f"a.log{rotated_name(8)}", 5000)
+    with late.open("ab"):
+        assert box.run(compress_after_days=7).compressed == []
+
+    assert late.exists()
+
+
+def test_a_file_that_cannot_be_compressed_stays_and_is_critical(box: Sandbox) -> None:
+    box.log("a.log", 0)
+    late = box.log(f"a.log{rotated_name(8)}", 5000)
+    Path(f"{late}.zst").mkdir()
+    outcome = box.run(compress_after_days=7)
+
+    assert outcome.compressed == []
+    assert late.stat().st_size == 5000
+    assert status_of(outcome, "log:api") == "critical"
+
+
+def test_what_a_log_left_that_is_gone_goes_on_time(box: Sandbox) -> None:
+    box.log("other.log", 10)
+    old, young = (box.log(f"gone.log{rotated_name(days)}.zst", 5) for days in (31, 29))
+    stranger = box.log("unlike.txt" + rotated_name(31), 5)
+    done = box.run()
+
+    assert done.removed == [str(old)]
+    assert young.exists()
+    assert stranger.exists()
+    assert status_of(done, "log:api.retention") == "ok"
+
+
+def test_a_log_that_is_gone_for_good_still_has_its_retention(box: Sandbox) -> None:
+    old = box.log(f"gone.log{rotated_name(31)}.zst", 5)
+    predicted = box.run(check_mode=True)
+    done = box.run()
+
+    assert predicted.removed == done.removed == [str(old)]
+    assert status_of(predicted, "log:api.retention") == "warning"
+
+
+def test_the_brake_takes_the_oldest_first_and_never_the_newest(box: Sandbox) -> None:
+    box.log("a.log", 0)
+    oldest, middle, newest = (box.log(f"a.log{rotated_name(days)}.zst", 800) for days in (5, 4, 3))
+    done = box.run(max_total="2k")
+
+    assert done.removed == [str(oldest)]
+    assert status_of(done, "log:api.total") == "warning"
+    again = box.run(max_total="2k")
+    assert again.changed is False
+    assert status_of(again, "log:api.total") == "ok"
+
+    assert box.run(max_total="1").removed == [str(middle)]
+    assert newest.exists()
 
 
 def test_old_files_of_a_quiet_log_go_on_time(box: Sandbox) -> None:
