@@ -48,9 +48,15 @@ class Protection:
     def __init__(self, prefixes: Sequence[str], queues: Sequence[str] = ()) -> None:
         self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in prefixes))
         self._queues = frozenset(queues)
+        self._suspicious = (*self._prefixes, *_WORDS, *(queue.lower() for queue in queues))
 
     def removable(self, keys: Sequence[str]) -> list[str]:
         """Return the keys that are not protected."""
+        # Most portions hold nothing that is, which is seen at once, not key by key.
+        together = "\n".join(keys).lower()
+        if not any(text in together for text in self._suspicious):
+            return list(keys)
+
         return [key for key in keys if not self.covers(key)]
 
     def covers(self, key: str) -> bool:

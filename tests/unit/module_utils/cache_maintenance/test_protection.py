@@ -8,6 +8,8 @@ import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient
 from ansible.module_utils.upkeep.cache_maintenance.protection import Protection, find_queues
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.module_utils.redis_tune.server import RedisServer
 
@@ -46,6 +48,15 @@ def test_the_lists_of_a_queue_are_protected_with_their_priorities() -> None:
     protection = Protection([], ["odds"])
 
     assert protection.removable(["odds", "odds\x06\x163", "odds:best"]) == ["odds:best"]
+
+
+@given(st.lists(st.text(), max_size=8), st.lists(st.text(min_size=1), max_size=3))
+def test_a_portion_is_judged_as_its_keys_are(keys: list[str], queues: list[str]) -> None:
+    protection = Protection(["own:"], queues)
+    given_keys = [*keys, *queues, "lock:1"]
+
+    assert protection.removable(keys) == [key for key in keys if not protection.covers(key)]
+    assert not set(protection.removable(given_keys)) & {*queues, "lock:1"}
 
 
 def test_queues_are_those_that_bindings_name(redis: RedisServer) -> None:
