@@ -47,7 +47,6 @@ while not select.select([0], [], [], 0)[0]:
     link.sendall(b"GET other:5\\r\\n")
     link.recv(4096)
     waits.append(time.perf_counter() - began)
-    time.sleep(0.00005)
 waits.sort()
 print(len(waits), waits[int(len(waits) * 0.999)] * 1000, waits[-1] * 1000)
 """
@@ -89,7 +88,7 @@ def fill(server: RedisServer, count: int) -> None:
         server.ask("EVAL", script, 0)
 
 
-def beside(server: RedisServer, work: Callable[[], None]) -> Side:
+def beside(server: RedisServer, work: Callable[[RedisServer], None]) -> Side:
     """Do the work while another client reads."""
     client = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", CLIENT, str(server.port)],
@@ -99,7 +98,7 @@ def beside(server: RedisServer, work: Callable[[], None]) -> Side:
     )
     t.cast(t.IO[str], client.stdout).readline()
     began = time.monotonic()
-    work()
+    work(server)
     seconds = time.monotonic() - began
     samples, p999, longest = client.communicate("end\n")[0].split()
 
@@ -130,14 +129,10 @@ def keys(count: int, rounds: int) -> bool:
         for _ in range(rounds):
             for name, work in (("ours", ours), ("theirs", theirs)):
                 fill(server, count)
-                sides[name].append(beside(server, lambda work=work: work(server)))  # type: ignore[misc]
+                sides[name].append(beside(server, work))
                 require(server.ask("DBSIZE") == count, f"{name} left keys")
 
-    middle = {
-        name: Side(*(statistics.median(values) for values in zip(*found, strict=True)))  # type: ignore[arg-type]
-        for name, found in sides.items()
-    }
-    mine, guide = middle["ours"], middle["theirs"]
+    mine, guide = middle(sides["ours"]), middle(sides["theirs"])
     spent, waited = mine.seconds / guide.seconds, mine.p999 / guide.p999
     print(
         f"bench caches keys removed {count} of {2 * count} seconds {mine.seconds:.2f} against"
@@ -148,6 +143,18 @@ def keys(count: int, rounds: int) -> bool:
     )
 
     return spent <= TIME_BAR and waited <= LATENCY_BAR and mine.samples >= SAMPLES
+
+
+def middle(sides: t.Sequence[Side]) -> Side:
+    """Return the median of each figure."""
+    seconds, samples, p999, longest = zip(*sides, strict=True)
+
+    return Side(
+        statistics.median(seconds),
+        int(statistics.median(samples)),
+        statistics.median(p999),
+        statistics.median(longest),
+    )
 
 
 def plant(folder: Path, count: int) -> None:

@@ -96,7 +96,7 @@ def test_keys_go_by_pattern_and_another_client_waits_less_than_beside_the_recipe
         work["theirs"] = bench.theirs
     for name, remove in work.items():
         bench.fill(redis, KEYS)
-        sides[name] = bench.beside(redis, lambda remove=remove: remove(redis))  # type: ignore[misc]
+        sides[name] = bench.beside(redis, remove)
 
         assert redis.ask("DBSIZE") == KEYS
         assert redis.ask("EXISTS", "other:1") == 1

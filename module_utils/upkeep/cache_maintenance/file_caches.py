@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import os
 import re
@@ -143,19 +142,27 @@ def _entries(descriptor: int, cache: FileCache, now: float) -> dict[str, list[Ca
             if count > cache.max_files:
                 raise isolated.IsolatedError(f"it holds more than {cache.max_files} files")
 
-            kind = next((kind for kind, match in matchers if match(name)), None)
-            if kind is None:
-                continue
-            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-                status = item.stat(follow_symlinks=False)
-                age = max(now - status.st_mtime, 0.0)
-                identity = (status.st_ino, status.st_mtime_ns)
-                found[kind].append(CacheEntry(name, age, status.st_size, identity))
+            for kind, match in matchers:
+                if match(name):
+                    found[kind] += _entry(item, now)
+                    break
 
     for entries in found.values():
         entries.sort(key=lambda entry: entry.age)
 
     return found
+
+
+def _entry(item: os.DirEntry[str], now: float) -> list[CacheEntry]:
+    """Return the entry that a file is; none when it was removed since it was listed."""
+    try:
+        status = item.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return []
+
+    age = max(now - status.st_mtime, 0.0)
+
+    return [CacheEntry(item.name, age, status.st_size, (status.st_ino, status.st_mtime_ns))]
 
 
 def _report(

@@ -43,8 +43,7 @@ def plan_sweep(kind: EntryClass, entries: Sequence[CacheEntry], is_valid: IsVali
     three life times when a younger valid one of its class is there that is not so old itself.
     """
     plan = SweepPlan()
-    groups = _by_key(kind, entries)
-    for group in groups.values() if kind.key else ():
+    for group in _by_key(kind, entries).values() if kind.key else ():
         plan.remove += _superseded(kind, group, is_valid)
 
     old = [one for one in entries if one.age > LIVES * kind.seconds]
