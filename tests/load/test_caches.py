@@ -23,7 +23,7 @@ from ansible.module_utils.upkeep.cache_maintenance.settings import parse
 from bench import caches as bench
 from tests.load import FULL
 from tests.unit.module_utils.cache_maintenance.folders import file_cache, page
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
 #: Keys that are removed; as many others stay.
 KEYS: t.Final = 1_000_000 if FULL else 20_000
@@ -86,7 +86,6 @@ def options(folder: Path, **values: t.Any) -> dict[str, t.Any]:
     return answer
 
 
-@needs_redis
 def test_keys_go_by_pattern_and_another_client_waits_less_than_beside_the_recipe(
     redis: RedisServer,
 ) -> None:
@@ -106,7 +105,6 @@ def test_keys_go_by_pattern_and_another_client_waits_less_than_beside_the_recipe
         assert sides["ours"].longest <= sides["theirs"].longest
 
 
-@needs_redis
 def test_warming_and_sweeping_leave_no_answer_empty(tmp_path: Path, redis: RedisServer) -> None:
     rounds = 20 if FULL else 3
     for number in range(50):

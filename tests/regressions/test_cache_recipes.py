@@ -14,7 +14,7 @@ from ansible.module_utils.upkeep.cache_maintenance.run import run
 from ansible.module_utils.upkeep.cache_maintenance.settings import parse
 
 from tests.unit.module_utils.cache_maintenance.folders import file_cache, page, put
-from tests.unit.module_utils.redis_tune.server import RedisServer, needs_redis, running
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
 
 @pytest.fixture
@@ -48,7 +48,6 @@ def fill(server: RedisServer) -> None:
     server.ask("SET", "cached:1", "x")
 
 
-@needs_redis
 @pytest.mark.requirement("R-fairedge-58")
 def test_flushall_loses_the_tasks_that_wait(redis: RedisServer) -> None:
     fill(redis)
@@ -61,7 +60,6 @@ def test_flushall_loses_the_tasks_that_wait(redis: RedisServer) -> None:
     assert redis.ask("EXISTS", "cached:1") == 0
 
 
-@needs_redis
 @pytest.mark.requirement("R-fairedge-59")
 def test_names_with_blanks_make_xargs_delete_other_keys(redis: RedisServer) -> None:
     """xargs splits names at blanks: a key that nobody named goes, the one that was named stays."""
@@ -85,7 +83,6 @@ def test_names_with_blanks_make_xargs_delete_other_keys(redis: RedisServer) -> N
     assert redis.ask("EXISTS", "two") == 1
 
 
-@needs_redis
 def test_keys_holds_every_client_up_for_the_whole_database(redis: RedisServer) -> None:
     script = "for i=1,200000 do redis.call('SET','cached:'..i,'x') end"
 
