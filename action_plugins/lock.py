@@ -45,6 +45,11 @@ class ActionModule(ModuleAction):
         if state == "held" and (dead := _dead_holder(answer)):
             answer = self.call({**args, "steal_from": dead}, task_vars)
 
+        if state == "inspected":  # who only waits has found nothing
+            answer.pop("findings", None)
+            if _dead_holder(answer):
+                answer["lock_state"] = "free"
+
         # What was found when the lock was taken stays the finding, unless it was lost since.
         if state == "released" or (answer.get("lock_state") == "renewed" and state == "renewed"):
             answer.pop("findings", None)

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import typing as t
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -30,6 +32,9 @@ from upkeep.kpi.alerts import alerts
 from upkeep.run import events
 from upkeep.run import facts as run_facts
 from upkeep.run.types import KpiSample
+from upkeep.schedule.settings import ScheduleError
+from upkeep.schedule.watch import missed_starts
+from upkeep.store import StoreError, open_store
 
 REQUIREMENTS: t.Final = PROJECT / "docs" / "requirements.csv"
 
@@ -69,6 +74,7 @@ class ActionModule(ControlAction):
         own = self._coverage(logged, args["systems_group"], task_vars)
         own += self._duties(logged, args["sign_offs"], task_vars, today)
         own += self._of_figures(alerts, logged, task_vars)
+        own += self._starts(logged, task_vars)
         rules = Rules(args["fail_on"], args["fail_on_unknown"], _acknowledgements(args, today))
 
         return judge_run(logged, rules, own=own, today=today)
@@ -109,12 +115,7 @@ class ActionModule(ControlAction):
         if not path:
             return []
 
-        hostvars = task_vars["hostvars"]
-        systems = {
-            str(hostvars[host].get("system_name", ""))
-            for host in coverage.expected_hosts(logged)
-            if host in hostvars
-        }
+        systems = self._systems(logged, task_vars)
 
         try:
             asked = sign_offs.duties(REQUIREMENTS)
@@ -123,6 +124,51 @@ class ActionModule(ControlAction):
         except (sign_offs.SignOffError, OSError, ValueError, KeyError) as error:
             self._display.warning(f"Upkeep could not read what people signed off: {error}")
             return []
+
+    def _starts(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> list[Finding]:
+        """Return a warning for each start that a system of this run has missed.
+
+        What cannot be read is only a warning: it says nothing about the systems.
+        """
+        now = datetime.now(UTC)
+        systems = self._watched(logged, task_vars)
+        if not systems:
+            return []
+
+        try:
+            store = open_store(self._store(task_vars), create=False)
+            return missed_starts(store, systems, logged, now)
+        except (ScheduleError, StoreError, OSError) as error:
+            self._display.vv(f"Upkeep could not tell which starts were missed: {error}")
+            return []
+
+    def _store(self, task_vars: dict[str, t.Any]) -> str:
+        """Return the store of this run: a database that was named, or where its log lies."""
+        named = task_vars.get("upkeep_store") or os.environ.get("UPKEEP_STORE", "")
+        target = str(self._templar.template(named))
+
+        return target if "://" in target else str(_event_log().parents[2])
+
+    def _watched(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> set[str]:
+        """Return the systems of the run that are started by a schedule."""
+        hostvars = task_vars["hostvars"]
+        unwatched = {
+            str(hostvars[host].get("system_name", ""))
+            for host in coverage.expected_hosts(logged)
+            if host in hostvars
+            and not boolean(hostvars[host].get("verdict_missed_starts", True), strict=False)
+        }
+
+        return self._systems(logged, task_vars) - unwatched
+
+    def _systems(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> set[str]:
+        hostvars = task_vars["hostvars"]
+
+        return {
+            str(hostvars[host].get("system_name", ""))
+            for host in coverage.expected_hosts(logged)
+            if host in hostvars
+        }
 
     def _of_figures(
         self,

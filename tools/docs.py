@@ -5,7 +5,7 @@
 These are kinds/__init__.py of packages with kinds of checks, doc_fragments/<module>.py, the
 generated part of each role's argument spec, its defaults/main.yml and README.md,
 upkeep/profile/profile.schema.yml, docs/playbooks.md, docs/deviations.md,
-docs/people/ and docs/systems/. ``--check`` only names
+docs/people/, docs/systems/ and controller/rendered/. ``--check`` only names
 those that are stale.
 """
 
@@ -33,6 +33,7 @@ from tools import (
     trace,
 )
 from tools.pages import bring_up_to_date
+from upkeep.controller import files as controller_files
 
 
 def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
@@ -46,6 +47,7 @@ def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
     if (project / guide_figures.FOLDER).is_dir():
         rendered[project / "docs" / "deviations.md"] = deviation_page.render(project)
 
+    rendered |= _controller_files(project)
     in_use = evidence.variables_in_use(project)
     for system in profiles.systems(project):
         rendered[project / "docs" / "systems" / f"{system}.md"] = system_page.render(
@@ -67,6 +69,22 @@ def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
             problems.append(str(error))
 
     return rendered, problems
+
+
+def _controller_files(project: Path) -> dict[Path, str]:
+    """Return the files for AWX and Semaphore, of a project that has settings for them."""
+    settings = project / "controller" / "settings.yml"
+    if not settings.is_file():
+        return {}
+
+    data = controller_files.server_data(
+        settings, project / "schedule.yml", project / "inventory" / "group_vars"
+    )
+
+    return {
+        project / "controller" / "rendered" / name: text
+        for name, text in controller_files.contents(data).items()
+    }
 
 
 def _files_of_role(project: Path, role: str) -> dict[Path, str]:

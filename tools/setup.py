@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools import PROJECT
+from tools.awx_collection import CollectionError
+from tools.awx_collection import ensure as ensure_collection
 from tools.packages import PACKAGES, PackageError, ensure
 
 STAMP: t.Final = ".upkeep-stamp"
@@ -166,6 +168,12 @@ def set_up() -> None:
     with ThreadPoolExecutor(len(requested)) as pool:
         for _ in pool.map(lambda each: make(each, PROJECT), requested):  # raises what went wrong
             pass
+
+    try:
+        ensure_collection()
+    except (CollectionError, OSError) as error:
+        # Only one playbook needs it, the one that speaks to an AWX server.
+        print(f"setup: awx.awx is missing; {error}", file=sys.stderr)
 
 
 def main() -> int:

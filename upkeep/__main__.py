@@ -12,8 +12,9 @@ import sys
 import typing as t
 from pathlib import Path
 
-from upkeep.commands import doctor, findings, run, runs, schedule
+from upkeep.commands import controller, doctor, findings, run, runs, schedule
 from upkeep.commands.common import positive, store_target
+from upkeep.controller.settings import ControllerError
 from upkeep.kpi import open_history
 from upkeep.kpi.figures import FigureHistoryError, address_of, parse_keep
 from upkeep.report import render as report
@@ -23,7 +24,16 @@ from upkeep.store import Store, StoreError, open_store
 from upkeep.store.base import LATEST
 
 #: Verbs that have a file of their own.
-_VERBS: t.Final = (run, runs, findings, schedule, doctor)
+_VERBS: t.Final = (run, runs, findings, schedule, controller, doctor)
+#: Errors whose message is for people, a line for each problem.
+_EXPECTED: t.Final = (
+    StoreError,
+    FigureHistoryError,
+    ScheduleError,
+    ControllerError,
+    run.RunError,
+    OSError,
+)
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
@@ -45,7 +55,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (StoreError, FigureHistoryError, ScheduleError, run.RunError, OSError) as error:
+    except _EXPECTED as error:
         for problem in str(error).splitlines():
             print(f"upkeep: {problem}", file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -344,3 +345,22 @@ def test_the_number_of_forks_does_not_matter(newest: Controller) -> None:
 
     assert run.code == 0, run.output
     assert newest.written() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("cadence", "options", "code"),
+    [("weekly", (), 2), ("hourly", (), 0), ("weekly", ("--check",), 0)],
+    ids=["one that changes", "one that looks", "check mode"],
+)
+def test_nothing_that_changes_starts_on_a_frozen_day(
+    newest: Controller, cadence: str, options: tuple[str, ...], code: int
+) -> None:
+    today = datetime.now(UTC).date()
+    (newest.scratch / "out" / "schedule.yml").write_text(
+        f"frozen_days: [{{first: {today}, last: {today + timedelta(days=1)}, reason: the fair}}]\n"
+    )
+
+    run = newest.play("frozen.yml", *options, cadence=cadence)
+
+    assert run.code == code, run.output
+    assert ("weekly does not start today: the fair" in run.output) is (code == 2)

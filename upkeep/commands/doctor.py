@@ -24,7 +24,7 @@ from upkeep.commands.common import Verbs, print_json, store_target
 from upkeep.profile.vars_files import SEALED, variable_files
 from upkeep.run.clean import line
 from upkeep.schedule.load import load
-from upkeep.schedule.missed import Missed, last_runs, missed
+from upkeep.schedule.missed import Missed, missed, newest_runs
 from upkeep.schedule.settings import ScheduleError
 from upkeep.store import StoreError, open_store
 
@@ -234,11 +234,11 @@ def schedules(target: str, now: datetime) -> Iterator[Diagnosis]:
 
     yield Diagnosis("schedule", "ok", f"{len(schedule.systems)} systems have a schedule")
     try:
-        records = open_store(target, create=False).runs()
+        known = newest_runs(open_store(target, create=False), schedule, schedule.systems)
     except StoreError:
         return  # reported with the store itself
 
-    overdue = missed(schedule, last_runs(records), now)
+    overdue = missed(schedule, known, now)
     yield from _overdue(overdue, now)
     if not overdue:
         yield Diagnosis("last-start", "ok", "every cadence started when it was due")

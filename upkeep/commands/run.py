@@ -11,13 +11,17 @@ import shlex
 import sys
 import tempfile
 import typing as t
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.module_utils.upkeep.base.options import nearest
 
 from upkeep import PROJECT
-from upkeep.commands.common import Verbs
+from upkeep.commands.common import Verbs, positive
 from upkeep.commands.ending import Ending
+from upkeep.schedule.frozen import reason_today
 
 #: How often ansible-runner looks whether the run was interrupted while nothing is printed.
 SECONDS_BETWEEN_LOOKS: t.Final = 1
@@ -40,21 +44,41 @@ def add(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--tags", help="only plays and tasks with these tags")
     parser.add_argument("-e", "--extra-vars", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--list-tasks", action="store_true", help="only list the tasks")
+    parser.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="end well, and start nothing, on a frozen day: for timers",
+    )
+    parser.add_argument(
+        "--artifacts", type=Path, help="folder in which ansible-runner keeps what the run printed"
+    )
+    parser.add_argument(
+        "--keep", type=positive, default=30, help="how many runs it keeps there (default: 30)"
+    )
     parser.set_defaults(perform=perform)
 
 
 def perform(options: argparse.Namespace) -> int:
-    """Run the playbook and return its exit code; raises RunError."""
+    """Run the playbook and return its exit code; raises RunError, ScheduleError."""
+    path = playbook(options.playbook)
+    if options.scheduled and (reason := reason_today(path.stem)):
+        print(f"upkeep: {path.stem} is left out today: {reason}")
+        return 0
+
     try:
         import ansible_runner  # only here: other verbs do not wait for it
     except ModuleNotFoundError as error:
         raise RunError("ansible-runner is missing: pip install -r requirements.txt") from error
 
-    with Ending() as ending, tempfile.TemporaryDirectory(prefix="upkeep-run-") as private:
+    with Ending() as ending, _private_folder(options.artifacts) as private:
         runner = ansible_runner.run(
             private_data_dir=private,
+            ident=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}",
+            rotate_artifacts=options.keep if options.artifacts else 0,
+            # What the environment holds may be secret, and is not kept beside the output.
+            suppress_env_files=True,
             project_dir=str(PROJECT),
-            playbook=str(playbook(options.playbook)),
+            playbook=str(path),
             inventory=inventory(options.inventory),
             cmdline=shlex.join(arguments(options)) or None,
             envvars=environment(options.store),
@@ -63,6 +87,19 @@ def perform(options: argparse.Namespace) -> int:
         )
 
     return int(runner.rc) if ending.code is None else ending.code
+
+
+@contextmanager
+def _private_folder(kept: Path | None) -> Iterator[str]:
+    """Yield where ansible-runner may write: the folder to keep, or one that goes away."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="upkeep-run-") as private:
+            yield private
+        return
+
+    folder = kept.expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    yield str(folder)
 
 
 def playbook(name: str) -> Path:

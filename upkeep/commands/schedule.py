@@ -13,7 +13,7 @@ from pathlib import Path
 from upkeep.commands.common import Verbs, positive, print_json
 from upkeep.schedule import render
 from upkeep.schedule.load import CONTROL_FILE, PROFILES, Schedule, load
-from upkeep.schedule.settings import CADENCES, ControlHost, Slot
+from upkeep.schedule.settings import CACHES, CADENCES, ControlHost, Slot
 from upkeep.schedule.starts import YEARS, next_starts, starts
 from upkeep.schedule.waiting import Wait, longest, waits
 
@@ -114,7 +114,8 @@ def as_text(schedule: Schedule, now: datetime, count: int) -> t.Iterator[str]:
             limit = f"at most {slot.time_limit} min"
             yield f"  {slot.cadence:<15} {render.words(slot)}, {limit}"
 
-        without = [cadence for cadence in CADENCES if cadence not in {s.cadence for s in slots}]
+        own = {slot.cadence for slot in slots} | {CACHES}  # not every system has caches
+        without = [cadence for cadence in CADENCES if cadence not in own]
         if without:
             yield f"  never started: {', '.join(without)}"
         for wait in longest(waits(slots, control, now)):

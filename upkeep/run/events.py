@@ -42,8 +42,13 @@ def timestamp(moment: datetime | None = None) -> str:
 def new_run_id(playbook: str, moment: datetime | None = None) -> str:
     """Return a sortable, unique id such as ``20260131T235959Z-weekly-1f3a9c``."""
     moment = moment or datetime.now(UTC)
-    name = "".join(c if c.isalnum() else "-" for c in Path(playbook).stem)[:40]
+    name = name_in_id(Path(playbook).stem)
     return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{name}-{os.urandom(3).hex()}"
+
+
+def name_in_id(stem: str) -> str:
+    """Return how a playbook is called within the ids of its runs."""
+    return "".join(c if c.isalnum() else "-" for c in stem)[:40]
 
 
 def current_run_id() -> str | None:

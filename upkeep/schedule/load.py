@@ -51,8 +51,24 @@ _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def load(now: datetime, *, control: Path = CONTROL_FILE, profiles: Path = PROFILES) -> Schedule:
-    """Return what is planned; raises ScheduleError with a line for each problem, and OSError."""
-    settings = parse_control(_mapping(control))
+    """Return what is planned, held against clocks, locks and playbooks of the next ten years.
+
+    Raises ScheduleError with a line for each problem, and OSError.
+    """
+    schedule = read(control=control, profiles=profiles)
+    problems = [*_missing_playbooks(schedule.systems), *schedule_problems(schedule, now)]
+    if problems:
+        raise ScheduleError("\n".join(problems))
+
+    return schedule
+
+
+def read(*, control: Path = CONTROL_FILE, profiles: Path = PROFILES) -> Schedule:
+    """Return what is planned, each slot checked by itself.
+
+    Raises ScheduleError with a line for each problem, and OSError.
+    """
+    settings = control_host(control)
     systems: dict[str, tuple[Slot, ...]] = {}
     problems: list[str] = []
 
@@ -62,12 +78,15 @@ def load(now: datetime, *, control: Path = CONTROL_FILE, profiles: Path = PROFIL
         except ScheduleError as error:
             problems += [f"{system}: {line}" for line in str(error).splitlines()]
 
-    schedule = Schedule(settings, systems)
-    problems += schedule_problems(schedule, now)
     if problems:
         raise ScheduleError("\n".join(problems))
 
-    return schedule
+    return Schedule(settings, systems)
+
+
+def control_host(path: Path = CONTROL_FILE) -> ControlHost:
+    """Return the settings of the control host; raises ScheduleError, OSError."""
+    return parse_control(_mapping(path))
 
 
 def schedule_problems(schedule: Schedule, now: datetime) -> list[str]:
@@ -80,6 +99,14 @@ def schedule_problems(schedule: Schedule, now: datetime) -> list[str]:
             *_wait_problems(slots, schedule.control, now),
         )
     ]
+
+
+def _missing_playbooks(systems: Mapping[str, tuple[Slot, ...]]) -> Iterator[str]:
+    for system, slots in systems.items():
+        for slot in slots:
+            path = PROJECT / "playbooks" / f"{slot.cadence}.yml"
+            if not path.is_file():
+                yield f"{system}: {VARIABLE}.{slot.cadence}: there is no playbook '{path.name}'"
 
 
 def _clock_problems(slots: tuple[Slot, ...], control: ControlHost, now: datetime) -> Iterator[str]:

@@ -7,13 +7,33 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import PurePath
 
+from ansible.module_utils.upkeep.findings import Finding, complete, finding
+
+from upkeep.report.summary import CONTROLLER
 from upkeep.run import clean
 from upkeep.run.types import RunRecord
 from upkeep.schedule.load import Schedule
 from upkeep.schedule.settings import ControlHost, Slot
 from upkeep.schedule.starts import last_start
+from upkeep.store import Store
+
+AREA: t.Final = "schedule"
+#: How long a cadence that never ran is no more than planned; at least the day in which a new
+#: control host is made ready.
+PERIODS: t.Final[Mapping[str, timedelta]] = {
+    "quarter_hourly": timedelta(days=1),
+    "hourly": timedelta(days=1),
+    "refresh_caches": timedelta(days=1),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=31),
+    "quarterly": timedelta(days=92),
+}
+#: Runs of a playbook that are read for the last start of each system, at most.
+_MOST_READ: t.Final = 500
 
 
 class Missed(t.NamedTuple):
@@ -23,6 +43,7 @@ class Missed(t.NamedTuple):
     cadence: str
     due: datetime
     last: datetime | None
+    requirements: tuple[str, ...] = ()
 
     def sentence(self, now: datetime) -> str:
         """Return it for people: ``weekly has not run for 8 days``."""
@@ -32,6 +53,63 @@ class Missed(t.NamedTuple):
         due = f"{self.due:%Y-%m-%d %H:%M} UTC"
 
         return f"{self.system}: {self.cadence} {since}; it was due {due}"
+
+
+def newest_runs(
+    store: Store, schedule: Schedule, systems: Iterable[str]
+) -> dict[tuple[str, str], datetime]:
+    """Return when each planned (system, cadence) of these systems began last.
+
+    Of each cadence only as many runs are read as it takes. Raises StoreError.
+    """
+    open_ends: dict[str, set[str]] = {}
+    for system in systems:
+        for slot in schedule.systems.get(system, ()):
+            open_ends.setdefault(slot.cadence, set()).add(system)
+
+    found: dict[tuple[str, str], datetime] = {}
+    for cadence, wanted in open_ends.items():
+        for record in islice(store.of_playbook(cadence), _MOST_READ):
+            for key, started in last_runs([record]).items():
+                found.setdefault(key, started)
+            wanted -= {system for system, known in found if known == cadence}
+            if not wanted:
+                break
+
+    return found
+
+
+def promised(overdue: Iterable[Missed], begun: datetime | None, now: datetime) -> list[Missed]:
+    """Return the missed starts of which somebody may count on the cadence.
+
+    One that never ran counts a period after ``begun``, when runs began at all.
+    """
+    return [
+        start
+        for start in overdue
+        if start.last is not None
+        or (begun is not None and begun <= start.due and begun + PERIODS[start.cadence] < now)
+    ]
+
+
+def start_findings(missed_starts: Iterable[Missed], now: datetime) -> list[Finding]:
+    """Return a warning for each missed start."""
+    return [
+        complete(
+            finding(
+                f"schedule:{start.cadence}",
+                "warning",
+                f"{start.sentence(now)}: see why the scheduler did not start it, then run it",
+                observed=f"{start.last:%Y-%m-%dT%H:%M:%SZ}" if start.last else "never",
+                expected=f"{start.due:%Y-%m-%dT%H:%M:%SZ}",
+                requirements=start.requirements,
+            ),
+            system=start.system,
+            host=CONTROLLER,
+            area=AREA,
+        )
+        for start in missed_starts
+    ]
 
 
 def last_runs(records: Iterable[RunRecord]) -> dict[tuple[str, str], datetime]:
@@ -58,7 +136,7 @@ def missed(
             due = _overdue(slot, schedule.control, now)
             last = runs.get((system, slot.cadence))
             if due is not None and (last is None or last < due):
-                found.append(Missed(system, slot.cadence, due, last))
+                found.append(Missed(system, slot.cadence, due, last, slot.requirements))
 
     return found
 

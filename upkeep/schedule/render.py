@@ -9,8 +9,8 @@ import typing as t
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from upkeep.schedule.options import WEEKS
-from upkeep.schedule.settings import LOOKING, Slot
+from upkeep.schedule.options import WEEKDAYS, WEEKS
+from upkeep.schedule.settings import HOURLY, LOOKING, Slot
 from upkeep.schedule.starts import next_starts
 
 #: Where rules begin. A fixed day: a rule that is written again is the same text, so that a server
@@ -24,7 +24,7 @@ def on_calendar(slot: Slot, zone: ZoneInfo) -> str:
     if slot.cadence == "quarter_hourly":
         minutes = ",".join(f"{slot.minute + quarter:02}" for quarter in range(0, 60, _QUARTER))
         return f"*-*-* *:{minutes}:00 UTC"
-    if slot.cadence == "hourly":
+    if slot.cadence in HOURLY:
         return f"*-*-* *:{slot.minute:02}:00 UTC"
 
     weekday = f"{slot.weekday[:3].capitalize()} " if slot.weekday else ""
@@ -41,11 +41,40 @@ def rrule(slot: Slot, zone: ZoneInfo) -> str:
     return f"{_dtstart(slot, zone)} RRULE:{_rule(slot)}"
 
 
+def cron(slot: Slot) -> str:
+    """Return the slot as the five fields of cron, for a server whose cron has the slots' zone.
+
+    Cron joins a day of the month and a weekday by *or*, so a weekday of a month becomes the day on
+    which that week begins: one start a month all the same.
+    """
+    if slot.cadence == "quarter_hourly":
+        minutes = ",".join(str(slot.minute + quarter) for quarter in range(0, 60, _QUARTER))
+        return f"{minutes} * * * *"
+    if slot.cadence in HOURLY:
+        return f"{slot.minute} * * * *"
+
+    months = ",".join(map(str, slot.months)) or "*"
+    day = cron_day(slot)
+    weekday = (WEEKDAYS.index(slot.weekday) + 1) % 7 if slot.weekday and not slot.week else "*"
+
+    return f"{slot.minute} {slot.hour or 0} {day} {months} {weekday}"
+
+
+def cron_day(slot: Slot) -> str:
+    """Return the day of the month on which cron starts a slot; ``*`` for any."""
+    if slot.week == "last":
+        return "22"  # the first day that can begin the last week of any month
+    if slot.week:
+        return str(WEEKS.index(slot.week) * 7 + 1)
+
+    return str(slot.day) if slot.day else "*"
+
+
 def words(slot: Slot) -> str:
     """Return the slot for people: ``first Monday 07:00``, ``day 1 of January, April 03:00``."""
     if slot.cadence == "quarter_hourly":
         return f"every 15 min from minute {slot.minute}"
-    if slot.cadence == "hourly":
+    if slot.cadence in HOURLY:
         return f"every hour at minute {slot.minute}"
 
     parts = [slot.week or "", (slot.weekday or "").capitalize()]
@@ -85,7 +114,7 @@ def _dtstart(slot: Slot, zone: ZoneInfo) -> str:
 def _rule(slot: Slot) -> str:
     if slot.cadence == "quarter_hourly":
         return f"FREQ=MINUTELY;INTERVAL={_QUARTER}"
-    if slot.cadence == "hourly":
+    if slot.cadence in HOURLY:
         return "FREQ=HOURLY;INTERVAL=1"
     if slot.cadence == "daily":
         return "FREQ=DAILY;INTERVAL=1"

@@ -14,15 +14,20 @@ from ansible.module_utils.upkeep.base.options import OptionError, nearest, parse
 
 from upkeep.schedule.options import CONTROL, SLOT
 
-#: Cadences that only look; they run beside anything, and in UTC.
-LOOKING: t.Final = ("quarter_hourly", "hourly")
+#: Starts in UTC that wait for nothing: two cadences that only look and run beside anything, and
+#: the renewal of caches, which leaves a system alone whose lock another run holds.
+LOOKING: t.Final = ("quarter_hourly", "hourly", "refresh_caches")
+#: A start that only systems with caches have.
+CACHES: t.Final = "refresh_caches"
 #: Cadences that may change a system, and so hold its lock.
 CHANGING: t.Final = ("daily", "weekly", "monthly", "quarterly")
 CADENCES: t.Final = (*LOOKING, *CHANGING)
+HOURLY: t.Final = ("hourly", CACHES)
 #: Minutes that a run may take where its slot says nothing.
 TIME_LIMITS: t.Final[Mapping[str, int]] = {
     "quarter_hourly": 10,
     "hourly": 15,
+    "refresh_caches": 30,
     "daily": 30,
     "weekly": 60,
     "monthly": 120,
@@ -35,6 +40,7 @@ LONGEST_FREEZE: t.Final = timedelta(days=28)
 _NEEDED: t.Final[Mapping[str, tuple[str, ...]]] = {
     "quarter_hourly": (),
     "hourly": (),
+    "refresh_caches": (),
     "daily": ("hour",),
     "weekly": ("weekday", "hour"),
     "monthly": ("hour",),

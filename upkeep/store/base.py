@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -43,6 +43,12 @@ class Store(t.Protocol):
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first."""
+
+    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
+        """Yield the kept runs of a playbook, newest first, each read when it is asked for."""
+
+    def oldest_start(self) -> str | None:
+        """Return when the oldest kept run started; None without any."""
 
     def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""

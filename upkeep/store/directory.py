@@ -11,7 +11,7 @@ import shutil
 import typing as t
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from upkeep import private
 from upkeep.report import render as report
@@ -57,6 +57,20 @@ class DirectoryStore:
         readable = filter(None, map(_readable, self._newest_first()))
 
         return list(itertools.islice(readable, limit))
+
+    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
+        """Yield the kept runs of a playbook, newest first; their names say which may be of it."""
+        mark = f"-{events.name_in_id(stem)}-"
+        named = (folder for folder in self._newest_first() if mark in folder.name)
+        for run in filter(None, map(_readable, named)):
+            if PurePath(run["playbook"]).stem == stem:
+                yield run
+
+    def oldest_start(self) -> str | None:
+        """Return when the oldest kept run started; None without any."""
+        starts = (_start_of(folder) for folder in self._folders())
+
+        return min(filter(None, starts), default=None)
 
     def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""

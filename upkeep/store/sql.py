@@ -12,7 +12,7 @@ import json
 import typing as t
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import sqlalchemy as sa
 
@@ -89,6 +89,20 @@ class SqlStore:
         """Return the kept runs, newest first; one that this version cannot read is left out."""
         return list(itertools.islice(self._readable(), limit))
 
+    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
+        """Yield the kept runs of a playbook, newest first, read a few at a time."""
+        for run in self._readable(_RUNS.c.playbook.contains(stem, autoescape=True)):
+            if PurePath(run["playbook"]).stem == stem:
+                yield run
+
+    def oldest_start(self) -> str | None:
+        """Return when the oldest kept run started; None without any."""
+        with self._database.reading() as connection:
+            dated = sa.select(sa.func.min(_RUNS.c.started)).where(_RUNS.c.started != "")
+            oldest: str | None = connection.execute(dated).scalar()
+
+        return oldest
+
     def load(self, run_id: str) -> RunRecord:
         """Return one run; raises StoreError when there is none."""
         row = self._row(run_id)
@@ -149,16 +163,18 @@ class SqlStore:
             if not sa.inspect(connection).has_table(_RUNS.name):
                 raise StoreError(f"no run is kept in {self!r} yet")
 
-    def _starts(self) -> list[tuple[str, str]]:
-        """Return (id, start) of all runs; the index alone holds both."""
+    def _starts(self, *wanted: sa.ColumnElement[bool]) -> list[tuple[str, str]]:
+        """Return (id, start) of all runs, or of those wanted; the index alone holds both."""
         with self._database.reading() as connection:
-            rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started))
+            rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started).where(*wanted))
             return [(row.run_id, row.started) for row in rows]
 
-    def _readable(self) -> Iterator[RunRecord]:
+    def _readable(self, *wanted: sa.ColumnElement[bool]) -> Iterator[RunRecord]:
         """Yield the records, newest first, read a few at a time."""
         now = datetime.now(UTC)
-        newest = sorted(self._starts(), key=lambda run: order_of(run[1], run[0], now), reverse=True)
+        newest = sorted(
+            self._starts(*wanted), key=lambda run: order_of(run[1], run[0], now), reverse=True
+        )
 
         for part in _parts([name for name, _ in newest]):
             with self._database.reading() as connection:

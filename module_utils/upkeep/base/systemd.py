@@ -38,10 +38,8 @@ def show(
     """
     if not units:
         return {}
-    if wrong := [unit for unit in units if not is_unit_name(unit)]:
-        raise SystemdError(f"{wrong[0]!r} is not the name of a unit")
-
-    done = _systemctl(["show", f"--property={','.join(properties)}", "--", *units], deadline)
+    words = ["show", f"--property={','.join(properties)}", "--", *_names(units)]
+    done = _systemctl(words, deadline)
     if done.returncode != 0:
         raise SystemdError(f"systemctl cannot show {', '.join(units)}: {_refusal(done)}")
 
@@ -121,6 +119,36 @@ def _order(
     done = _systemctl([*words, "--", unit], deadline)
     if done.returncode != 0:
         raise SystemdError(f"systemctl cannot {words[0]} {unit}: {_refusal(done)}")
+
+
+def enable_now(units: Sequence[str], deadline: Deadline) -> None:
+    """Start units now and with the host; raises SystemdError, TimeoutError."""
+    _do(["enable", "--now", "--quiet", "--", *_names(units)], deadline)
+
+
+def disable_now(units: Sequence[str], deadline: Deadline) -> None:
+    """Stop units now and for ever; raises SystemdError, TimeoutError."""
+    _do(["disable", "--now", "--quiet", "--", *_names(units)], deadline)
+
+
+def clean_state(units: Sequence[str], deadline: Deadline) -> None:
+    """Remove what stopped units have left below /var/lib; raises SystemdError, TimeoutError."""
+    # One that failed counts as not yet stopped before this.
+    _systemctl(["reset-failed", "--", *_names(units)], deadline)
+    _do(["clean", "--what=state", "--", *units], deadline)
+
+
+def _names(units: Sequence[str]) -> Sequence[str]:
+    if wrong := [unit for unit in units if not is_unit_name(unit)]:
+        raise SystemdError(f"{wrong[0]!r} is not the name of a unit")
+
+    return units
+
+
+def _do(words: Sequence[str], deadline: Deadline) -> None:
+    done = _systemctl(words, deadline)
+    if done.returncode != 0:
+        raise SystemdError(_refusal(done))
 
 
 def _systemctl(words: Sequence[str], deadline: Deadline) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from upkeep import PROJECT
 from upkeep.schedule.load import Schedule, load
 from upkeep.schedule.missed import last_runs, missed
 from upkeep.schedule.settings import ScheduleError, parse_control, parse_slots
@@ -228,3 +229,18 @@ def test_a_frozen_day_is_not_missed(project: Project):
     project.profile("shop", {"daily": {"hour": 3}})
 
     assert missed(project.load(), {}, NOW) == []
+
+
+def test_a_slot_of_a_playbook_that_is_not_there_is_refused(project: Project):
+    project.profile("shop", {"refresh_caches": {"minute": 20}, "daily": {"hour": 9}})
+    there = (PROJECT / "playbooks/refresh_caches.yml").is_file()
+
+    if there:
+        assert [slot.cadence for slot in project.load().systems["shop"]] == [
+            "refresh_caches",
+            "daily",
+        ]
+    else:
+        assert project.problems() == [
+            "shop: system_schedule.refresh_caches: there is no playbook 'refresh_caches.yml'"
+        ]

@@ -7,6 +7,7 @@ OnCalendar is read by systemd itself, RRULE by a reader that knows the text alon
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -17,9 +18,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from croniter import croniter
+from dateutil.rrule import rrulestr
 
 from upkeep.schedule.load import load
-from upkeep.schedule.render import on_calendar, rrule, words
+from upkeep.schedule.render import cron, on_calendar, rrule, words
 from upkeep.schedule.settings import Slot, parse_slots
 from upkeep.schedule.starts import next_starts, starts
 
@@ -216,3 +219,57 @@ def test_rules_of_the_shipped_profiles_keep_what_awx_asks_for():
 )
 def test_words_for_people(cadence: str, times: dict[str, t.Any], expected: str):
     assert words(slot(cadence, times)) == expected
+
+
+def by_cron(text: str, zone: str, begin: datetime, end: datetime) -> list[datetime]:
+    """Return the starts of a line of cron as a cron engine works them out, in UTC."""
+    first = begin.astimezone(ZoneInfo(zone)) - timedelta(seconds=1)
+    engine = croniter(text, first, ret_type=datetime)
+    following = (engine.get_next().astimezone(UTC) for _ in itertools.count())
+
+    return list(itertools.takewhile(lambda start: start < end, following))
+
+
+def months(found: list[datetime], zone: str) -> list[str]:
+    return [f"{start.astimezone(ZoneInfo(zone)):%Y-%m}" for start in found]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("cadence", "times"), LONG)
+def test_cron_starts_when_we_say_for_ten_years(cadence: str, times: dict[str, t.Any], zone: str):
+    asked = slot(cadence, times)
+    expected = list(starts(asked, ZoneInfo(zone), BEGIN, END))
+    found = by_cron(cron(asked), zone, BEGIN, END)
+
+    if asked.week:  # what cron cannot say is another day, and one start a period all the same
+        assert months(found, zone) == months(expected, zone)
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("cadence", "times"), LONG)
+def test_dateutil_starts_when_we_say_for_ten_years(
+    cadence: str, times: dict[str, t.Any], zone: str
+):
+    """AWX reads its rules so; the slots lie where no clock is changed."""
+    asked = slot(cadence, times)
+    rule = rrulestr(rrule(asked, ZoneInfo(zone)).replace(" RRULE", "\nRRULE"))
+    found = [moment.astimezone(UTC) for moment in rule.between(BEGIN, END, inc=True)]
+
+    assert found == list(starts(asked, ZoneInfo(zone), BEGIN, END))
+
+
+@pytest.mark.parametrize("day", CHANGES, ids=lambda day: f"{day:%m-%d}")
+@pytest.mark.parametrize(("cadence", "times"), SHORT[:2])
+def test_short_slots_go_on_in_all_engines_when_the_clock_changes(
+    cadence: str, times: dict[str, t.Any], day: datetime
+):
+    """They are in UTC; a cron engine whose zone changes its clock would double or skip some."""
+    asked, begin = slot(cadence, times), day - timedelta(days=1)
+    end = begin + timedelta(days=3)
+    expected = list(starts(asked, ZoneInfo("Europe/Berlin"), begin, end))
+    rule = rrulestr(rrule(asked, ZoneInfo("Europe/Berlin")).replace(" RRULE", "\nRRULE"))
+
+    assert by_cron(cron(asked), "UTC", begin, end) == expected
+    assert list(rule.between(begin, end - timedelta(seconds=1), inc=True)) == expected

@@ -1,0 +1,86 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the state of a timer to findings."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping
+
+from ..findings import Finding, Subject, finding
+from .settings import PlannedStart
+from .units import service_of, timer_of
+
+TIMER_PROPERTIES: t.Final = ("UnitFileState", "ActiveState", "NextElapseUSecRealtime")
+SERVICE_PROPERTIES: t.Final = ("Result",)
+#: How a service can end that is more than a run that found something.
+_BROKEN: t.Final[Mapping[str, str]] = {
+    "timeout": "took longer than it may and was ended",
+    "watchdog": "did not answer its watchdog",
+    "oom-kill": "was ended for its use of memory (schedule_memory_max)",
+    "signal": "was killed",
+    "core-dump": "crashed",
+    "resources": "could not be started: systemd lacked resources",
+    "start-limit-hit": "was started too often in a row",
+}
+
+NOTHING: t.Final = finding("schedule:timers", "ok", "No timer is to be there.")
+
+
+def subject(start: PlannedStart) -> Subject:
+    """Return what findings on a start are about."""
+    return Subject(f"schedule:{start.name}", start.requirements)
+
+
+def is_on(properties: Mapping[str, str]) -> bool:
+    """Return whether a timer is enabled and waits for its next start."""
+    return (
+        properties.get("UnitFileState") == "enabled" and properties.get("ActiveState") == "active"
+    )
+
+
+def timer_finding(start: PlannedStart, properties: Mapping[str, str]) -> Finding:
+    """Return whether the timer of a start runs."""
+    state = f"{properties.get('UnitFileState') or 'absent'}, {properties.get('ActiveState')}"
+    if is_on(properties):
+        following = properties.get("NextElapseUSecRealtime") or "unknown"
+        message = f"The next start of {start.name} is {following}."
+        return subject(start).finding("ok", message, observed=state, expected="enabled, active")
+
+    message = f"{timer_of(start)} is {state}, so {start.name} never starts: run the role schedule"
+
+    return subject(start).finding("critical", message, observed=state, expected="enabled, active")
+
+
+def was_off(start: PlannedStart, properties: Mapping[str, str]) -> Finding:
+    """Return that a timer had been switched off and is on again."""
+    state = f"{properties.get('UnitFileState') or 'absent'}, {properties.get('ActiveState')}"
+    message = f"{timer_of(start)} was {state} and is enabled again: ask who switched it off"
+
+    return subject(start).finding(
+        "warning", message, aspect="was_off", observed=state, expected="enabled, active"
+    )
+
+
+def last_run(start: PlannedStart, properties: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield how the last run ended when that is more than a finding of its own."""
+    result = properties.get("Result", "")
+    if result in _BROKEN:
+        message = f"The last {start.name} {_BROKEN[result]}: see journalctl -u {service_of(start)}"
+        yield subject(start).finding(
+            "warning", message, aspect="last_run", observed=result, expected="success"
+        )
+
+
+def foreign(names: list[str]) -> Finding:
+    """Return that there are units of such names that somebody else has written."""
+    named = ", ".join(names[:10])
+
+    return finding(
+        "schedule:foreign",
+        "warning",
+        f"{len(names)} units were not written by the role schedule: {named}; remove them, or they "
+        "start runs beside it",
+        observed=len(names),
+        expected=0,
+    )

@@ -1,0 +1,98 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The jobs that a server gets: one for each start of a system, and one a playbook on demand."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+
+from upkeep.schedule.load import Schedule
+from upkeep.schedule.settings import Slot
+
+#: Answers of a question that the roles read as true or false: a server sends texts.
+YES_NO: t.Final = ("false", "true")
+
+
+class Question(t.NamedTuple):
+    """One question of a playbook on demand; ``kind`` is text, integer or choice."""
+
+    variable: str
+    text: str
+    kind: str
+    is_required: bool = False
+    default: str | int = ""
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+class PlannedJob(t.NamedTuple):
+    """A playbook that a schedule starts for one system; times in minutes."""
+
+    system: str
+    slot: Slot
+    time_limit: int
+    variables: dict[str, t.Any]
+
+    @property
+    def playbook(self) -> str:
+        """Return the name of the playbook without its ending."""
+        return self.slot.cadence
+
+
+#: Playbooks that people start, with what they are asked.
+ON_DEMAND: t.Final[dict[str, tuple[Question, ...]]] = {
+    "follow_logs": (
+        Question(
+            "log_review_follow_seconds",
+            "For how many seconds are the logs watched?",
+            "integer",
+            default=900,
+            minimum=0,
+            maximum=3600,
+        ),
+    ),
+    "onboard_hosts": (
+        Question(
+            "preflight_accept",
+            "Shall the hosts be accepted, so that runs may change them?",
+            "choice",
+            is_required=True,
+            default="false",
+            choices=YES_NO,
+        ),
+        Question(
+            "preflight_legacy",
+            "What happens to the cron jobs that the old guides installed?",
+            "choice",
+            is_required=True,
+            default="report",
+            choices=("report", "adopt", "remove"),
+        ),
+        Question(
+            "upkeep_confirm_production",
+            "To remove old jobs in production, write the name of the system:",
+            "text",
+        ),
+    ),
+    "record_models": (
+        Question(
+            "model_verification_approved_by", "Who approved the models?", "text", is_required=True
+        ),
+    ),
+    "renew_baseline": (
+        Question("baseline_approved_by", "Who approved the figures?", "text", is_required=True),
+    ),
+    "run_tests": (),
+    "verify_models": (),
+}
+
+
+def planned_jobs(schedule: Schedule) -> Iterator[PlannedJob]:
+    """Yield a job for each slot of each system."""
+    for system, slots in schedule.systems.items():
+        for slot in slots:
+            waits = schedule.control.lock_wait if slot.is_changing else 0
+            variables = {"lock_wait_minutes": waits} if waits else {}
+            yield PlannedJob(system, slot, slot.time_limit + waits, variables)
