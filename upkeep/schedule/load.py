@@ -21,6 +21,7 @@ from upkeep.schedule.waiting import longest, waits
 
 CONTROL_FILE: t.Final = PROJECT / "schedule.yml"
 PROFILES: t.Final = PROJECT / "inventory" / "group_vars"
+PLAYBOOKS: t.Final = PROJECT / "playbooks"
 VARIABLE: t.Final = "system_schedule"
 #: What makes a group of the inventory a system.
 MARK: t.Final = "system_jobs"
@@ -104,7 +105,7 @@ def schedule_problems(schedule: Schedule, now: datetime) -> list[str]:
 def _missing_playbooks(systems: Mapping[str, tuple[Slot, ...]]) -> Iterator[str]:
     for system, slots in systems.items():
         for slot in slots:
-            path = PROJECT / "playbooks" / f"{slot.cadence}.yml"
+            path = PLAYBOOKS / f"{slot.cadence}.yml"
             if not path.is_file():
                 yield f"{system}: {VARIABLE}.{slot.cadence}: there is no playbook '{path.name}'"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from upkeep import PROJECT
+from upkeep.schedule import load as loading
 from upkeep.schedule.load import Schedule, load
 from upkeep.schedule.missed import last_runs, missed
 from upkeep.schedule.settings import ScheduleError, parse_control, parse_slots
@@ -67,7 +67,10 @@ def test_the_shipped_schedule_fits_and_has_every_cadence_of_every_system():
         "student_success",
         "trailblaze",
     ]
-    assert {len(slots) for slots in schedule.systems.values()} == {6}
+    assert {name: len(slots) for name, slots in schedule.systems.items() if len(slots) != 6} == {
+        "fairedge": 7,
+        "trailblaze": 7,
+    }, "those with caches"
     assert schedule.control.zone.key == "UTC"
 
 
@@ -231,16 +234,12 @@ def test_a_frozen_day_is_not_missed(project: Project):
     assert missed(project.load(), {}, NOW) == []
 
 
-def test_a_slot_of_a_playbook_that_is_not_there_is_refused(project: Project):
-    project.profile("shop", {"refresh_caches": {"minute": 20}, "daily": {"hour": 9}})
-    there = (PROJECT / "playbooks/refresh_caches.yml").is_file()
+def test_a_slot_of_a_playbook_that_is_not_there_is_refused(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    project.profile("shop", {"refresh_caches": {"minute": 20}})
+    monkeypatch.setattr(loading, "PLAYBOOKS", project.profiles)
 
-    if there:
-        assert [slot.cadence for slot in project.load().systems["shop"]] == [
-            "refresh_caches",
-            "daily",
-        ]
-    else:
-        assert project.problems() == [
-            "shop: system_schedule.refresh_caches: there is no playbook 'refresh_caches.yml'"
-        ]
+    assert project.problems() == [
+        "shop: system_schedule.refresh_caches: there is no playbook 'refresh_caches.yml'"
+    ]

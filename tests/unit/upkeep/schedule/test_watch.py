@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.upkeep import run_log as log
+from upkeep.schedule.settings import CADENCES
 from upkeep.schedule.watch import missed_starts
 from upkeep.store import Store, open_store
 
@@ -49,7 +50,7 @@ def found(store: Store, playbook: str = "playbooks/hourly.yml", check: bool = Fa
 def all_but(store: Store, root: Path, *missing: str) -> None:
     """Keep a run of each cadence a moment ago, and a first run of half a year ago."""
     keep(store, root, "playbooks/onboard_hosts.yml", NOW - timedelta(days=180))
-    for cadence in ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly"):
+    for cadence in CADENCES:
         if cadence not in missing:
             keep(store, root, f"playbooks/{cadence}.yml", NOW - timedelta(minutes=5))
 
