@@ -1,6 +1,6 @@
 # What can be done with this checkout; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-faults test-load test-debian13 test-contract test-sanity lint unit molecule docs trace bench clean
+.PHONY: help setup demo demo-down test test-faults test-load test-debian13 test-contract test-controller test-sanity lint unit molecule docs trace bench clean
 PYTHON := .venv/bin/python
 
 help: ## List what can be made
@@ -29,6 +29,9 @@ test-debian13: setup ## Run the role scenarios on Debian 13 hosts [SCENARIO=name
 
 test-contract: setup ## Run the contract tests on every ansible-core in every way of starting a run
 	@UPKEEP_CONTRACT=full $(PYTHON) -m tools.suite contract
+
+test-controller: setup ## Start all templates of AWX and Semaphore as the servers do, and hold their rules
+	@UPKEEP_CONTROLLER=full $(PYTHON) -m tools.suite controller
 
 lint: setup ## Run ruff, mypy, yamllint and ansible-lint
 	@$(PYTHON) -m tools.suite lint

@@ -56,17 +56,17 @@ def one_run(folder: Path) -> Path:
     return render.render(run).parent
 
 
-def names() -> list[str]:
+def names(count: int = RUNS) -> list[str]:
     """Return ids of runs, one each quarter of an hour up to now."""
     now = datetime.now(UTC)
-    starts = (now - timedelta(minutes=15 * number) for number in range(RUNS))
+    starts = (now - timedelta(minutes=15 * number) for number in range(count))
 
     return [f"{start:%Y%m%dT%H%M%SZ}-quarter-hourly-{n:06x}" for n, start in enumerate(starts)]
 
 
-def fill_folder(root: Path, run: Path) -> str:
+def fill_folder(root: Path, run: Path, count: int = RUNS) -> str:
     """Make the runs as folders that share the files of one run; return the store's target."""
-    for name in names():
+    for name in names(count):
         place = root / "runs" / name
         place.mkdir(parents=True)
         for file in run.iterdir():

@@ -147,6 +147,14 @@ def load() -> Count:
     return _pytest("load", ["tests/load"], workers="0", UPKEEP_LOAD="full")
 
 
+def controller() -> Count:
+    """Start every template of AWX and Semaphore as the servers do, and hold the servers' rules."""
+    return _pytest(
+        "controller",
+        ["tests/unit/upkeep/controller", "tests/contract/test_job_templates.py"],
+    )
+
+
 PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "lint": lint,
     "unit": unit,
@@ -157,7 +165,11 @@ PARTS: t.Final[dict[str, t.Callable[[], Count]]] = {
     "fleet": fleet,
 }
 #: Parts that run only when they are requested; `make test` has a short form of each.
-LONG: t.Final[dict[str, t.Callable[[], Count]]] = {"faults": faults, "load": load}
+LONG: t.Final[dict[str, t.Callable[[], Count]]] = {
+    "faults": faults,
+    "load": load,
+    "controller": controller,
+}
 #: Part -> the part beside which it runs when both are requested. The slowest linter keeps one core
 #: busy, and for long; contract tests often wait. Beside runs on the fleet there must be nothing:
 #: its hosts have to answer in time, and even what the scheduler calls idle makes them half as fast.

@@ -8,6 +8,9 @@ Imported only when a database address is used, since SQLAlchemy is optional.
 from __future__ import annotations
 
 import contextlib
+import random
+import re
+import time
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,11 @@ from upkeep import private
 #: Seconds to wait for a server, and for another run that is writing; a statement may take three
 #: times as long. A server that hangs must not keep a run from its end.
 WAIT_SECONDS: t.Final = 10
+#: Seconds for which a server may have no place for another connection.
+CROWDED_SECONDS: t.Final = 30
+_CROWDED: t.Final = re.compile(
+    r"too many (clients|connections)|remaining connection slots", re.IGNORECASE
+)
 #: The Python package behind a driver's module, where the names differ.
 _PACKAGES: t.Final = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "pymysql": "PyMySQL"}
 
@@ -71,14 +79,30 @@ class SqlDatabase:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection."""
-        with self._safe_errors(), self.engine.connect() as connection:
+        with self._safe_errors(), self._connected() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Give a connection with one transaction: all of it or nothing."""
-        with self._safe_errors(), self.engine.begin() as connection:
+        with self._safe_errors(), self._connected() as connection, connection.begin():
             yield connection
+
+    def _connected(self) -> sa.Connection:
+        """Return a connection; where the server has no place for another one, wait for it.
+
+        Many runs end at the same moment, and each would be lost.
+        """
+        deadline = time.monotonic() + CROWDED_SECONDS
+        while True:
+            try:
+                return self.engine.connect()
+            except sa.exc.OperationalError as error:
+                if not _CROWDED.search(str(error.orig)) or time.monotonic() > deadline:
+                    raise
+
+            # Not all at once again.
+            time.sleep(random.uniform(0.1, 0.5))  # noqa: S311
 
     @contextlib.contextmanager
     def _safe_errors(self) -> Iterator[None]:

@@ -133,7 +133,7 @@ def rule_problems(text: str, now: datetime) -> Iterator[str]:
 
 def _part_problems(rule: Mapping[str, str], count: int) -> Iterator[str]:
     if count != len(rule):
-        yield "a part of the rule stands there twice"
+        yield "duplicate part of the rule"
     for name in rule:
         if name not in _PARTS:
             yield f"{name} is not supported, or not in capital letters"
@@ -277,7 +277,7 @@ def _choice_problems(question: Mapping[str, t.Any]) -> Iterator[str]:
     if not all(isinstance(choice, str) and choice.strip() == choice != "" for choice in choices):
         yield "choices must be texts without a space or line break at either end"
     elif len(set(choices)) < len(choices):
-        yield "a choice stands there twice"
+        yield "duplicate choice"
     if not isinstance(default, str):
         yield f"default {default!r} is not a text"
     elif default and default not in choices:

@@ -41,7 +41,7 @@ OPTIONS: t.Final[Options] = {
         pattern="[a-z_][a-z0-9_-]*",
     ),
     "hook": option(
-        "str", "Address that is told of failed jobs.", default="", pattern=r"(https?://[^\s{}]+)?"
+        "str", "Address that hears of failed jobs.", default="", pattern=r"(https?://[^\s{}]+)?"
     ),
 }
 

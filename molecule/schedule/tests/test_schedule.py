@@ -11,7 +11,15 @@ from collections.abc import Callable
 
 import pytest
 
-CADENCES = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "quarterly")
+CADENCES = (
+    "quarter_hourly",
+    "hourly",
+    "refresh_caches",
+    "daily",
+    "weekly",
+    "monthly",
+    "quarterly",
+)
 UNITS = "/etc/systemd/system"
 KEPT = "/var/lib/upkeep-schedule"
 RUNS = "/home/upkeep/store/runs"
