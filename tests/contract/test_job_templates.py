@@ -106,7 +106,8 @@ def test_awx_can_start_each_template(template: Entry, tmp_path: Path):
 
     assert run.rc == 0, said
     assert f"playbook: {PROJECT / template['playbook']}" in said or "Verdict" in said
-    assert not Path("/tmp/upkeep-survey").exists()  # noqa: S108 - what the hostile answer would make
+    # What the hostile answer would make.
+    assert not Path("/tmp/upkeep-survey").exists()  # noqa: S108
 
 
 @pytest.mark.parametrize(
