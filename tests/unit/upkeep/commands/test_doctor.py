@@ -111,7 +111,9 @@ def test_a_new_control_host_has_one_line_a_system(tmp_path: Path):
     found = [d for d in doctor.schedules(str(tmp_path), NOW) if d.code == "last-start"]
 
     assert len(found) == 5
-    assert found[0].message.startswith("fairedge: no run is kept of quarter_hourly, hourly, daily")
+    assert found[0].message.startswith(
+        "fairedge: no run is kept of quarter_hourly, hourly, refresh"
+    )
 
 
 def test_a_cadence_that_stopped_is_named_with_the_command_that_runs_it(tmp_path: Path):
