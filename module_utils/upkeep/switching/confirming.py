@@ -73,24 +73,28 @@ def ask_all(
 def wait_until_ready(
     server: Server, address: str, deadline: Deadline, ended: Callable[[], str], run_as: str = ""
 ) -> str:
-    """Return '' once the first probe is answered, else why not; ``ended`` tells early."""
-    if not server.probes:
-        return ended()
+    """Return '' once all probes are answered as they must be, else why not.
 
-    first = server.probes[0]
+    What is starting may answer that it is not well yet, as while its workers start. ``ended`` tells
+    early that it will not come.
+    """
     problem = "it was not asked"
     while not deadline.is_over():
-        answer = ask(first, address, run_as)
-        problem = problem_of(first, answer)
+        problem = next(
+            (
+                f"probe '{probe.name}': {wrong}"
+                for probe in server.probes
+                if (wrong := problem_of(probe, ask(probe, address, run_as)))
+            ),
+            "",
+        )
         if not problem:
-            return ""
+            return ended()
         if why := ended():
             return why
-        if not answer.problem:
-            return f"probe '{first.name}': {problem}"
         time.sleep(min(0.1, deadline.left))
 
-    return f"it did not answer within {deadline.seconds:g} s ({problem})"
+    return f"it did not answer as it must within {deadline.seconds:g} s ({problem})"
 
 
 def confirm(

@@ -45,6 +45,10 @@ def restart_and_confirm(
             return Confirmation(f"after the restart: {problem}")
         for worker in workers:
             systemd.restart(worker, Deadline(server.drain_seconds + 60))
+        ready = Deadline(server.start_seconds)
+        problem = wait_until_ready(server, address, ready, ended, run_as) if workers else ""
+        if problem:
+            return Confirmation(f"after its workers were restarted: {problem}")
     except (SystemdError, TimeoutError) as error:
         return Confirmation(str(error))
 

@@ -28,7 +28,7 @@ from .settings import Server
 from .unit_state import ended_since
 
 #: Seconds that the host's own way back waits beyond what a switch may take.
-SLACK: t.Final = 60.0
+SLACK: t.Final = 180.0
 _LAST_LINES: t.Final = 50
 #: Moments at which a test may end this process.
 Hook = Callable[[str], None]
@@ -156,6 +156,8 @@ class Switcher:
             self._give_up(previous, problem, failed)
 
         self._hook("confirmed")
+        if self.releases.switching() is None or self.releases.current() != target.id:
+            raise SwitchError("the host went back by itself meanwhile", touched=True)
         self.releases.confirm(target.id)
         self.releases.end()
         self._disarm()
@@ -248,6 +250,14 @@ class Switcher:
             self._stop_next()
         for worker in self.workers:
             systemd.restart(worker, deadline)
+        if self.workers:  # what serves may say that it is not well while they start
+            self._require_ready(Deadline(self.server.start_seconds))
+
+    def _require_ready(self, deadline: Deadline) -> None:
+        ended = ended_since(self.server.unit)
+        problem = wait_until_ready(self.server, self.address, deadline, ended, self._run_as)
+        if problem:
+            raise SystemdError(f"after its workers were restarted: {problem}")
 
     def _bridge(self, target: Release, deadline: Deadline) -> None:
         """Let a second process of the target accept, so that somebody always does."""
@@ -303,7 +313,9 @@ class Switcher:
         server, deadline = self.server, Deadline(60)
         self.releases.begin(Switching(target.id, previous.id, time.time()))
         self._hook("armed")
-        seconds = 3 * (server.start_seconds + server.drain_seconds) + server.window.seconds + SLACK
+        rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
+        steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
+        seconds = steps + server.window.seconds
         self._write_undo(previous)
         timer = server.undo_unit.replace(".service", ".timer")
         _write(f"{unit_files.UNITS}/{timer}", unit_files.undo_timer(server, seconds))

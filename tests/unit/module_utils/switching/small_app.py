@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A small application for tests: serves on the sockets that it is handed, as its folder says.
 
-``app.json`` in the working folder: ``version``; ``start`` and ``delay`` in seconds; ``status`` and
-``value`` of its answers; ``crash`` ends it before it serves, ``crash_after`` so many seconds later;
-``log`` is written to the file LOG with each request.
+``app.json`` in the working folder: ``version``; ``start`` and ``delay`` in seconds; ``ill`` for so
+many seconds; ``status`` and ``value`` of its answers; ``crash`` ends it before it serves,
+``crash_after`` so many seconds later; ``log`` is written to the file LOG with each request.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 TOLD = json.loads(Path("app.json").read_text())
 #: Requests that are being answered.
 BUSY: set[int] = set()
+BEGAN = time.monotonic()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,7 +40,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         time.sleep(TOLD.get("delay", 0))
         body = json.dumps({"version": TOLD["version"], "value": TOLD.get("value", 1.5)}).encode()
-        self.send_response(TOLD.get("status", 200))
+        ill = time.monotonic() - BEGAN < TOLD.get("ill", 0)
+        self.send_response(503 if ill else TOLD.get("status", 200))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

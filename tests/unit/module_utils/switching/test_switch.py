@@ -85,7 +85,7 @@ def test_a_new_connection_is_never_refused(service: Service, strategy: str) -> N
     ("told", "reason"),
     [
         ({"crash": True}, "shop-api-next.service is failed"),
-        ({"start": 60}, "did not answer within 3 s"),
+        ({"start": 60}, "did not answer as it must within 3 s"),
         ({"status": 500}, "it answers 500, not 200"),
         ({"value": 1.6}, "'value' of its answer is 1.6, not 1.5 as before"),
     ],
@@ -217,3 +217,24 @@ def test_a_confirmed_release_is_not_taken_back_by_a_late_timer(service: Service)
 def test_a_second_adoption_changes_nothing(service: Service) -> None:
     assert service.switcher().adopt() is True
     assert service.switcher().adopt() is False
+
+
+def test_what_is_not_well_at_once_is_waited_for(service: Service) -> None:
+    first(service)
+    service.switcher().switch(service.add("2", ill=0.6))
+
+    assert service.answer()["version"] == "2"
+
+
+def test_what_the_host_took_back_meanwhile_is_not_confirmed(service: Service) -> None:
+    first(service)
+
+    def hook(moment: str) -> None:
+        if moment == "confirmed":
+            service.systemd.start("shop-api-undo.service")
+
+    with pytest.raises(SwitchError, match="went back by itself"):
+        service.switcher(hook).switch(service.add("2"))
+
+    assert service.answer()["version"] == "1"
+    assert not service.releases.is_confirmed("2")
