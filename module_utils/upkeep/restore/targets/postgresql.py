@@ -164,7 +164,10 @@ class DatabaseTarget:
             role for role in toc.owners(entries) | {database["owner"]} if not self._is_super(role)
         ]
         password = "" if self._server.settings.login.local else secrets.token_hex(24)
-        made = self._server.ask(lambda session: self._make(session, database, members, password))
+        statements = self._role_statements()  # with other rights a process lacks our open files
+        made = self._server.ask(
+            lambda session: self._make(session, database, members, password, statements)
+        )
         if made:
             self._notes.append(f"roles made: {list_some(made, 5)}")
 
@@ -223,7 +226,12 @@ class DatabaseTarget:
         return bool(self._known["roles"].get(role))
 
     def _make(
-        self, session: Session, database: dict[str, t.Any], members: list[str], password: str
+        self,
+        session: Session,
+        database: dict[str, t.Any],
+        members: list[str],
+        password: str,
+        statements: dict[str, str],
     ) -> list[str]:
         """Make the empty database and the role that loads it; return which roles were missing."""
         for (name,) in session.rows("SELECT datname FROM pg_database"):
@@ -231,7 +239,7 @@ class DatabaseTarget:
                 live.drop_database(session, name)  # of a killed restore: we have its lock
 
         roles = [role for role in self._facts["roles"] if role != self._loader]
-        made = live.make_roles(session, roles, self._role_statements())
+        made = live.make_roles(session, roles, statements)
         live.make_database(session, self._side, database)
         live.make_loader(session, self._loader, members, password, self._work.deadline.left)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import typing as t
 from collections.abc import Iterator
@@ -149,6 +150,18 @@ def test_a_database_is_as_it_was(shop: RestoringShop, pg: Server, database: str)
     ]
     assert after[0][0] == "shop_app"
     assert nothing_is_left(pg)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_the_server_is_asked_by_another_account(
+    shop: RestoringShop, pg: Server, database: str
+) -> None:
+    shop.backup(artefacts=[dump_artefact(pg, database)])
+    shop.later(seconds=1)
+
+    answer = shop.restore(postgresql=login_of(pg, run_as="postgres"))
+
+    assert statuses(answer)["restore:database"] == "ok"
 
 
 def test_the_replaced_database_is_kept_and_takes_no_connections(
