@@ -56,9 +56,13 @@ class LoadClient:
         parts = urllib.parse.urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._get, self._post = parts.path or "/", post
-        self._end = time.monotonic() + seconds
+        self.end_in(seconds)
         self._versions: dict[str, list[float]] = {}
         self._lock = threading.Lock()
+
+    def end_in(self, seconds: float) -> None:
+        """Let the requests end after that many seconds from now; also while they run."""
+        self._end = time.monotonic() + seconds
 
     def run(self) -> dict[str, t.Any]:
         """Return the result of each kind, and the overlap of versions in seconds."""

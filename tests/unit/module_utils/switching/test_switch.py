@@ -67,12 +67,15 @@ def test_a_new_connection_is_never_refused(service: Service, strategy: str) -> N
     first(service, strategy)
     made = service.add("2", strategy, start=0.5)
     seen: dict[str, t.Any] = {}
-    client = LoadClient(f"http://127.0.0.1:{service.port}/", "/", 4)
+    client = LoadClient(f"http://127.0.0.1:{service.port}/", "/", 60)
     visitor = threading.Thread(target=lambda: seen.update(client.run()))
     visitor.start()
 
-    outcome = service.switcher(strategy=strategy).switch(made)
-    visitor.join()
+    try:
+        outcome = service.switcher(strategy=strategy).switch(made)
+    finally:
+        client.end_in(1)
+        visitor.join()
 
     assert seen["new_connection"]["refused"] == 0, seen
     assert seen["new_connection"]["server_errors"] == 0, seen

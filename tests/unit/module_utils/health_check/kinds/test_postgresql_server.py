@@ -20,18 +20,36 @@ ROWS: t.Final = (
     "CREATE TABLE items (id integer)",
     "INSERT INTO items SELECT generate_series(1, 12)",
 )
+READER: t.Final = "SELECT 1 FROM pg_roles WHERE rolname = 'upkeep_read'"
 
 
 @pytest.fixture
 def reader(pg: Server) -> t.Iterator[str]:
-    """Return a role that may read every table and nothing else."""
-    pg.run(
-        "postgres",
-        "CREATE ROLE upkeep_read LOGIN NOSUPERUSER BYPASSRLS",
-        "GRANT pg_read_all_data, pg_monitor TO upkeep_read",
-    )
+    """Return a role that may read every table and nothing else.
+
+    The server is shared, so tests of another package may have made it.
+    """
+    made = not pg.query("postgres", READER)
+    if made:
+        pg.run(
+            "postgres",
+            "CREATE ROLE upkeep_read LOGIN NOSUPERUSER BYPASSRLS",
+            "GRANT pg_read_all_data, pg_monitor TO upkeep_read",
+        )
     yield "upkeep_read"
-    pg.run("postgres", "DROP ROLE upkeep_read")
+    if made:
+        pg.run("postgres", "DROP ROLE upkeep_read")
+
+
+@pytest.fixture
+def no_reader(pg: Server) -> t.Iterator[None]:
+    """Have no role that reads, for the time of a test."""
+    there = bool(pg.query("postgres", READER))
+    if there:
+        pg.run("postgres", "ALTER ROLE upkeep_read RENAME TO elsewhere")
+    yield
+    if there:
+        pg.run("postgres", "ALTER ROLE elsewhere RENAME TO upkeep_read")
 
 
 @pytest.fixture
@@ -179,7 +197,9 @@ def test_whether_a_server_answers_may_be_asked_as_anybody(pg: Server, shop: str)
     assert asked(pg, shop)["postgresql:x"]["status"] == "ok"
 
 
-def test_a_missing_reader_is_unknown_and_names_the_way_to_make_it(pg: Server, shop: str) -> None:
+def test_a_missing_reader_is_unknown_and_names_the_way_to_make_it(
+    pg: Server, shop: str, no_reader: None
+) -> None:
     found = asked(pg, shop, login_user="upkeep_read")["postgresql:x"]
 
     assert found["status"] == "unknown"
