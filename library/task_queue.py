@@ -26,8 +26,6 @@ attributes:
     support: none
 notes:
   - Needs C(python3-celery) on the host where workers are asked.
-seealso:
-  - module: task_queue_change
 author:
   - Upkeep contributors (!UNKNOWN)
 """

@@ -29,8 +29,6 @@ attributes:
     support: full
 notes:
   - Needs Redis 6.2 or later, or Valkey. V(retry) needs C(python3-celery) on the host.
-seealso:
-  - module: task_queue
 author:
   - Upkeep contributors (!UNKNOWN)
 """
@@ -49,7 +47,7 @@ EXAMPLES = r"""
     applications:
       - {name: shop, broker: "redis://127.0.0.1:6379/0"}
     action: put_back
-    copy: "{{ purged.copy }}"
+    copy: "{{ purged.saved_as }}"
 """
 
 RETURN = r"""
@@ -57,7 +55,7 @@ number:
   description: How many tasks were, or in check mode would be, purged, put back or started.
   returned: success
   type: int
-copy:
+saved_as:
   description: Name of the copy, which V(put_back) takes.
   returned: success
   type: str

@@ -49,7 +49,7 @@ def test_ours_can_be_taken_back_and_the_tasks_run(shop: Shop) -> None:
     purged = shop.change("purge", queue="celery")
     shop.worker()
     before = len(shop.notes)
-    shop.change("put_back", copy=purged["copy"])
+    shop.change("put_back", copy=purged["saved_as"])
     shop.wait(lambda: len(shop.notes) == 6)
 
     assert purged["number"] == 5

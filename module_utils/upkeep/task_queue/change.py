@@ -188,7 +188,7 @@ def _answer(
     return {
         "changed": number > 0,
         "number": number,
-        "copy": copy,
+        "saved_as": copy,
         "message": message,
         "findings": [_finding(settings, number, message)],
         "diff": {"before": f"{number} tasks\n" if number else "", "after": ""},

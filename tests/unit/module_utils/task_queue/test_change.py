@@ -57,7 +57,7 @@ def test_what_was_purged_is_put_back_as_it_was(filled: Shop) -> None:
     before = tasks(filled), tasks(filled, HIGH)
     purged = changed(filled, "purge")
     empty = tasks(filled) + tasks(filled, HIGH)
-    back = changed(filled, "put_back", copy=purged["copy"])
+    back = changed(filled, "put_back", copy=purged["saved_as"])
 
     assert purged["number"] == 1202
     assert purged["findings"][0]["requirements"] == ["R-fairedge-67"]
@@ -69,7 +69,7 @@ def test_what_was_purged_is_put_back_as_it_was(filled: Shop) -> None:
 def test_newer_tasks_stay_before_those_that_were_put_back(filled: Shop) -> None:
     purged = changed(filled, "purge")
     filled.redis.ask("LPUSH", "celery", "newer")
-    changed(filled, "put_back", copy=purged["copy"])
+    changed(filled, "put_back", copy=purged["saved_as"])
 
     assert tasks(filled)[0] == "newer"
     assert tasks(filled)[-1] == "task 0"
@@ -78,8 +78,8 @@ def test_newer_tasks_stay_before_those_that_were_put_back(filled: Shop) -> None:
 def test_a_second_call_changes_nothing(filled: Shop) -> None:
     purged = changed(filled, "purge")
     again = changed(filled, "purge")
-    changed(filled, "put_back", copy=purged["copy"])
-    twice = changed(filled, "put_back", copy=purged["copy"])
+    changed(filled, "put_back", copy=purged["saved_as"])
+    twice = changed(filled, "put_back", copy=purged["saved_as"])
 
     assert not again["changed"]
     assert not twice["changed"]
@@ -90,7 +90,7 @@ def test_check_mode_counts_and_changes_nothing(filled: Shop) -> None:
     foretold = changed(filled, "purge", check_mode=True)
     left = len(tasks(filled))
     purged = changed(filled, "purge")
-    back = changed(filled, "put_back", check_mode=True, copy=purged["copy"])
+    back = changed(filled, "put_back", check_mode=True, copy=purged["saved_as"])
 
     assert foretold["number"] == purged["number"] == back["number"]
     assert left == 1200
@@ -98,7 +98,7 @@ def test_check_mode_counts_and_changes_nothing(filled: Shop) -> None:
 
 
 def test_the_copy_is_for_root_alone(filled: Shop) -> None:
-    folder = filled.folder / "copies" / changed(filled, "purge")["copy"]
+    folder = filled.folder / "copies" / changed(filled, "purge")["saved_as"]
 
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
@@ -151,7 +151,7 @@ def test_a_purge_that_is_cut_short_loses_nothing(
         changed(filled, "purge")
 
     purged = changed(filled, "purge")
-    changed(filled, "put_back", copy=purged["copy"])
+    changed(filled, "put_back", copy=purged["saved_as"])
 
     assert purged["number"] == 1202
     assert tasks(filled) == before
@@ -172,37 +172,37 @@ def test_tasks_that_were_put_back_in_part_are_put_back_once(
 
     with monkeypatch.context() as patch, pytest.raises(ChangeError):
         patch.setattr(RedisClient, "ask_all", lost)
-        changed(filled, "put_back", copy=purged["copy"])
-    changed(filled, "put_back", copy=purged["copy"])
+        changed(filled, "put_back", copy=purged["saved_as"])
+    changed(filled, "put_back", copy=purged["saved_as"])
 
     assert sorted(tasks(filled)) == sorted(f"task {number}" for number in range(1200))
 
 
 def test_a_damaged_copy_is_not_put_back_even_in_part(filled: Shop) -> None:
     purged = changed(filled, "purge")
-    damaged = filled.folder / "copies" / purged["copy"] / "000003.json"
+    damaged = filled.folder / "copies" / purged["saved_as"] / "000003.json"
     damaged.write_text(damaged.read_text().replace("task 1", "task 2", 1))
     with pytest.raises(ChangeError, match="is damaged"):
-        changed(filled, "put_back", copy=purged["copy"])
+        changed(filled, "put_back", copy=purged["saved_as"])
 
     assert tasks(filled) == []
 
 
 def test_a_copy_without_its_manifest_is_none(filled: Shop) -> None:
     purged = changed(filled, "purge")
-    (filled.folder / "copies" / purged["copy"] / copies.MANIFEST).unlink()
+    (filled.folder / "copies" / purged["saved_as"] / copies.MANIFEST).unlink()
     with pytest.raises(ChangeError, match="there is no copy"):
-        changed(filled, "put_back", copy=purged["copy"])
+        changed(filled, "put_back", copy=purged["saved_as"])
 
 
 def test_a_file_outside_the_copy_is_never_read(filled: Shop) -> None:
     purged = changed(filled, "purge")
-    manifest = filled.folder / "copies" / purged["copy"] / copies.MANIFEST
+    manifest = filled.folder / "copies" / purged["saved_as"] / copies.MANIFEST
     content = json.loads(manifest.read_text())
     content["portions"][0]["file"] = "../../../etc/passwd"
     manifest.write_text(json.dumps(content))
     with pytest.raises(ChangeError, match="cannot be read"):
-        changed(filled, "put_back", copy=purged["copy"])
+        changed(filled, "put_back", copy=purged["saved_as"])
 
 
 def test_a_broker_that_is_down_is_said(filled: Shop) -> None:
@@ -215,8 +215,8 @@ def test_a_full_broker_takes_no_task_back_and_loses_none(filled: Shop) -> None:
     purged = changed(filled, "purge")
     filled.redis.ask("CONFIG", "SET", "maxmemory", "1mb")
     with pytest.raises(ChangeError, match="OOM"):
-        changed(filled, "put_back", copy=purged["copy"])
+        changed(filled, "put_back", copy=purged["saved_as"])
     filled.redis.ask("CONFIG", "SET", "maxmemory", "0")
-    changed(filled, "put_back", copy=purged["copy"])
+    changed(filled, "put_back", copy=purged["saved_as"])
 
     assert len(tasks(filled)) == 1200
