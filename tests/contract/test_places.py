@@ -192,6 +192,7 @@ def test_a_store_that_cannot_keep_the_run_leaves_hosts_alone(
     assert contacted(newest) == []
 
 
+@pytest.mark.usefixtures("signals_as_at_a_terminal")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 99), (signal.SIGHUP, 129)]
 )

@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from upkeep.commands.ending import Ending
 from upkeep.run.process import start_time
+
+pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 
 #: Has a process of another session, as Ansible has workers; ends at SIGTERM, the other does not.
 RUN = """
@@ -24,17 +25,6 @@ trap 'echo told > {told}; exit 0' TERM INT
 echo ready > {ready}
 while :; do sleep 0.1; done
 """
-
-
-@pytest.fixture(autouse=True)
-def signals_as_at_a_terminal() -> Iterator[None]:
-    """Have no signal ignored, as a suite under nohup or in the background has."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
