@@ -22,8 +22,8 @@ OPENING: t.Final = frozenset(
         "copyfile", "copytree", "mkstemp", "NamedTemporaryFile",
     )
 )  # fmt: skip
-#: Of these modules nothing that is called so opens a file.
-HARMLESS: t.Final = frozenset(("files", "copy", "archive"))
+#: Of these names nothing that is called so opens a file; an ``opener`` is one of addresses.
+HARMLESS: t.Final = frozenset(("files", "copy", "archive", "opener"))
 #: What starts a copy of this process, or a shell.
 FORKING: t.Final = frozenset(("fork", "forkpty", "system", "popen", "Process", "Pool"))
 #: What every topic may import.

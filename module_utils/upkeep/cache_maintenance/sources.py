@@ -38,11 +38,12 @@ def silent(sources: Sequence[Source], deadline: Deadline) -> dict[str, str]:
 
 def _asked(source: Source) -> Iterator[str]:
     """Yield why a source does not answer, '' when it does."""
+    opener = urllib.request.build_opener()
     request = urllib.request.Request(  # noqa: S310 - the profile allows http and https only
         source.url, headers={"User-Agent": "upkeep"}
     )
     try:
-        with urllib.request.build_opener().open(request, timeout=SECONDS) as answer:
+        with opener.open(request, timeout=SECONDS) as answer:
             answer.read(1)
         yield ""
     except urllib.error.HTTPError as error:
