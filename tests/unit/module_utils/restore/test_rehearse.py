@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -31,7 +32,15 @@ ACCOUNT = "nobody"
 
 
 @pytest.fixture
-def rehearsed(shop: RestoringShop, pg: Server) -> t.Callable[..., dict[str, t.Any]]:
+def staging() -> t.Iterator[Path]:
+    """Return a staging folder of this test alone, through which other accounts can pass."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture
+def rehearsed(shop: RestoringShop, pg: Server, staging: Path) -> t.Callable[..., dict[str, t.Any]]:
     """Return a function that rehearses as the module does."""
 
     def run(check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
@@ -43,6 +52,7 @@ def rehearsed(shop: RestoringShop, pg: Server) -> t.Callable[..., dict[str, t.An
             "free_percent": 0,
             "state_file": str(shop.folder / "rehearsals.json"),
             "program_folder": str(binaries()),
+            "staging": str(staging),
             "live": live,
             **options,
         }
@@ -67,22 +77,15 @@ def listing(folder: Path) -> set[tuple[str, int]]:
     return {(str(path), path.lstat().st_size) for path in folder.rglob("*")}
 
 
-def leftovers() -> list[Path]:
-    """Return what rehearsals left in the staging folder."""
-    return list(Path("/var/tmp").glob("upkeep-backup-*"))  # noqa: S108 - the default
-
-
-def servers() -> str:
-    """Return the servers that run as the account of rehearsals."""
-    done = subprocess.run(
-        ["pgrep", "-u", ACCOUNT, "-x", "postgres"], capture_output=True, text=True
-    )
+def servers(staging: Path) -> str:
+    """Return the servers that run from a staging folder."""
+    done = subprocess.run(["pgrep", "-f", str(staging)], capture_output=True, text=True)
     return done.stdout
 
 
 @pytest.mark.usefixtures("database")
 def test_a_whole_set_is_restored_compared_asked_and_thrown_away(
-    shop: RestoringShop, rehearsed: Rehearse
+    shop: RestoringShop, rehearsed: Rehearse, staging: Path
 ) -> None:
     before = listing(shop.root)
 
@@ -96,8 +99,8 @@ def test_a_whole_set_is_restored_compared_asked_and_thrown_away(
         answer["seconds"]
     )
     assert {path for path, _ in listing(shop.root)} == {path for path, _ in before}
-    assert leftovers() == []
-    assert servers() == ""
+    assert list(staging.iterdir()) == []
+    assert servers(staging) == ""
 
     with shop.catalogue() as catalogue:
         record = catalogue.sets()[-1].record
@@ -168,7 +171,7 @@ def test_a_failure_stays_until_one_passes(rehearsed: Rehearse) -> None:
 
 
 def test_a_set_that_verifies_and_cannot_be_restored_is_found(
-    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse, staging: Path
 ) -> None:
     # Whole, hashed, with all rows; but a constraint cannot be made again.
     name = pg.create_database(
@@ -186,7 +189,7 @@ def test_a_set_that_verifies_and_cannot_be_restored_is_found(
     assert statuses(shop.verify())["backup:age"] != "critical"
     assert statuses(answer)["rehearsal:database"] == "critical"
     assert "cannot be restored" in message(answer, "rehearsal:database")
-    assert servers() == ""
+    assert servers(staging) == ""
 
 
 @pytest.mark.usefixtures("database")
