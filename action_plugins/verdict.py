@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import typing as t
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -26,9 +28,11 @@ from upkeep.judge.acknowledgements import (
     AcknowledgementFile,
     load,
 )
+from upkeep.judge.own_report import report_findings
 from upkeep.judge.verdict import Rules, Verdict, judge_run, latest_findings
-from upkeep.kpi import kpis
-from upkeep.kpi.alerts import alerts
+from upkeep.kpi import kpis, open_history
+from upkeep.kpi.alerts import DayMean, Days, alerts, watches_a_day
+from upkeep.kpi.figures import FigureHistoryError, address_of
 from upkeep.run import events
 from upkeep.run import facts as run_facts
 from upkeep.run.types import KpiSample
@@ -73,7 +77,8 @@ class ActionModule(ControlAction):
         today = datetime.now(UTC).date()
         own = self._coverage(logged, args["systems_group"], task_vars)
         own += self._duties(logged, args["sign_offs"], task_vars, today)
-        own += self._of_figures(alerts, logged, task_vars)
+        own += self._of_figures(self._alerts(task_vars), logged, task_vars)
+        own += report_findings(_reports(logged, task_vars))
         own += self._starts(logged, task_vars)
         rules = Rules(args["fail_on"], args["fail_on_unknown"], _acknowledgements(args, today))
 
@@ -170,6 +175,33 @@ class ActionModule(ControlAction):
             if host in hostvars
         }
 
+    def _alerts(self, task_vars: dict[str, t.Any]) -> t.Callable[..., list[t.Any]]:
+        """Return the alarms of key figures, with what earlier runs of a day saw."""
+
+        def make(wanted: t.Any, seen: t.Any, first: t.Any) -> list[t.Any]:
+            days = self._day(task_vars) if watches_a_day(wanted) else {}
+
+            return alerts(wanted, seen, first, days)
+
+        return make
+
+    def _day(self, task_vars: dict[str, t.Any]) -> Days:
+        """Return the means of the last 24 hours; without a history only this run counts."""
+        store = str(self._templar.template(task_vars.get("upkeep_store", "")))
+        given = _setting("history")
+        root = store or _setting("store")
+        beside = _event_log().parent.parent.parent
+        address = address_of(root if "://" in root else str(beside), given)
+
+        try:
+            with contextlib.closing(open_history(address)) as history:
+                found = history.means_since(datetime.now(UTC) - timedelta(days=1))
+        except FigureHistoryError as error:
+            self._display.warning(f"Upkeep could not read the key figures of the day: {error}")
+            return {}
+
+        return {key: DayMean(*value) for key, value in found.items()}
+
     def _of_figures(
         self,
         make: t.Callable[..., list[t.Any]],
@@ -196,6 +228,15 @@ class ActionModule(ControlAction):
                 f"Upkeep could not work out the key figures of this run (verdict_kpis): {error}"
             )
             return []
+
+
+def _setting(name: str) -> str:
+    """Return a setting of the callback that writes the event log."""
+    value = constants.config.get_config_value(
+        name, plugin_type="callback", plugin_name="upkeep_events"
+    )
+
+    return str(value or "")
 
 
 def _acknowledgements(args: dict[str, t.Any], today: date) -> AcknowledgementFile:
@@ -230,10 +271,17 @@ def _event_log() -> Path:
 
 def _show_report(logged: list[events.Event], task_vars: dict[str, t.Any]) -> bool:
     """Return whether to show the report at the end: unless all systems of the run refuse it."""
-    hostvars = task_vars["hostvars"]
-    reports = [hostvars[host].get("verdict_report", {}) for host in coverage.expected_hosts(logged)]
+    reports = _reports(logged, task_vars).values()
 
     return not reports or any(entry.get("shown", True) for entry in reports)
+
+
+def _reports(logged: list[events.Event], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return what the systems of the run ask of its report, by system."""
+    hostvars = task_vars["hostvars"]
+    known = [hostvars[host] for host in coverage.expected_hosts(logged) if host in hostvars]
+
+    return {str(host.get("system_name", "")): host.get("verdict_report", {}) for host in known}
 
 
 def _write(log: Path, verdict: Verdict, samples: list[KpiSample], *, show_report: bool) -> None:

@@ -27,6 +27,8 @@ options:
         description:
           - V(celery) workers that answer, tasks that wait.
           - V(cpu) CPU usage since the previous run.
+          - V(database_address) which database is an application given; without
+            a server, does SQLite answer.
           - V(disk_io) how busy the disks were since the previous run.
           - V(dns) does a name resolve, to the right addresses.
           - V(file) is a file there, large and young enough; of several the
@@ -58,6 +60,7 @@ options:
         choices:
           - celery
           - cpu
+          - database_address
           - disk_io
           - dns
           - file
@@ -119,6 +122,16 @@ options:
           - weekly
           - monthly
           - quarterly
+      asked_from:
+        description:
+          - >-
+            Where the check is carried out: on the host itself, or on the
+            controller, as another machine sees the service. A firewall that
+            is closed shows only there.
+          - V(controller) is for the kinds C(http), C(tcp) and C(dns).
+        type: str
+        choices: [host, controller]
+        default: host
       severity:
         description: What a failure of the check itself becomes; limits have
           their own levels.
@@ -232,6 +245,32 @@ options:
           - "V(replication): More seconds behind is C(critical)."
           - "V(unit_memory): More MB is C(critical)."
         type: float
+      file:
+        description:
+          - >-
+            V(database_address): The file of variables, NAME=value line by
+            line.
+        type: path
+      variable:
+        description: ["V(database_address): The variable with the address."]
+        type: str
+        default: DATABASE_URL
+      sqlite:
+        description:
+          - >-
+            V(database_address): The file that the application uses when no
+            server is named. Without it, that no server is named is C(critical).
+        type: path
+      run_as:
+        description:
+          - >-
+            V(database_address): The user whose rights are enough to read
+            both files.
+          - >-
+            V(postgresql), V(replication): System account to connect as; its
+            name is what peer authentication on the local socket compares
+            with the role.
+        type: str
       host:
         description:
           - "V(dns): The name to resolve."
@@ -367,6 +406,42 @@ options:
             type: str
             choices: [warning, critical]
             default: critical
+      figures:
+        description:
+          - >-
+            V(http): Numbers of a JSON body to report, and to judge where
+            they have limits. Each adds the finding C(kind:name.figure).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the figure, unique among O(checks[].figures).
+            type: str
+            required: true
+          path:
+            description: Where the number is, as in C(pool.in_use).
+            type: str
+            required: true
+          of:
+            description: Where the number is that it is a share of; the figure
+              is then in per cent.
+            type: str
+          unit:
+            description: Unit, for people.
+            type: str
+            default: ""
+          warning:
+            description: More than this is C(warning).
+            type: float
+          critical:
+            description: More than this is C(critical).
+            type: float
+          requirements:
+            description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
+            type: list
+            elements: str
+            default: []
       headers_present:
         description: ["V(http): Headers that the answer must have."]
         type: list
@@ -562,6 +637,42 @@ options:
             type: list
             elements: str
             default: []
+      gauges:
+        description:
+          - >-
+            V(metrics): Other numbers of the service to report, and to judge
+            where they have limits. Each adds the finding C(kind:name.figure).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the figure, unique among O(checks[].gauges).
+            type: str
+            required: true
+          metric:
+            description: The name of the metric.
+            type: str
+            required: true
+          labels:
+            description: Labels that its samples must have; these are added
+              up.
+            type: dict
+          unit:
+            description: Unit, for people.
+            type: str
+            default: ""
+          warning:
+            description: More than this is C(warning).
+            type: float
+          critical:
+            description: More than this is C(critical).
+            type: float
+          requirements:
+            description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
+            type: list
+            elements: str
+            default: []
       database:
         description: ["V(postgresql), V(replication): Name of the database."]
         type: str
@@ -618,13 +729,6 @@ options:
             V(postgresql), V(replication): File with the password, as libpq
             reads it.
         type: path
-      run_as:
-        description:
-          - >-
-            V(postgresql), V(replication): System account to connect as; its
-            name is what peer authentication on the local socket compares
-            with the role.
-        type: str
       query:
         description:
           - >-
@@ -765,6 +869,12 @@ options:
       - monthly
       - quarterly
     default: ""
+  place:
+    description: Where this call runs; checks with another O(checks[].asked_from)
+      are left out.
+    type: str
+    choices: [host, controller]
+    default: host
   state_file:
     description: Where the host keeps what checks compare with in the next
       run. Not written in check mode.

@@ -265,8 +265,20 @@ options:
             type: str
             choices: [average, p95]
             default: average
+          per:
+            description: Give a count as its average for each part of this
+              length, as in V(1h) for events per hour; limits are then for
+              that. The window must be a length.
+            type: str
+            default: ""
           unit:
             description: Unit of what is counted or measured, for people.
+            type: str
+            default: ""
+          advice:
+            description: What to do beyond a limit, as a clause such as V(consider
+              adding workers). Without it a message says what is usual for
+              its measure.
             type: str
             default: ""
           warning:

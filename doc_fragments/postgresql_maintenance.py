@@ -105,8 +105,9 @@ options:
             elements: str
             default: []
       sizes:
-        description: Report the sizes of the largest tables. The size of the
-          database is always reported.
+        description: Report the size of every table and of its indexes, and
+          how much it grew since the previous run. The size of the database
+          is always reported.
         type: dict
         suboptions:
           requirements:
@@ -233,6 +234,11 @@ options:
       under way is ended two minutes later. Above 0.
     type: int
     default: 3600
+  state_file:
+    description: Where the sizes of this run are kept for the next; a file
+      of the user that runs the module. Without one nobody knows how much
+      tables grew. Not written in check mode.
+    type: path
   state:
     description: V(present) maintains; V(absent) only removes the extension
       that this module once created.

@@ -24,6 +24,9 @@ is the evidence. One with a period that nobody signed off in it is a note in the
 a period after the first run, then a period after the last time. *How* is what the profile knows
 about it.
 """
+#: Where what is only written down stands, by requirement.
+NOTES: t.Final = "docs/people-notes.yml"
+UNKNOWN: t.Final = "nowhere yet"
 _HUMAN: t.Final = "H"
 _DOCUMENTATION: t.Final = "D"
 _UNNAMED: t.Final = ("requirements", "cadence")
@@ -53,17 +56,26 @@ def _people(project: Path, system: str, rows: Sequence[Requirement]) -> Iterator
 
 def _documents(project: Path, rows: Sequence[Requirement]) -> Iterator[str]:
     data = evidence.from_data(project)
+    notes = _notes(project)
     yield "## What is written down\n"
     yield "| id | when | what | where |"
     yield "|---|---|---|---|"
 
     for row in rows:
         places = [*data.delivered.get(row.id, []), *data.planned.get(row.id, [])]
-        where = ", ".join(dict.fromkeys(f"[{at.path}](../../{at.path})" for at in places))
+        links = dict.fromkeys(f"[{at.path}](../../{at.path})" for at in places)
+        where = ", ".join([*links, *([cell(notes[row.id])] if row.id in notes else [])])
         yield (
             f"| {row.id} | {row.cadence.rstrip('*')} | {cell(row.requirement)} "
-            f"| {where or 'nowhere yet'} |"
+            f"| {where or UNKNOWN} |"
         )
+
+
+def _notes(project: Path) -> dict[str, str]:
+    """Return by requirement where it stands, for what no profile names."""
+    path = project / NOTES
+
+    return (yamlfiles.read(path) or {}) if path.is_file() else {}
 
 
 def _known(project: Path, system: str) -> dict[str, list[str]]:

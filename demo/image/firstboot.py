@@ -218,6 +218,7 @@ def set_up_postgresql(host: BootHost) -> list[str]:
         "max_connections = 50",
         "autovacuum_naptime = '1h'",
         "shared_preload_libraries = 'pg_stat_statements'",
+        "log_min_duration_statement = '1s'",
     )
     settings = "".join(f"{line}\n" for line in lines)
     write(folder / "conf.d" / "demo.conf", settings, 0o644, "postgres", "postgres")

@@ -171,6 +171,22 @@ class FigureHistory:
 
         return found
 
+    def means_since(self, moment: datetime) -> dict[tuple[str, str], tuple[int, float]]:
+        """Return by system and figure how many samples runs gave since a moment, and their mean."""
+        points = self._points
+        columns = (points.c.system, points.c.kpi)
+        start = clean.stamp(moment) or ""
+        query = (
+            sa.select(*columns, sa.func.count(), sa.func.avg(points.c.mean))
+            .where(points.c.level == "run", points.c.start >= start)
+            .group_by(*columns)
+        )
+
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+
+        return {(system, kpi): (int(number), float(mean)) for system, kpi, number, mean in rows}
+
     def _create(self) -> None:
         """Make tables and lock when they are missing.
 

@@ -42,6 +42,7 @@ class Check:
     depends_on: tuple[str, ...]  # ids of other checks
     component: str | None
     cadences: tuple[str, ...] | None  # None: every one
+    asked_from: str  # host or controller
     severity: str  # what a failure counts as
     fall: int  # failures in a row, counted over runs, before it counts as failed
     rise: int  # good answers in a row before it counts as recovered

@@ -51,6 +51,19 @@ def problems(options: Mapping[str, t.Any], answer: HttpAnswer) -> list[AnswerPro
     ]
 
 
+def document(options: Mapping[str, t.Any], answer: HttpAnswer) -> t.Any:
+    """Return the JSON body of an answer, None for a body that is none or too long."""
+    if _encoding(answer) in _INFLATED:
+        answer = _inflated(answer, options["max_body"])
+    if answer.truncated:
+        return None
+
+    try:
+        return json.loads(answer.body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _wrong_status(expected: list[int], answer: HttpAnswer) -> AnswerProblem:
     target = answer.headers.get("Location")
     where = f" (to {public_url(target)})" if target else ""

@@ -58,6 +58,16 @@ CHECK: t.Final[Options] = {
         min_items=1,
         why="or it would never be carried out; leave it out for every cadence",
     ),
+    "asked_from": option(
+        "str",
+        [
+            "Where the check is carried out: on the host itself, or on the controller, as another"
+            " machine sees the service. A firewall that is closed shows only there.",
+            "V(controller) is for the kinds C(http), C(tcp) and C(dns).",
+        ],
+        choices=["host", "controller"],
+        default="host",
+    ),
     "severity": option(
         "str",
         "What a failure of the check itself becomes; limits have their own levels.",
@@ -109,6 +119,12 @@ OPTIONS: t.Final[Options] = {
         "Leave out the checks that belong to other cadences; all are carried out when it is empty.",
         choices=["", *cadences.CADENCES],
         default="",
+    ),
+    "place": option(
+        "str",
+        "Where this call runs; checks with another O(checks[].asked_from) are left out.",
+        choices=["host", "controller"],
+        default="host",
     ),
     "state_file": option(
         "path",

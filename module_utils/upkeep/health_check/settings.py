@@ -25,6 +25,9 @@ from .options import CHECK, OPTIONS
 
 #: A time-out is never longer than this where nothing else limits it, s.
 _DAY: t.Final = 86400.0
+CONTROLLER: t.Final = "controller"
+#: Kinds that another machine than the host can ask.
+OUTSIDE: t.Final = ("dns", "http", "tcp")
 
 
 class Settings(t.NamedTuple):
@@ -46,7 +49,8 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
         raise CheckError(str(error)) from error
 
     checks = parse_checks(options["checks"], longest=options["timeout"])
-    here = due(checks, options["components"], options["cadence"])
+    mine = [check for check in checks if check.asked_from == options["place"]]
+    here = due(mine, options["components"], options["cadence"])
 
     return Settings(
         checks=scale_limits(here, options["latency_factor"]),
@@ -154,6 +158,8 @@ def _parse_check(raw: t.Any, place: str, longest: float) -> Check:
         raise CheckError(f"{place}.timeout is {values['timeout']:g}; {limit}")
 
     check = _check(values, kind.options)
+    if check.asked_from == CONTROLLER:
+        _validate_outside(check, place)
 
     try:
         kind.validate(check)
@@ -162,6 +168,17 @@ def _parse_check(raw: t.Any, place: str, longest: float) -> Check:
         raise CheckError(f"{place}: {error}") from error
 
     return check
+
+
+def _validate_outside(check: Check, place: str) -> None:
+    """Raise CheckError for a check of the controller that needs the host or a previous run."""
+    if check.kind not in OUTSIDE or KINDS[check.kind].run_as(check):
+        raise CheckError(
+            f"{place}.asked_from is {CONTROLLER!r}; that is for {', '.join(OUTSIDE)}, without a"
+            " file of the host"
+        )
+    if check.fall > 1 or check.rise > 1:
+        raise CheckError(f"{place}.fall and rise count over runs on the host; use attempts")
 
 
 def _without_kind(raw: t.Any, place: str) -> Iterator[str]:
@@ -190,6 +207,7 @@ def _check(values: Mapping[str, t.Any], options: Options) -> Check:
         depends_on=tuple(values["depends_on"]),
         component=values["component"],
         cadences=None if values["cadences"] is None else tuple(values["cadences"]),
+        asked_from=values["asked_from"],
         severity=values["severity"],
         fall=values["fall"],
         rise=values["rise"],

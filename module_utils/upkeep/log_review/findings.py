@@ -216,6 +216,8 @@ def _among(window: Window) -> str:
 def _count(review: LogQuestion, measure: Measure) -> _Judged:
     if review.worst_of is not None:
         return _worst_count(review, measure, review.worst_of)
+    if review.per is not None:
+        return _rate(review, measure, review.per)
 
     count, unit, limits = measure.count, review.unit or "events", _limits(review)
     status = limits.judge(count)
@@ -237,9 +239,34 @@ def _count(review: LogQuestion, measure: Measure) -> _Judged:
     if top and count > 1 and top[0][1] > 1:
         message += f"; most often ({top[0][1]} times): {shorten(top[0][0], 160)}"
     if status != "ok":
-        message += _SECRETS_ADVICE if review.secrets else _ADVICE
+        message += _advice(review, _SECRETS_ADVICE if review.secrets else _ADVICE)
 
     return _Judged(status if limits.numbers else "info", count, f"{message}.", limits, unit)
+
+
+def _advice(review: LogQuestion, usual: str) -> str:
+    """Return what to do beyond a limit, as the end of a sentence that has no full stop yet."""
+    return f": {review.advice}" if review.advice else usual
+
+
+def _rate(review: LogQuestion, measure: Measure, seconds: float) -> _Judged:
+    """Judge how many events there are in a part of the window on average."""
+    window, limits = measure.window, _limits(review)
+    number = rounded(measure.count * seconds / (window.until - window.since))
+    status = limits.judge(number)
+    length = f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
+    message = f"{number:g} in {length} on average; {measure.count} {_among(window)}"
+    advice = _advice(review, _ADVICE) if status != "ok" else ""
+    unit = review.unit or f"events in {length}"
+
+    return _Judged(
+        status if limits.numbers else "info",
+        number,
+        f"{message}{advice}.",
+        limits,
+        unit,
+        lines=False,
+    )
 
 
 def _worst_count(review: LogQuestion, measure: Measure, seconds: float) -> _Judged:
@@ -252,7 +279,7 @@ def _worst_count(review: LogQuestion, measure: Measure, seconds: float) -> _Judg
     count = measure.parts[worst]
     status = limits.judge(count)
     end = format_time(measure.window.until - worst * seconds)
-    advice = _ADVICE if status != "ok" else ""
+    advice = _advice(review, _ADVICE) if status != "ok" else ""
     message = f"{count} in the worst {seconds / 60:g} minutes, up to {end}; {measure.count} {words}"
 
     return _Judged(status if limits.numbers else "info", count, f"{message}{advice}.", limits, unit)
@@ -286,8 +313,8 @@ def _share(review: LogQuestion, measure: Measure) -> _Judged:
 
     share = round(100 * measure.count / measure.total, 3)
     status = _limits(review).judge(share)
-    advice = " Find their cause, newest first." if status != "ok" else ""
-    message = f"{measure.count} against {measure.total} ({of}) {words}.{advice}"
+    advice = _advice(review, _ADVICE) if status != "ok" else ""
+    message = f"{measure.count} against {measure.total} ({of}) {words}{advice}."
 
     return _Judged(status, share, message, _limits(review), "%", lines=status != "ok")
 
@@ -304,9 +331,9 @@ def _worst_share(review: LogQuestion, measure: Measure, seconds: float) -> _Judg
     share = round(100 * measure.parts[worst] / measure.part_totals[worst], 3)
     status = _limits(review).judge(share)
     end = format_time(measure.window.until - worst * seconds)
-    advice = " Find their cause, newest first." if status != "ok" else ""
+    advice = _advice(review, _ADVICE) if status != "ok" else ""
     counted = f"{measure.parts[worst]} against {measure.part_totals[worst]}"
-    message = f"{counted} in the worst {seconds / 60:g} minutes, up to {end}, {words}.{advice}"
+    message = f"{counted} in the worst {seconds / 60:g} minutes, up to {end}, {words}{advice}."
 
     return _Judged(status, share, message, _limits(review), "%", lines=status != "ok")
 
@@ -326,7 +353,7 @@ def _duration(review: LogQuestion, measure: Measure) -> _Judged:
         message += f"; {trend[1]}"
         status = "warning" if trend[0] and status == "ok" else status
     if status != "ok":
-        message += ". Look at the load and at what became slow"
+        message += _advice(review, ". Look at the load and at what became slow")
 
     return _Judged(status, rounded(value), f"{message}.", limits, review.unit, lines=False)
 
@@ -386,8 +413,8 @@ def _ranking(review: LogQuestion, measure: Measure) -> _Judged:
     listed = ", ".join(f"{shorten(value, 80)}: {count}" for value, count in top)
     more = len(measure.groups.counts) - len(top)
     listed += f" and {more} more" if more > 0 else ""
-    advice = " Look at the first one." if status != "ok" else ""
-    message = f"{measure.count} {words} by {review.by}: {listed}.{advice}"
+    advice = _advice(review, ". Look at the first one") if status != "ok" else ""
+    message = f"{measure.count} {words} by {review.by}: {listed}{advice}."
     if missed:
         message += f" There are more values than are kept: each may have {missed} more."
         status = "unknown" if status != limits.judge(biggest + missed) else status

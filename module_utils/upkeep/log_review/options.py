@@ -110,7 +110,21 @@ REVIEW: t.Final[Options] = {
         choices=["average", "p95"],
         default="average",
     ),
+    "per": option(
+        "str",
+        "Give a count as its average for each part of this length, as in V(1h) for events per hour;"
+        " limits are then for that. The window must be a length.",
+        default="",
+        pattern=_LENGTH,
+        why=_LENGTH_WHY,
+    ),
     "unit": option("str", "Unit of what is counted or measured, for people.", default=""),
+    "advice": option(
+        "str",
+        "What to do beyond a limit, as a clause such as V(consider adding workers). Without it a"
+        " message says what is usual for its measure.",
+        default="",
+    ),
     "warning": option("float", "Largest value that is not a C(warning).", minimum=0),
     "critical": option("float", "Largest value that is not C(critical).", minimum=0),
     "at_least": option("float", "Smallest count that is not a C(warning).", minimum=0),

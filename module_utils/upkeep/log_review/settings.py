@@ -46,7 +46,7 @@ class LogQuestion:
     """One review of a log: patterns fit bytes, limits are the largest values that are still right.
 
     ``worst_of`` in seconds: the window is cut into parts of that length, of which the worst is
-    judged.
+    judged. ``per`` in seconds: the length that a count is given for, on average.
     """
 
     name: str
@@ -58,12 +58,14 @@ class LogQuestion:
     secrets: bool
     of: Pattern | None
     worst_of: float | None
+    per: float | None
     number: str
     more_than: float | None
     by: str
     expected: str
     figure: str
     unit: str
+    advice: str
     warning: float | None
     critical: float | None
     at_least: float | None
@@ -310,11 +312,14 @@ def _question(place: str, raw: Values) -> LogQuestion:
     _check_measure(place, raw)
     plain = ("name", "measure", "window", "secrets", "number", "more_than", "by", "expected")
     limits = ("warning", "critical", "at_least", "trend_percent", "least_events", "show")
-    values: dict[str, t.Any] = {key: raw[key] for key in (*plain, *limits, "figure", "unit")}
+    values: dict[str, t.Any] = {
+        key: raw[key] for key in (*plain, *limits, "figure", "unit", "advice")
+    }
     for key in ("pattern", "exclude", "of"):
         values[key] = _pattern(f"{place}: {key}", raw[key], raw["ignore_case"])
 
-    values["worst_of"] = length(raw["worst_of"]) if raw["worst_of"] else None
+    for key in ("worst_of", "per"):
+        values[key] = length(raw[key]) if raw[key] else None
 
     return LogQuestion(
         **values, levels=frozenset(raw["levels"]), requirements=tuple(raw["requirements"])
@@ -331,6 +336,7 @@ def _check_measure(place: str, raw: Values) -> None:
     readers = {
         "of": ("share",),
         "worst_of": ("share", "count"),
+        "per": ("count",),
         "by": ("ranking",),
         "expected": ("newest",),
         "trend_percent": ("duration", "count"),
@@ -349,6 +355,10 @@ def _check_measure(place: str, raw: Values) -> None:
                 f"{_MOST_PARTS} times as much"
             )
 
+    if raw["per"] and (length(raw["window"]) is None or raw["worst_of"] or raw["trend_percent"]):
+        raise LogReviewError(
+            f"{place}: per needs a window that is a length, and no worst_of or trend_percent"
+        )
     if measure == "newest" and not raw["expected"]:
         raise LogReviewError(f"{place}: expected is empty, so every line would do")
     if (raw["more_than"] is not None) != (bool(raw["number"]) and measure == "count"):

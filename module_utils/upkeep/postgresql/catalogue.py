@@ -80,11 +80,22 @@ class Holder(t.NamedTuple):
 
 
 class TableSize(t.NamedTuple):
-    """The size of a table with its indexes; -1 for one that is locked."""
+    """How much a table takes, and its indexes; both are None for one that is locked."""
 
     schema: str
     name: str
-    bytes: int
+    table_bytes: int | None
+    index_bytes: int | None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody could measure it."""
+        return self.table_bytes is None
+
+    @property
+    def bytes(self) -> int:
+        """Both together, 0 for a locked one."""
+        return (self.table_bytes or 0) + (self.index_bytes or 0)
 
 
 @dataclass(frozen=True)
@@ -175,11 +186,15 @@ def database_bytes(session: Session) -> int:
 def table_sizes(session: Session) -> list[TableSize]:
     """Return the sizes of all tables, largest first; those that stay locked come last."""
     rows = _measured(session, queries.TABLE_SIZES)
-    awaited = _await(session, queries.TABLE_SIZE, [row[0] for row in rows if row[3] == -1])
-    sizes = [TableSize(row[1], row[2], awaited.get(row[0], row[3])) for row in rows]
-    known = [table for table in sizes if table.bytes is not None]
+    awaited = _await(session, queries.TABLE_SIZE, [row[0] for row in rows if row[4]])
+    sizes = [
+        TableSize(schema, name, *(awaited.get(oid, measured) or (None, None)))
+        for oid, schema, name, measured, locked in rows
+        # One that is gone has no size, and nobody has locked it any more.
+        if None not in (awaited.get(oid, measured) or (() if locked else (None,)))
+    ]
 
-    return sorted(known, key=lambda table: (-table.bytes, table.schema, table.name))
+    return sorted(sizes, key=lambda table: (-table.bytes, table.schema, table.name))
 
 
 def unused_indexes(session: Session) -> list[tuple[str, str, int]]:

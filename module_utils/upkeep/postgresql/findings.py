@@ -7,9 +7,10 @@ from __future__ import annotations
 import typing as t
 
 from ..base.text import list_some
-from ..findings import Finding, Limits, Subject
+from ..findings import LONGEST_LINE, MOST_LINES, Finding, Limits, Subject
 from .actions import Outcome, display
 from .catalogue import ConnectionCounts, Holder, TableSize
+from .growth import PreviousSizes, key
 from .indexes import MEGABYTE, InvalidIndex
 from .planning import Plan
 from .settings import Connections, Database, LongRunning
@@ -188,15 +189,21 @@ def size_finding(database: Database, size: int) -> Finding:
     )
 
 
-def table_sizes_finding(database: Database, tables: t.Sequence[TableSize]) -> Finding:
-    """Return the finding on the largest tables, which come first; locked ones have size -1."""
-    known = [table for table in tables if table.bytes >= 0]
-    locked = [display(table.schema, table.name) for table in tables if table.bytes < 0]
-    listed = ", ".join(
-        f"{display(table.schema, table.name)} {table.bytes / MEGABYTE:.1f} MB"
-        for table in known[:NAMED]
-    )
-    message = f"Largest tables with their indexes: {listed}." if listed else "No table is known."
+def table_sizes_finding(
+    database: Database, tables: t.Sequence[TableSize], before: PreviousSizes | None, problem: str
+) -> Finding:
+    """Return the finding on all tables, largest first: what they take, and how they grew.
+
+    ``problem`` is why nothing is known of the previous run, or kept for the next.
+    """
+    known = [table for table in tables if not table.is_locked]
+    locked = [key(table) for table in tables if table.is_locked]
+    listed = ", ".join(f"{key(table)} {_megabytes(table.bytes)}" for table in known[:NAMED])
+    whole = sum(table.bytes for table in known)
+    message = f"{len(known)} tables take {_megabytes(whole)} with their indexes"
+    message = f"{message}{_growth(known, before)}. Largest: {listed}." if listed else "No table."
+    if problem:
+        message += f" Their growth is not known: {problem}."
     if locked:
         message += f" Locked by another session, not measured: {list_some(locked, NAMED)}."
 
@@ -205,7 +212,45 @@ def table_sizes_finding(database: Database, tables: t.Sequence[TableSize]) -> Fi
         message,
         observed=round(known[0].bytes / MEGABYTE, 1) if known else 0,
         unit="MB in the largest table",
+        lines=_table_lines(known, before),
     )
+
+
+def _growth(known: t.Sequence[TableSize], before: PreviousSizes | None) -> str:
+    """Return how much all tables grew since the previous run, as the end of a clause."""
+    if before is None:
+        return "; their growth is known from the next run on"
+
+    grown = sum(table.bytes - before.tables.get(key(table), 0) for table in known)
+    dropped = len(before.tables.keys() - {key(table) for table in known})
+    words = f", {grown / MEGABYTE:+.1f} MB since the run of {before.day}"
+
+    return words + (f", in which {dropped} others were seen" if dropped else "")
+
+
+def _table_lines(known: t.Sequence[TableSize], before: PreviousSizes | None) -> t.Iterator[str]:
+    """Yield what each table takes; the last line sums up those beyond the number of lines."""
+    named = known if len(known) <= MOST_LINES else known[: MOST_LINES - 1]
+    for table in named:
+        parts = f"table {_megabytes(table.table_bytes)}, indexes {_megabytes(table.index_bytes)}"
+        line = f"{_megabytes(table.bytes)} {key(table)[:200]} ({parts}){_grown(table, before)}"
+        yield line[:LONGEST_LINE]
+
+    if rest := known[len(named) :]:
+        yield f"{_megabytes(sum(table.bytes for table in rest))} in {len(rest)} smaller tables"
+
+
+def _grown(table: TableSize, before: PreviousSizes | None) -> str:
+    if before is None:
+        return ""
+    if key(table) not in before.tables:
+        return ", new"
+
+    return f", {(table.bytes - before.tables[key(table)]) / MEGABYTE:+.1f} MB"
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{(size or 0) / MEGABYTE:.1f} MB"
 
 
 def connections_finding(

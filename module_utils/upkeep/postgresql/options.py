@@ -95,7 +95,8 @@ _DATABASE: t.Final[Options] = {
         ),
     ),
     "sizes": _aspect(
-        "Report the sizes of the largest tables. The size of the database is always reported."
+        "Report the size of every table and of its indexes, and how much it grew since the previous"
+        " run. The size of the database is always reported."
     ),
     "connections": _aspect(
         "Judge the share of the server's connections in use.",
@@ -159,6 +160,11 @@ OPTIONS: t.Final[Options] = {
         " later.",
         default=3600,
         above=0,
+    ),
+    "state_file": option(
+        "path",
+        "Where the sizes of this run are kept for the next; a file of the user that runs the"
+        " module. Without one nobody knows how much tables grew. Not written in check mode.",
     ),
     "state": option(
         "str",

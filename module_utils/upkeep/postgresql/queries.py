@@ -228,7 +228,10 @@ SELECT 'prepared', coalesce(p.gid, l.virtualtransaction), p.owner, 'prepared',
 """
 
 INDEX_SIZE: t.Final = "SELECT pg_relation_size(%(oid)s::oid::regclass)"
-TABLE_SIZE: t.Final = "SELECT pg_total_relation_size(%(oid)s::oid::regclass)"
+#: A table with its rows out of line, and its indexes.
+TABLE_SIZE: t.Final = """
+SELECT ARRAY[pg_table_size(%(oid)s::oid::regclass), pg_indexes_size(%(oid)s::oid::regclass)]
+"""
 
 TABLE_SIZES: t.Final = f"""
 WITH {LOCKED}
@@ -238,7 +241,11 @@ SELECT c.oid, n.nspname, c.relname,
               OR EXISTS (SELECT FROM pg_index i
                           WHERE i.indrelid = c.oid
                             AND i.indexrelid IN (SELECT relation FROM locked))
-            THEN -1 ELSE pg_total_relation_size(c.oid) END
+            THEN NULL ELSE ARRAY[pg_table_size(c.oid), pg_indexes_size(c.oid)] END,
+       c.oid IN (SELECT relation FROM locked)
+         OR c.reltoastrelid IN (SELECT relation FROM locked)
+         OR EXISTS (SELECT FROM pg_index i
+                     WHERE i.indrelid = c.oid AND i.indexrelid IN (SELECT relation FROM locked))
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND {_OURS}
 """

@@ -18,6 +18,7 @@ from . import findings as report
 from .actions import Outcome, display
 from .connection import BusyError, DatabaseError, DriverMissingError, Session, open_session
 from .execution import OVERTIME, carry_out
+from .growth import SizeHistory
 from .planning import plan, plan_removal
 from .settings import Database, Settings, State, Vacuum
 from .statistics import why_still_due
@@ -36,6 +37,7 @@ class MaintenanceRun:
     end: Deadline
     check_mode: bool
     state: State
+    sizes: SizeHistory
 
     @classmethod
     def of(cls, settings: Settings, check_mode: bool) -> MaintenanceRun:
@@ -47,6 +49,7 @@ class MaintenanceRun:
             end=Deadline(settings.max_seconds + OVERTIME),
             check_mode=check_mode,
             state=settings.state,
+            sizes=SizeHistory(settings.state_file, keep=not check_mode),
         )
 
 
@@ -133,7 +136,7 @@ def _work(session: Session, database: Database, job: MaintenanceRun) -> Maintena
     except Exception as error:  # a fault of ours must not cost what else is looked after
         result.findings += _unfinished(database, result, "unknown", report.fault(error))
 
-    result.findings += _look(session, database, job.end)
+    result.findings += _look(session, database, job)
 
     return result
 
@@ -218,17 +221,17 @@ def _held(holder: catalogue.Holder, seconds: float) -> bool:
     return holder.is_forgotten or seconds < _JUST_NOW
 
 
-def _look(session: Session, database: Database, end: Deadline) -> list[Finding]:
+def _look(session: Session, database: Database, job: MaintenanceRun) -> list[Finding]:
     """Return what is only observed, after the work; what cannot be read is unknown."""
     found: list[Finding] = []
     for aspect, reader in _READERS.items():
-        if end.is_over():
+        if job.end.is_over():
             if aspect in ("", "invalid_indexes") or report.is_observed(database, aspect):
                 found.append(report.aspect_finding(database, aspect, "unknown", _NO_TIME))
             continue
 
         try:
-            found += reader(session, database)
+            found += reader(session, database, job)
         except DatabaseError as error:
             reason = f"Could not be read: {error}"
             found.append(report.aspect_finding(database, aspect, "unknown", reason))
@@ -239,22 +242,26 @@ def _look(session: Session, database: Database, end: Deadline) -> list[Finding]:
     return found
 
 
-def _size(session: Session, database: Database) -> list[Finding]:
+def _size(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     return [report.size_finding(database, catalogue.database_bytes(session))]
 
 
-def _table_sizes(session: Session, database: Database) -> list[Finding]:
+def _table_sizes(session: Session, database: Database, job: MaintenanceRun) -> list[Finding]:
     if database.sizes is None:
         return []
 
-    return [report.table_sizes_finding(database, catalogue.table_sizes(session))]
+    tables = catalogue.table_sizes(session)
+    before = job.sizes.previous(database.name)
+    job.sizes.keep(database.name, tables)
+
+    return [report.table_sizes_finding(database, tables, before, job.sizes.problem)]
 
 
-def _invalid_indexes(session: Session, database: Database) -> list[Finding]:
+def _invalid_indexes(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     return [report.invalid_finding(database, catalogue.invalid_indexes(session))]
 
 
-def _connections(session: Session, database: Database) -> list[Finding]:
+def _connections(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     if database.connections is None:
         return []
     if not catalogue.server_state(session).sees_all:
@@ -265,7 +272,7 @@ def _connections(session: Session, database: Database) -> list[Finding]:
     return [report.connections_finding(database, database.connections, counts)]
 
 
-def _long_running(session: Session, database: Database) -> list[Finding]:
+def _long_running(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     if database.long_running is None:
         return []
     if not catalogue.server_state(session).sees_all:
@@ -276,7 +283,7 @@ def _long_running(session: Session, database: Database) -> list[Finding]:
     return [report.long_running_finding(database, database.long_running, running)]
 
 
-def _statements(session: Session, database: Database) -> list[Finding]:
+def _statements(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     if database.statements is None:
         return []
     if not catalogue.server_state(session).sees_all:
@@ -285,7 +292,7 @@ def _statements(session: Session, database: Database) -> list[Finding]:
     return usage.statements(session, database, database.statements)
 
 
-def _index_use(session: Session, database: Database) -> list[Finding]:
+def _index_use(session: Session, database: Database, _job: MaintenanceRun) -> list[Finding]:
     if database.index_use is None:
         return []
 
@@ -296,7 +303,7 @@ def _index_use(session: Session, database: Database) -> list[Finding]:
 _JUST_NOW: t.Final = 300.0
 _NO_TIME: t.Final = "Not observed: no time was left; give the run more (max_seconds)."
 _BLIND: t.Final = "This user does not see what others do; grant it pg_monitor."
-_READERS: t.Final[dict[str, t.Callable[[Session, Database], list[Finding]]]] = {
+_READERS: t.Final[dict[str, t.Callable[[Session, Database, MaintenanceRun], list[Finding]]]] = {
     "": _size,
     "table_sizes": _table_sizes,
     "invalid_indexes": _invalid_indexes,

@@ -58,7 +58,7 @@ class Reindex:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Report the sizes of the database and its largest tables."""
+    """Report the sizes of the database and its tables, and how much these grew."""
 
     requirements: tuple[str, ...]
 
@@ -141,6 +141,7 @@ class Settings:
     lock_timeout_ms: int
     max_seconds: int
     state: State
+    state_file: str | None
 
 
 _ASPECTS: t.Final[Mapping[str, type[t.Any]]] = {
@@ -170,6 +171,7 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
         lock_timeout_ms=_milliseconds(filled["lock_timeout"]),
         max_seconds=filled["max_seconds"],
         state=filled["state"],
+        state_file=filled["state_file"],
     )
 
 

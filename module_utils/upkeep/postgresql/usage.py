@@ -67,6 +67,11 @@ class Statement(t.NamedTuple):
     calls: int
     mean_ms: float
 
+    @property
+    def total_seconds(self) -> float:
+        """How long all its runs took together."""
+        return self.calls * self.mean_ms / 1000
+
 
 class SizedIndex(t.NamedTuple):
     """An index and its size on disk."""
@@ -121,7 +126,11 @@ def statements_finding(
     limits = Limits(settings.warning_ms)
     slowest = round(found[0].mean_ms, 1)
     advice = " Look at its plan (EXPLAIN)." if limits.judge(slowest) == "warning" else ""
-    listed = "".join(f"\n{item.mean_ms:.1f} ms, {item.calls} times: {item.text}" for item in found)
+    listed = "".join(
+        f"\n{item.mean_ms:.1f} ms, {item.calls} times, {item.total_seconds:.1f} s in all:"
+        f" {item.text}"
+        for item in found
+    )
 
     return about.measured(
         slowest,

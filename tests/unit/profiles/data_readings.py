@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import typing as t
 from collections.abc import Callable, Iterator
 
 import pytest
 from ansible.module_utils.upkeep.data_quality import run
+from ansible.module_utils.upkeep.data_quality.kinds.series import SeriesFigures
 from ansible.module_utils.upkeep.findings import Finding
 
 from tests.unit.profiles.limits import Limit
@@ -69,5 +71,42 @@ def _figure(limit: Limit, reading: float) -> Rows:
     return [("label", reading)] if limit.entry.get("labelled") else [(reading,)]
 
 
+def _series(limit: Limit, reading: float) -> Rows:
+    """Return the figures of a key with all its points but for the one that is read."""
+    interval = limit.entry["interval_seconds"]
+    slots = int(limit.entry["window_hours"] * 3600 // interval)
+    read = {limit.path[1]: reading}
+    longest = math.ceil(read.get("gaps", 0) / interval)
+    figures = SeriesFigures(
+        key="BTC-USD",
+        points=slots,
+        filled=slots - int(read.get("missing", 0)),
+        before=0,
+        after=0,
+        holes=min(longest, 1),
+        longest=longest,
+        prices=int(read.get("prices", 0)),
+        worst_price="2026-11-27",
+        volumes=int(read.get("volumes", 0)),
+        worst_volume="2026-11-27",
+        age=read.get("age", 0.0),
+    )
+
+    return [tuple(figures)]
+
+
+def _scrapers(limit: Limit, reading: float) -> Rows:
+    """Return the one success of a scraper."""
+    options, read = limit.entry, {limit.path[1]: reading}
+    rows, age = int(read.get("rows", 10**6)), read.get("age", 0.0)
+
+    return [(options["keys"][0], options["good"], "2026-11-27", rows, age)]
+
+
 #: Kind of a check of data -> the one place where its reading is replaced.
-SEAMS: t.Final[dict[str, Callable[[Limit, float], Rows]]] = {"table": _table, "figure": _figure}
+SEAMS: t.Final[dict[str, Callable[[Limit, float], Rows]]] = {
+    "table": _table,
+    "figure": _figure,
+    "series": _series,
+    "scrapers": _scrapers,
+}

@@ -39,7 +39,15 @@ from ansible.module_utils.upkeep.health_check.settings import parse
 from tests.unit.profiles.limits import Entry, Limit
 
 #: An account of the host, a file of the host and others that a check needs are not here.
-ABSENT: t.Final = ("run_as", "upload", "depends_on", "cadences", "component", "headers")
+ABSENT: t.Final = (
+    "run_as",
+    "upload",
+    "depends_on",
+    "cadences",
+    "component",
+    "headers",
+    "asked_from",
+)
 _SECONDS: t.Final = 900.0
 
 
@@ -85,7 +93,7 @@ def _memories(limit: Limit) -> dict[str, t.Any]:
     return {check: {**kept, "at": kept["at"] - _SECONDS}}
 
 
-METRICS: t.Final = ("requests", "failed", "microseconds", "at most 0.5", "at most inf")
+METRICS: t.Final = ("requests", "failed", "microseconds", "at most inf")
 
 
 def _memory(host: Host, _limit: Limit, percent: float) -> None:
@@ -127,27 +135,36 @@ def _unit(host: Host, limit: Limit, restarts: float) -> None:
 
 def _http(host: Host, limit: Limit, reading: float) -> None:
     """Answer as the check wants it, with the reading as the time or the value of the rule."""
-    rules = [dict(rule) for rule in limit.entry.get("json", [])]
-    milliseconds = 1.0
-    if limit.path[0] == "latency":
-        milliseconds = reading
-
-    document: dict[str, t.Any] = {}
-    for position, rule in enumerate(rules):
-        is_read = limit.path[:2] == ("json", position)
-        put(document, conditions.split_path(rule["path"]), reading if is_read else right(rule))
-
+    milliseconds = reading if limit.path[0] == "latency" else 1.0
+    content = document(limit.entry, limit.path, reading)
     answer = HttpAnswer(
         url=limit.entry["url"],
         status=200,
         headers=http.client.HTTPMessage(),
-        body=json.dumps(lists(document)).encode(),
+        body=json.dumps(content).encode(),
         truncated=False,
         ms=milliseconds,
         not_after=None,
         phases={},
     )
     host.patch.setattr(http_kind, "fetch", lambda *_: answer)
+
+
+def document(entry: Entry, path: tuple[str | int, ...] = (), reading: float = 0) -> t.Any:
+    """Return a body that a check is content with, but for what ``path`` leads to."""
+    content: dict[str, t.Any] = {}
+    for position, figure in enumerate(entry.get("figures", [])):
+        is_read = path[:2] == ("figures", position)
+        put(content, conditions.split_path(figure["path"]), reading if is_read else 0)
+        if "of" in figure:
+            put(content, conditions.split_path(figure["of"]), 100)
+
+    for position, rule in enumerate(entry.get("json", [])):
+        if conditions.lookup(content, rule["path"]) is conditions.MISSING:
+            is_read = path[:2] == ("json", position)
+            put(content, conditions.split_path(rule["path"]), reading if is_read else right(rule))
+
+    return lists(content)
 
 
 def right(rule: Entry) -> t.Any:
@@ -231,16 +248,23 @@ def _celery(host: Host, limit: Limit, reading: float) -> None:
     host.patch.setattr(celery, "_ping", lambda *_: workers)
 
 
-def _metrics(host: Host, limit: Limit, percent: float) -> None:
-    """Expose a thousand requests, of which so many per cent failed."""
-    failed = round(10 * percent)
+def _metrics(host: Host, limit: Limit, reading: float) -> None:
+    """Expose a thousand requests: so many per cent failed, or 95 % took so many ms at most.
+
+    Within its bucket a time is taken to grow evenly from 0.
+    """
+    is_time = limit.path[0] == "response_time"
+    failed = 0 if is_time else round(10 * reading)
+    bound = reading / 950 if is_time else 0.5
     lines = [
         f'http_requests_total{{status_code="200"}} {1000 - failed}',
         f'http_requests_total{{status_code="500"}} {failed}',
-        'http_request_duration_seconds_bucket{le="0.5"} 1000',
+        f'http_request_duration_seconds_bucket{{le="{bound!r}"}} 1000',
         'http_request_duration_seconds_bucket{le="+Inf"} 1000',
         "http_request_duration_seconds_sum 1",
         "http_request_duration_seconds_count 1000",
+        'database_pool_connections{state="checked_out"} 1',
+        'database_pool_connections{state="checked_in"} 4',
     ]
     body = "".join(f"{line}\n" for line in lines).encode()
     headers = http.client.HTTPMessage()

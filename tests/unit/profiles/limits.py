@@ -96,16 +96,34 @@ def guide(system: str) -> dict[str, dict[str, Entry]]:
 
 
 def figure(limit: Limit) -> dict[str, t.Any]:
-    """Return the limit as the guides' files have it, by requirement; empty for one of ours."""
-    found = {}
-    for requirement, entry in guide(limit.system).get(limit.place, {}).items():
-        value: t.Any = entry.get("values", {})
-        for step in limit.path:
-            value = value[step]
+    """Return the limit as the guides' files have it, by requirement; empty for one of ours.
 
-        found[requirement] = value
+    It stands with the entry, or with the one within it that has requirements of its own.
+    """
+    found: dict[str, t.Any] = {}
+    at, node = limit.place, t.cast(t.Any, limit.entry)
+    for index, step in enumerate(limit.path):
+        for requirement, entry in guide(limit.system).get(at, {}).items():
+            value = _value(entry.get("values", {}), limit.path[index:])
+            found |= {} if value is None else {requirement: value}
+
+        node = node[step]
+        if isinstance(step, int):
+            at = f"{at}/{node.get('name', step)}"
+        elif not isinstance(node, list):
+            at = f"{at}/{step}"
 
     return found
+
+
+def _value(values: t.Any, path: tuple[str | int, ...]) -> t.Any:
+    for step in path:
+        try:
+            values = values[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+
+    return values
 
 
 def _health_status(entry: Entry, path: tuple[str | int, ...]) -> str:
@@ -116,7 +134,7 @@ def _health_status(entry: Entry, path: tuple[str | int, ...]) -> str:
     elif path[0] == "json":
         status = entry["json"][path[1]].get("severity", status)
 
-    if status == "critical" and path[0] not in ("latency", "queues"):
+    if status == "critical" and path[0] not in ("latency", "queues", "figures"):
         status = entry.get("severity", status)
 
     return status
@@ -135,3 +153,12 @@ def _below(path: tuple[str | int, ...], node: t.Any) -> Iterator[tuple[t.Any, fl
             yield from _below((*path, position), value)
     elif path[-1] in LEVELS and isinstance(node, int | float):
         yield path, node
+
+
+def numbers(entry: Entry) -> Iterator[tuple[str, float]]:
+    """Yield every number of an entry with the path that leads to it."""
+    for key, value in entry.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}/{path}", number) for path, number in numbers(value))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield key, value

@@ -92,6 +92,9 @@ SAMPLES: t.Final[dict[str, Sample]] = {
     "trailblaze/log_reviews/api/response-time-of-the-week": Sample(
         "Request processed", fields={"status_code": 200, "duration_ms": "{reading}"}
     ),
+    "trailblaze/log_reviews/api/response-time-of-the-month": Sample(
+        "Request processed", fields={"status_code": 200, "duration_ms": "{reading}"}
+    ),
     "trailblaze/log_reviews/scraper/failures": Sample("scraper aerc_calendar failed", "ERROR"),
     "hyperopt/log_reviews/api/failed-optimisations": Sample(
         "optimization failed: strategy 7: no market data", "ERROR"

@@ -20,25 +20,12 @@ from tests.unit.profiles.limits import Entry, Limit, data, figure, guide, health
 
 #: Limits below which it gets bad, by their name or by (kind, what is measured).
 BELOW: t.Final = frozenset({"at_least", "min_workers"})
-BELOW_ASPECTS: t.Final = frozenset({("table", "rows")})
+BELOW_ASPECTS: t.Final = frozenset({("table", "rows"), ("scrapers", "rows")})
 #: Kinds whose check fails without a figure, too, which test_states.py shows.
 FAILS: t.Final = frozenset({"unit", "postgresql", "http"})
 #: Limits that no seam reaches here, each with what tests them instead.
 UNREACHED: t.Final[dict[str, str]] = {
-    "trailblaze/health_checks/metrics:requests/response_time/warning_ms": (
-        "the time is interpolated between buckets: health_check/kinds/test_metrics.py"
-    ),
-    "trailblaze/data_quality/scrapers:calendar/aspects/age/warning": "a real server is asked",
-    "trailblaze/data_quality/scrapers:calendar/aspects/age/critical": "a real server is asked",
-    "trailblaze/data_quality/scrapers:calendar/aspects/rows/warning": "a real server is asked",
-    "hyperopt/data_quality/series:market/aspects/missing/warning": "a real server is asked",
-    "hyperopt/data_quality/series:market/aspects/gaps/warning": "a real server is asked",
-    "hyperopt/data_quality/series:market/aspects/prices/warning": "a real server is asked",
-    "hyperopt/data_quality/series:market/aspects/volumes/warning": "a real server is asked",
-    "hyperopt/data_quality/series:market/aspects/age/warning": "a real server is asked",
-    "hyperopt/log_reviews/sign-ins/failed/warning": (
-        "the lines of sshd: tests/regressions/test_log_recipes.py"
-    ),
+    "hyperopt/log_reviews/sign-ins/failed/warning": "lines of the journal: test_log_reviews.py",
 }
 
 

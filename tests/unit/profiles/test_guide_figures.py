@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools import PROJECT, figure_files, guide_figures, profile_errors, profiles, trace
+from tools import PROJECT, evidence, figure_files, guide_figures, profile_errors, profiles, trace
 
 SYSTEMS = profiles.systems(PROJECT)
 ROWS = {row.id: row for row in trace.read_requirements(PROJECT / "docs" / "requirements.csv")}
@@ -97,3 +97,16 @@ def test_a_difference_names_requirement_entry_and_both_values() -> None:
 
 def test_a_job_that_is_left_out_is_a_difference() -> None:
     assert any("weekly" in line for line in changed(["system_jobs", "weekly"], []))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_list_that_delivers_a_requirement_has_its_figures(system: str) -> None:
+    used = evidence.variables_in_use(PROJECT)
+    shipped = profiles.load(PROJECT, system)
+    without = [
+        variable
+        for variable, value in shipped.items()
+        if variable in used and variable not in guide_figures.JOBS and "R-" in str(value)
+    ]
+
+    assert without == [], "name the job that reads them in JOBS of tools/guide_figures.py"

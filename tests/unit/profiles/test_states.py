@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
-from ansible.module_utils.upkeep.health_check import conditions, run
+from ansible.module_utils.upkeep.health_check import run
 from ansible.module_utils.upkeep.health_check.clients.http import HttpAnswer
 from ansible.module_utils.upkeep.health_check.kinds import (
     http as http_kind,
@@ -32,13 +32,15 @@ from ansible.module_utils.upkeep.health_check.settings import parse
 
 from tests import evidence
 from tests.unit.profiles import health_readings
-from tests.unit.profiles.limits import Entry, profile
+from tests.unit.profiles.limits import Entry, Limit, profile
 from tools import PROJECT, profiles
 
 Patch = pytest.MonkeyPatch
 State = Callable[[Patch, Entry, bool], None]
 #: Kinds that only tell something, or whose reading of this very host will do.
-TOLD: t.Final = ("network", "load", "top", "cpu", "disk_io")
+TOLD: t.Final = ("network", "load", "top", "cpu", "disk_io", "unit_memory", "metrics")
+#: Those of them that this very host does not have.
+SAID: t.Final = ("unit_memory", "metrics")
 INFO: t.Final = "used_memory:1000000\r\nconnected_clients:3\r\ndb0:keys=7,expires=1\r\n"
 LOOKUPS: t.Final = "keyspace_hits:950\r\nkeyspace_misses:50\r\n"
 
@@ -53,10 +55,18 @@ def entries(*kinds: str) -> list[t.Any]:
     ]
 
 
-def _requirements(entry: Entry) -> list[str]:
-    inner = [item["requirements"] for item in entry.get("info", []) if "requirements" in item]
+def _requirements(node: t.Any) -> list[str]:
+    """Return the ids of an entry and of all that stands within it."""
+    if isinstance(node, list):
+        return [one for item in node for one in _requirements(item)]
+    if not isinstance(node, dict):
+        return []
 
-    return [*entry.get("requirements", []), *(one for ids in inner for one in ids)]
+    within = [
+        one for key, value in node.items() if key != "requirements" for one in _requirements(value)
+    ]
+
+    return [*node.get("requirements", []), *within]
 
 
 def judged(entry: Entry, folder: Path) -> list[Finding]:
@@ -110,12 +120,7 @@ def _redis(patch: Patch, _entry: Entry, good: bool) -> None:
 
 
 def _http(patch: Patch, entry: Entry, good: bool) -> None:
-    document: dict[str, t.Any] = {}
-    for rule in entry.get("json", []):
-        path = conditions.split_path(rule["path"])
-        health_readings.put(document, path, health_readings.right(rule))
-
-    body = json.dumps(health_readings.lists(document))
+    body = json.dumps(health_readings.document(entry))
     if "body_regex" in entry:
         body = "http_requests_total http_request_duration_seconds database_pool_connections"
 
@@ -153,8 +158,17 @@ def test_what_works_is_well_and_what_does_not_has_its_severity(
 
 
 @pytest.mark.parametrize(("system", "entry"), entries(*TOLD))
-def test_what_is_only_told_is_told(tmp_path: Path, system: str, entry: Entry) -> None:
-    found = judged(entry, tmp_path)
+def test_what_is_only_told_is_told(
+    monkeypatch: Patch, tmp_path: Path, system: str, entry: Entry
+) -> None:
+    if entry["kind"] in SAID:
+        limit = Limit(system, "", entry["kind"], ("",), 0, "", entry)
+        found = health_readings.judged(health_readings.Host(monkeypatch, tmp_path), limit, 1)
+    else:
+        found = judged(entry, tmp_path)
+
+    found = [one for one in found if one["check"] != "health:state"]
 
     assert "unknown" not in {one["status"] for one in found}, found
+
     evidence.add(system, found, "told")

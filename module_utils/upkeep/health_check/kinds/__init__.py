@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:  # never imported here: it tells Ansible what to send to the
     from . import (  # noqa: F401
         celery,
         cpu,
+        database_address,
         disk_io,
         dns,
         file,
@@ -42,6 +43,7 @@ KINDS: t.Final[Mapping[str, Kind]] = Kinds(
     (
         "celery",
         "cpu",
+        "database_address",
         "disk_io",
         "dns",
         "file",

@@ -13,7 +13,7 @@ from ...base.deadline import Deadline
 from ...base.options import option
 from ...base.text import percentile
 from ...findings import Finding, Limits, worst
-from .. import conditions, latency, upload
+from .. import conditions, figures, latency, upload
 from ..check import Check, CheckError
 from ..clients.http import (
     MARK,
@@ -28,7 +28,7 @@ from ..clients.http import (
     validate_url,
 )
 from ..clients.tls import TLS_OPTIONS, tls_context
-from ..http_answers import AnswerProblem, problems
+from ..http_answers import AnswerProblem, document, problems
 from ..kind import NEVER, OTHERWISE, Kind, Row, limit_words, tries
 
 #: An answer of so many bytes is understood within some hundredths of a second.
@@ -47,6 +47,7 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     yield _verdict(check, answers[-1], found)
     if not any(per_answer):
         yield from _times(check, answers, timed_out)
+        yield from _figures(check, answers[-1])
 
     if check.options["tls_expiry"]:
         yield _expiry(check, answers[-1].not_after, time.time())
@@ -71,6 +72,9 @@ def describe(check: Check) -> Iterator[Row]:
         yield Row(f"{check.id}.tls_expiry", "days that the certificate is still valid", *words)
 
     yield from latency.describe(check)
+    for entry in options["figures"]:
+        of = f" of `{entry['of']}`" if entry["of"] else ""
+        yield figures.describe(check, entry, f"`{entry['path']}`{of}", is_share=bool(of))
 
 
 def _asks(options: Mapping[str, t.Any]) -> Iterator[str]:
@@ -133,6 +137,18 @@ def _times(check: Check, answers: Sequence[HttpAnswer], timed_out: int) -> Itera
 
     if upload.names(check):
         yield upload.judge_row(check, percentile(times, 50))
+
+
+def _figures(check: Check, answer: HttpAnswer) -> Iterator[Finding]:
+    """Yield the figures of the answer's body."""
+    if not check.options["figures"]:
+        return
+
+    content = document(check.options, answer)
+    for entry in check.options["figures"]:
+        value = conditions.lookup(content, entry["path"])
+        whole = conditions.lookup(content, entry["of"]) if entry["of"] else None
+        yield figures.judge(check, entry, value, whole)
 
 
 def _phases(answers: Sequence[HttpAnswer]) -> str:
@@ -204,7 +220,7 @@ def _may_need_tls(options: Mapping[str, t.Any]) -> bool:
 def _names(check: Check) -> tuple[str, ...]:
     expiry = (f"{check.id}.tls_expiry",) if check.options["tls_expiry"] else ()
 
-    return latency.names(check) + upload.names(check) + expiry
+    return latency.names(check) + upload.names(check) + figures.names(check, "figures") + expiry
 
 
 def _place(check: Check) -> str:
@@ -229,6 +245,7 @@ def _validate(check: Check) -> None:
     validate_headers(options["headers"] or {})
     latency.validate(check)
     upload.validate(check)
+    figures.validate(check, "figures", ("latency", "per_row", "tls_expiry"))
     conditions.validate_pattern(options["body_regex"])
     for rule in options["json"]:
         conditions.validate(rule)
@@ -240,7 +257,7 @@ def _secret_values(values: Mapping[str, t.Any]) -> set[str]:
 
 KIND = Kind(
     description="status, headers, body, values of a JSON body; also the answer to an uploaded file",
-    gives="`http:NAME`, `.latency`, `.per_row`, `.tls_expiry`",
+    gives="`http:NAME`, `.latency`, `.per_row`, `.tls_expiry`, `.FIGURE`",
     options={
         "url": option("str", "What to request; without user and password.", required=True),
         "method": option(
@@ -276,6 +293,14 @@ KIND = Kind(
                 ),
                 **conditions.OPTIONS,
             },
+        ),
+        "figures": figures.figures_option(
+            "figures",
+            "Numbers of a JSON body to report, and to judge where they have limits.",
+            path=option("str", "Where the number is, as in C(pool.in_use).", required=True),
+            of=option(
+                "str", "Where the number is that it is a share of; the figure is then in per cent."
+            ),
         ),
         "headers_present": option(
             "list", "Headers that the answer must have.", elements="str", default=[]

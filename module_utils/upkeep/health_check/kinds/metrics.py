@@ -18,7 +18,7 @@ from dataclasses import replace
 from ...base.deadline import Deadline
 from ...base.options import Option, option, requirements
 from ...findings import Finding, Limits
-from .. import conditions, counters
+from .. import conditions, counters, figures
 from ..check import Check, CheckError, Memory, ProbeError, remember
 from ..clients.http import MARK, Request, fetch, needs_tls, public_url, validate_url
 from ..clients.prometheus_text import Exposition, Histogram, histogram, parse
@@ -41,6 +41,9 @@ def probe(check: Check, deadline: Deadline) -> Iterator[Finding]:
     number = len(metrics.samples)
     message = f"{_place(check)} has {number} samples"
     yield check.finding("ok", message, observed=number, unit="samples")
+
+    for entry in check.options["gauges"]:
+        yield figures.judge(check, entry, _gauge(metrics, entry))
 
     passed, memory = counters.compare(_completed(check, current), current, SHORTEST)
     yield remember(memory)
@@ -77,6 +80,22 @@ def describe(check: Check) -> Iterator[Row]:
         ids = tuple(options[aspect]["requirements"])
         yield Row(f"{check.id}.{aspect}", asks, *limit_words(_limits(check, aspect), unit), ids)
 
+    for entry in options["gauges"]:
+        labels = ", ".join(f"{name} {value}" for name, value in (entry["labels"] or {}).items())
+        yield figures.describe(check, entry, f"`{entry['metric']}`{labels and f' ({labels})'}")
+
+
+def _gauge(metrics: Exposition, entry: Mapping[str, t.Any]) -> float | str:
+    """Return the sum of the samples with these labels, the word ``missing`` without any."""
+    wanted = {name: str(value) for name, value in (entry["labels"] or {}).items()}
+    found = [
+        sample.value
+        for sample in metrics.of(entry["metric"])
+        if all(sample.labels.get(name) == value for name, value in wanted.items())
+    ]
+
+    return sum(found) if found else "missing"
+
 
 def _read(check: Check, deadline: Deadline) -> Exposition:
     """Return what the service exposes.
@@ -98,7 +117,7 @@ def _read(check: Check, deadline: Deadline) -> Exposition:
     metrics = parse(answer.body.decode("utf-8", "replace"))
     known = {*metrics.types, *(sample.name for sample in metrics.samples)}
 
-    for key in ("requests", "durations"):
+    for key in ("requests", "durations") if _aspects(check) else ():
         name = check.options[key]
         # Without its first request a counter with labels is only announced; some libraries do so
         # without _total.
@@ -260,7 +279,9 @@ def _aspects(check: Check) -> list[str]:
 
 
 def _names(check: Check) -> tuple[str, ...]:
-    return tuple(f"{check.id}.{aspect}" for aspect in _aspects(check))
+    aspects = tuple(f"{check.id}.{aspect}" for aspect in _aspects(check))
+
+    return aspects + figures.names(check, "gauges")
 
 
 def _place(check: Check) -> str:
@@ -269,8 +290,10 @@ def _place(check: Check) -> str:
 
 def _validate(check: Check) -> None:
     validate_url(check.options["url"])
-    if not _aspects(check):
-        raise CheckError(f"name at least one of {', '.join(ASPECTS)}")
+    if not _aspects(check) and not check.options["gauges"]:
+        raise CheckError(f"name at least one of {', '.join(ASPECTS)}, gauges")
+
+    figures.validate(check, "gauges", ASPECTS)
 
     conditions.validate_pattern(check.options["failed"])
     for aspect in _aspects(check):
@@ -284,7 +307,7 @@ def _aspect(description: str, limits: Mapping[str, Option]) -> Option:
 
 KIND = Kind(
     description="requests, their times and failures since the previous run, by its own counters",
-    gives="`metrics:NAME`, `.rate`, `.response_time`, `.errors`",
+    gives="`metrics:NAME`, `.rate`, `.response_time`, `.errors`, `.GAUGE`",
     options={
         "url": option("str", "What to read; without user and password.", required=True),
         "requests": option("str", "The counter of requests.", default="http_requests_total"),
@@ -322,6 +345,12 @@ KIND = Kind(
         "errors": _aspect(
             "Adds C(metrics:name.errors), the share of failed requests since the previous run.",
             limit_options("percent of the requests"),
+        ),
+        "gauges": figures.figures_option(
+            "gauges",
+            "Other numbers of the service to report, and to judge where they have limits.",
+            metric=option("str", "The name of the metric.", required=True),
+            labels=option("dict", "Labels that its samples must have; these are added up."),
         ),
     },
     probe=probe,

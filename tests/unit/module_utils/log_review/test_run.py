@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.log_review import files, reading
 from ansible.module_utils.upkeep.log_review import run as running
+from ansible.module_utils.upkeep.log_review.settings import LogReviewError, parse
 
 from tests.unit.module_utils.log_review.log_samples import ago, count, findings, run, source
 
@@ -261,3 +262,48 @@ def test_a_review_of_the_journal_counts_each_entry_in_one_run(
     assert counted() == 0, "the entries of the last two seconds are left to the next run"
     monkeypatch.setattr(running, "_SETTLING", 0.0)
     assert [counted(), counted()] == [1, 0]
+
+
+def test_a_count_is_given_for_a_part_of_the_window(log: Path) -> None:
+    review = {"name": "errors", "pattern": "ERROR", "window": "10h", "per": "1h", "warning": 0.4}
+    found = findings(source(paths=[str(log)], reviews=[review]))["log:app.errors"]
+
+    assert found["status"] == "warning"
+    assert found["observed"] == 0.5
+    assert found["unit"] == "events in 1 h"
+    assert "0.5 in 1 h on average; 5 in the last 10 h" in found["message"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"window": "today"}, {"worst_of": "1h"}, {"measure": "share"}, {"per": "an hour"}]
+)
+def test_a_count_for_a_part_needs_a_window_that_is_a_length(changes: dict[str, str]) -> None:
+    review = {"name": "errors", "pattern": "x", "window": "24h", "per": "1h", **changes}
+
+    with pytest.raises(LogReviewError):
+        parse({"sources": [source(paths=["/a"], reviews=[review])]})
+
+
+@pytest.mark.parametrize(
+    "review",
+    [
+        {"warning": 0},
+        {"warning": 0, "worst_of": "1h"},
+        {"warning": 0, "per": "1h"},
+        {"warning": 0, "measure": "share"},
+        {"warning": 0, "measure": "ranking", "by": "level"},
+    ],
+)
+def test_the_advice_of_a_profile_takes_the_place_of_the_usual_one(
+    log: Path, review: dict[str, t.Any]
+) -> None:
+    asked = {"name": "errors", "pattern": "ERROR", "window": "10h", "advice": "add workers"}
+    [kept] = [
+        one
+        for check, one in findings(source(paths=[str(log)], reviews=[{**asked, **review}])).items()
+        if check == "log:app.errors"
+    ]
+
+    assert kept["status"] == "warning"
+    assert ": add workers." in kept["message"]
+    assert "newest first" not in kept["message"]

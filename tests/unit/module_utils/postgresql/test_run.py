@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -248,6 +250,49 @@ def test_sizes_are_reported_largest_first(pg: Server) -> None:
     assert whole["observed"] == pytest.approx(bytes_ / 2**20, rel=0.05)
     assert (whole["unit"], whole["requirements"]) == ("MB", ["R-fairedge-39"])
     assert tables["message"].index("public.orders") < tables["message"].index("public.tiny")
+
+
+@pytest.mark.requirement("R-hyperopt-20", "R-student_success-24", "R-student_success-69")
+def test_every_table_has_its_sizes_and_its_growth(pg: Server, tmp_path: Path) -> None:
+    many = [f"CREATE TABLE t{number} (id int PRIMARY KEY)" for number in range(7)]
+    name = pg.create_database("", *many)
+    entry = {"name": name, "sizes": {}}
+    state = str(tmp_path / "sizes.json")
+
+    def tables(**options: t.Any) -> dict[str, t.Any]:
+        result = maintain(pg, entry, **options)
+
+        return next(one for one in result["findings"] if one["check"].endswith(".table_sizes"))
+
+    first = tables(state_file=state)
+
+    assert len(first["lines"]) == 7
+    assert first["lines"][0] == "0.0 MB public.t0 (table 0.0 MB, indexes 0.0 MB)"
+    assert "known from the next run on" in first["message"]
+
+    fill = "INSERT INTO t3 SELECT generate_series(1, 100000)"
+    pg.run(name, fill, "DROP TABLE t0", "CREATE TABLE fresh (id int)")
+    second = tables(state_file=state, check_mode=True)
+
+    assert re.fullmatch(
+        r"[5-7]\.\d MB public\.t3 \(table 3\.\d MB, indexes 2\.\d MB\), \+[5-7]\.\d MB",
+        second["lines"][0],
+    )
+    assert "0.0 MB public.fresh (table 0.0 MB, indexes 0.0 MB), new" in second["lines"]
+    assert tables(state_file=state)["lines"] == second["lines"], "check mode kept nothing"
+    assert ", +0.0 MB" in tables(state_file=state)["lines"][0]
+
+
+def test_a_state_that_is_damaged_is_said_and_replaced(pg: Server, tmp_path: Path) -> None:
+    entry = {"name": pg.create_database("", *ORDERS), "sizes": {}}
+    state = tmp_path / "sizes.json"
+    state.write_text("{")
+    first = message(maintain(pg, entry, state_file=str(state)), "table_sizes")
+    second = message(maintain(pg, entry, state_file=str(state)), "table_sizes")
+
+    assert "growth is not known" in first
+    assert "is not JSON" in first
+    assert "since the run of" in second
 
 
 @pytest.mark.requirement("R-fairedge-37")

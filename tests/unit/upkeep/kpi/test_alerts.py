@@ -11,7 +11,7 @@ from ansible.module_utils.upkeep.findings import Finding, Limits, Subject, compl
 
 from tests import evidence
 from tools import PROJECT, profiles
-from upkeep.kpi.alerts import alerts
+from upkeep.kpi.alerts import LEAST_SAMPLES, DayMean, alerts
 
 DEFINITION: t.Final = {
     "name": "success",
@@ -68,4 +68,45 @@ def test_racing_alarms_when_predictions_fail(value: float, number: int) -> None:
     found = alerts({"racing": definitions}, [source], {})
 
     assert [one["requirements"] for one in found] == [["R-racing-51", "R-racing-56"]] * number
+    evidence.add("racing", found)
+
+
+def day(mean: float, samples: int = 99) -> dict[tuple[str, str], DayMean]:
+    return {("alpha", "success"): DayMean(samples, mean)}
+
+
+@pytest.mark.parametrize(
+    ("mean", "samples", "now", "number"),
+    [
+        (98, 99, 100, 0),
+        (97.97, 99, 100, 1),
+        (98, 99, 0, 1),
+        (0, LEAST_SAMPLES - 2, 0, 0),
+        (0, LEAST_SAMPLES - 1, 0, 1),
+    ],
+)
+def test_a_check_that_was_down_too_often_in_a_day_is_an_alarm(
+    mean: float, samples: int, now: float, number: int
+) -> None:
+    definition = {**DEFINITION, "measure": "ok"}
+    source = {**seen(now), "status": "ok" if now else "critical"}
+    found = alerts({"alpha": [definition]}, [source], {}, day(mean, samples))
+
+    assert len(found) == number
+
+
+def test_a_day_of_another_figure_is_no_alarm() -> None:
+    assert alerts({"alpha": [DEFINITION]}, [seen(99)], {}, day(0)) == []
+
+
+@pytest.mark.requirement("R-racing-50")
+@pytest.mark.parametrize(("mean", "number"), [(95.0, 0), (94.0, 1)])
+def test_racing_alarms_when_a_day_was_below_its_uptime(mean: float, number: int) -> None:
+    definitions = profiles.load(PROJECT, "racing")["system_kpis"]
+    part = Subject("http:dashboard").finding("ok", "answers")
+    source = complete(part, system="racing", host="racing-1", area="health_check")
+    found = alerts({"racing": definitions}, [source], {}, {("racing", "uptime"): DayMean(96, mean)})
+
+    assert [one["check"] for one in found] == ["kpi:uptime"] * number
+    assert all("in the last 24 hours (97 samples)" in one["message"] for one in found)
     evidence.add("racing", found)

@@ -348,3 +348,12 @@ def test_more_days_than_there_are_dates_are_all_days(opened: FigureHistory):
 def test_trouble_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["kpis", "--store", str(tmp_path), "--history", "nonsense://"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_mean_of_a_day_is_that_of_its_runs(opened: FigureHistory) -> None:
+    for number, (days, value) in enumerate([(0.9, 100.0), (0.5, 0.0), (1.1, 0.0)]):
+        opened.keep(record.fold(events(f"run-{number}", days, [sample(value)])), NOW)
+
+    found = opened.means_since(NOW - timedelta(days=1))
+
+    assert found == {("racing", "uptime"): (2, 50.0)}

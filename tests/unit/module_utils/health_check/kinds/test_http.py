@@ -32,6 +32,7 @@ SAMPLE: t.Final[dict[str, t.Any]] = {
     "upload": {"content": "a", "rows": 3},
     "latency": {"warning_ms": 9},
     "tls_expiry": {"warning_days": 9},
+    "figures": [{"name": "pool", "path": "pool.used", "of": "pool.size", "warning": 80}],
 }
 
 Observed = Callable[..., dict[str, Finding]]
@@ -371,3 +372,32 @@ def test_shown_url_has_no_secrets() -> None:
         public_url("https://user:word@example.org:8443/a/b?token=1#frag")
         == "https://example.org:8443/a/b"
     )
+
+
+POOL: t.Final = {"name": "pool", "path": "pool.used", "of": "pool.size", "warning": 80}
+
+
+@pytest.mark.parametrize(
+    ("pool", "status", "seen"),
+    [
+        ({"used": 16, "size": 20}, "ok", 80.0),
+        ({"used": 17, "size": 20}, "warning", 85.0),
+        ({"used": 3, "size": 0}, "unknown", 3),
+        ({"used": "many", "size": 20}, "unknown", "many"),
+        ({"used": True, "size": 20}, "unknown", True),
+        ({"size": 20}, "unknown", "missing"),
+    ],
+)
+def test_a_figure_of_the_body_is_judged(
+    listen: Listen, observed: Observed, pool: dict[str, t.Any], status: str, seen: t.Any
+) -> None:
+    url = f"http://127.0.0.1:{listen(answering(body(pool=pool)))}/"
+    found = observed("http", url=url, figures=[POOL])["http:x.pool"]
+
+    assert (found["status"], found["observed"]) == (status, seen)
+
+
+def test_figures_of_a_body_that_is_no_json_are_unknown(listen: Listen, observed: Observed) -> None:
+    url = f"http://127.0.0.1:{listen(answering(b'[' * 9))}/"
+
+    assert observed("http", url=url, figures=[POOL])["http:x.pool"]["status"] == "unknown"

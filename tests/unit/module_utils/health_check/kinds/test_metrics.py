@@ -13,6 +13,7 @@ from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.health_check import counters
 from ansible.module_utils.upkeep.health_check.attempt import observe
 
+from tests import evidence
 from tests.unit.module_utils.health_check.checks import parse
 from tests.unit.module_utils.health_check.servers import Handler, answering, request_head
 from tools import PROJECT, profiles
@@ -22,6 +23,7 @@ SAMPLE: t.Final[dict[str, t.Any]] = {
     "url": "http://a/",
     "rate": {"warning": 9},
     "errors": {"warning": 5},
+    "gauges": [{"name": "pool", "metric": "pool", "warning": 9}],
 }
 
 Listen = Callable[..., int]
@@ -51,7 +53,7 @@ def said(counted: Counted) -> str:
 class Service:
     """A server with metrics set by the test, checked as the profile of trailblaze does."""
 
-    def __init__(self, listen: Listen) -> None:
+    def __init__(self, listen: Listen, **changes: t.Any) -> None:
         self.text, self.at, self.before = "", 1000.0, None
         self.heads: list[bytes] = []
         [entry] = [
@@ -60,7 +62,7 @@ class Service:
             if e["kind"] == "metrics"
         ]
         url = f"http://127.0.0.1:{listen(self._handler())}/metrics"
-        self.check = parse({**entry, "url": url, "depends_on": [], "timeout": 5})
+        self.check = parse({**entry, "url": url, "depends_on": [], "timeout": 5, **changes})
 
     def _handler(self) -> Handler:
         def handler(connection: t.Any, _over: t.Any) -> None:
@@ -88,7 +90,7 @@ class Service:
 @pytest.fixture
 def service(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> Service:
     """Return a service that counts."""
-    made = Service(listen)
+    made = Service(listen, gauges=[])
     monkeypatch.setattr(counters.time, "clock_gettime", lambda _clock: made.at)
     return made
 
@@ -262,3 +264,37 @@ def test_a_service_cannot_fill_the_state_of_other_checks(service: Service) -> No
 
     assert found[""]["status"] == "unknown"
     assert service.before is None, "nothing is kept"
+
+
+POOL: t.Final = (
+    "# TYPE database_pool_connections gauge\n"
+    'database_pool_connections{state="checked_in"} 3.0\n'
+    'database_pool_connections{state="checked_out"} 2.0\n'
+)
+
+
+@pytest.mark.requirement("R-trailblaze-23")
+def test_the_state_of_the_pool_is_read(listen: Listen) -> None:
+    found = Service(listen).look(ANNOUNCED + POOL)
+    evidence.add("trailblaze", [found[".pool_in_use"], found[".pool_idle"]], "told")
+
+    assert (found[".pool_in_use"]["status"], found[".pool_in_use"]["observed"]) == ("ok", 2.0)
+    assert found[".pool_idle"]["observed"] == 3.0
+    assert found[".pool_idle"]["requirements"] == ["R-trailblaze-23"]
+
+
+def test_a_gauge_that_is_missing_or_no_number_is_unknown(listen: Listen) -> None:
+    found = Service(listen).look(
+        f'{ANNOUNCED}database_pool_connections{{state="checked_out"}} NaN\n'
+    )
+
+    assert found[".pool_in_use"]["status"] == "unknown"
+    assert found[".pool_idle"]["status"] == "unknown"
+    assert "missing" in found[".pool_idle"]["message"]
+
+
+def test_a_gauge_beyond_its_limit_is_a_warning(listen: Listen) -> None:
+    gauge = {"name": "pool", "metric": "database_pool_connections", "warning": 4}
+    found = Service(listen, gauges=[gauge]).look(ANNOUNCED + POOL)[".pool"]
+
+    assert (found["status"], found["observed"]) == ("warning", 5.0)
