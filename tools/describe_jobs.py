@@ -123,6 +123,49 @@ _REDIS: t.Final[Mapping[str, Callable[[Entry], str]]] = {
 }
 
 
+def task_queue(applications: Sequence[Entry]) -> Iterator[Row]:
+    """Yield what is looked at of each application's task queue."""
+    for application in filled("task_queue", applications):
+        name, own = f"task_queue:{application['name']}", application["requirements"]
+        for queue in application["queues"]:
+            cells = [code(f"{name}.queue_{queue['name']}"), "tasks that wait", *limits(queue)]
+            yield cells, queue["requirements"] or own
+
+        for task in application["tasks"]:
+            limit = f"above {task['max_seconds']:g} s"
+            cells = [code(f"{name}.running_{task['name']}"), "for how long it runs", limit, NONE]
+            yield cells, task["requirements"] or own
+
+        for aspect, (asked, warning, critical) in _TASK_QUEUE.items():
+            entry = application[aspect]
+            if entry:
+                own_limits = limits(entry) if "warning" in entry else [NONE, NONE]
+                cells = [
+                    code(f"{name}.{aspect}"),
+                    asked.format(**entry),
+                    warning.format(**entry) or own_limits[0],
+                    critical.format(**entry) or own_limits[1],
+                ]
+                yield cells, entry["requirements"] or own
+
+
+#: Aspect -> what is asked, and when it is a warning or critical where that is no figure of its own.
+_TASK_QUEUE: t.Final[Mapping[str, tuple[str, str, str]]] = {
+    "workers": ("workers that answer", "", "below {at_least}"),
+    "active": ("tasks that run", "", ""),
+    "scheduled": ("tasks that wait in workers for a later start", "", ""),
+    "statistics": ("processes and finished tasks", "", ""),
+    "in_hand": ("age in s of the oldest task in the hands of workers", "", ""),
+    "oldest": ("age in s of the oldest waiting task, by the looks of Upkeep", "", ""),
+    "visibility_timeout": ("the broker waits for longer than any task", "otherwise", ""),
+    "beat": ("one beat runs, and has sent a task of late", "not for {max_age:g} s", "not one"),
+    "results": ("stored results", "", ""),
+    "failed": ("tasks that failed in the last {hours:g} h", "", ""),
+    "purge": ("may be purged after it was saved, on demand", "", ""),
+    "retry": ("failed tasks of some names may be started again, on demand", "", ""),
+}
+
+
 def models(entries: Sequence[Entry]) -> Iterator[Row]:
     """Yield each approved file and what else is required of it."""
     for model in filled("models", entries):
@@ -208,6 +251,12 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         " run.",
         ("finding", "what is set or looked at", "warning", "critical"),
         redis,
+    ),
+    "task_queue": Section(
+        "Task queue",
+        "The broker and the workers are asked; the application's code is never loaded.",
+        ("finding", "what is looked at or allowed", "warning", "critical"),
+        task_queue,
     ),
     "models": Section(
         "Models",

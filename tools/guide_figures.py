@@ -36,6 +36,7 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_leftovers": "cache_maintenance",
     "system_data_quality": "data_quality",
     "system_redis": "redis_tune",
+    "system_task_queue": "task_queue",
     "system_databases": "db_maintenance",
     "system_sqlite_databases": "db_maintenance",
     "system_models": "model_verification",

@@ -140,6 +140,7 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "log_review",
         "log_rotation",
         "redis_tune",
+        "task_queue",
         "cache_maintenance",
         "db_maintenance",
         "data_quality",

@@ -37,6 +37,7 @@ LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
     },
     "redis_tune": {"instances": "system_redis"},
     "self_heal": {"units": "system_self_heal", "checks": "system_health_checks"},
+    "task_queue": {"applications": "system_task_queue"},
     "sqlite": {"databases": "system_sqlite_databases"},
 }
 

@@ -48,6 +48,18 @@ _SECRET: t.Final = Sample("sign-in with password=correct-horse")
 _KEY: t.Final = Sample("api_key=abcd1234efgh5678")
 #: Place of a review -> what its system writes.
 SAMPLES: t.Final[dict[str, Sample]] = {
+    "fairedge/log_reviews/celery/odds-refresh-duration": Sample(
+        "odds_refresh finished: 9 rows", fields={"duration_ms": 300001}
+    ),
+    "fairedge/log_reviews/celery/ev-calculation-duration": Sample(
+        "ev_calculation finished: 9 rows", fields={"duration_ms": 120001}
+    ),
+    "fairedge/log_reviews/celery/cache-warming-duration": Sample(
+        "cache_warming finished: 9 rows", fields={"duration_ms": 60001}
+    ),
+    "fairedge/log_reviews/celery/user-cleanup-duration": Sample(
+        "user_cleanup finished: 9 rows", fields={"duration_ms": 30001}
+    ),
     "racing/log_reviews/dashboard/errors": Sample("x", "ERROR"),
     "racing/log_reviews/dashboard/errors-of-an-hour": Sample("x", "ERROR"),
     "racing/log_reviews/dashboard/failed-predictions-of-an-hour": Sample(
