@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..base import isolated
 from ..base.broker import Broker
 from ..base.deadline import Deadline
 from ..base.kernel import read_kernel
+from ..base.owner import Owner
 from ..base.redis_client import RedisError
 from .broker_facts import connected
 
@@ -55,7 +57,10 @@ def collect(application: str, broker: Broker, deadline: Deadline) -> BeatFacts:
         return BeatFacts(processes, problem="it is part of a worker and shares its connections")
 
     try:
-        uptime, ports = _uptime(pid), set(_ports(pid))
+        uptime = _uptime(pid)
+        ports, problem = _ports_as_owner(pid, deadline)
+        if problem:
+            return BeatFacts(processes, problem=f"its connections are not known: {problem}")
         idle = [seconds for port, seconds in _clients(broker, deadline) if port in ports]
     except (OSError, ValueError, IndexError):
         return BeatFacts(processes, problem="its process ended meanwhile")
@@ -110,6 +115,19 @@ def _uptime(pid: int) -> float:
     started = int(_status(pid)[19]) / os.sysconf("SC_CLK_TCK")
 
     return float(read_kernel(f"{PROC}/uptime").split()[0]) - started
+
+
+def _ports_as_owner(pid: int, deadline: Deadline) -> tuple[set[int], str]:
+    """Return the local ports of a process, or why they are not known; raises OSError.
+
+    Asked with the rights of its owner: in a container root may not look into others' processes.
+    """
+    status = os.stat(f"{PROC}/{pid}")  # noqa: PTH116 - not a path of a file system
+    found, problem = isolated.run(
+        lambda: _ports(pid), min(deadline.left, 10), run_as=Owner(status.st_uid, status.st_gid)
+    )
+
+    return {int(port) for port in found}, problem
 
 
 def _ports(pid: int) -> Iterator[int]:

@@ -74,7 +74,7 @@ def test_a_purge_needs_a_confirmation_and_can_be_taken_back(
     left = host.check_output("redis-cli LLEN planted")
     purged = change("purge_queue", *WHOLE, "--extra-vars", "upkeep_confirm_production=fairedge")
     empty = host.check_output("redis-cli LLEN planted")
-    copy = _copy(runs("purge_queue")[-1])
+    copy = _copy(runs("purge-queue")[-1])
     back = change("put_back_queue", "--extra-vars", f"task_queue_copy={copy}")
     again = change("put_back_queue", "--extra-vars", f"task_queue_copy={copy}")
 
