@@ -40,6 +40,16 @@ options:
         description: Name of the artefact, and of its folder in a set.
         type: str
         required: true
+      component:
+        description: The artefact lies only on hosts that carry this component.
+        type: str
+      reasons:
+        description: It belongs only to sets that are made for these reasons,
+          see O(reason).
+        type: list
+        elements: str
+        choices: [schedule, change, demand]
+        default: [schedule, change, demand]
       max_seconds:
         description: Making it, or verifying it, ends after this time. At
           least 1.
@@ -183,6 +193,28 @@ options:
     type: str
     choices: [schedule, change, demand]
     default: schedule
+  state:
+    description: C(present) makes a set when one is due. C(observed) only
+      reports what is due.
+    type: str
+    choices: [present, observed]
+    default: present
+  set:
+    description: >-
+      Make a set of this name, due or not: a set that spans several hosts
+      has one name on all of them. Empty lets the host decide.
+    type: str
+    default: ""
+  require_acceptance:
+    description: Make nothing on a host that nobody has accepted yet, see
+      C(playbooks/onboard_hosts.yml).
+    type: bool
+    default: false
+  accepted_file:
+    description: File by which a person accepted the host, as M(preflight)
+      writes it.
+    type: path
+    default: /var/lib/upkeep/accepted.json
   due_hours:
     description: A set is due when the newest verified one is at least so
       old. Above 0.
@@ -237,6 +269,11 @@ options:
           At least 0.
         type: int
         default: 0
+      requirements:
+        description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
+        type: list
+        elements: str
+        default: []
   max_seconds:
     description: Seconds after which the module ends itself and everything
       it has started, and fails. From 1 to 86400.

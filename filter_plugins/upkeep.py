@@ -66,6 +66,22 @@ def on_component(
     return list(entries) if component in groups else []
 
 
+def for_components(
+    entries: t.Iterable[t.Mapping[str, t.Any]], groups: t.Collection[str]
+) -> list[t.Mapping[str, t.Any]]:
+    """Return the entries that concern a host: those of its components, and those of none."""
+    return [entry for entry in entries if entry.get("component") in (None, *groups)]
+
+
+def set_to_make(looks: t.Iterable[Answer]) -> str:
+    """Return the name of the set that all hosts of a system make, '' when none of them is due."""
+    looks = list(looks)
+    if not any(look.get("due") for look in looks):
+        return ""
+
+    return max(str(look.get("next_set", "")) for look in looks)
+
+
 class FilterModule:
     """The filters by the name that playbooks use."""
 
@@ -74,8 +90,10 @@ class FilterModule:
         return {
             "checks_of_units": checks_of_units,
             "critical_checks": critical_checks,
+            "for_components": for_components,
             "holds_lock": holds_lock,
             "on_component": on_component,
             "registered": registered,
             "restarted_units": restarted_units,
+            "set_to_make": set_to_make,
         }

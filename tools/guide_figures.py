@@ -43,6 +43,9 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_model_folders": "model_verification",
     "system_test_suites": "app_tests",
     "system_self_heal": "self_heal",
+    "system_backup": "backup",
+    "system_backup_artefacts": "backup",
+    "system_backup_retention": "backup",
 }
 #: Keys that name or describe an entry and are not figures.
 _NAMING: t.Final = frozenset({"name", "title", "requirements", "cadences", "component"})

@@ -17,6 +17,10 @@ import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
 #: Package -> its option -> the variable of a profile that becomes this option.
 LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
     "app_tests": {"suites": "system_test_suites", "setup": "system_test_setup"},
+    "backup": {
+        "artefacts": "system_backup_artefacts",
+        "retention": "system_backup_retention",
+    },
     "cache_maintenance": {
         "file_caches": "system_file_caches",
         "redis_caches": "system_redis_caches",

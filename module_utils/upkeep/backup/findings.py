@@ -49,6 +49,11 @@ def age_finding(
     )
 
 
+def planned_finding(ids: Sequence[str]) -> Finding:
+    """Return what is found in check mode where a set is due."""
+    return Subject("backup:age", tuple(ids)).finding("info", "a set is due and would be made first")
+
+
 def made_findings(
     manifest: BackupManifest, shrunk: Sequence[str], ids: Sequence[str]
 ) -> list[Finding]:

@@ -46,7 +46,7 @@ def make_set(
 
     Raises CatalogueError, OSError, StateFileError for what hits the set as a whole.
     """
-    created = clock()
+    created = manifests.moment_of(settings.set) or clock()
     while catalogue.folder.has(manifests.set_name(created)):
         created += timedelta(seconds=1)  # two runs in one second, or the clock jumped back
     name = manifests.set_name(created)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..acceptance import DEFAULT_MARK
 from ..base.bounded import deadline_option
 from ..base.login import login_options, run_as_option
 from ..base.options import Options, option, requirements
@@ -13,6 +14,9 @@ from ..base.reader import ROLE
 
 _PATH: t.Final = r"(/[^-/\x00-\x1f\x7f][^/\x00-\x1f\x7f]*)+"
 _WHOLE_PATH: t.Final = "an absolute path whose parts do not begin with '-'"
+_SET: t.Final = r"[0-9]{8}T[0-9]{6}Z"
+#: Why a set is made.
+REASONS: t.Final = ("schedule", "change", "demand")
 
 _POSTGRESQL: t.Final[Options] = {
     "database": option("str", "Name of the database.", required=True, min_length=1),
@@ -100,6 +104,15 @@ _ARTEFACT: t.Final[Options] = {
         pattern="[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
         why="since it becomes the name of a folder",
     ),
+    "component": option("str", "The artefact lies only on hosts that carry this component."),
+    "reasons": option(
+        "list",
+        "It belongs only to sets that are made for these reasons, see O(reason).",
+        elements="str",
+        choices=REASONS,
+        default=list(REASONS),
+        min_items=1,
+    ),
     "max_seconds": option(
         "int", "Making it, or verifying it, ends after this time.", default=3600, minimum=1
     ),
@@ -132,6 +145,7 @@ _RETENTION: t.Final[Options] = {
     "monthly": option(
         "int", "Of so many months with a verified set, keep the newest.", default=0, minimum=0
     ),
+    "requirements": requirements(),
 }
 
 #: What both modules take.
@@ -171,8 +185,32 @@ OPTIONS: t.Final[Options] = {
         "str",
         "Why a set is made. C(schedule) makes one only when the newest verified set is older than"
         " O(due_hours); C(change), before a change, and C(demand) always make one.",
-        choices=("schedule", "change", "demand"),
+        choices=REASONS,
         default="schedule",
+    ),
+    "state": option(
+        "str",
+        "C(present) makes a set when one is due. C(observed) only reports what is due.",
+        choices=("present", "observed"),
+        default="present",
+    ),
+    "set": option(
+        "str",
+        "Make a set of this name, due or not: a set that spans several hosts has one name on all"
+        " of them. Empty lets the host decide.",
+        default="",
+        pattern=rf"({_SET})?",
+        why="the name of a set",
+    ),
+    "require_acceptance": option(
+        "bool",
+        "Make nothing on a host that nobody has accepted yet, see C(playbooks/onboard_hosts.yml).",
+        default=False,
+    ),
+    "accepted_file": option(
+        "path",
+        "File by which a person accepted the host, as M(preflight) writes it.",
+        default=DEFAULT_MARK,
     ),
     "due_hours": option(
         "float",
@@ -232,7 +270,7 @@ VERIFY_OPTIONS: t.Final[Options] = {
         "Names of held sets that may be deleted again.",
         elements="str",
         default=[],
-        pattern=r"[0-9]{8}T[0-9]{6}Z",
+        pattern=_SET,
         why="the name of a set",
     ),
     "artefact_seconds": option(

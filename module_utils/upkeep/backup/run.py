@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import typing as t
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from .. import acceptance
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.state_file import StateFileError
@@ -19,7 +21,7 @@ from . import retention
 from .artefacts.kind import UnfinishedError, Workplace
 from .catalogue import BackupCatalogue, BackupSet, CatalogueError
 from .making import Clock, make_set, shrunk, utc_now
-from .manifest import BackupManifest
+from .manifest import BackupManifest, set_name
 from .settings import BackupSettings, VerifySettings
 from .verify import verify_set
 
@@ -38,10 +40,17 @@ class BackupError(Exception):
 
 def run(settings: BackupSettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
     """Return what was done, or in check mode would be, and what was found; raises BackupError."""
+    if excuse := _excuse(settings):
+        subject = Subject("backup:set", settings.requirements)
+        return _answer(False, [subject.finding("info", excuse)], settings.root)
+    if settings.state == "observed":
+        return _observe(settings, clock())
+
     deadline = Deadline(settings.max_seconds)
     _require_mount(settings)
     if check_mode and not Path(settings.root).is_dir():
-        return _answer(True, [], settings.root, due=True)
+        planned = found_by.planned_finding(settings.requirements)
+        return _answer(True, [planned], settings.root, due=True)
 
     try:
         with BackupCatalogue(settings.root, make=True) as catalogue:
@@ -84,11 +93,21 @@ def step_back() -> None:
 
 def is_due(newest: BackupSet | None, settings: BackupSettings, now: datetime) -> bool:
     """Return whether a set is to be made: always on demand, else by the newest verified one."""
-    if settings.reason != "schedule" or newest is None:
+    if settings.reason != "schedule" or settings.set or newest is None:
         return True
 
     # After the clock jumped back the newest set is from the future: too many sets harm nobody.
     return not timedelta(0) <= now - newest.created < timedelta(hours=settings.due_hours)
+
+
+def _excuse(settings: BackupSettings) -> str:
+    """Return why nothing is made on this host, '' for no reason."""
+    if not settings.artefacts:
+        return "nothing on this host belongs to a backup"
+    if settings.require_acceptance and not acceptance.is_accepted(settings.accepted_file):
+        return "no set is made: nobody has accepted this host yet"
+
+    return ""
 
 
 def _make_and_expire(
@@ -97,15 +116,17 @@ def _make_and_expire(
     cleared = catalogue.clear_leftovers()
     newest = catalogue.newest_verified()
     found: list[Finding] = []
+    expired: tuple[str, ...] = ()
     made: BackupManifest | None = None
 
     if is_due(newest, settings, clock()):
-        _require_space(settings, newest)
-        outcome = make_set(catalogue, settings, deadline, clock)
+        if _missing_space(settings, newest):
+            expired = _expire(catalogue, settings, clock())
+        outcome = _made(catalogue, settings, newest, deadline, clock)
         if not isinstance(outcome, BackupManifest):
-            found += found_by.failure_findings(outcome, settings.requirements)
-            found.append(_age(catalogue, settings, clock()))
-            return _answer(bool(cleared), found, settings.root)
+            found += [*outcome, _age(catalogue, settings, clock())]
+            changed = bool(cleared or expired)
+            return _answer(changed, found, settings.root, expired=expired)
         made = outcome
         before = newest.manifest if newest else None
         smaller = shrunk(made, before, settings.shrunk_percent) if before else ()
@@ -114,23 +135,81 @@ def _make_and_expire(
     plan = _plan(catalogue, settings, clock())
     for name in plan.expired:
         catalogue.delete(name)
-    found += [_age(catalogue, settings, clock()), *_retention_finding(plan, settings)]
+    expired += plan.expired
+    found.append(_age(catalogue, settings, clock()))
+    found += _retention_finding(plan.problem, expired, settings)
 
     return _answer(
-        bool(cleared or made or plan.expired),
+        bool(cleared or made or expired),
         found,
         settings.root,
         made=made.name if made else "",
-        expired=plan.expired,
+        expired=expired,
     )
 
 
+def _made(
+    catalogue: BackupCatalogue,
+    settings: BackupSettings,
+    newest: BackupSet | None,
+    deadline: Deadline,
+    clock: Clock,
+) -> BackupManifest | list[Finding]:
+    """Make a set and return its manifest, or what is found about one that could not be made."""
+    if problem := _missing_space(settings, newest):
+        subject = Subject("backup:set", settings.requirements)
+        return [subject.finding("critical", f"no set was made: {problem}")]
+
+    outcome = make_set(catalogue, settings, deadline, clock)
+    if isinstance(outcome, BackupManifest):
+        return outcome
+
+    return found_by.failure_findings(outcome, settings.requirements)
+
+
+def _expire(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> tuple[str, ...]:
+    """Delete what is redundant already, before a set that the disk has no room for."""
+    expired = _plan(catalogue, settings, now).expired
+    for name in expired:
+        catalogue.delete(name)
+
+    return expired
+
+
 def _preview(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> Answer:
+    """Return what a run would do; a set that would be made is as good as made."""
     due = is_due(catalogue.newest_verified(), settings, now)
     plan = _plan(catalogue, settings, now)
-    found = [_age(catalogue, settings, now), *_retention_finding(plan, settings)]
+    age = found_by.planned_finding(settings.requirements)
+    found = [age if due else _age(catalogue, settings, now)]
+    found += _retention_finding(plan.problem, plan.expired, settings)
 
     return _answer(due or bool(plan.expired), found, settings.root, due=due, expired=plan.expired)
+
+
+def _observe(settings: BackupSettings, now: datetime) -> Answer:
+    """Return what is due, and the age of the newest verified set as it is."""
+    subject = Subject("backup:age", settings.requirements)
+    try:
+        _require_mount(settings)
+        if not Path(settings.root).is_dir():
+            age = found_by.age_finding(None, settings.promised_hours, now, settings.requirements)
+            return _answer(False, [age], settings.root, due=True, moment=now)
+        with BackupCatalogue(settings.root) as catalogue:
+            plan = _plan(catalogue, settings, now)
+            return _answer(
+                False,
+                [_age(catalogue, settings, now)],
+                settings.root,
+                due=is_due(catalogue.newest_verified(), settings, now),
+                expired=plan.expired,
+                leftovers=catalogue.leftovers(),
+                moment=now,
+            )
+    except (BackupError, CatalogueError, OSError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        found = subject.finding("unknown", f"the sets cannot be looked at: {reason}")
+        return _answer(False, [found], settings.root, due=True, moment=now)
 
 
 def _plan(
@@ -142,18 +221,17 @@ def _plan(
     return retention.plan(catalogue.sets(), settings.retention, now)
 
 
-def _retention_finding(plan: retention.RetentionPlan, settings: BackupSettings) -> list[Finding]:
+def _retention_finding(
+    problem: str, expired: Sequence[str], settings: BackupSettings
+) -> list[Finding]:
     if settings.retention is None:
         return []
-    subject = Subject("backup:retention", settings.requirements)
-    if plan.problem:
-        return [subject.finding("critical", f"nothing was deleted: {plan.problem}")]
+    ids = settings.retention.requirements or settings.requirements
+    subject = Subject("backup:retention", ids)
+    if problem:
+        return [subject.finding("critical", f"nothing was deleted: {problem}")]
 
-    return [
-        subject.finding(
-            "ok", f"{len(plan.expired)} sets were redundant", observed=len(plan.expired)
-        )
-    ]
+    return [subject.finding("ok", f"{len(expired)} sets were redundant", observed=len(expired))]
 
 
 def _age(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> Finding:
@@ -169,7 +247,9 @@ def _answer(
     *,
     made: str = "",
     due: bool = False,
-    expired: tuple[str, ...] = (),
+    expired: Sequence[str] = (),
+    leftovers: Sequence[str] = (),
+    moment: datetime | None = None,
 ) -> Answer:
     return {
         "changed": changed,
@@ -178,6 +258,8 @@ def _answer(
         "made": made,
         "due": due,
         "expired": list(expired),
+        "leftovers": list(leftovers),
+        "next_set": set_name(moment) if moment else "",
     }
 
 
@@ -186,18 +268,19 @@ def _require_mount(settings: BackupSettings) -> None:
         raise BackupError(f"'{settings.mount}' is not mounted; mount the disk of the backups")
 
 
-def _require_space(settings: BackupSettings, newest: BackupSet | None) -> None:
-    """Raise BackupError unless there is room for a set like the last one."""
+def _missing_space(settings: BackupSettings, newest: BackupSet | None) -> str:
+    """Return why there is no room for a set like the last one, '' when there is."""
     disk = os.statvfs(settings.root)
     total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
     expected = newest.manifest.bytes if newest and newest.manifest else 0
     needed = expected + total * settings.free_percent / 100
+    if free >= needed:
+        return ""
 
-    if free < needed:
-        raise BackupError(
-            f"'{settings.root}' has {free >> 20} MiB free; {int(needed) >> 20} MiB are needed"
-            f" ({expected >> 20} MiB for a set, {settings.free_percent:g} % of the disk free)"
-        )
+    return (
+        f"'{settings.root}' has {free >> 20} MiB free; {int(needed) >> 20} MiB are needed"
+        f" ({expected >> 20} MiB for a set, {settings.free_percent:g} % of the disk free)"
+    )
 
 
 def _release(catalogue: BackupCatalogue, names: tuple[str, ...]) -> bool:

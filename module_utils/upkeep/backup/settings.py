@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..base import options
 from ..base.login import Login
@@ -74,6 +75,7 @@ class ArtefactSettings:
     kind: str
     source: Source
     max_seconds: int
+    reasons: tuple[str, ...]
     requirements: tuple[str, ...]
 
 
@@ -85,6 +87,7 @@ class RetentionSettings:
     days: int
     weekly: int
     monthly: int
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class BackupSettings:
     root: str
     artefacts: tuple[ArtefactSettings, ...]
     reason: str
+    state: str
+    set: str
     due_hours: float
     promised_hours: float
     hold: str
@@ -103,6 +108,8 @@ class BackupSettings:
     shrunk_percent: float
     staging: str
     retention: RetentionSettings | None
+    require_acceptance: bool
+    accepted_file: Path
     requirements: tuple[str, ...]
     max_seconds: int
 
@@ -156,8 +163,9 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
 
     return BackupSettings(
         **values,
-        artefacts=tuple(artefacts),
-        retention=RetentionSettings(**kept) if kept else None,
+        artefacts=tuple(one for one in artefacts if filled["reason"] in one.reasons),
+        retention=_retention(kept) if kept else None,
+        accepted_file=Path(filled["accepted_file"]),
         requirements=tuple(filled["requirements"]),
     )
 
@@ -169,6 +177,10 @@ def parse_verify(values: Mapping[str, t.Any]) -> VerifySettings:
     lists = {name: tuple(filled[name]) for name in ("requirements", "release")}
 
     return VerifySettings(**{**filled, **lists})
+
+
+def _retention(kept: Mapping[str, t.Any]) -> RetentionSettings:
+    return RetentionSettings(**{**kept, "requirements": tuple(kept["requirements"])})
 
 
 def _filled(declared: options.Options, values: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -184,6 +196,7 @@ def _artefact(entry: Mapping[str, t.Any], kind: str) -> ArtefactSettings:
         kind=kind,
         source=_SOURCES[kind](entry[kind]),
         max_seconds=entry["max_seconds"],
+        reasons=tuple(entry["reasons"]),
         requirements=tuple(entry["requirements"]),
     )
 
@@ -211,4 +224,4 @@ _SOURCES: t.Final[Mapping[str, t.Callable[[Mapping[str, t.Any]], Source]]] = {
     ),
     "journal": lambda entry: JournalSettings(tuple(entry["units"]), entry["days"]),
 }
-_CONVERTED: t.Final = ("artefacts", "retention", "requirements")
+_CONVERTED: t.Final = ("artefacts", "retention", "requirements", "accepted_file")

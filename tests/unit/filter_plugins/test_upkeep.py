@@ -43,6 +43,25 @@ def test_entries_are_for_hosts_that_carry_the_component() -> None:
     assert filters["on_component"](("a", "b"), "models", ["systems"]) == []
 
 
+def test_entries_without_a_component_are_for_every_host() -> None:
+    entries = [{"name": "a", "component": "app"}, {"name": "b", "component": "web"}, {"name": "c"}]
+    kept = filters["for_components"](entries, ["systems", "app"])
+
+    assert [entry["name"] for entry in kept] == ["a", "c"]
+
+
+def test_all_hosts_make_a_set_of_one_name_when_one_of_them_is_due() -> None:
+    looks = [
+        {"due": False, "next_set": "20261127T020000Z"},
+        {"due": True, "next_set": "20261127T015959Z"},
+        {"due": False, "next_set": ""},
+    ]
+
+    assert filters["set_to_make"](looks) == "20261127T020000Z"
+    assert filters["set_to_make"](looks[:1]) == ""
+    assert filters["set_to_make"]([]) == ""
+
+
 def test_registered_leaves_out_hosts_without_an_answer() -> None:
     hostvars = {"a": {"answer": {"x": 1}}, "b": {}, "c": {"answer": None}}
 

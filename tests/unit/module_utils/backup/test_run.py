@@ -149,10 +149,24 @@ def test_a_disk_that_is_not_mounted_is_refused(shop: Shop) -> None:
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(shop: Shop) -> None:
-    with pytest.raises(BackupError, match="MiB are needed"):
-        shop.backup(free_percent=90)
+    answer = shop.backup(free_percent=90)
 
+    assert statuses(answer)["backup:set"] == "critical"
+    assert "MiB are needed" in message(answer, "backup:set")
     assert shop.names() == []
+
+
+def test_a_full_disk_lets_redundant_sets_go_first(shop: Shop) -> None:
+    for _ in range(3):
+        shop.backup()
+        shop.later(days=10)
+
+    answer = shop.backup(free_percent=90, retention={"last": 1, "days": 1})
+
+    assert answer["expired"] == ["20260301T020000Z", "20260311T020000Z"]
+    assert answer["changed"]
+    assert statuses(answer)["backup:set"] == "critical"
+    assert shop.names() == ["20260321T020000Z"]
 
 
 def test_a_root_that_others_may_read_is_refused(shop: Shop) -> None:
@@ -218,3 +232,84 @@ def test_a_program_that_fails_hangs_or_is_missing_is_named(
 
     assert reason in message(answer, "backup:export")
     assert shop.names() == []
+
+
+def test_a_set_of_several_hosts_has_the_name_that_was_given(shop: Shop) -> None:
+    shop.backup()
+    shop.later(hours=1)
+
+    answer = shop.backup(set="20260301T025500Z")
+
+    assert answer["made"] == "20260301T025500Z"
+    assert shop.names() == ["20260301T020000Z", "20260301T025500Z"]
+
+
+def test_observing_changes_nothing_and_names_what_is_due(shop: Shop) -> None:
+    before = shop.backup(state="observed")
+
+    assert not before["changed"]
+    assert (before["due"], before["next_set"]) == (True, "20260301T020000Z")
+    assert statuses(before) == {"backup:age": "critical"}
+    assert not shop.root.exists()
+
+    shop.backup()
+    after = shop.backup(state="observed", retention={"last": 1})
+
+    assert not after["due"]
+    assert statuses(after) == {"backup:age": "ok"}
+
+
+def test_observing_names_leftovers_and_redundant_sets(shop: Shop) -> None:
+    for _ in range(3):
+        shop.backup()
+        shop.later(days=10)
+    (shop.root / ".making-20260228T020000Z").mkdir(mode=0o700)
+
+    answer = shop.backup(state="observed", retention={"last": 2, "days": 1})
+
+    assert answer["leftovers"] == [".making-20260228T020000Z"]
+    assert answer["expired"] == ["20260301T020000Z"]
+
+
+def test_observing_a_disk_that_is_not_mounted_is_unknown(shop: Shop) -> None:
+    answer = shop.backup(state="observed", mount=str(shop.folder))
+
+    assert statuses(answer) == {"backup:age": "unknown"}
+
+
+def test_check_mode_expects_the_set_that_would_be_made(shop: Shop) -> None:
+    shop.backup()
+    shop.later(days=2)
+
+    answer = shop.backup(check_mode=True)
+
+    assert statuses(answer) == {"backup:age": "info"}
+
+
+def test_nothing_is_made_on_a_host_that_nobody_accepted(shop: Shop) -> None:
+    mark = shop.folder / "accepted.json"
+    options = {"require_acceptance": True, "accepted_file": str(mark)}
+
+    assert statuses(shop.backup(**options)) == {"backup:set": "info"}
+    assert not shop.root.exists()
+
+    mark.write_text('{"by": "somebody", "at": "2026-03-01T00:00:00Z"}')
+
+    assert shop.backup(**options)["made"]
+
+
+def test_an_artefact_for_one_reason_is_in_no_other_set(shop: Shop) -> None:
+    extra = {**shop.sqlite_artefact(), "reasons": ["demand"]}
+    artefacts = [shop.files_artefact(), extra]
+
+    shop.backup(artefacts=artefacts)
+    shop.later(seconds=1)
+    shop.backup(artefacts=artefacts, reason="demand")
+    with shop.catalogue() as catalogue:
+        held = [
+            [one.name for one in each.manifest.artefacts]
+            for each in catalogue.sets()
+            if each.manifest
+        ]
+
+    assert held == [["files"], ["files", "orders"]]

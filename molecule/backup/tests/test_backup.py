@@ -1,0 +1,130 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Sets on real hosts: whole, private, verified, of one name on all hosts of a system."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+Record = dict[str, t.Any]
+HOSTS = {
+    "student-success-1": "student_success",
+    "hyperopt-db": "hyperopt",
+    "hyperopt-api1": "hyperopt",
+}
+Hosts = t.Callable[[str], t.Any]
+
+
+def root(host: str) -> str:
+    """Return the folder of the sets of a host."""
+    return f"/var/backups/upkeep/{HOSTS[host]}"
+
+
+def sets(fleet_host: Hosts, host: str) -> list[str]:
+    """Return the names of the sets on a host."""
+    return sorted(
+        name
+        for name in fleet_host(host).file(root(host)).listdir()
+        if name.endswith("Z") and not name.startswith(".")
+    )
+
+
+def manifest(fleet_host: Hosts, host: str) -> Record:
+    """Return the manifest of the newest set of a host."""
+    path = f"{root(host)}/{sets(fleet_host, host)[-1]}/manifest.json"
+    content: Record = json.loads(fleet_host(host).file(path).content_string)
+
+    return content
+
+
+def statuses(record: Record, host: str) -> dict[str, str]:
+    """Return the status of each check of a host."""
+    return {f["check"]: f["status"] for f in record["findings"] if f["host"] == host}
+
+
+def ids_of(record: Record) -> set[str]:
+    """Return the ids that findings carried."""
+    return {found for finding in record["findings"] for found in finding["requirements"]}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_has_one_set_that_only_root_can_enter(fleet_host: Hosts, host: str) -> None:
+    folder = fleet_host(host).file(root(host))
+
+    assert len(sets(fleet_host, host)) == 1
+    assert (folder.user, folder.mode) == ("root", 0o700)
+
+
+def test_hosts_of_one_system_have_a_set_of_one_name(fleet_host: Hosts) -> None:
+    assert sets(fleet_host, "hyperopt-db") == sets(fleet_host, "hyperopt-api1")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_a_killed_run_left_is_gone_and_what_is_not_ours_stays(
+    fleet_host: Hosts, host: str
+) -> None:
+    names = fleet_host(host).file(root(host)).listdir()
+
+    assert ".making-20260101T020000Z" not in names
+    assert "somebody_else" in names
+
+
+def test_rows_were_counted_in_the_snapshot_of_the_dump(fleet_host: Hosts) -> None:
+    made = manifest(fleet_host, "student-success-1")
+    [database] = [one for one in made["artefacts"] if one["name"] == "database"]
+    rows = {table["name"]: table["rows"] for table in database["facts"]["tables"]}
+
+    assert rows['Planted "table'] == 1000
+
+
+def test_the_data_of_the_guide_are_in_the_set(fleet_host: Hosts) -> None:
+    made = manifest(fleet_host, "student-success-1")
+    kinds = {one["name"]: one["kind"] for one in made["artefacts"]}
+
+    assert kinds | {"code": ""} >= {"database": "postgresql", "mvp_data": "sqlite"}
+    assert kinds["models"] == "files"
+
+
+def test_no_data_are_in_the_records_of_the_runs(
+    runs: t.Callable[[str], list[t.Any]],
+) -> None:
+    for run in runs("converge"):
+        for path in run.iterdir():
+            assert b"CANARY-7f3a" not in path.read_bytes(), path
+
+
+def test_the_first_run_made_and_the_second_did_not(
+    records: t.Callable[[str], list[Record]],
+) -> None:
+    check, first, second = records("converge")[:3]
+
+    assert statuses(check, "student-success-1")["backup:age"] == "info"
+    assert statuses(first, "student-success-1")["backup:mvp_data"] == "ok"
+    assert ids_of(first) >= {"R-student_success-33", "R-student_success-74", "R-hyperopt-35"}
+    assert statuses(second, "student-success-1") == {"backup:age": "ok"}
+    assert second["changes"] == []
+
+
+def test_a_damaged_set_is_found_and_another_is_made_on_demand(
+    fleet_host: Hosts, play: t.Any, record: t.Callable[[str], Record]
+) -> None:
+    host, name = "student-success-1", "student-success-1"
+    [made] = sets(fleet_host, host)
+    dump = f"{root(host)}/{made}/database/database.dump.zst"
+    fleet_host(host).check_output(f"truncate --size=-1 {dump}")
+
+    done = play("verify_backups", "--limit", "student_success")
+    seen = statuses(record("verify_backups"), name)
+
+    assert done.returncode == 2
+    assert seen[f"backup_set:{made}"] == "critical"
+    assert seen["backup:age"] == "critical"
+
+    done = play("back_up_system", "--limit", "student_success")
+
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert statuses(record("back_up_system"), name)["backup:age"] == "ok"
+    assert len(sets(fleet_host, host)) == 2
