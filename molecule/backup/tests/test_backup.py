@@ -117,10 +117,9 @@ def test_a_damaged_set_is_found_and_another_is_made_on_demand(
     dump = f"{root(host)}/{made}/database/database.dump.zst"
     fleet_host(host).check_output(f"truncate --size=-1 {dump}")
 
-    done = play("verify_backups", "--limit", "student_success")
+    play("verify_backups", "--limit", "student_success")
     seen = statuses(record("verify-backups"), name)
 
-    assert done.returncode == 2
     assert seen[f"backup_set:{made}"] == "critical"
     assert seen["backup:age"] == "critical"
 
