@@ -49,6 +49,12 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("redis:password.keys", "ok", "keys is 0"),
         ("redis:password.hit_ratio", "info", "not enough lookups to judge"),
         ("redis:use.hit_ratio", "unknown", "not judged"),
+        ("redis:looked", "ok", ""),
+        ("redis:looked.used_memory", "ok", ""),
+        ("redis:forbidden", "ok", ""),
+        ("redis:forbidden.used_memory", "unknown", "may not run the probe's commands"),
+        ("celery:asked", "ok", "1 of at least 1 Celery workers answer"),
+        ("celery:asked.queue_celery", "ok", "0 tasks wait"),
         ("replication:alone", "info", "no replica copies this server"),
         ("replication:expected", "critical", "0 replicas copy this server"),
         ("metrics:none", "unknown", "has no http_requests_total"),
@@ -125,7 +131,8 @@ def test_the_state_is_small_and_whole(host: t.Any) -> None:
 
 def test_no_secret_is_in_the_record(runs: Callable[[str], list[Path]]) -> None:
     for run in runs("converge"):
-        assert "open-sesame" not in (run / "events.jsonl").read_text()
+        for secret in ("open-sesame", "ask-only", "see-only"):
+            assert secret not in (run / "events.jsonl").read_text()
 
 
 def test_looking_starts_one_interpreter(runs: Callable[[str], list[Path]]) -> None:
@@ -137,6 +144,24 @@ def test_looking_starts_one_interpreter(runs: Callable[[str], list[Path]]) -> No
 def test_nothing_is_left_in_the_broker(host: t.Any) -> None:
     keys = host.run("redis-cli -p 6390 -a open-sesame --no-auth-warning keys '*'")
     assert keys.stdout.strip() == ""
+
+
+def test_asking_a_worker_leaves_only_its_own_bindings(host: t.Any) -> None:
+    keys = host.check_output(
+        "redis-cli -p 6390 -a open-sesame --no-auth-warning -n 1 keys '*'"
+    ).split()
+
+    assert {key for key in keys if "upkeep" in key or "reply" in key} == set()
+    assert "_kombu.binding.celery.pidbox" in keys, "the worker has used this broker"
+
+
+def test_a_user_with_few_rights_is_refused_nothing_but_what_it_lacks(host: t.Any) -> None:
+    refused = host.check_output("redis-cli -p 6390 -a open-sesame --no-auth-warning --json acl log")
+
+    assert {entry["object"] for entry in json.loads(refused) if entry["username"] == "ask"} == {
+        "info"
+    }
+    assert [entry for entry in json.loads(refused) if entry["username"] == "look"] == []
 
 
 def test_looking_changes_nothing(host: t.Any) -> None:
