@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import os
 import shutil
 import sys
@@ -134,8 +135,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(store: Store, options: argparse.Namespace) -> None:
-    for record in store.runs(options.limit):
-        print(runs.text_line(record))
+    for facts in itertools.islice(store.facts(), options.limit):
+        print(runs.text_line(facts))
 
 
 def _show(store: Store, options: argparse.Namespace) -> None:

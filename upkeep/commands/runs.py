@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import typing as t
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 from upkeep.commands.common import Verbs, opened, positive, print_json
 from upkeep.report import summary
+from upkeep.report.facts import RunFacts
 from upkeep.run.clean import line
-from upkeep.run.types import OUTCOMES, RunRecord
+from upkeep.run.types import OUTCOMES
 from upkeep.store.base import order_of
 
 
@@ -32,59 +31,41 @@ def add(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 def perform(options: argparse.Namespace) -> int:
     """Print the runs that were asked for."""
     store = opened(options)
-    filtered = options.system or options.playbook or options.outcome
-    records = store.runs(None if filtered else options.limit)
-    found = list(itertools.islice((r for r in records if _is_asked(r, options)), options.limit))
+    asked = (facts for facts in store.facts() if _is_asked(facts, options))
+    found = list(itertools.islice(asked, options.limit))
 
     if options.json:
-        print_json([facts(record) for record in found])
+        print_json(found)
     else:
-        for record in found:
-            print(text_line(record))
+        for facts in found:
+            print(text_line(facts))
 
     return 0
 
 
-def facts(record: RunRecord) -> dict[str, t.Any]:
-    """Return what a list of runs says of one."""
-    return {
-        "run_id": record["run_id"],
-        "playbook": record["playbook"],
-        "started": record["started"],
-        "finished": record["finished"],
-        "seconds": record["seconds"],
-        "outcome": record["outcome"],
-        "check_mode": record["check_mode"],
-        "limit": record["limit"],
-        "systems": sorted(record["systems"]),
-        "hosts": summary.host_count(record),
-        "findings": dict(Counter(finding["status"] for finding in record["findings"])),
-    }
-
-
-def text_line(record: RunRecord) -> str:
+def text_line(facts: RunFacts) -> str:
     """Return a run on one line."""
-    started = (record["started"] or "unknown start")[:19].replace("T", " ")
-    took = summary.duration(record["seconds"])
-    shown = f"{record['run_id']:<34}  {started:<19}  {took:>11}  {record['outcome']:<11}"
-    notes = ["check mode"] if record["check_mode"] else []
-    if not order_of(record["started"], record["run_id"], datetime.now(UTC))[0]:
+    started = (facts["started"] or "unknown start")[:19].replace("T", " ")
+    took = summary.duration(facts["seconds"])
+    shown = f"{facts['run_id']:<34}  {started:<19}  {took:>11}  {facts['outcome']:<11}"
+    notes = ["check mode"] if facts["check_mode"] else []
+    if not order_of(facts["started"], facts["run_id"], datetime.now(UTC))[0]:
         notes.append("start lies in the future")
 
     noted = f"  ({', '.join(notes)})" if notes else ""
 
-    return f"{shown}  {line(record['playbook'])}{noted}"
+    return f"{shown}  {line(facts['playbook'])}{noted}"
 
 
-def _is_asked(record: RunRecord, options: argparse.Namespace) -> bool:
+def _is_asked(facts: RunFacts, options: argparse.Namespace) -> bool:
     names = (
-        record["playbook"],
-        PurePath(record["playbook"]).name,
-        PurePath(record["playbook"]).stem,
+        facts["playbook"],
+        PurePath(facts["playbook"]).name,
+        PurePath(facts["playbook"]).stem,
     )
 
     return (
-        (not options.system or options.system in record["systems"])
+        (not options.system or options.system in facts["systems"])
         and (not options.playbook or options.playbook in names)
-        and (not options.outcome or options.outcome == record["outcome"])
+        and (not options.outcome or options.outcome == facts["outcome"])
     )

@@ -23,13 +23,14 @@ import jinja2
 from markupsafe import Markup
 
 from upkeep.kpi.kpis import bounds_text
-from upkeep.report import summary, text
+from upkeep.report import facts, summary, text
 from upkeep.report.rollup import roll_up
 from upkeep.report.trends import HEIGHT, WIDTH, Trend, figure, of_run
 from upkeep.run import events, record
 from upkeep.run import types as rt
 
 RECORD_NAME: t.Final = "record.json"
+FACTS_NAME: t.Final = "facts.json"
 PAGE_NAME: t.Final = "report.html"
 TEXT_NAME: t.Final = "report.txt"
 TEMPLATES: t.Final = Path(__file__).parent / "templates"
@@ -84,13 +85,15 @@ def render(run_dir: Path) -> Path:
 
 
 def write(run_dir: Path, folded: rt.RunRecord, trends: Trends | None = None) -> Path:
-    """Write a run's record, text and page and return the page's path; raises OSError.
+    """Write a run's record, facts, text and page and return the page's path; raises OSError.
 
     Without ``trends`` the page shows the run's own key figures only. Each file replaces an older
     one in a single step and may be read by whoever may read the log.
     """
     mode = (run_dir / events.LOG_NAME).stat().st_mode & 0o777
     write_atomically(run_dir / RECORD_NAME, json.dumps(folded, indent=1) + "\n", mode)
+    # After the record: facts that are older than it are not those of it.
+    write_atomically(run_dir / FACTS_NAME, facts.as_json(facts.of_record(folded)), mode)
     write_atomically(run_dir / TEXT_NAME, text.report(folded), mode)
 
     return write_atomically(run_dir / PAGE_NAME, page(folded, trends), mode)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible.module_utils.upkeep.findings import STATUSES
 
+from upkeep.report.facts import RunFacts
 from upkeep.run import clean, events, record
 from upkeep.run.conforms import conforms
 from upkeep.run.types import OUTCOMES, SCHEMA_VERSION, RunRecord
@@ -43,6 +44,9 @@ class Store(t.Protocol):
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first."""
+
+    def facts(self) -> Iterator[RunFacts]:
+        """Yield what a list says of each kept run, newest first, each read when it is asked for."""
 
     def of_playbook(self, stem: str) -> Iterator[RunRecord]:
         """Yield the kept runs of a playbook, newest first, each read when it is asked for."""

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from upkeep import private
+from upkeep.report import facts
 from upkeep.report import render as report
+from upkeep.report.facts import RunFacts
 from upkeep.run import events
 from upkeep.run.types import RunRecord
 from upkeep.store.base import (
@@ -27,6 +29,14 @@ from upkeep.store.base import (
     read_record,
 )
 
+#: What is kept of a run, in the order in which it is copied.
+_FILES: t.Final = (
+    events.LOG_NAME,
+    report.RECORD_NAME,
+    report.FACTS_NAME,
+    report.TEXT_NAME,
+    report.PAGE_NAME,
+)
 _REMOVING: t.Final = ".removing-"
 #: The start of a run as its id begins with it: ``20260131T235959Z-weekly-1f3a9c``.
 _START: t.Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
@@ -57,6 +67,10 @@ class DirectoryStore:
         readable = filter(None, map(_readable, self._newest_first()))
 
         return list(itertools.islice(readable, limit))
+
+    def facts(self) -> Iterator[RunFacts]:
+        """Yield what a list says of each kept run, newest first."""
+        return filter(None, map(_facts, self._newest_first()))
 
     def of_playbook(self, stem: str) -> Iterator[RunRecord]:
         """Yield the kept runs of a playbook, newest first; their names say which may be of it."""
@@ -174,10 +188,26 @@ def _readable(run_dir: Path) -> RunRecord | None:
         return None
 
 
+def _facts(run_dir: Path) -> RunFacts | None:
+    """Return the facts of a folder, made from its record where they are missing or older."""
+    try:
+        record_time = (run_dir / report.RECORD_NAME).stat().st_mtime_ns
+        if (run_dir / report.FACTS_NAME).stat().st_mtime_ns >= record_time:
+            kept = facts.parse((run_dir / report.FACTS_NAME).read_bytes(), run_dir.name)
+            if kept is not None:
+                return kept
+    except OSError:
+        pass
+
+    item = _readable(run_dir)
+
+    return None if item is None else facts.of_record(item)
+
+
 def _copy(run_dir: Path, place: Path) -> None:
     """Copy a run's files one by one, each in a single step, the log first."""
     private.make_folders(place)
-    for name in (events.LOG_NAME, report.RECORD_NAME, report.TEXT_NAME, report.PAGE_NAME):
+    for name in _FILES:
         source = run_dir / name
         if source.is_file():
             mode = source.stat().st_mode & 0o777

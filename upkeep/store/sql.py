@@ -18,7 +18,9 @@ import sqlalchemy as sa
 
 from upkeep import private
 from upkeep.database import SqlDatabase
+from upkeep.report import facts
 from upkeep.report import render as report
+from upkeep.report.facts import RunFacts
 from upkeep.run import events
 from upkeep.run.types import RunRecord
 from upkeep.store.base import (
@@ -45,6 +47,13 @@ _RUNS = sa.Table(
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("events", sa.Text, nullable=False),
     sa.Index("upkeep_runs_by_start", "started", "run_id"),
+)
+#: What a list says of each run; a run that an older version kept has no row here.
+_FACTS = sa.Table(
+    "upkeep_run_facts",
+    _METADATA,
+    sa.Column("run_id", sa.String(128), primary_key=True),
+    sa.Column("facts", sa.Text, nullable=False),
 )
 #: Rows that are read at once.
 _AT_ONCE: t.Final = 20
@@ -84,10 +93,22 @@ class SqlStore:
         with self._database.writing() as connection:
             connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id == row["run_id"]))
             connection.execute(sa.insert(_RUNS), row)
+            connection.execute(sa.delete(_FACTS).where(_FACTS.c.run_id == row["run_id"]))
+            kept = facts.as_json(facts.of_record(folded))
+            connection.execute(sa.insert(_FACTS), {"run_id": row["run_id"], "facts": kept})
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first; one that this version cannot read is left out."""
         return list(itertools.islice(self._readable(), limit))
+
+    def facts(self) -> Iterator[RunFacts]:
+        """Yield what a list says of each kept run, newest first; records are read where it has none."""
+        has_facts = self._has_table(_FACTS)
+        for names in _parts(self._newest_first()):
+            kept = self._kept_facts(names) if has_facts else {}
+            older = (name for name in names if name not in kept)
+            made = {run["run_id"]: facts.of_record(run) for run in self._records(list(older))}
+            yield from filter(None, (kept.get(name) or made.get(name) for name in names))
 
     def of_playbook(self, stem: str) -> Iterator[RunRecord]:
         """Yield the kept runs of a playbook, newest first, read a few at a time."""
@@ -129,27 +150,28 @@ class SqlStore:
         names = expired(dict(self._starts()), keep_days, keep_min, datetime.now(UTC))
         if not dry_run:
             with self._database.writing() as connection:
-                for part in _parts(names):
-                    connection.execute(sa.delete(_RUNS).where(_RUNS.c.run_id.in_(part)))
+                for part, table in itertools.product(_parts(names), (_RUNS, _FACTS)):
+                    connection.execute(sa.delete(table).where(table.c.run_id.in_(part)))
 
         return names
 
     def _create(self) -> None:
-        """Make the table when it is missing; a server that does not answer is noticed before."""
+        """Make missing tables; a server that does not answer is noticed before."""
         self._database.make_file()
         with self._database.reading():
             pass
 
         try:
-            self._make_table()
+            self._make_tables()
         except StoreError:
             # Two runs that end at the same moment may both find no table; the second one then finds
             # the first one's.
-            self._make_table()
+            self._make_tables()
 
-    def _make_table(self) -> None:
+    def _make_tables(self) -> None:
         with self._database.writing() as connection:
-            connection.execute(sa.schema.CreateTable(_RUNS, if_not_exists=True))
+            for table in _METADATA.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
             for index in _RUNS.indexes:
                 connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
@@ -159,9 +181,14 @@ class SqlStore:
         if missing is not None:
             raise StoreError(f"there is no database '{missing}'")
 
+        if not self._has_table(_RUNS):
+            raise StoreError(f"no run is kept in {self!r} yet")
+
+    def _has_table(self, table: sa.Table) -> bool:
         with self._database.reading() as connection:
-            if not sa.inspect(connection).has_table(_RUNS.name):
-                raise StoreError(f"no run is kept in {self!r} yet")
+            found: bool = sa.inspect(connection).has_table(table.name)
+
+        return found
 
     def _starts(self, *wanted: sa.ColumnElement[bool]) -> list[tuple[str, str]]:
         """Return (id, start) of all runs, or of those wanted; the index alone holds both."""
@@ -171,17 +198,33 @@ class SqlStore:
 
     def _readable(self, *wanted: sa.ColumnElement[bool]) -> Iterator[RunRecord]:
         """Yield the records, newest first, read a few at a time."""
-        now = datetime.now(UTC)
-        newest = sorted(
-            self._starts(*wanted), key=lambda run: order_of(run[1], run[0], now), reverse=True
-        )
+        return self._records(self._newest_first(*wanted))
 
-        for part in _parts([name for name, _ in newest]):
+    def _newest_first(self, *wanted: sa.ColumnElement[bool]) -> list[str]:
+        """Return the ids of all runs, or of those wanted, newest first."""
+        now = datetime.now(UTC)
+        starts = self._starts(*wanted)
+        newest = sorted(starts, key=lambda run: order_of(run[1], run[0], now), reverse=True)
+
+        return [name for name, _ in newest]
+
+    def _records(self, names: Sequence[str]) -> Iterator[RunRecord]:
+        """Yield the records of these runs in their order; those that cannot be read are left out."""
+        for part in _parts(names):
             with self._database.reading() as connection:
                 found = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id.in_(part)))
                 rows = {row.run_id: row for row in found}
 
             yield from filter(None, (_record(rows[name]) for name in part if name in rows))
+
+    def _kept_facts(self, names: Sequence[str]) -> dict[str, RunFacts]:
+        """Return the kept facts of these runs; those of an older version are left out."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(_FACTS).where(_FACTS.c.run_id.in_(names))).all()
+
+        parsed = {row.run_id: facts.parse(row.facts, row.run_id) for row in rows}
+
+        return {name: item for name, item in parsed.items() if item is not None}
 
     def _latest_id(self) -> str:
         newest = self.runs(1)

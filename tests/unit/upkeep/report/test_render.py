@@ -75,6 +75,7 @@ def test_rendering_writes_the_record_and_the_page(tmp_path: Path):
 
     assert sorted(entry.name for entry in run.iterdir()) == [
         "events.jsonl",
+        "facts.json",
         "record.json",
         "report.html",
         "report.txt",

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from tests.unit.module_utils.postgresql.server import server
 from tests.unit.upkeep import run_log as log
 from upkeep import database as database_module
+from upkeep.report import facts
 from upkeep.report import render as report
 from upkeep.run import clean
 from upkeep.store import DirectoryStore, Store, StoreError, directory, open_store
@@ -113,6 +114,45 @@ def test_a_run_without_a_date_is_never_old():
 def test_a_run_id_cannot_lead_out_of_the_store(store: Store, name: str):
     with pytest.raises(StoreError, match="is not a run id"):
         store.load(name)
+
+
+def test_facts_of_a_run_are_those_of_its_record(store: Store, tmp_path: Path):
+    for days, name in enumerate(("new", "old", "older")):
+        store.save(run(tmp_path / "local", name, days_ago=days))
+
+    assert list(store.facts()) == [facts.of_record(item) for item in store.runs()]
+
+
+def test_facts_that_are_older_than_the_record_or_damaged_are_made_anew(tmp_path: Path):
+    store = DirectoryStore(tmp_path)
+    for name in ("older", "damaged", "another", "missing"):
+        store.save(run(tmp_path, name))
+    places = {name: tmp_path / "runs" / name / report.FACTS_NAME for name in ids(store)}
+    kept = json.loads(places["older"].read_text())
+    places["older"].write_text(json.dumps(kept | {"outcome": "failed"}))
+    os.utime(places["older"], (1, 1))
+    places["damaged"].write_text('{"version": 1, "run_id"')
+    places["another"].write_text(json.dumps(kept | {"version": 2, "outcome": "failed"}))
+    places["missing"].unlink()
+
+    assert sorted(item["run_id"] for item in store.facts()) == sorted(places)
+    assert {item["outcome"] for item in store.facts()} == {"ok"}
+
+
+def test_a_database_of_an_older_version_has_no_facts_and_lists_its_runs(tmp_path: Path):
+    store = open_store(database(tmp_path))
+    for name in ("first", "second"):
+        store.save(run(tmp_path / "local", name))
+    with sa.create_engine(database(tmp_path)).begin() as connection:
+        connection.execute(sa.text("DROP TABLE upkeep_run_facts"))
+
+    old = open_store(database(tmp_path), create=False)
+
+    assert sorted(item["run_id"] for item in old.facts()) == ["first", "second"]
+
+    open_store(database(tmp_path)).save(run(tmp_path / "local", "third"))
+
+    assert sorted(item["run_id"] for item in old.facts()) == ["first", "second", "third"]
 
 
 def test_a_run_that_is_not_there_is_named(store: Store):
