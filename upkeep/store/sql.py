@@ -102,7 +102,7 @@ class SqlStore:
         return list(itertools.islice(self._readable(), limit))
 
     def facts(self) -> Iterator[RunFacts]:
-        """Yield what a list says of each kept run, newest first; records are read where it has none."""
+        """Yield what a list says of each kept run, newest first, from its record if need be."""
         has_facts = self._has_table(_FACTS)
         for names in _parts(self._newest_first()):
             kept = self._kept_facts(names) if has_facts else {}
@@ -209,7 +209,7 @@ class SqlStore:
         return [name for name, _ in newest]
 
     def _records(self, names: Sequence[str]) -> Iterator[RunRecord]:
-        """Yield the records of these runs in their order; those that cannot be read are left out."""
+        """Yield the records of these runs in their order, without those that cannot be read."""
         for part in _parts(names):
             with self._database.reading() as connection:
                 found = connection.execute(sa.select(_RUNS).where(_RUNS.c.run_id.in_(part)))
