@@ -90,8 +90,8 @@ def _stage(arguments: argparse.Namespace) -> str:
     return images.BARE if arguments.bare else images.FULL
 
 
-def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
-    """Start the hosts, wait for them, record their models; return the ssh port of each."""
+def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, dict[int, int]]:
+    """Start the hosts, wait for them, record their models; return the ports of each."""
     access.prepare(fleet)
     descriptions = access.describe(fleet)
     image_id = engine.podman_json("image", "inspect", name)[0]["Id"]
@@ -123,7 +123,7 @@ def _start(fleet: Fleet, name: str, progress: Progress) -> dict[str, int]:
     if recorded:
         progress.phase(f"recorded the models of {', '.join(recorded)}")
 
-    return {host: port for host, (port, _) in keys.items()}
+    return {host.name: containers.published(fleet, host.name) for host in fleet.hosts}
 
 
 def down(arguments: argparse.Namespace) -> int:

@@ -89,6 +89,17 @@ def inspect(fleet: Fleet, host: str) -> Container | None:
     )
 
 
+def published(fleet: Fleet, host: str) -> dict[int, int]:
+    """Return port in the container -> port on loopback; raises DemoError when it does not run."""
+    container = inspect(fleet, host)
+    if container is None or not container.running:
+        raise DemoError(
+            f"{host} does not run; start it with: python -m demo up --fleet {fleet.name}"
+        )
+
+    return container.ports
+
+
 def specification(fleet: Fleet, host: Host, image_id: str, description: str) -> str:
     """Return a digest of all that a container is made from.
 

@@ -24,6 +24,7 @@ _HOST_KEYS: t.Final = {
     "needs",
     "publish",
     "settings",
+    "public",
     "health",
     "variables",
 }
@@ -40,6 +41,7 @@ class Health(t.NamedTuple):
 class Host(t.NamedTuple):
     """One host; ``publish`` maps ports of the container to fixed ports on loopback.
 
+    ``public`` is the port of the container where others ask the system, None for nowhere.
     ``maintained`` tells whether its system is in the group ``systems``; others only serve, such as
     a sink for mails.
     """
@@ -50,6 +52,7 @@ class Host(t.NamedTuple):
     needs: tuple[str, ...]
     publish: dict[int, int]
     settings: dict[str, t.Any]
+    public: int | None
     health: Health | None
     variables: dict[str, t.Any]
     maintained: bool
@@ -181,6 +184,9 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
             f"fleet.yml: host {name} must publish port {health.port}, its health is asked there"
         )
 
+    if entry.get("public", SSH) not in entry["publish"]:
+        raise DemoError(f"fleet.yml: host {name} must publish port {entry['public']}, it is public")
+
     settings = {**systems[entry["system"]], **entry.get("settings", {})}
 
     return Host(
@@ -191,6 +197,7 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
         publish=dict(entry["publish"]),
         maintained=settings.pop("maintained", True),
         settings=settings,
+        public=entry.get("public"),
         health=health,
         variables=dict(entry.get("variables", {})),
     )

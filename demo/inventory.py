@@ -18,10 +18,12 @@ HEADER: t.Final = """\
 """
 
 
-def render(
-    fleet: Fleet, ports: t.Mapping[str, int], variables: t.Mapping[str, t.Any] | None = None
-) -> str:
-    """Return the inventory as YAML; ``ports`` maps host name to its ssh port on loopback.
+#: Host name -> port in its container -> port on loopback.
+Ports = t.Mapping[str, t.Mapping[int, int]]
+
+
+def render(fleet: Fleet, ports: Ports, variables: t.Mapping[str, t.Any] | None = None) -> str:
+    """Return the inventory as YAML; ``ports`` are those where the hosts can be reached.
 
     ``variables`` apply to every host and win over the profiles.
     """
@@ -39,7 +41,7 @@ def render(
         **_by_system(others),
         "demo": {
             "hosts": {
-                host.name: {"ansible_port": ports[host.name], **(variables or {}), **host.variables}
+                host.name: _variables(host, ports[host.name], variables or {})
                 for host in fleet.hosts
             },
             "vars": _connection(fleet),
@@ -50,6 +52,17 @@ def render(
     )
 
     return HEADER + rendered
+
+
+def _variables(
+    host: Host, ports: t.Mapping[int, int], variables: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """Return what the inventory says of one host."""
+    public = {}
+    if host.public is not None:
+        public["system_public_address"] = f"http://127.0.0.1:{ports[host.public]}/"
+
+    return {"ansible_port": ports[SSH], **public, **variables, **host.variables}
 
 
 def _by_system(hosts: list[Host]) -> dict[str, t.Any]:
@@ -94,9 +107,9 @@ _Dumper.add_representer(
 )
 
 
-def fixed_ports(fleet: Fleet) -> dict[str, int]:
-    """Return the ssh ports that fleet.yml gives."""
-    return {host.name: host.publish[SSH] for host in fleet.hosts}
+def fixed_ports(fleet: Fleet) -> dict[str, dict[int, int]]:
+    """Return the ports that fleet.yml gives."""
+    return {host.name: host.publish for host in fleet.hosts}
 
 
 def link_profiles(fleet: Fleet) -> None:

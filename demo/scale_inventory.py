@@ -8,8 +8,7 @@ import typing as t
 from pathlib import Path
 
 from . import containers, inventory
-from .errors import DemoError
-from .fleet import PROJECT, SSH, Fleet, Host
+from .fleet import PROJECT, Fleet, Host
 
 GROUP_VARS: t.Final = PROJECT / "inventory" / "group_vars"
 
@@ -26,7 +25,7 @@ def write(
 
     Raises DemoError when one of the real hosts does not run.
     """
-    ports = {alias.name: _port(real, name) for alias, name in aliases}
+    ports = {alias.name: containers.published(real, name) for alias, name in aliases}
     many = real._replace(hosts=tuple(alias for alias, _ in aliases))
     place = folder / "inventory" / "hosts.yml"
     (place.parent / "group_vars").mkdir(parents=True)
@@ -44,13 +43,3 @@ def write(
     place.write_text(inventory.render(many, ports), encoding="utf-8")
 
     return place
-
-
-def _port(real: Fleet, host: str) -> int:
-    container = containers.inspect(real, host)
-    if container is None or not container.running:
-        raise DemoError(
-            f"{host} does not run; start it with: python -m demo up --fleet {real.name}"
-        )
-
-    return container.ports[SSH]

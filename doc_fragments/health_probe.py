@@ -152,6 +152,12 @@ options:
           being failed. From 1 to 100.
         type: int
         default: 1
+      advice:
+        description: >-
+          What to do when a figure of the check is beyond its limits: ends
+          the message, instead of the usual words.
+        type: str
+        default: ""
       requirements:
         description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
         type: list

@@ -46,6 +46,7 @@ class Check:
     severity: str  # what a failure counts as
     fall: int  # failures in a row, counted over runs, before it counts as failed
     rise: int  # good answers in a row before it counts as recovered
+    advice: str  # for figures beyond their limits, instead of the usual
     requirements: tuple[str, ...]
     options: Mapping[str, t.Any]  # may hold secrets
     previous: Memory | None  # what the check kept in a previous run
@@ -74,8 +75,11 @@ class Check:
     def measured(
         self, value: float, limits: Limits, message: str, advice: str = "", **details: t.Any
     ) -> Finding:
-        """Return the finding for a figure with limits; details as ``Subject.measured`` has them."""
-        return self.subject.measured(value, limits, message, advice, **details)
+        """Return the finding for a figure with limits; details as ``Subject.measured`` has them.
+
+        ``advice`` is the usual one, which that of the profile replaces.
+        """
+        return self.subject.measured(value, limits, message, self.advice or advice, **details)
 
 
 def remember(memory: Memory) -> dict[str, t.Any]:

@@ -63,7 +63,7 @@ def judge(check: Check, entry: Entry, value: t.Any, whole: t.Any = None) -> Find
         figure,
         Limits.of(entry),
         f"{name} is {words}",
-        "see what keeps it so high",
+        check.advice or "see what keeps it so high",
         aspect=name,
         unit="%" if is_share else entry["unit"],
     )

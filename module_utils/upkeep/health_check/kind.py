@@ -81,6 +81,7 @@ class Kind(t.NamedTuple):
     - ``holds_change``: while a check of this kind is critical or unknown, the gate stays closed.
     - ``network``: no answer in time is the service's fault (critical), not ours (unknown).
     - ``names``: findings besides the check's own that are due whatever happens.
+    - ``outside``: whether another machine than the host can carry the check out.
     - ``place``: the address of the service, for messages.
     - ``validate``: raises ValueError for options that do not go together.
     - ``validate_all``: the same over all checks of this kind; returns them, changed where needed.
@@ -101,6 +102,7 @@ class Kind(t.NamedTuple):
     describe: Callable[[Check], Iterator[Row]]
     holds_change: bool = False
     network: bool = False
+    outside: bool = False
     names: Callable[[Check], tuple[str, ...]] = _no_names
     place: Callable[[Check], str] = _no_place
     validate: Callable[[Check], None] = _accept

@@ -92,6 +92,14 @@ CHECK: t.Final[Options] = {
         minimum=1,
         maximum=100,
     ),
+    "advice": option(
+        "str",
+        "What to do when a figure of the check is beyond its limits: ends the message, instead of"
+        " the usual words.",
+        default="",
+        pattern=r"[^\n]{0,200}",
+        why="it is one line of a message",
+    ),
     "requirements": requirements(),
 }
 

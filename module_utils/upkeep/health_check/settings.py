@@ -26,8 +26,6 @@ from .options import CHECK, OPTIONS
 #: A time-out is never longer than this where nothing else limits it, s.
 _DAY: t.Final = 86400.0
 CONTROLLER: t.Final = "controller"
-#: Kinds that another machine than the host can ask.
-OUTSIDE: t.Final = ("dns", "http", "tcp")
 
 
 class Settings(t.NamedTuple):
@@ -172,10 +170,11 @@ def _parse_check(raw: t.Any, place: str, longest: float) -> Check:
 
 def _validate_outside(check: Check, place: str) -> None:
     """Raise CheckError for a check of the controller that needs the host or a previous run."""
-    if check.kind not in OUTSIDE or KINDS[check.kind].run_as(check):
+    if not KINDS[check.kind].outside or KINDS[check.kind].run_as(check):
+        fitting = ", ".join(sorted(name for name, kind in KINDS.items() if kind.outside))
         raise CheckError(
-            f"{place}.asked_from is {CONTROLLER!r}; that is for {', '.join(OUTSIDE)}, without a"
-            " file of the host"
+            f"{place}.asked_from is {CONTROLLER!r}; that is for {fitting}, without a file of the"
+            " host"
         )
     if check.fall > 1 or check.rise > 1:
         raise CheckError(f"{place}.fall and rise count over runs on the host; use attempts")
@@ -211,6 +210,7 @@ def _check(values: Mapping[str, t.Any], options: Options) -> Check:
         severity=values["severity"],
         fall=values["fall"],
         rise=values["rise"],
+        advice=values["advice"],
         requirements=tuple(values["requirements"]),
         options={key: values[key] for key in options},
         previous=None,

@@ -42,7 +42,6 @@ def password(host: t.Any) -> str:
     "R-student_success-59",
     "R-student_success-60",
     "R-student_success-61",
-    "R-student_success-62",
     "R-student_success-64",
     "R-student_success-125",
 )
@@ -96,6 +95,21 @@ def test_one_call_and_no_change(records: t.Any) -> None:
         [role] = [role for role in record["roles"] if role["role"] == "app_tests"]
         assert list(role["remote_tasks_by_host"].values()) == [1]
         assert record["changes"] == []
+
+
+@pytest.mark.requirement("R-student_success-62")
+def test_all_tests_run_at_once_with_their_coverage(play: t.Any, records: t.Any) -> None:
+    done = play("run_tests", "-e", "app_tests_only=all")
+
+    assert done.returncode == 0, done.stdout
+
+    found = {
+        item["check"]: item["status"]
+        for item in records("run-tests")[-1]["findings"]
+        if item["check"].startswith("tests:")
+    }
+
+    assert found == {"tests:database": "ok", "tests:all": "ok", "tests:all.coverage": "ok"}
 
 
 @pytest.mark.requirement("R-student_success-19", "R-student_success-63", "R-student_success-113")

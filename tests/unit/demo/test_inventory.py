@@ -48,7 +48,10 @@ def test_the_committed_inventory_is_up_to_date() -> None:
 
 
 def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
-    ports = {host.name: 40000 + number for number, host in enumerate(other.hosts)}
+    ports = {
+        host.name: {inside: 40000 + 100 * number + inside % 100 for inside in host.publish}
+        for number, host in enumerate(other.hosts)
+    }
     inventory.link_profiles(other)
     inventory.link_profiles(other)
     other.inventory.write_text(inventory.render(other, ports))
@@ -62,7 +65,7 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
     for host in other.hosts:
         variables = seen["_meta"]["hostvars"][host.name]
 
-        assert variables["ansible_port"] == ports[host.name]
+        assert variables["ansible_port"] == ports[host.name][22]
         assert host.name in seen[host.system]["hosts"]
         assert variables.get("system_name") == (host.system if host.maintained else None), (
             "the profile applies"
@@ -71,6 +74,16 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
         in_components = all(host.name in seen[component]["hosts"] for component in host.components)
 
         assert in_components == host.maintained, "component groups are for systems only"
+
+
+def test_what_is_public_is_asked_at_the_port_of_this_fleet(other: fleet.Fleet) -> None:
+    ports = {host.name: {inside: inside + 30000 for inside in host.publish} for host in other.hosts}
+    inventory.link_profiles(other)
+    other.inventory.write_text(inventory.render(other, ports))
+    seen = read(other.inventory)["_meta"]["hostvars"]
+
+    assert seen["racing-1"]["system_public_address"] == "http://127.0.0.1:38050/"
+    assert seen["fairedge-1"]["system_public_address"] == "http://127.0.0.1:30080/"
 
 
 def test_variables_of_a_release_win_over_the_profile(other: fleet.Fleet) -> None:

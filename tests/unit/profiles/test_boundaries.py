@@ -77,6 +77,32 @@ def test_health_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: L
     _assert_boundary(limit, inside, outside)
 
 
+@pytest.mark.parametrize(
+    ("check", "aspect", "advice"),
+    [
+        ("http:health", "latency", "above 3 s scale it out"),
+        ("cpu:average", "warning", "scale out the API or add workers"),
+        ("memory:scaling", "warning", "scale out the API or add workers"),
+        ("celery:workers", "queues", "above 100 waiting tasks add workers"),
+    ],
+)
+def test_fairedge_is_told_when_to_scale_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: str, aspect: str, advice: str
+) -> None:
+    [limit, *_] = [
+        one
+        for one in HEALTH
+        if (one.system, f"{one.kind}:{one.entry['name']}") == ("fairedge", check)
+        and one.path[0] == aspect
+    ]
+    host = health_readings.Host(monkeypatch, tmp_path)
+    inside, outside = (health_readings.judged(host, limit, reading) for reading in _readings(limit))
+
+    assert advice in _worst(outside)["message"]
+    assert advice not in _worst(inside)["message"]
+    evidence.add("fairedge", [_worst(outside)], f"advice: {advice}")
+
+
 @pytest.mark.parametrize("limit", DATA, ids=lambda limit: limit.label)
 def test_data_quality(monkeypatch: pytest.MonkeyPatch, limit: Limit) -> None:
     inside, outside = (

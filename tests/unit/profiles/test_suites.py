@@ -139,7 +139,8 @@ def test_a_suite_has_its_seconds(
     jobs: list[SuiteJob] = []
     judged(monkeypatch, tmp_path, system, entry, ended())
     monkeypatch.setattr(app_tests, "run_suite", lambda job: jobs.append(job) or ended())
-    setup = {"user": USER, "folder": str(tmp_path)}
+    setup = profile(system).get("system_test_setup", {})
+    setup = {**setup, "user": USER, "folder": str(tmp_path), "seconds": 3600}
     app_tests.run(
         {"suites": [{k: v for k, v in entry.items() if k != "component"}], "setup": setup}
     )

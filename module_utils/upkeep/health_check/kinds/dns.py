@@ -79,6 +79,7 @@ KIND = Kind(
     probe=probe,
     describe=describe,
     network=True,
+    outside=True,
     place=_place,
     names=latency.names,
     validate=_validate,

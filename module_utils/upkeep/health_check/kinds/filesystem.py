@@ -87,7 +87,7 @@ def _judge_path(check: Check, path: str) -> Iterator[Finding]:
         yield subject.finding("unknown", f"{path} is on a file system without blocks of its own")
         return
 
-    advice = "clean up or make it larger"
+    advice = check.advice or "clean up or make it larger"
     space = space_percent(counts)
     free = f"{counts.f_bavail * counts.f_frsize / 2**30:.1f} GiB free"
     message = f"{space:g} % of the space of {path} is used, {free}"

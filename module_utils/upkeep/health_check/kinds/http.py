@@ -348,6 +348,7 @@ KIND = Kind(
     describe=describe,
     holds_change=True,
     network=True,
+    outside=True,
     place=_place,
     names=_names,
     validate=_validate,

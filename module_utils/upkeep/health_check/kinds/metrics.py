@@ -195,7 +195,7 @@ def _rate(check: Check, passed: counters.Delta) -> Finding:
         round(requests / minutes, 2),
         _limits(check, "rate"),
         f"{requests} requests in {_length(passed)}",
-        "see who asks, and whether the service can carry it",
+        check.advice or "see who asks, and whether the service can carry it",
         aspect="rate",
         unit="requests/min",
     )
@@ -226,7 +226,7 @@ def _response_time(check: Check, passed: counters.Delta) -> Finding:
             "unknown", message, aspect="response_time", observed=judged, unit="ms"
         )
 
-    advice = "see what the service waits for"
+    advice = check.advice or "see what the service waits for"
 
     return subject.measured(judged, limits, message, advice, aspect="response_time", unit="ms")
 
@@ -240,7 +240,7 @@ def _errors(check: Check, passed: counters.Delta) -> Finding:
         round(100 * failed / requests, 2),
         _limits(check, "errors"),
         f"{failed} of {requests} requests failed in {_length(passed)}",
-        "read the errors in its log, newest first",
+        check.advice or "read the errors in its log, newest first",
         aspect="errors",
         unit="%",
     )

@@ -44,6 +44,7 @@ KIND = Kind(
     describe=describe,
     holds_change=True,
     network=True,
+    outside=True,
     place=host_and_port,
     validate=lambda check: validate_host(check.options["host"]),
     only_waits=always,

@@ -31,6 +31,7 @@ METRICS: t.Final = (
 )
 LAPS: t.Final = {"predictions": [90.1] * 20, "chart": "<svg/>"}
 SCRAPERS: t.Final = {"scrapers": {"aerc_calendar": {"status": "ok", "events": 72}}}
+POOL: t.Final = {"size": 20, "checked_in": 19, "checked_out": 1, "overflow": 0}
 
 
 class Service(t.NamedTuple):
@@ -52,8 +53,8 @@ SERVICES: t.Final = [
         {key: value for key, value in HEALTH.items() if key != "timestamp"},
         "<html>healthy</html>",
     ], "R-fairedge-05"),
-    Service("fairedge", "health-database", {"status": "healthy", "pool_stats": {"size": 20}},
-            [{"status": "healthy"}, {"status": "unhealthy", "pool_stats": {}}], "R-fairedge-06"),
+    Service("fairedge", "health-database", {"status": "healthy", "pool_stats": POOL},
+            [{"status": "healthy"}, {"status": "unhealthy", "pool_stats": POOL}], "R-fairedge-06"),
     Service("fairedge", "health-redis", {"status": "healthy"},
             [{"status": "unhealthy"}, []], "R-fairedge-07"),
     Service("fairedge", "health-celery", {"status": "healthy"},

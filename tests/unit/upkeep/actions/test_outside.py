@@ -20,19 +20,25 @@ from upkeep.actions import outside
 CHECK: t.Final = {"name": "public", "kind": "http", "asked_from": "controller"}
 
 
+#: What the answer of a shipped check must hold, whatever the system.
+BODY: t.Final = b'{"status": "healthy"}'
+
+
 @pytest.fixture
 def address() -> Iterator[str]:
-    """Return the address of a server that says yes to everything."""
+    """Return the address of a server that is healthy at every path."""
 
-    class Yes(http.server.BaseHTTPRequestHandler):
+    class Healthy(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
             self.end_headers()
+            self.wfile.write(BODY)
 
         def log_message(self, *_: t.Any) -> None:
             pass
 
-    server = http.server.HTTPServer(("127.0.0.1", 0), Yes)
+    server = http.server.HTTPServer(("127.0.0.1", 0), Healthy)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"
@@ -41,20 +47,28 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.requirement("R-racing-05", "R-racing-11")
-def test_racing_is_asked_at_its_public_address(address: str) -> None:
+@pytest.mark.requirement("R-racing-05", "R-racing-11", "R-fairedge-04")
+@pytest.mark.parametrize(
+    ("system", "component", "public"),
+    [
+        ("racing", "app", "http://192.0.2.31:8050/"),
+        ("fairedge", "web", "https://app.example.org/health"),
+    ],
+)
+def test_a_system_is_asked_at_its_public_address(
+    address: str, system: str, component: str, public: str
+) -> None:
     [entry] = [
         one
-        for one in profile("racing")["system_health_checks"]
+        for one in profile(system)["system_health_checks"]
         if one.get("asked_from") == "controller"
     ]
     checks = [{**entry, "url": address}, {"name": "here", "kind": "load"}]
-    [found] = outside.findings({"checks": checks, "components": ["app"], "cadence": "daily"})
+    [found] = outside.findings({"checks": checks, "components": [component], "cadence": "daily"})
 
-    assert entry["url"] == "http://192.0.2.31:8050/"
+    assert entry["url"] == public
     assert (found["check"], found["status"]) == ("http:public", "ok")
-    assert found["requirements"] == ["R-racing-05", "R-racing-11"]
-    evidence.add("racing", [found])
+    evidence.add(system, [found])
 
 
 def test_a_closed_firewall_is_critical() -> None:
