@@ -99,7 +99,7 @@ def failure_findings(failures: Sequence[ArtefactFailure], ids: Sequence[str]) ->
     """Return what is found about a set that could not be made."""
     named = [failure.name for failure in failures]
     found = [
-        Subject(f"backup:{failure.name}", tuple(ids)).finding(
+        Subject(f"backup:{failure.name}", failure.requirements or tuple(ids)).finding(
             "critical", limit_text(failure.message, _LONGEST)
         )
         for failure in failures

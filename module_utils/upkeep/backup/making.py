@@ -32,6 +32,7 @@ class ArtefactFailure:
 
     name: str
     message: str
+    requirements: tuple[str, ...] = ()
 
 
 def utc_now() -> datetime:
@@ -104,9 +105,12 @@ def _make_artefact(
             problems = artefact_problems(artefact, _opener(folder), place)
     except FAILURES as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        return ArtefactFailure(settings.name, reason)
+        return ArtefactFailure(settings.name, reason, settings.requirements)
 
-    return ArtefactFailure(settings.name, "; ".join(problems)) if problems else artefact
+    if problems:
+        return ArtefactFailure(settings.name, "; ".join(problems), settings.requirements)
+
+    return artefact
 
 
 def _files_of(folder: Folder, artefact: str, deadline: Deadline) -> tuple[SetFile, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.findings import Finding
 from ansible.module_utils.upkeep.task_queue import findings as report
+from ansible.module_utils.upkeep.task_queue import retry
 from ansible.module_utils.upkeep.task_queue import run as runs
 from ansible.module_utils.upkeep.task_queue.beat import BeatFacts
 from ansible.module_utils.upkeep.task_queue.change import run as change
@@ -130,3 +131,14 @@ def test_the_profile_names_what_may_be_started_again() -> None:
     for task in (*TASKS, "tasks.retry_failed"):
         asked = {"applications": [ENTRY], "action": "retry", "task": task}
         assert parse_change(asked).task == task
+
+
+@pytest.mark.requirement("R-fairedge-74")
+def test_what_was_started_again_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "start_again", lambda *_: (2, "2 failed tasks were started again"))
+    asked = {"applications": [ENTRY], "action": "retry", "task": "odds_refresh"}
+    [found] = change(parse_change(asked), False)["findings"]
+
+    assert found["check"] == "task_queue:fairedge.retry"
+    assert found["observed"] == 2
+    evidence.add("fairedge", [found], "started again")
