@@ -78,21 +78,27 @@ def test_health_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: L
 
 
 @pytest.mark.parametrize(
-    ("check", "aspect", "advice"),
+    ("system", "check", "aspect", "advice"),
     [
-        ("http:health", "latency", "above 3 s scale it out"),
-        ("cpu:average", "warning", "scale out the API or add workers"),
-        ("memory:scaling", "warning", "scale out the API or add workers"),
-        ("celery:workers", "queues", "above 100 waiting tasks add workers"),
+        ("fairedge", "http:health", "latency", "above 3 s scale it out"),
+        ("fairedge", "cpu:average", "warning", "scale out the API or add workers"),
+        ("fairedge", "memory:scaling", "warning", "scale out the API or add workers"),
+        ("fairedge", "celery:workers", "queues", "above 100 waiting tasks add workers"),
+        ("racing", "filesystem:disks", "warning", "then archive data"),
     ],
 )
-def test_fairedge_is_told_when_to_scale_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: str, aspect: str, advice: str
+def test_a_finding_says_what_its_guide_would_do(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    system: str,
+    check: str,
+    aspect: str,
+    advice: str,
 ) -> None:
     [limit, *_] = [
         one
         for one in HEALTH
-        if (one.system, f"{one.kind}:{one.entry['name']}") == ("fairedge", check)
+        if (one.system, f"{one.kind}:{one.entry['name']}") == (system, check)
         and one.path[0] == aspect
     ]
     host = health_readings.Host(monkeypatch, tmp_path)
@@ -100,7 +106,7 @@ def test_fairedge_is_told_when_to_scale_out(
 
     assert advice in _worst(outside)["message"]
     assert advice not in _worst(inside)["message"]
-    evidence.add("fairedge", [_worst(outside)], f"advice: {advice}")
+    evidence.add(system, [_worst(outside)], f"advice: {advice}")
 
 
 @pytest.mark.parametrize("limit", DATA, ids=lambda limit: limit.label)
