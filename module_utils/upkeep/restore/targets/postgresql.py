@@ -20,7 +20,7 @@ from ...backup.artefacts.postgresql import DUMP, GLOBALS
 from ...backup.manifest import SetFile
 from ...backup.programs import Program
 from ...base import isolated
-from ...base.files import Owner, open_folder, open_regular, write_atomic
+from ...base.files import Owner, open_regular, write_atomic
 from ...base.folders import Folder
 from ...base.login import Login
 from ...base.postgresql_programs import connection_string, login_environment, program_path
@@ -107,13 +107,11 @@ class DatabaseTarget:
     def prepare(self) -> str:
         """Load the dump into a database beside the live one, and compare it with the manifest."""
         self._require_rows()
-        owner = _account(self._loader)
-        place = Workplace(self._work.deadline, self._work.settings.staging)
-        with staging_folder(place, *(owner or ())) as staging:
+        with staging_folder(self._place) as staging:
             with self._phase("unpack"):
-                self._unpack(staging, owner)
+                self._unpack(staging)
             with self._phase("load"):
-                self._load(f"{staging}/{DUMP}", staging, owner)
+                self._load(f"{staging}/{DUMP}")
 
         with self._phase("compare"):
             found = self._compare()
@@ -121,6 +119,10 @@ class DatabaseTarget:
             self._server.ask(lambda session: session.execute("ANALYZE"), self._side)
 
         return found
+
+    @property
+    def _place(self) -> Workplace:
+        return Workplace(self._work.deadline, self._work.settings.staging)
 
     @property
     def _loader(self) -> str:
@@ -142,21 +144,22 @@ class DatabaseTarget:
                 f"the set has not a single row of {self._name!r}; allow_empty restores it anyway"
             )
 
-    def _unpack(self, staging: str, owner: Owner | None) -> None:
-        """Write the dump as pg_restore needs it for several processes: whole, in one file."""
+    def _unpack(self, staging: str) -> None:
+        """Write the dump as pg_restore needs it for several processes: whole, in one file.
+
+        It is ours, and read by others under a name that they are given.
+        """
         [file] = [one for one in self._work.artefact.files if one.path.endswith(f"/{DUMP}")]
-        parent, _, name = staging.rpartition("/")
         with (
-            _entered(parent, name) as folder,
+            Folder.private(staging) as folder,
             closing(self._work.open_file(file)) as packed,
             folder.create(DUMP) as out,
         ):
             pipe = [programs.expanding()]
             programs.run(pipe, out.fileno(), self._work.deadline, packed.fileno())
-            if owner and os.geteuid() == 0:
-                os.fchown(out.fileno(), *owner)
+            os.fchmod(out.fileno(), 0o444)
 
-    def _load(self, dump: str, staging: str, owner: Owner | None) -> None:
+    def _load(self, dump: str) -> None:
         entries = self._chosen(self._entries(dump))
         self._indexes = toc.count_indexes(entries)
         database = self._new_database(entries)
@@ -174,10 +177,10 @@ class DatabaseTarget:
         opened: list[tuple[str, str]] = []
         roles = [*members, self._loader]
         supers = {role for role, is_super in self._known["roles"].items() if is_super}
-        for number, part in enumerate(toc.parts(entries, supers)):
+        for part in toc.parts(entries, supers):
             if not part.by_superuser and not opened:
                 opened = self._server.ask(lambda one: live.open_schemas(one, roles), self._side)
-            self._load_part(part, f"{staging}/{number}.list", dump, owner, password)
+            self._load_part(part, dump, password)
 
         self._server.ask(lambda session: self._hand_over(session, opened, database), self._side)
         self._server.ask(lambda session: live.drop_loader(session, self._loader))
@@ -268,46 +271,38 @@ class DatabaseTarget:
         with closing(self._work.open_file(file)) as stream:
             return stream.read(_GLOBALS_BYTES).decode("utf-8", "replace")
 
-    def _load_part(
-        self, part: toc.TocPart, path: str, dump: str, owner: Owner | None, password: str
-    ) -> None:
-        """Load some entries: a superuser's from our descriptor, the others by several processes."""
-        settings = self._work.settings.server
-        argv = [self._program("pg_restore"), "--exit-on-error", "--no-password"]
-        argv.append(f"--dbname={connection_string(self._side)}")
-        lines = "".join(f"{line}\n" for line in part.lines)
-        login = self._server.settings.login
-
-        if part.by_superuser:
-            account = _account(settings.run_as or "")
-            place = Workplace(self._work.deadline, self._work.settings.staging)
-            with staging_folder(place, *(account or ())) as staging:
-                listed = f"{staging}/list"
-                write_atomic(listed, lines, 0o600, owner=account)
-                program = Program(
-                    (*argv, f"--use-list={listed}"),
-                    settings.run_as,
-                    login_environment(login, self._side),
-                )
-                self._run(program, dump)
-            return
-
-        write_atomic(path, lines, 0o600, owner=owner)
-        as_loader = Login(
-            login.host, login.port, self._loader, password or None, login.sslmode, login.ca_file
-        )
-        argv += [f"--use-list={path}", f"--jobs={settings.jobs}", dump]
-        run_as = self._loader if owner else None
-        self._run(Program(tuple(argv), run_as, login_environment(as_loader, self._side)), "")
-
-    def _run(self, program: Program, source: str) -> None:
-        with contextlib.ExitStack() as stack:
-            nothing = os.memfd_create("output", os.MFD_CLOEXEC)
-            stack.callback(os.close, nothing)
-            stream = stack.enter_context(closing(open_regular(source))) if source else None
-            programs.run(
-                [program], nothing, self._work.deadline, stream.fileno() if stream else None
+    def _load_part(self, part: toc.TocPart, dump: str, password: str) -> None:
+        """Load some entries, by several processes, with the rights that they need."""
+        settings, login = self._work.settings.server, self._server.settings.login
+        account = settings.run_as or "" if part.by_superuser else self._loader
+        if not part.by_superuser:
+            login = Login(
+                login.host, login.port, self._loader, password or None, login.sslmode, login.ca_file
             )
+        owner = _account(account)
+
+        with staging_folder(self._place, *(owner or ())) as staging:
+            listed, named = f"{staging}/list", f"{staging}/{DUMP}"
+            write_atomic(listed, "".join(f"{line}\n" for line in part.lines), 0o600, owner=owner)
+            os.link(dump, named, follow_symlinks=False)
+            argv = (
+                self._program("pg_restore"),
+                "--exit-on-error",
+                "--no-password",
+                f"--dbname={connection_string(self._side)}",
+                f"--use-list={listed}",
+                f"--jobs={settings.jobs}",
+                named,
+            )
+            environment = login_environment(login, self._side)
+            self._run(Program(argv, account if owner else None, environment))
+
+    def _run(self, program: Program) -> None:
+        nothing = os.memfd_create("output", os.MFD_CLOEXEC)
+        try:
+            programs.run([program], nothing, self._work.deadline)
+        finally:
+            os.close(nothing)
 
     def _compare(self) -> str:
         """Return what was found; raises RestoreError unless it is what the manifest says."""
@@ -375,12 +370,6 @@ class DatabaseTarget:
     def finish(self) -> str:
         """Return what a person should know."""
         return "; ".join(self._notes)
-
-
-def _entered(parent: str, name: str) -> Folder:
-    """Return the staging folder, which may belong to another account."""
-    with Folder(open_folder(parent), parent) as folder:
-        return folder.enter(name)
 
 
 def _account(name: str) -> Owner | None:
