@@ -201,6 +201,21 @@ def run(
     return Pipeline(programs, source, out).finish(deadline)
 
 
+def run_together(programs: Sequence[Program], deadline: Deadline) -> None:
+    """Run programs beside each other, without input, and drop their output; raises ProgramError."""
+    pipelines: list[Pipeline] = []
+    nothing = os.memfd_create("output", os.MFD_CLOEXEC)
+    try:
+        for program in programs:
+            pipelines.append(Pipeline([program], None, nothing))
+        for pipeline in pipelines:
+            pipeline.finish(deadline)
+    finally:
+        for pipeline in pipelines:
+            pipeline.kill()
+        os.close(nothing)
+
+
 @contextlib.contextmanager
 def writing(
     programs: Sequence[Program], out: int, deadline: Deadline, stages: list[Stage]

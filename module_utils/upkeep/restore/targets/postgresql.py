@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -282,27 +282,33 @@ class DatabaseTarget:
         owner = _account(account)
 
         with staging_folder(self._place, *(owner or ())) as staging:
-            listed, named = f"{staging}/list", f"{staging}/{DUMP}"
-            write_atomic(listed, "".join(f"{line}\n" for line in part.lines), 0o600, owner=owner)
+            named = f"{staging}/{DUMP}"
             os.link(dump, named, follow_symlinks=False)
-            argv = (
-                self._program("pg_restore"),
-                "--exit-on-error",
-                "--no-password",
-                f"--dbname={connection_string(self._side)}",
-                f"--use-list={listed}",
-                f"--jobs={settings.jobs}",
-                named,
-            )
-            environment = login_environment(login, self._side)
-            self._run(Program(argv, account if owner else None, environment))
+            loading = []
+            for number, entries in enumerate(self._shares(part)):
+                listed = f"{staging}/list{number}"
+                lines = "".join(f"{one.line}\n" for one in entries)
+                write_atomic(listed, lines, 0o600, owner=owner)
+                argv = (
+                    self._program("pg_restore"),
+                    "--exit-on-error",
+                    "--no-password",
+                    f"--dbname={connection_string(self._side)}",
+                    f"--use-list={listed}",
+                    *(() if part.is_rows else (f"--jobs={settings.jobs}",)),
+                    named,
+                )
+                environment = login_environment(login, self._side)
+                loading.append(Program(argv, account if owner else None, environment))
+            programs.run_together(loading, self._work.deadline)
 
-    def _run(self, program: Program) -> None:
-        nothing = os.memfd_create("output", os.MFD_CLOEXEC)
-        try:
-            programs.run([program], nothing, self._work.deadline)
-        finally:
-            os.close(nothing)
+    def _shares(self, part: toc.TocPart) -> Sequence[Sequence[toc.TocEntry]]:
+        """Return the entries of a part as each process that loads it gets them."""
+        if not part.is_rows:
+            return [part.entries]
+        rows = {(one["schema"], one["name"]): one["rows"] for one in self._facts["tables"]}
+
+        return toc.shares(part, rows, self._work.settings.server.jobs)
 
     def _compare(self) -> str:
         """Return what was found; raises RestoreError unless it is what the manifest says."""

@@ -9,9 +9,10 @@ belongs to a superuser, as extensions do, is loaded by one.
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 _ENTRY: t.Final = re.compile(r"(?P<number>\d+); (?P<table>\d+) (?P<id>\d+) (?P<rest>.*)")
 _DATABASE: t.Final = re.compile(r"DATABASE - ")
@@ -20,6 +21,7 @@ _EXTENSION: t.Final = re.compile(r"EXTENSION - |COMMENT - EXTENSION ")
 _SCHEMA: t.Final = re.compile(r"SCHEMA - ")
 _SCHEMA_RIGHTS: t.Final = re.compile(r"ACL - SCHEMA ")
 _RIGHTS: t.Final = re.compile(r"(DEFAULT )?ACL ")
+_ROWS: t.Final = "TABLE DATA "
 _REFRESH: t.Final = re.compile(r"MATERIALIZED VIEW DATA ")
 #: The role that stands for the owner of the database.
 _ANY_OWNER: t.Final = "pg_database_owner"
@@ -34,10 +36,15 @@ class TocEntry(t.NamedTuple):
 
 
 class TocPart(t.NamedTuple):
-    """Lines that are loaded in one go, with the rights of a superuser or without."""
+    """Entries that are loaded in one go, with the rights of a superuser or without."""
 
     by_superuser: bool
-    lines: tuple[str, ...]
+    entries: tuple[TocEntry, ...]
+
+    @property
+    def is_rows(self) -> bool:
+        """Whether these are rows of tables, which need not wait for each other."""
+        return bool(self.entries) and self.entries[0].rest.startswith(_ROWS)
 
 
 def read_toc(text: str, roles: Iterable[str]) -> list[TocEntry]:
@@ -84,11 +91,38 @@ def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
     middle = [one for one in wanted if one not in first and one not in last]
 
     # Schemas hold no code, and only a superuser can make one for anybody.
-    found = [TocPart(True, tuple(one.line for one in part)) for part in (schemas, schema_rights)]
+    found = [TocPart(True, tuple(part)) for part in (schemas, schema_rights)]
     for group in (middle, rights, refreshes):
         found += _runs(group, superusers)
 
-    return [part for part in found if part.lines]
+    return [part for part in found if part.entries]
+
+
+def shares(
+    part: TocPart, rows: Mapping[tuple[str, str], int | None], count: int
+) -> list[list[TocEntry]]:
+    """Return the rows of tables in at most ``count`` shares of about the same size.
+
+    A dump that went through a pipe does not know where each table begins. A process that loads its
+    tables in the order of the dump goes through it once.
+    """
+    known = {f"{_one_line(schema)} {_one_line(name)}": n for (schema, name), n in rows.items()}
+    largest = max((n for n in known.values() if n is not None), default=0)
+    size = {
+        one: known.get(one.rest[len(_ROWS) :].removesuffix(f" {_one_line(one.owner)}"))
+        for one in part.entries
+    }
+    weight = {one: largest if n is None else n for one, n in size.items()}
+    found: list[list[TocEntry]] = [[] for _ in range(min(count, len(part.entries)))]
+    filled = [0] * len(found)
+    for one in sorted(part.entries, key=lambda each: -weight[each]):
+        least = filled.index(min(filled))
+        filled[least] += weight[one] + 1
+        found[least].append(one)
+
+    place = {one: number for number, one in enumerate(part.entries)}
+
+    return [sorted(share, key=place.__getitem__) for share in found]
 
 
 def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEntry]:
@@ -96,12 +130,12 @@ def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEnt
 
     What they refer to has no rows then.
     """
-    data = f"TABLE DATA {_one_line(schema)} {_one_line(name)} "
+    data = f"{_ROWS}{_one_line(schema)} {_one_line(name)} "
 
     return [
         one
         for one in entries
-        if not one.rest.startswith(("TABLE DATA ", "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
+        if not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
         or one.rest.startswith(data)
     ]
 
@@ -113,15 +147,13 @@ def _is_of_database(entry: TocEntry) -> bool:
 
 
 def _runs(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
-    """Return entries in runs of neighbours that need the same rights."""
-    found: list[tuple[bool, list[str]]] = []
-    for one in entries:
-        by_superuser = one.owner in superusers if one.owner else _is_extension(one)
-        if not found or found[-1][0] != by_superuser:
-            found.append((by_superuser, []))
-        found[-1][1].append(one.line)
+    """Return entries in runs of neighbours that need the same rights, rows apart from others."""
 
-    return [TocPart(by_superuser, tuple(lines)) for by_superuser, lines in found]
+    def kind(one: TocEntry) -> tuple[bool, bool]:
+        by_superuser = one.owner in superusers if one.owner else _is_extension(one)
+        return by_superuser, one.rest.startswith(_ROWS)
+
+    return [TocPart(key[0], tuple(run)) for key, run in itertools.groupby(entries, kind)]
 
 
 def _is_extension(entry: TocEntry) -> bool:
