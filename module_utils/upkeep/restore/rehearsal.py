@@ -22,11 +22,13 @@ from ..backup.verify import hash_of
 from ..base import isolated
 from ..base.files import open_folder
 from ..base.folders import Folder
+from ..base.postgresql_programs import connection_string
 from ..base.text import list_some, visible
 from ..postgresql.connection import Session
 from . import server as live
 from . import throwaway
 from .choose import ChosenSet, RestoreError
+from .locales import read_locale
 from .settings import QuerySettings, RehearsalSettings
 from .throwaway import ThrowawayServer
 
@@ -124,22 +126,25 @@ def _rehearse_database(
     with done.phase("unpack"):
         _unpack(files, done.artefact, settings, server)
     with done.phase("load"):
-        server.ask(lambda session: _make(session, facts))
-        server.load(f"{server.folder}/{_NAME}", database, settings.jobs)
+        dump = f"{server.folder}/{_NAME}"
+        locale = _locale(server, dump)
+        server.ask(lambda session: _make(session, facts, locale))
+        server.load(dump, database, settings.jobs)
     with done.phase("compare"):
         done.found = _compare(facts, server, database)
     with done.phase("analyze"):
-        server.ask(lambda session: session.execute("ANALYZE"), database)
+        server.ask(live.analyze, database)
     with done.phase("queries"):
         done.answers = _answers(done.artefact, settings.queries, server, database)
     with done.phase("amcheck"):
+        server.ask(live.silence_triggers, database)
         server.run(
             server.program(
                 "pg_amcheck",
                 "--install-missing",
                 "--heapallindexed",
-                f"--database={database}",
                 "--no-password",
+                connection_string(database),
                 database=database,
             )
         )
@@ -161,7 +166,14 @@ def _unpack(
             os.fchown(out.fileno(), account.pw_uid, account.pw_gid)
 
 
-def _make(session: Session, facts: t.Mapping[str, t.Any]) -> None:
+def _locale(server: ThrowawayServer, dump: str) -> dict[str, str]:
+    """Return provider and locale of the dumped database; the dump may be another account's."""
+    [pg_restore, *_] = server.program("pg_restore").argv
+
+    return read_locale(pg_restore, dump, server.deadline)
+
+
+def _make(session: Session, facts: t.Mapping[str, t.Any], locale: t.Mapping[str, str]) -> None:
     """Make the roles by name, without passwords, and the empty database."""
     live.make_roles(session, list(facts["roles"]), {})
     live.make_database(
@@ -172,6 +184,7 @@ def _make(session: Session, facts: t.Mapping[str, t.Any]) -> None:
             "encoding_name": facts["encoding"],
             "datcollate": facts["collate"],
             "datctype": facts["ctype"],
+            **locale,
         },
     )
 

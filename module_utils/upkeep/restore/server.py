@@ -63,6 +63,17 @@ SELECT count(*), count(*) FILTER (WHERE NOT i.indisvalid)
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
 
+#: What can be analyzed without asking another server: nothing that a foreign table is a part of.
+_ANALYZED: t.Final = """
+WITH RECURSIVE far AS (
+    SELECT ftrelid AS oid FROM pg_foreign_table
+    UNION SELECT i.inhparent FROM pg_inherits i JOIN far ON i.inhrelid = far.oid)
+SELECT n.nspname, c.relname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't' AND n.nspname <> 'pg_toast'
+   AND c.oid NOT IN (SELECT oid FROM far)
+"""
+
 T = t.TypeVar("T")
 
 
@@ -230,6 +241,21 @@ def shape_problems(session: Session, extensions: Sequence[str], indexes: int) ->
         missing.append(f"{invalid} of its indexes are invalid")
 
     return missing
+
+
+def analyze(session: Session) -> None:
+    """Have the server know how rows are spread, without asking those that foreign tables are of."""
+    if not session.rows("SELECT 1 FROM pg_foreign_table LIMIT 1"):
+        session.execute("ANALYZE")
+        return
+    for schema, table in session.rows(_ANALYZED):
+        session.execute("ANALYZE {table}", table=(str(schema), str(table)))
+
+
+def silence_triggers(session: Session) -> None:
+    """Have no event trigger run on what follows."""
+    for (name,) in session.rows("SELECT evtname FROM pg_event_trigger"):
+        session.execute("ALTER EVENT TRIGGER {name} DISABLE", name=(str(name),))
 
 
 def copy_settings(session: Session, source: str, target: str) -> list[str]:

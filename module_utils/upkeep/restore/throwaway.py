@@ -34,7 +34,8 @@ from .choose import RestoreError
 #: Where Debian keeps clusters, and their sockets.
 LIVE_FOLDERS: t.Final = ("/var/lib/postgresql",)
 LIVE_SOCKETS: t.Final = ("/var/run/postgresql",)
-_ROLE: t.Final = "rehearsal"
+#: What belongs to it in a dump, as event triggers do, can belong to a superuser only.
+_ROLE: t.Final = "postgres"
 _PORT: t.Final = 5432
 _START_SECONDS: t.Final = 60.0
 _STOP_SECONDS: t.Final = 20.0

@@ -28,6 +28,7 @@ from ...base.text import list_some, visible
 from ...postgresql.connection import Session
 from .. import server as live
 from ..choose import RestoreError
+from ..locales import read_locale
 from ..server import LiveServer
 from . import toc
 from .target import TargetPlan, TargetWork
@@ -116,7 +117,7 @@ class DatabaseTarget:
         with self._phase("compare"):
             found = self._compare()
         with self._phase("analyze"):
-            self._server.ask(lambda session: session.execute("ANALYZE"), self._side)
+            self._server.ask(live.analyze, self._side)
 
         return found
 
@@ -162,7 +163,7 @@ class DatabaseTarget:
     def _load(self, dump: str) -> None:
         entries = self._chosen(self._entries(dump))
         self._indexes = toc.count_indexes(entries)
-        database = self._new_database(entries)
+        database = self._new_database(entries, dump)
         members = [
             role for role in toc.owners(entries) | {database["owner"]} if not self._is_super(role)
         ]
@@ -184,6 +185,8 @@ class DatabaseTarget:
 
         self._server.ask(lambda session: self._hand_over(session, opened, database), self._side)
         self._server.ask(lambda session: live.drop_loader(session, self._loader))
+        if (last := toc.event_triggers(entries)).entries:
+            self._load_part(last, dump, password)
         if self._known["database"]:
             names = self._name, self._side
             self._notes += self._server.ask(lambda session: live.copy_settings(session, *names))
@@ -209,7 +212,7 @@ class DatabaseTarget:
 
         return toc.read_toc(listing, [*self._facts["roles"], *self._known["roles"]])
 
-    def _new_database(self, entries: list[toc.TocEntry]) -> dict[str, t.Any]:
+    def _new_database(self, entries: list[toc.TocEntry], dump: str) -> dict[str, t.Any]:
         """Return what the side database is made like: the live one, without it what was dumped."""
         facts = {
             "encoding_name": self._facts["encoding"],
@@ -223,7 +226,9 @@ class DatabaseTarget:
         if not owner:
             raise RestoreError(f"the dump does not name the owner of {self._name!r}")
 
-        return {"owner": owner, **facts}
+        locale = read_locale(self._program("pg_restore"), dump, self._work.deadline)
+
+        return {"owner": owner, **facts, **locale}
 
     def _is_super(self, role: str) -> bool:
         return bool(self._known["roles"].get(role))

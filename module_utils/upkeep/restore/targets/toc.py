@@ -23,6 +23,8 @@ _SCHEMA_RIGHTS: t.Final = re.compile(r"ACL - SCHEMA ")
 _RIGHTS: t.Final = re.compile(r"(DEFAULT )?ACL ")
 _ROWS: t.Final = "TABLE DATA "
 _REFRESH: t.Final = re.compile(r"MATERIALIZED VIEW DATA ")
+#: They would run on all that is done after them.
+_EVENT_TRIGGER: t.Final = re.compile(r"EVENT TRIGGER - |COMMENT - EVENT TRIGGER ")
 #: The role that stands for the owner of the database.
 _ANY_OWNER: t.Final = "pg_database_owner"
 
@@ -81,7 +83,7 @@ def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
     Rights come after what they are about, but for those on schemas, without which a role could not
     be given what stands in one. Views that hold rows are filled at the end.
     """
-    wanted = [one for one in entries if not _is_of_database(one)]
+    wanted = [one for one in entries if not _is_of_database(one) and not _is_event_trigger(one)]
     schemas = [one for one in wanted if _SCHEMA.match(one.rest) or _EXTENSION.match(one.rest)]
     schema_rights = [one for one in wanted if _SCHEMA_RIGHTS.match(one.rest)]
     refreshes = [one for one in wanted if _REFRESH.match(one.rest)]
@@ -96,6 +98,11 @@ def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
         found += _runs(group, superusers)
 
     return [part for part in found if part.entries]
+
+
+def event_triggers(entries: Sequence[TocEntry]) -> TocPart:
+    """Return what is loaded when nothing else is done in the database any more; may be empty."""
+    return TocPart(True, tuple(one for one in entries if _is_event_trigger(one)))
 
 
 def shares(
@@ -126,16 +133,17 @@ def shares(
 
 
 def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEntry]:
-    """Return the entries without the rows of all tables but one, and without foreign keys.
+    """Return the entries without the rows of all tables but one, without what runs on changes.
 
-    What they refer to has no rows then.
+    Foreign keys are left out as well: what they refer to has no rows then.
     """
     data = f"{_ROWS}{_one_line(schema)} {_one_line(name)} "
 
     return [
         one
         for one in entries
-        if not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
+        if (not _is_event_trigger(one)
+        and not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT ")))
         or one.rest.startswith(data)
     ]
 
@@ -154,6 +162,10 @@ def _runs(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
         return by_superuser, one.rest.startswith(_ROWS)
 
     return [TocPart(key[0], tuple(run)) for key, run in itertools.groupby(entries, kind)]
+
+
+def _is_event_trigger(entry: TocEntry) -> bool:
+    return bool(_EVENT_TRIGGER.match(entry.rest))
 
 
 def _is_extension(entry: TocEntry) -> bool:

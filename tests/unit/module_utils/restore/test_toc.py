@@ -94,3 +94,11 @@ def test_rows_of_tables_with_spaces_in_their_names_are_known() -> None:
     [part] = [one for one in toc.parts(ENTRIES, {"postgres"}) if numbers(one) == [3376]]
 
     assert toc.shares(part, {("S p", "t\nx"): 7}, 2) == [list(part.entries)]
+
+
+def test_what_runs_on_every_change_is_loaded_when_all_others_are() -> None:
+    entries = toc.read_toc("9; 3466 7 EVENT TRIGGER - forbidding postgres\n", ["postgres"])
+
+    assert toc.parts(entries, {"postgres"}) == []
+    assert [one.line for one in toc.event_triggers(entries).entries] == [entries[0].line]
+    assert toc.of_table(entries, "public", "kept") == []
