@@ -82,6 +82,11 @@ def set_to_make(looks: t.Iterable[Answer]) -> str:
     return max(str(look.get("next_set", "")) for look in looks)
 
 
+def rehearsals_due(looks: t.Iterable[Answer]) -> list[Answer]:
+    """Return the looks of the hosts on which the restore of a set is to be rehearsed now."""
+    return [look for look in looks if look.get("due")]
+
+
 class FilterModule:
     """The filters by the name that playbooks use."""
 
@@ -94,6 +99,7 @@ class FilterModule:
             "holds_lock": holds_lock,
             "on_component": on_component,
             "registered": registered,
+            "rehearsals_due": rehearsals_due,
             "restarted_units": restarted_units,
             "set_to_make": set_to_make,
         }

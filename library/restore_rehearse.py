@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 due:
-  description: Whether a rehearsal is due.
+  description: Whether a rehearsal is due; it is not while there is no set.
   returned: always
   type: bool
 set:

@@ -20,6 +20,8 @@ CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "
 
 #: Stands for playbooks/refresh_caches.yml, which runs every hour beside the cadences.
 REFRESH: t.Final = "refresh_caches"
+#: Stands for playbooks/restore_backup.yml, which is in no cadence.
+RESTORE: t.Final = "restore_backup"
 #: Lists that a job reads and that playbook as well.
 REFRESHED: t.Final = frozenset({"system_file_caches"})
 #: List of a profile -> the job that reads it; None is read in every run, by every playbook.
@@ -46,6 +48,8 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_backup": "backup",
     "system_backup_artefacts": "backup",
     "system_backup_retention": "backup",
+    "system_rehearsal": "restore",
+    "system_restore": RESTORE,
 }
 #: Keys that name or describe an entry and are not figures.
 _NAMING: t.Final = frozenset({"name", "title", "requirements", "cadences", "component"})

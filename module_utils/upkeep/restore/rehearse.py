@@ -60,11 +60,11 @@ def run(settings: RehearsalSettings, check_mode: bool, clock: Clock = utc_now) -
     try:
         known = _load(settings)
         now = clock()
-        is_due = settings.rehearse and _is_due(known, settings, now)
+        first = _first_set(settings)
+        is_due = first is not None and _is_due(known, settings, now)
         found: list[Finding] = []
         phases: dict[str, float] = {}
-        first = _first_set(settings)
-        if is_due and not check_mode and first is not None:
+        if is_due and settings.rehearse and not check_mode:
             known, phases, found = _rehearse(settings, known, deadline, clock)
             _save(settings, known)
 
@@ -74,7 +74,7 @@ def run(settings: RehearsalSettings, check_mode: bool, clock: Clock = utc_now) -
         raise RestoreError(_reason(error)) from error
 
     return {
-        "changed": bool(phases) or (check_mode and is_due and first is not None),
+        "changed": bool(phases) or (check_mode and is_due and settings.rehearse),
         "due": is_due,
         "set": known.set if phases else "",
         "seconds": phases,

@@ -62,6 +62,12 @@ def test_all_hosts_make_a_set_of_one_name_when_one_of_them_is_due() -> None:
     assert filters["set_to_make"]([]) == ""
 
 
+def test_only_rehearsals_that_are_due_are_held() -> None:
+    looks = [{"due": False}, {"skipped": True}, {"due": True, "set": ""}]
+
+    assert filters["rehearsals_due"](looks) == looks[2:]
+
+
 def test_registered_leaves_out_hosts_without_an_answer() -> None:
     hostvars = {"a": {"answer": {"x": 1}}, "b": {}, "c": {"answer": None}}
 

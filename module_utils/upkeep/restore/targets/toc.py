@@ -142,8 +142,10 @@ def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEnt
     return [
         one
         for one in entries
-        if (not _is_event_trigger(one)
-        and not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT ")))
+        if (
+            not _is_event_trigger(one)
+            and not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
+        )
         or one.rest.startswith(data)
     ]
 
