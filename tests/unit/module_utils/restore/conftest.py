@@ -4,18 +4,28 @@
 
 from __future__ import annotations
 
+import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.restore import rehearse
 from ansible.module_utils.upkeep.restore import run as runs
-from ansible.module_utils.upkeep.restore.settings import parse
+from ansible.module_utils.upkeep.restore.settings import parse, parse_rehearsal
 
 from tests.unit.module_utils.backup.conftest import Shop, stand_in
 from tests.unit.module_utils.data_quality.conftest import make_reader
 from tests.unit.module_utils.postgresql.server import Server, binaries, server
 
 __all__ = ["stand_in"]
+
+ORDERS = (
+    "CREATE TABLE orders (id serial PRIMARY KEY, note text)",
+    "INSERT INTO orders (note) SELECT 'n' || n FROM generate_series(1, 1000) n",
+)
+#: An account that owns nothing; that of the tests' own servers owns those.
+ACCOUNT = "nobody"
+Rehearse = t.Callable[..., dict[str, t.Any]]
 
 
 class RestoringShop(Shop):
@@ -70,3 +80,33 @@ def login_of(pg: Server, **options: t.Any) -> dict[str, t.Any]:
         "program_folder": str(binaries()),
         **options,
     }
+
+
+@pytest.fixture
+def staging() -> t.Iterator[Path]:
+    """Return a staging folder of this test alone, through which other accounts can pass."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture
+def rehearsed(shop: RestoringShop, pg: Server, staging: Path) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a function that rehearses as the module does."""
+
+    def run(check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
+        live = {"login_host": pg.login["host"], "login_port": pg.login["port"], "run_as": ""}
+        values = {
+            "system": "shop",
+            "root": str(shop.root),
+            "run_as": ACCOUNT,
+            "free_percent": 0,
+            "state_file": str(shop.folder / "rehearsals.json"),
+            "program_folder": str(binaries()),
+            "staging": str(staging),
+            "live": live,
+            **options,
+        }
+        return rehearse.run(parse_rehearsal(values), check_mode, lambda: shop.now)
+
+    return run

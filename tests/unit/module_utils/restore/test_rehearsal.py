@@ -10,10 +10,13 @@ import pytest
 
 from tests.unit.module_utils.backup.conftest import message, statuses
 from tests.unit.module_utils.postgresql.server import Server
-from tests.unit.module_utils.restore.conftest import RestoringShop, dump_artefact, login_of
-from tests.unit.module_utils.restore.test_rehearse import ORDERS, Rehearse, rehearsed, staging
-
-__all__ = ["rehearsed", "staging"]
+from tests.unit.module_utils.restore.conftest import (
+    ORDERS,
+    Rehearse,
+    RestoringShop,
+    dump_artefact,
+    login_of,
+)
 
 #: Each loads into a server without settings, network and roles of its own.
 ODD = (

@@ -7,61 +7,25 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import tempfile
-import typing as t
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.backup.artefacts.kind import Workplace
 from ansible.module_utils.upkeep.base.deadline import Deadline
-from ansible.module_utils.upkeep.restore import rehearse, throwaway
+from ansible.module_utils.upkeep.restore import throwaway
 from ansible.module_utils.upkeep.restore.choose import RestoreError
-from ansible.module_utils.upkeep.restore.settings import parse_rehearsal
 
 from tests.unit.module_utils.backup.conftest import message, statuses
 from tests.unit.module_utils.postgresql.server import Server, binaries
-from tests.unit.module_utils.restore.conftest import RestoringShop, dump_artefact
-
-ORDERS = (
-    "CREATE TABLE orders (id serial PRIMARY KEY, note text)",
-    "INSERT INTO orders (note) SELECT 'n' || n FROM generate_series(1, 1000) n",
+from tests.unit.module_utils.restore.conftest import (
+    ACCOUNT,
+    ORDERS,
+    Rehearse,
+    RestoringShop,
+    dump_artefact,
 )
+
 QUERY = {"name": "newest order", "query": "SELECT max(id) FROM public.orders", "at_least": 1000}
-#: An account that owns nothing; that of the tests' own servers owns those.
-ACCOUNT = "nobody"
-
-
-@pytest.fixture
-def staging() -> t.Iterator[Path]:
-    """Return a staging folder of this test alone, through which other accounts can pass."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
-
-
-@pytest.fixture
-def rehearsed(shop: RestoringShop, pg: Server, staging: Path) -> t.Callable[..., dict[str, t.Any]]:
-    """Return a function that rehearses as the module does."""
-
-    def run(check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        live = {"login_host": pg.login["host"], "login_port": pg.login["port"], "run_as": ""}
-        values = {
-            "system": "shop",
-            "root": str(shop.root),
-            "run_as": ACCOUNT,
-            "free_percent": 0,
-            "state_file": str(shop.folder / "rehearsals.json"),
-            "program_folder": str(binaries()),
-            "staging": str(staging),
-            "live": live,
-            **options,
-        }
-        return rehearse.run(parse_rehearsal(values), check_mode, lambda: shop.now)
-
-    return run
-
-
-Rehearse = t.Callable[..., dict[str, t.Any]]
 
 
 @pytest.fixture
