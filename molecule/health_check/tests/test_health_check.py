@@ -66,8 +66,17 @@ def found(findings: list[Finding]) -> dict[str, Finding]:
         ("celery:nobody", "critical", "0 of at least 1 Celery workers answer"),
         ("listener:taken", "critical", "belongs to hung.service instead of nginx.service"),
         ("listener:free", "critical", "nothing listens on port 4999"),
+        ("listener:idle-taken", "critical", "see which socket unit it serves"),
+        (
+            "listener:shared-taken",
+            "critical",
+            "belongs to hung.service, neighbour.service instead of nginx.service",
+        ),
         ("process:copies", "critical", "1 processes of hung.service"),
+        ("process:ended", "critical", "0 processes of /run/ended.pid"),
+        ("process:another", "critical", "0 processes of /run/lines.pid"),
         ("unit_memory:hung", "warning", "MB of memory"),
+        ("unit_memory:alias", "warning", "MB of memory"),
         ("unix_socket:gone", "critical", "does not exist"),
         ("dns:nowhere", "critical", ""),
         ("file:export.age", "critical", "hours ago"),
@@ -111,6 +120,35 @@ def test_what_was_planted_is_found(
 )
 def test_what_is_well_is_ok(found: dict[str, Finding], check: str) -> None:
     assert found[check]["status"] == "ok", found[check]
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("listener:idle", "init.scope"),
+        ("listener:woken", "init.scope, woken.service listens on port 4715"),
+        ("listener:shared", "hung.service, neighbour.service listens on port 4713"),
+        ("listener:shared-too", "hung.service, neighbour.service listens on port 4713"),
+        ("listener:alias", "hung.service listens on port 4711"),
+        ("listener:short", "hung.service listens on port 4711"),
+        ("process:alias", "1 processes"),
+        ("process:short", "1 processes"),
+        ("process:lines", "1 processes"),
+        ("unit:alias", "hanging is active (running)"),
+        ("unit:reloads", "reloads.service is reloading (reload)"),
+    ],
+)
+def test_what_only_looks_odd_to_systemd_is_ok(
+    found: dict[str, Finding], check: str, words: str
+) -> None:
+    assert found[check]["status"] == "ok", found[check]
+    assert words in found[check]["message"]
+
+
+def test_nobody_is_told_to_end_systemd(found: dict[str, Finding]) -> None:
+    advised = [f["message"] for f in found.values() if "end that" in f["message"]]
+
+    assert [message for message in advised if "init.scope" in message] == []
 
 
 def test_checks_of_other_components_are_left_out(found: dict[str, Finding]) -> None:

@@ -244,6 +244,30 @@ def test_a_failed_statement_is_critical_and_stops_nothing_else(pg: Server) -> No
     assert pg.query(name, INVALID) == [], "nothing of the failed rebuild is left"
 
 
+def test_a_rebuild_that_meets_equal_keys_shows_no_row(pg: Server) -> None:
+    helper = (
+        "CREATE OR REPLACE FUNCTION part(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT {}'"
+    )
+    name = pg.create_database(
+        "",
+        "CREATE EXTENSION pgstattuple",
+        "CREATE TABLE people (mail text)",
+        helper.format("t"),
+        "CREATE UNIQUE INDEX idx_mail ON people (part(mail))",
+        "INSERT INTO people SELECT i || '@example.org' FROM generate_series(1, 60000) i",
+        "DELETE FROM people WHERE right(split_part(mail, '@', 1), 1) <> '0'",
+        "INSERT INTO people VALUES ('Jane.Private@example.org'), ('jane.private@example.org')",
+        "VACUUM ANALYZE people",
+        helper.format("lower(t)"),
+    )
+    result = maintain(pg, {"name": name, "reindex": {"indexes": ["idx_mail"]}})
+
+    assert [action["object"] for action in result["failed_actions"]] == ["public.idx_mail"]
+    assert statuses(result)["reindex"] == "critical"
+    assert "unique violation (SQLSTATE 23505)" in message(result, "reindex")
+    assert "jane" not in json.dumps(result).lower()
+
+
 def test_a_lost_connection_is_critical_and_the_next_database_is_still_done(pg: Server) -> None:
     name, other = (
         pg.create_database("", *THINNED),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -123,3 +124,27 @@ def test_damage_beside_broken_rules_is_still_damage(call: Call, tmp_path: Path) 
 
     assert statuses(answer) == {"app": "critical"}
     assert verbs(answer) == []
+
+
+def test_an_encrypted_file_is_not_simply_called_damaged(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    path.write_bytes(random.Random(1).randbytes(3 * 4096))  # noqa: S311 - as a cipher leaves it
+    before = path.read_bytes()
+    answer = call(databases=[entry(path)])
+
+    assert statuses(answer) == {"app": "critical"}
+    assert "is damaged, or encrypted" in message(answer)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_page_is_not_called_encrypted(call: Call, tmp_path: Path) -> None:
+    path = make(tmp_path / "app.db", delete=0)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+
+    answer = call(databases=[entry(path)])
+
+    assert statuses(answer)["app"] == "critical"
+    assert "is damaged" in message(answer)
+    assert "encrypted" not in message(answer)
