@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import tempfile
 import typing as t
 from collections.abc import Callable
 from pathlib import Path
@@ -59,5 +62,24 @@ def test_a_path_that_no_socket_can_have_says_nothing_about_the_service(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(str(tmp_path / "d"))
         found = observed("unix_socket", path=str(tmp_path / "d"))["unix_socket:x"]
+
+    assert found["status"] == "unknown"
+
+
+def test_a_socket_of_others_that_may_not_be_used_is_unknown(observed: Observed) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-socket-"))
+    folder.chmod(0o755)
+    own = os.geteuid()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "s"))
+        server.listen(1)
+        (folder / "s").chmod(0o000)
+        try:
+            if own == 0:
+                os.seteuid(65534)
+            found = observed("unix_socket", path=str(folder / "s"))["unix_socket:x"]
+        finally:
+            os.seteuid(own)
+            shutil.rmtree(folder)
 
     assert found["status"] == "unknown"
