@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
 
 import upkeep  # noqa: E402, F401 - importing it makes ansible.module_utils.upkeep known
+
+# How long one example takes says more about the machine than about what is tested.
+settings.register_profile("upkeep", deadline=None)
+settings.load_profile("upkeep")
 
 
 @pytest.fixture
