@@ -33,7 +33,8 @@ def drop(running: Server) -> None:
     if not running.query("postgres", "SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
         return
 
-    names = running.query("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate")
+    query = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datallowconn"
+    names = running.query("postgres", query)
     for (name,) in names:
         running.run(name, f"DROP OWNED BY {ROLE}")
 

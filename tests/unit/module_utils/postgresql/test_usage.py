@@ -72,7 +72,7 @@ def test_the_slowest_statements_are_told_without_their_constants(pg: Server, sho
         "SELECT $1, pg_sleep($2)",
         "INSERT INTO items VALUES ($1, $2)",
     ]
-    assert ", 3 times: " in lines[0]
+    assert ", 3 times, " in lines[0]
     assert "sesame" not in one["message"]
     assert "jane" not in one["message"]
     assert found(pg, shop, "statements", {"show": 1})["status"] == "info", (
