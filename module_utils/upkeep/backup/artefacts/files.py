@@ -55,6 +55,7 @@ class ArchiveKind:
 
         facts = {
             "paths": list(source.paths),
+            "exclude": list(source.exclude),
             **{name: counts[name] for name in _COUNTED},
             "changed": [visible(path) for path in changed[:100]],
             "left_out": [visible(path) for path in walk.left_out[:100]],

@@ -98,6 +98,7 @@ def test_excluded_names_are_left_out(shop: Shop) -> None:
         [one] = catalogue.sets()
 
     assert one.manifest
+    assert one.manifest.artefacts[0].facts["exclude"] == ["*.pyc", "empty"]
     assert one.manifest.artefacts[0].facts["files"] == 1
     assert one.manifest.artefacts[0].facts["folders"] == 1
 
