@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Backups of the shipped profiles: made, refused, expired and verified by their own entries.
 
-Files and SQLite databases are real ones at another place; of PostgreSQL the dump is replaced.
+Files and SQLite databases are real ones at another place. What a server, the journal or a program
+of the application would have written is replaced.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ DAYS: t.Final = {"racing": 7, "trailblaze": 30}
 
 
 class DumpStandIn:
-    """What pg_dump and its verification would have done."""
+    """What pg_dump, journalctl or a program of the application would have done."""
 
     def __init__(self, problem: str = "") -> None:
         self.problem = problem
@@ -76,17 +77,19 @@ class Host:
 
     def dump(self, problem: str) -> None:
         """Let dumps succeed, or fail for a reason."""
-        kinds = {**{name: KINDS[name] for name in KINDS}, "postgresql": DumpStandIn(problem)}
+        stand_in = DumpStandIn(problem)
+        kinds = {**KINDS, "postgresql": stand_in, "journal": stand_in, "command": stand_in}
         for module in (making, verifying):
             self.patch.setattr(module, "KINDS", kinds)
 
-    def backup(self) -> dict[str, Finding]:
+    def backup(self, reason: str = "schedule") -> dict[str, Finding]:
         """Return the findings of the run that makes and expires sets, by their checks."""
         values = {
             **self._common(),
             "artefacts": self.artefacts,
             "retention": profile(self.system)["system_backup_retention"],
             "requirements": profile(self.system)["system_backup"].get("requirements", []),
+            "reason": reason,
             "free_percent": 0,
         }
         found = runs.run(parse(values), False, lambda: self.now)["findings"]
@@ -175,6 +178,8 @@ def test_a_set_is_whole_and_dated(monkeypatch: Patch, tmp_path: Path, system: st
 
 @pytest.mark.requirement("R-racing-70", "R-racing-71", "R-student_success-74", "R-hyperopt-35")
 @pytest.mark.requirement("R-trailblaze-56", "R-trailblaze-61", "R-fairedge-110", "R-hyperopt-45")
+@pytest.mark.requirement("R-hyperopt-36", "R-hyperopt-38", "R-hyperopt-39", "R-hyperopt-40")
+@pytest.mark.requirement("R-hyperopt-41", "R-hyperopt-42")
 @pytest.mark.parametrize(("system", "entry"), ARTEFACTS)
 def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     monkeypatch: Patch, tmp_path: Path, system: str, entry: Entry
@@ -189,6 +194,21 @@ def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     assert found[f"backup:{entry['name']}"]["status"] == "critical", found
     assert host.sets() == []
     evidence.add(system, [found["backup:set"], found[f"backup:{entry['name']}"]], "cannot be made")
+
+
+@pytest.mark.requirement("R-trailblaze-59", "R-trailblaze-60")
+@pytest.mark.parametrize("reason", ["change", "demand"])
+def test_a_set_before_a_change_holds_the_database_however_new_the_last_one_is(
+    monkeypatch: Patch, tmp_path: Path, reason: str
+) -> None:
+    host = Host(monkeypatch, tmp_path, "trailblaze")
+    host.backup()
+    host.now += timedelta(minutes=1)
+    found = host.backup(reason)
+
+    assert len(host.sets()) == 2
+    assert found["backup:database"]["status"] == "ok"
+    evidence.add("trailblaze", [found["backup:database"]], reason)
 
 
 def test_each_file_of_the_guide_is_there_or_nothing_is_kept(
@@ -281,4 +301,11 @@ def test_every_number_of_backups_is_reached_here() -> None:
         ):
             paths |= {path for path, _ in numbers(entry)}
 
-    assert paths == {"files/least_files", "last", "days", "weekly", "monthly"}
+    days_back = next(
+        one["journal"]["days"]
+        for one in profile("hyperopt")["system_backup_artefacts"]
+        if "journal" in one
+    )
+
+    assert days_back == 30
+    assert paths == {"files/least_files", "journal/days", "last", "days", "weekly", "monthly"}
