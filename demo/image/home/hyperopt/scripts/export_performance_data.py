@@ -25,7 +25,8 @@ def database_url() -> str:
     lines = (HOME / ".env.production").read_text(encoding="utf-8").splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
 
-    return settings["DATABASE_URL"]
+    # The driver's name after the plus sign is SQLAlchemy's.
+    return settings["DATABASE_URL"].replace("+psycopg2", "", 1)
 
 
 def main() -> int:
