@@ -199,6 +199,20 @@ def write_atomic(
         os.close(folder)
 
 
+def mode_of(path: PathLike) -> int:
+    """Return the permission bits of a regular file; raises OSError as ``open_regular`` does."""
+    with open_regular(path, trusted_links=True) as stream:
+        return stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+
+
+def narrow_mode(path: PathLike, mode: int) -> None:
+    """Take permission bits that are not in ``mode`` from a regular file; raises OSError."""
+    with open_regular(path, trusted_links=True) as stream:
+        found = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+        if found & ~mode:
+            os.fchmod(stream.fileno(), found & mode)
+
+
 def unlink_beneath(
     path: PathLike, root: PathLike | None = None, *, trusted_links: bool = False
 ) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..base.deadline import Deadline
+from ..base.files import mode_of, narrow_mode, reason_of
 from ..base.redis_client import RedisClient, RedisError, RedisLogin, RedisReplyError
 from .config_file import ConfigFileError, ConfigLine, deciding_line, read_config
 from .facts import RedisFacts, parse_info
@@ -133,16 +134,27 @@ def differing(
 def rewrite(
     redis: RedisClient, instance: Instance, facts: RedisFacts, check_mode: bool
 ) -> TuneAction:
-    """Have the server write what it runs with to its own file."""
+    """Have the server write what it runs with to its own file.
+
+    Redis replaces the file by one that others may read where its umask allows that, and a password
+    may be in it: the file gets no more rights than it had.
+    """
     if problem := rewrite_problem(instance, facts):
         return TuneAction(instance.name, "config_rewrite", "", "not_possible", problem)
     if check_mode:
         return TuneAction(instance.name, "config_rewrite", "", "planned")
 
+    path = facts.info["config_file"]
     try:
+        mode = mode_of(path) if instance.login.is_local else None
         redis.ask("CONFIG", "REWRITE")
+        if mode is not None:
+            narrow_mode(path, mode)
     except RedisReplyError as error:
         return TuneAction(instance.name, "config_rewrite", "", "failed", str(error))
+    except OSError as error:
+        message = f"the rights to {path} could not be kept: {reason_of(error)}"
+        return TuneAction(instance.name, "config_rewrite", "", "failed", message)
 
     return TuneAction(instance.name, "config_rewrite", "", "done")
 

@@ -66,8 +66,15 @@ class RedisFacts:
 
 
 def collect(redis: RedisClient) -> RedisFacts:
-    """Return the facts of a server; raises RedisError or TimeoutError."""
+    """Return the facts of a server; raises RedisError or TimeoutError.
+
+    One that loads its data answers INFO and CONFIG SET, yet nobody can see what it will hold: a
+    limit that suits it now would soon evict.
+    """
     info = parse_info(redis.ask("INFO") or "")
+    if info.get("loading", "0") != "0":
+        raise RedisReplyError("LOADING")
+
     config, problem = read_settings(redis)
     facts = RedisFacts(info, config, problem, "")
 

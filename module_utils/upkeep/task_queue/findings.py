@@ -8,6 +8,7 @@ import typing as t
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ..base.broker import SEPARATOR
 from ..base.text import limit_text, list_some, visible
 from ..findings import Finding, Limits
 from .beat import BeatFacts
@@ -105,6 +106,7 @@ def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
         if aspect in application.aspects:
             yield judge(application, facts)
 
+    yield from _other_lists(application, facts)
     yield from _running(application, facts)
 
 
@@ -121,6 +123,27 @@ def _workers(application: Application, facts: WorkerFacts) -> Finding:
         "see the units of the workers and their log",
         unit="workers",
     )
+
+
+def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
+    """Yield that workers take their tasks from lists that were not counted."""
+    steps = {step for step in application.priority_steps if step}
+    for naming in facts.naming:
+        differing = []
+        if naming.prefix:
+            differing.append(f"global_keyprefix {visible(naming.prefix)}")
+        if naming.separator not in (None, SEPARATOR):
+            differing.append(f"sep {visible(naming.separator or '')}")
+        if naming.steps is not None and {step for step in naming.steps if step} - steps:
+            differing.append(f"priority_steps {list(naming.steps)}")
+        if not differing:
+            continue
+
+        message = (
+            f"workers use {list_some(differing)}, so that tasks wait in lists that are not counted"
+            " here: use priority_steps of the profile, or Celery's own names"
+        )
+        yield application.subject("workers").finding("warning", message, aspect="lists")
 
 
 def _active(application: Application, facts: WorkerFacts) -> Finding:
@@ -268,9 +291,13 @@ def not_read(application: Application, aspect: str, reason: str) -> Finding:
 
 
 def failed(
-    application: Application, tasks: Sequence[FailedTask], seen: SeenApplication, now: float
+    application: Application,
+    tasks: Sequence[FailedTask],
+    seen: SeenApplication,
+    now: float,
+    unread: int = 0,
 ) -> Iterator[Finding]:
-    """Yield the tasks that failed of late, and whether their names are known."""
+    """Yield the tasks that failed of late, and whether they and their names are known."""
     subject, options = application.subject("failed"), application.aspects["failed"]
     since = now - options["hours"] * 3600
     late = [task for task in tasks if _failed_at(task, seen, now) >= since]
@@ -289,6 +316,13 @@ def failed(
         "see the log, then playbooks/retry_tasks.yml",
         unit="tasks",
     )
+
+    if unread:
+        message = (
+            f"{unread} results are not JSON or too large, so it is not known whether these tasks"
+            " failed: set result_serializer to json in the application"
+        )
+        yield subject.finding("unknown", message, aspect="unread", observed=unread)
 
     nameless = sum(1 for task in late if not task.name)
     if nameless:

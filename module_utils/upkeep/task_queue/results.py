@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import json
 import typing as t
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..base.deadline import Deadline
@@ -47,29 +47,35 @@ class FailedTask:
 
 @dataclass(frozen=True)
 class StoredResults:
-    """Results of a back end; ``is_partial`` when time or number ended the search."""
+    """Results of a back end; ``is_partial`` when time or number ended the search.
+
+    ``unread`` of them may be failed ones: they are not JSON, or too large to be read.
+    """
 
     count: int
     failed: tuple[FailedTask, ...]
     scanned: int
     is_partial: bool
+    unread: int = 0
 
 
 def collect(application: Application, deadline: Deadline, max_scanned: int) -> StoredResults:
     """Return the stored results; raises RedisError or TimeoutError."""
     found: set[str] = set()
     failed: list[FailedTask] = []
-    scanned = 0
+    scanned = unread = 0
     with connected(application.backend, Deadline(deadline.left + 10)) as redis:
         for keys in redis.scan(PORTION):
             scanned += len(keys)
             names = [key for key in keys if key.startswith(PREFIX) and key not in found]
             found.update(names)
-            failed += _failed(redis, names)
+            some, silent = _failed(redis, names)
+            failed += some
+            unread += silent
             if scanned >= max_scanned or deadline.is_over():
-                return StoredResults(len(found), tuple(failed), scanned, True)
+                return StoredResults(len(found), tuple(failed), scanned, True, unread)
 
-    return StoredResults(len(found), tuple(failed), scanned, False)
+    return StoredResults(len(found), tuple(failed), scanned, False, unread)
 
 
 def listed(application: Application, name: str, deadline: Deadline) -> list[FailedTask]:
@@ -80,18 +86,23 @@ def listed(application: Application, name: str, deadline: Deadline) -> list[Fail
     return [_entry(text) for text in entries or ()]
 
 
-def _failed(redis: RedisClient, names: Sequence[str]) -> Iterator[FailedTask]:
-    """Yield the failed tasks among some results."""
+def _failed(redis: RedisClient, names: Sequence[str]) -> tuple[list[FailedTask], int]:
+    """Return the failed tasks among some results, and how many results cannot be read."""
     heads = _replies(redis, [("GETRANGE", name, 0, HEAD - 1) for name in names])
     suspects = [name for name, head in zip(names, heads, strict=True) if _may_have_failed(head)]
     sizes = _replies(redis, [("STRLEN", name) for name in suspects])
     small = [
         name for name, size in zip(suspects, sizes, strict=True) if 0 < int(size or 0) <= LARGEST
     ]
+    unread = sum(1 for size in sizes if int(size or 0) > LARGEST)
+    failed: list[FailedTask] = []
     for name, text in zip(small, _replies(redis, [("GET", key) for key in small]), strict=True):
         found = _parsed(text)
         if found.get("status") == FAILURE:
-            yield _of_result(name.removeprefix(PREFIX), found)
+            failed.append(_of_result(name.removeprefix(PREFIX), found))
+        unread += text is not None and "status" not in found
+
+    return failed, unread
 
 
 def _replies(redis: RedisClient, commands: Sequence[Sequence[str | int]]) -> list[t.Any]:

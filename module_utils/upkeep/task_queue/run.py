@@ -151,7 +151,7 @@ def _of_results(
         elif aspect == "results":
             yield report.results(application, stored)
         else:
-            yield from report.failed(application, failures, seen, now)
+            yield from report.failed(application, failures, seen, now, stored.unread)
 
 
 def _keep(settings: Settings, seen: dict[str, SeenApplication]) -> list[Finding]:

@@ -27,6 +27,8 @@ ANSWER: t.Final = 4.8
 LIMITS: t.Final = ResourceLimits(address_space=1 << 30, file_size=0)
 #: What Redis' transport does where nobody says otherwise, s.
 VISIBILITY_TIMEOUT: t.Final = 3600.0
+#: Options of the transport that leave the process which asks.
+_TRANSPORT: t.Final = ("visibility_timeout", "global_keyprefix", "sep", "priority_steps")
 MISSING: t.Final = "the driver is missing: install the package python3-celery"
 
 Json = t.Any
@@ -63,10 +65,20 @@ class WorkerStatistics:
 
 
 @dataclass(frozen=True)
+class ListNaming:
+    """What a worker says of the lists that hold its tasks; None where that is as by default."""
+
+    prefix: str | None = None
+    separator: str | None = None
+    steps: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class WorkerFacts:
     """What the workers of one broker answered.
 
     ``time_limit`` is the longest that any of them sets, ``visibility_timeout`` the shortest.
+    ``naming`` is how they name the lists of the broker, where that is not Celery's own way.
     """
 
     names: tuple[str, ...] = ()
@@ -77,6 +89,7 @@ class WorkerFacts:
     time_limit: float | None = None
     visibility_timeout: float = VISIBILITY_TIMEOUT
     registered: frozenset[str] = field(default_factory=frozenset)
+    naming: tuple[ListNaming, ...] = ()
 
 
 def collect(broker: Broker, name: str, deadline: Deadline) -> WorkerFacts | str:
@@ -96,7 +109,8 @@ def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
     """Return facts from the answers by command and worker; what does not fit is left out."""
     configured = list(answers.get("conf", {}).values())
     limits = [_number(each.get("task_time_limit")) for each in configured]
-    hidden = [_number(each) for each in answers.get("stats_visibility", {}).values()]
+    transports = list(answers.get("transport", {}).values())
+    hidden = [_number(each.get("visibility_timeout")) for each in transports]
 
     return WorkerFacts(
         names=tuple(sorted(answers.get("ping", {}))),
@@ -112,6 +126,7 @@ def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
         registered=frozenset(
             name for names in answers.get("registered", {}).values() for name in names
         ),
+        naming=tuple(dict.fromkeys(_naming(each) for each in transports)),
     )
 
 
@@ -141,10 +156,7 @@ def _ask(broker: Broker, name: str, seconds: float) -> Iterator[list[Json]]:
 def _handed_on(command: str, answers: Mapping[str, Json]) -> Iterator[list[Json]]:
     """Yield what of the answers leaves this process."""
     if command == "stats":
-        yield [
-            "stats_visibility",
-            {worker: _visibility(each) for worker, each in answers.items()},
-        ]
+        yield ["transport", {worker: _transport(each) for worker, each in answers.items()}]
 
     yield [command, {worker: _KEPT[command](each) for worker, each in answers.items()}]
 
@@ -180,10 +192,22 @@ def _statistics(answer: Json) -> dict[str, Json]:
     }
 
 
-def _visibility(answer: Json) -> Json:
+def _transport(answer: Json) -> dict[str, Json]:
+    """Return the options of the transport; others of them may be secret."""
     options = _dict(_dict(_dict(answer).get("broker")).get("transport_options"))
 
-    return options.get("visibility_timeout")
+    return {name: options.get(name) for name in _TRANSPORT}
+
+
+def _naming(options: Mapping[str, Json]) -> ListNaming:
+    prefix, separator = options.get("global_keyprefix"), options.get("sep")
+    steps = options.get("priority_steps")
+
+    return ListNaming(
+        prefix if isinstance(prefix, str) else None,
+        separator if isinstance(separator, str) else None,
+        tuple(each for each in steps if isinstance(each, int)) if isinstance(steps, list) else None,
+    )
 
 
 def _configured(answer: Json) -> dict[str, Json]:

@@ -35,6 +35,13 @@ TASKS: t.Final = {
     "cache_warming": 60,
     "user_cleanup": 30,
 }
+#: A task of the profile that fails.
+FAILING: t.Final = """
+@app.task(name="odds_refresh")
+def odds(number):
+    note(f"tried {number}")
+    raise ValueError(number)
+"""
 
 
 def facts(*active: WorkerTask) -> WorkerFacts:
@@ -124,6 +131,32 @@ def test_the_profile_allows_its_queue_to_be_purged(shop: Shop) -> None:
     assert purged["number"] == 2
     assert shop.redis.ask("EXISTS", "celery") == 0
     evidence.add("fairedge", purged["findings"], "purged")
+
+
+@pytest.mark.requirement("R-fairedge-74")
+def test_failed_tasks_of_the_profile_are_started_again(shop: Shop) -> None:
+    with (shop.folder / f"{shop.module}.py").open("a") as stream:
+        stream.write(FAILING)
+    shop.worker()
+    shop.python("odds.delay(7)")
+    shop.wait(lambda: "tried 7" in shop.notes and shop.redis.ask("KEYS", "celery-task-meta-*"))
+    shop.wait(lambda: len(_failures(shop)) == 1)
+    applications = [entry(shop)]
+    first = shop.change("retry", applications=applications, task="odds_refresh")
+    shop.wait(lambda: shop.notes.count("tried 7") == 2)
+    shop.wait(lambda: len(_failures(shop)) == 2)
+    again = shop.change("retry", applications=applications, task="odds_refresh", at_most=1)
+
+    assert first["message"] == "1 failed tasks odds_refresh were started again"
+    assert first["findings"][0]["requirements"] == ["R-fairedge-74"]
+    assert again["number"] == 1  # the second try failed as well
+    evidence.add("fairedge", first["findings"], "started again")
+
+
+def _failures(shop: Shop) -> list[str]:
+    keys = shop.redis.ask("KEYS", "celery-task-meta-*")
+
+    return [key for key in keys if "FAILURE" in str(shop.redis.ask("GET", key))]
 
 
 @pytest.mark.requirement("R-fairedge-74")

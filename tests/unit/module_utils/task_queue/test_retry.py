@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.unit.module_utils.task_queue.shop import Shop
@@ -69,4 +71,15 @@ def test_a_damaged_memory_of_what_was_started_starts_nothing(failing: Shop) -> N
     answer = failing.change("retry", task="pay")
 
     assert "it is not known which tasks were started again" in answer["msg"]
+    assert len(failing.notes) == 1
+
+
+def test_arguments_that_were_cut_start_nothing(failing: Shop) -> None:
+    (key, *_) = failing.redis.ask("KEYS", "celery-task-meta-*")
+    result = json.loads(failing.redis.ask("GET", key))
+    for found in failing.redis.ask("KEYS", "celery-task-meta-*"):
+        content = {**result, "status": "FAILURE", "name": "pay", "args": "(1, 'a', ...)"}
+        failing.redis.ask("SET", found, json.dumps(content))
+
+    assert "have no arguments" in failing.change("retry", task="pay")["msg"]
     assert len(failing.notes) == 1

@@ -1,0 +1,217 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Servers in trouble: reached by TLS alone, still loading, lost in between, on a full disk."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.base.redis_client import RedisError
+from ansible.module_utils.upkeep.redis_tune import run as runs
+
+from tests.unit.module_utils.redis_tune.server import PATIENCE, RedisServer, free_port, running
+from tests.unit.module_utils.redis_tune.test_run import WANTED, by_aspect, done, tune
+
+LIMIT: t.Final = {"maxmemory": {"value": "64mb"}}
+
+
+# TLS.
+
+
+class Secured(t.NamedTuple):
+    """A server that also listens with TLS, and the certificate of its authority."""
+
+    server: RedisServer
+    port: int
+    ca_file: str
+
+    def options(self, **options: t.Any) -> dict[str, t.Any]:
+        """Return the options of an instance that is reached by TLS."""
+        return {"port": self.port, "tls": True, "ca_file": self.ca_file, **options}
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    """Run openssl in a folder."""
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """Give a server with a certificate for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(folder, "req", "-x509", *key, "-subj", "/CN=Own", "-keyout", "ca.key", "-out", "ca.crt")
+    openssl(folder, "req", *key, "-subj", "/CN=redis", "-keyout", "r.key", "-out", "r.csr")
+    (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
+    sign = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+    openssl(folder, "x509", "-req", "-in", "r.csr", *sign, "-out", "r.crt")
+    port = free_port()
+    files = [f"tls-cert-file {folder}/r.crt", f"tls-key-file {folder}/r.key"]
+    lines = [f"tls-port {port}", *files, "tls-auth-clients no"]
+    with running(folder, *lines, password="p-one") as server:  # noqa: S106
+        yield Secured(server, port, f"{folder}/ca.crt")
+
+
+def test_a_server_is_tuned_by_tls(secured: Secured) -> None:
+    first = tune(secured.server, **secured.options(**LIMIT))
+    again = tune(secured.server, **secured.options(**LIMIT))
+
+    assert by_aspect(first)[""]["status"] == "ok"
+    assert first["changed"]
+    assert again["actions"] == []
+    assert secured.server.setting("maxmemory") == str(64 << 20)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"ca_file": None}, "certificate verify failed"),
+        ({"host": "localhost"}, "certificate is not valid for 'localhost'"),
+        ({"ca_file": "/nowhere/ca.crt"}, "No such file"),
+    ],
+)
+def test_a_server_that_cannot_prove_who_it_is_gets_no_password(
+    secured: Secured, options: dict[str, t.Any], said: str
+) -> None:
+    answer = tune(secured.server, **secured.options(**LIMIT, **options))
+
+    assert by_aspect(answer)[""]["status"] == "unknown"
+    assert said in by_aspect(answer)[""]["message"]
+    assert answer["actions"] == []
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_tls_and_plain_ports_that_are_mixed_up_are_said(secured: Secured, tls: bool) -> None:
+    port = secured.server.port if tls else secured.port
+    ca_file = secured.ca_file if tls else None
+    answer = tune(secured.server, port=port, tls=tls, ca_file=ca_file, **LIMIT)
+
+    assert by_aspect(answer)[""]["status"] == "unknown"
+    assert "p-one" not in str(answer)
+
+
+# Loading.
+
+
+@contextlib.contextmanager
+def loading(server: RedisServer) -> Iterator[None]:
+    """Start a server again that loads its data all the while; it has them afterwards."""
+    server.ask("SAVE")
+    server.stop()
+    with server.config.open("a") as stream:
+        stream.write("key-load-delay 2000\nloading-process-events-interval-bytes 1024\n")
+    server.process = subprocess.Popen(
+        [server.program, str(server.config)], cwd=server.folder, stdout=subprocess.DEVNULL
+    )
+    wait_for(server, "\nloading:1")
+    try:
+        yield
+    finally:
+        server.ask("CONFIG", "SET", "key-load-delay", 0)
+        wait_for(server, "\nloading:0")
+
+
+def wait_for(server: RedisServer, text: str) -> None:
+    """Wait until INFO holds a text."""
+    deadline = Deadline(PATIENCE)
+    while deadline.remaining():
+        with contextlib.suppress(RedisError):
+            if text in server.ask("INFO", "persistence"):
+                return
+
+
+def test_a_server_that_loads_its_data_is_left_alone(redis: RedisServer) -> None:
+    redis.ask("SADD", "_kombu.binding.celery", "celery")
+    script = "for i = 1, 20000 do redis.call('set', 'k' .. i, string.rep('x', 1000)) end"
+    redis.ask("EVAL", script, 0)
+    small = {**WANTED, "maxmemory": {"value": "9mb"}}
+    with loading(redis):
+        meanwhile = tune(redis, **small)
+    afterwards = by_aspect(tune(redis, **small))
+
+    assert meanwhile["actions"] == []
+    assert by_aspect(meanwhile)[""]["status"] == "unknown"
+    assert "still loading" in by_aspect(meanwhile)[""]["message"]
+    assert "never set below 1.2 times" in afterwards["maxmemory"]["message"]
+    assert redis.setting("maxmemory-policy") == "noeviction"
+    assert redis.ask("DBSIZE") == 20_001
+
+
+# Lost in between.
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_server_that_restarts_in_between_is_tuned_by_the_next_run(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+) -> None:
+    rewrite = runs.rewrite
+
+    def lost(*arguments: t.Any) -> t.Any:
+        redis.stop()
+        if comes_back:
+            redis.start(str(redis.config))
+        return rewrite(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "rewrite", lost)
+        first = tune(redis, **WANTED)
+    if not comes_back:
+        redis.start(str(redis.config))
+    second = tune(redis, **WANTED)
+    redis.restart()
+    third = tune(redis, **WANTED)
+
+    assert by_aspect(first)[""]["status"] == "unknown"
+    assert done(second) == ["config_set done"] * 3 + ["config_rewrite done"]
+    assert third["actions"] == []
+
+
+# A full disk.
+
+
+def without_room(server: RedisServer) -> None:
+    """Start a server again that can write nothing to any file."""
+    server.stop()
+    program = server.folder / "without-room"
+    program.write_text(f'#!/bin/sh\ntrap "" XFSZ\nulimit -f 0\nexec {server.program} "$@"\n')
+    program.chmod(0o755)
+    full = RedisServer(server.folder, server.port, str(program))
+    full.start(str(server.config))
+    server.process = full.process
+
+
+def test_a_full_disk_leaves_the_file_as_it_was_and_the_next_run_writes_it(
+    redis: RedisServer,
+) -> None:
+    before = redis.config.read_text()
+    without_room(redis)
+    first = tune(redis, **WANTED)
+    again = tune(redis, **WANTED)
+    left = redis.config.read_text()
+    redis.restart()
+    recovered = tune(redis, **WANTED)
+
+    assert done(first) == ["config_set done"] * 3 + ["config_rewrite failed"]
+    assert by_aspect(first)["persistence"]["status"] == "warning"
+    assert "would be lost by a restart" in by_aspect(first)["persistence"]["message"]
+    assert done(again) == ["config_rewrite failed"]
+    assert not again["changed"]
+    assert left == before
+    assert done(recovered)[-1] == "config_rewrite done"
+
+
+def test_counters_that_cannot_be_kept_are_a_finding_and_the_server_is_tuned(
+    redis: RedisServer,
+) -> None:
+    (redis.folder / "state.json").mkdir()
+    answer = tune(redis, **LIMIT)
+
+    assert done(answer) == ["config_set done", "config_rewrite done"]
+    assert answer["findings"][-1]["check"] == "redis_tune:state"
+    assert answer["findings"][-1]["status"] == "warning"
