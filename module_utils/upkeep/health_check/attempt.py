@@ -59,19 +59,26 @@ def _outputs(check: Check) -> Iterator[dict[str, t.Any]]:
     try:
         yield from kind.probe(check, Deadline(check.timeout))
     except ProbeError as error:
-        yield check.finding(error.status, error.message, observed=error.observed)
-    except TimeoutError:
-        yield timed_out(check)
+        yield check.finding(error.status, error.message + _notes(error), observed=error.observed)
+    except TimeoutError as error:
+        yield timed_out(check, _notes(error))
     except OSError as error:
         # The numbers of TLS errors are not those of the system.
         ours = error.errno in _OURS and not isinstance(error, ssl.SSLError)
         status = "critical" if kind.network and not ours else "unknown"
-        yield check.finding(status, _with_place(check, explain(error)))
+        yield check.finding(status, _with_place(check, explain(error) + _notes(error)))
     except Exception as error:  # a defect of ours is "unknown" and does not end the other checks
         yield check.finding("unknown", f"the probe failed: {type(error).__name__}: {error}")
 
 
-def timed_out(check: Check) -> Finding:
+def _notes(error: Exception) -> str:
+    """Return what a client noted beside an error, as the redirect that led there."""
+    notes = getattr(error, "__notes__", [])
+
+    return f" ({', '.join(notes)})" if notes else ""
+
+
+def timed_out(check: Check, notes: str = "") -> Finding:
     """Return the finding for silence.
 
     A network service that hangs is down; anything else was not observed.
@@ -79,7 +86,7 @@ def timed_out(check: Check) -> Finding:
     if not KINDS[check.kind].network:
         return check.finding("unknown", f"could not be observed within {check.timeout:g} s")
 
-    message = f"no complete answer within {check.timeout:g} s, the service hangs"
+    message = f"no complete answer within {check.timeout:g} s, the service hangs{notes}"
 
     return check.finding(
         "critical",

@@ -11,11 +11,15 @@ import zlib
 from collections.abc import Mapping
 
 from . import conditions
-from .clients.http import HttpAnswer, public_url
+from .clients.http import HttpAnswer, public_url, transfer_codings
 
+#: No server packs a body more often than that.
+_MOST_CODINGS: t.Final = 3
 #: What zlib can read, and how it finds out which of them it is (zlib.h: 15 bits, automatic).
 _INFLATED: t.Final = ("gzip", "x-gzip", "deflate")
 _ANY_ZLIB: t.Final = 47
+#: What some servers call deflate: without the header of zlib.
+_RAW_ZLIB: t.Final = -15
 
 
 class AnswerProblem(t.NamedTuple):
@@ -32,11 +36,9 @@ def problems(options: Mapping[str, t.Any], answer: HttpAnswer) -> list[AnswerPro
     if answer.status not in options["expect_status"]:
         return [_wrong_status(options["expect_status"], answer)]
 
-    encoded = _encoding(answer)
-    if encoded in _INFLATED:
-        answer = _inflated(answer, options["max_body"])
-    elif encoded and (options["body_regex"] or options["json"]):
-        return [_not_readable(encoded)]
+    answer, codings = unpacked(answer, options["max_body"])
+    if codings and (options["body_regex"] or options["json"]):
+        return [_not_readable(", ".join(codings))]
 
     missing = [
         AnswerProblem("critical", "missing", f"header {name}", f"the header {name} is missing")
@@ -53,9 +55,8 @@ def problems(options: Mapping[str, t.Any], answer: HttpAnswer) -> list[AnswerPro
 
 def document(options: Mapping[str, t.Any], answer: HttpAnswer) -> t.Any:
     """Return the JSON body of an answer, None for a body that is none or too long."""
-    if _encoding(answer) in _INFLATED:
-        answer = _inflated(answer, options["max_body"])
-    if answer.truncated:
+    answer, codings = unpacked(answer, options["max_body"])
+    if codings or answer.truncated:
         return None
 
     try:
@@ -73,23 +74,35 @@ def _wrong_status(expected: list[int], answer: HttpAnswer) -> AnswerProblem:
     return AnswerProblem("critical", answer.status, codes, message)
 
 
-def _encoding(answer: HttpAnswer) -> str:
-    """Return how the body is compressed, although no compression was asked for; '' when not."""
-    encoding = str(answer.headers.get("Content-Encoding", "")).strip().lower()
+def unpacked(answer: HttpAnswer, limit: int) -> tuple[HttpAnswer, list[str]]:
+    """Return the answer with its body as it was before it was compressed, and [].
 
-    return "" if encoding == "identity" else encoding
+    No compression was asked for; some servers compress all the same. At most ``limit`` bytes are
+    kept. When the body cannot be unpacked here: the answer as it is, and the names of its codings.
+    """
+    named = ",".join(answer.headers.get_all("Content-Encoding", [])).lower().split(",")
+    codings = [coding for name in named if (coding := name.strip()) not in ("", "identity")]
+    codings += [coding for coding in transfer_codings(answer.headers) if coding != "chunked"]
+    if len(codings) > _MOST_CODINGS or not set(codings) <= set(_INFLATED):
+        return answer, codings[:_MOST_CODINGS]
+
+    for coding in reversed(codings):
+        body = _inflated(answer.body, coding, limit)
+        truncated = answer.truncated or len(body) > limit
+        answer = answer._replace(body=body[:limit], truncated=truncated)
+
+    return answer, []
 
 
-def _inflated(answer: HttpAnswer, limit: int) -> HttpAnswer:
-    """Return the answer with its body as it was, of which no more than ``limit`` bytes are kept."""
-    try:
-        body = zlib.decompressobj(_ANY_ZLIB).decompress(answer.body, limit + 1)
-    except zlib.error:
-        return answer  # some servers only say so
+def _inflated(body: bytes, coding: str, limit: int) -> bytes:
+    """Return a body of which at most one byte more than ``limit`` was unpacked."""
+    for window in (_ANY_ZLIB, _RAW_ZLIB) if coding == "deflate" else (_ANY_ZLIB,):
+        try:
+            return zlib.decompressobj(window).decompress(body, limit + 1)
+        except zlib.error:
+            continue
 
-    truncated = answer.truncated or len(body) > limit
-
-    return answer._replace(body=body[:limit], truncated=truncated)
+    return body  # some servers only say so
 
 
 def _not_readable(encoding: str) -> AnswerProblem:

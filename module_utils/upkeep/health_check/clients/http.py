@@ -120,6 +120,10 @@ class _Response(http.client.HTTPResponse):
             if self.fp is lines:
                 self.fp = stream
 
+        # http.client knows chunks only where no other coding stands before them.
+        if not self.chunked and transfer_codings(self.headers)[-1:] == ["chunked"]:
+            self.chunked, self.chunk_left, self.length = True, None, None
+
         broken = any(isinstance(defect, _BROKEN) for defect in self.headers.defects)
         if lines.last not in (b"\r\n", b"\n") or broken:
             raise ProbeError("critical", f"answered {self.status}, but with broken headers")
@@ -128,8 +132,14 @@ class _Response(http.client.HTTPResponse):
 def fetch(request: Request, deadline: Deadline) -> HttpAnswer:
     """Return the final answer; raises ProbeError, TimeoutError or OSError when there is none."""
     started, clock = time.monotonic(), _Clock()
-    for _hop in range(MAX_REDIRECTS + 1):
-        answer = _exchange(request, deadline, started, clock)
+    for hop in range(MAX_REDIRECTS + 1):
+        try:
+            answer = _exchange(request, deadline, started, clock)
+        except (OSError, ProbeError) as error:
+            if hop:
+                error.add_note(after_redirect(request.url))
+            raise
+
         location = answer.headers.get("Location")
         if not (request.follow_redirects and 300 <= answer.status < 400 and location):
             return answer
@@ -178,6 +188,18 @@ def _redirected(request: Request, status: int, target: str) -> Request:
         request = request._replace(headers=harmless)
 
     return request._replace(url=target)
+
+
+def after_redirect(url: str) -> str:
+    """Return words for where an exchange failed that a redirect led to."""
+    return f"after a redirect to {public_url(url)}"
+
+
+def transfer_codings(headers: http.client.HTTPMessage) -> list[str]:
+    """Return the codings of a body on its way, in the order in which they were applied."""
+    named = ",".join(headers.get_all("Transfer-Encoding", [])).lower().split(",")
+
+    return [coding for name in named if (coding := name.strip()) not in ("", "identity")]
 
 
 def public_url(url: str) -> str:

@@ -20,6 +20,7 @@ from ..clients.http import (
     PHASES,
     HttpAnswer,
     Request,
+    after_redirect,
     fetch,
     needs_tls,
     public_url,
@@ -105,18 +106,18 @@ def _answers(check: Check, deadline: Deadline) -> tuple[list[HttpAnswer], int]:
     request, entry = _request(check), check.options["latency"]
     own = entry["timeout_ms"] / 1000 if entry and entry["timeout_ms"] else check.timeout
     answers: list[HttpAnswer] = []
-    timed_out = 0
+    timed_out, late = 0, TimeoutError()
 
     for _ in range(entry["samples"] if entry else 1):
         try:
             answers.append(fetch(request, deadline.part(own)))
-        except TimeoutError:
-            timed_out += 1
+        except TimeoutError as error:
+            timed_out, late = timed_out + 1, error
             if deadline.is_over():
                 break
 
     if not answers:
-        raise TimeoutError
+        raise late
 
     return answers, timed_out
 
@@ -169,6 +170,8 @@ def _verdict(check: Check, answer: HttpAnswer, found: Sequence[AnswerProblem]) -
     status = worst(problem.status for problem in found)
     first = next(problem for problem in found if problem.status == status)
     message = f"{place}: {'; '.join(problem.message for problem in found)}"
+    if public_url(answer.url) != public_url(check.options["url"]):
+        message = f"{message} ({after_redirect(answer.url)})"
 
     return check.finding(status, message, observed=first.observed, expected=first.expected)
 

@@ -22,6 +22,7 @@ from .. import conditions, counters, figures
 from ..check import Check, CheckError, Memory, ProbeError, remember
 from ..clients.http import MARK, Request, fetch, needs_tls, public_url, validate_url
 from ..clients.prometheus_text import Exposition, Histogram, histogram, parse
+from ..http_answers import unpacked
 from ..kind import NEVER, OTHERWISE, Kind, Row, always, limit_options, limit_words
 
 ASPECTS: t.Final = ("rate", "response_time", "errors")
@@ -112,6 +113,11 @@ def _read(check: Check, deadline: Deadline) -> Exposition:
         raise ProbeError("critical", message, answer.status)
     if answer.truncated:
         message = f"{place} is longer than {_LARGEST >> 20} MiB and is not read to its end"
+        raise ProbeError("unknown", message)
+
+    answer, codings = unpacked(answer, _LARGEST)
+    if codings or answer.truncated:
+        message = f"{place} is compressed although nobody asked for that, and cannot be read"
         raise ProbeError("unknown", message)
 
     metrics = parse(answer.body.decode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from ansible.module_utils.upkeep.health_check.clients.http import origin
 from tests.unit.module_utils.health_check.servers import (
     Handler,
     answering,
+    hung,
     request_head,
     saying,
     trickling,
@@ -397,3 +398,71 @@ def test_a_compression_that_is_not_known_is_not_judged(listen: Listen, observed:
 
     assert observed("http", url=url, body_regex="ok")["http:x"]["status"] == "unknown"
     assert observed("http", url=url)["http:x"]["status"] == "ok"
+
+
+OVER: t.Final = b"2\r\nok\r\n0\r\n\r\n"
+PACKED: t.Final = gzip.compress(b"ok", mtime=0)
+CHUNKS: t.Final = f"{len(PACKED):x}\r\n".encode() + PACKED + b"\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Transfer-Encoding: CHUNKED", OVER),
+        (b"Transfer-Encoding: identity, chunked", OVER),
+        (b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", OVER),
+        (b"Transfer-Encoding: gzip, chunked", CHUNKS),
+        (b"Transfer-Encoding: gzip", PACKED),
+        (b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked", CHUNKS),
+        (b"Content-Encoding: gzip, gzip", gzip.compress(PACKED, mtime=0)),
+        (b"Content-Encoding: deflate", zlib.compress(b"ok", wbits=-15)),
+    ],
+)
+def test_a_body_is_read_however_it_was_packed_for_its_way(
+    listen: Listen, observed: Observed, headers: bytes, body: bytes
+) -> None:
+    port = listen(saying(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n" + body))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", body_regex="^ok$")["http:x"]
+
+    assert found["status"] == "ok", found
+
+
+@pytest.mark.parametrize(
+    "headers", [b"Transfer-Encoding: br, chunked", b"Content-Encoding: gzip,gzip,gzip,gzip"]
+)
+def test_a_coding_that_cannot_be_undone_is_not_judged(
+    listen: Listen, observed: Observed, headers: bytes
+) -> None:
+    port = listen(saying(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n" + OVER))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", body_regex="^ok$")["http:x"]
+
+    assert found["status"] == "unknown", found
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "the connection is refused"),
+        (b"", "the connection was closed without an answer"),
+        (b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n", "answered 404 instead of 200"),
+        (b"HTTP/1.1 200 OK\r\nA", "broken headers"),
+        ("hangs", "no complete answer within 1 s"),
+    ],
+)
+def test_the_server_behind_a_redirect_is_named_when_it_is_the_one_that_fails(
+    listen: Listen, observed: Observed, answer: bytes | str | None, words: str
+) -> None:
+    server = saying(answer) if isinstance(answer, bytes) else hung
+    there = f"http://127.0.0.1:{listen(server) if answer is not None else 1}/there"
+    port = listen(redirecting({"/": f"{there}?token=hush"}, []))
+
+    found = observed("http", url=f"http://127.0.0.1:{port}/", follow_redirects=True, timeout=1)[
+        "http:x"
+    ]
+
+    assert found["status"] == "critical"
+    assert words in found["message"]
+    assert f"(after a redirect to {there})" in found["message"]
+    assert "hush" not in found["message"]

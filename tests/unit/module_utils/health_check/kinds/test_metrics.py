@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gzip
 import typing as t
 from collections.abc import Callable
 from dataclasses import replace
@@ -213,6 +214,34 @@ def test_what_gives_no_figures_is_never_fine(
     found = service.look(text)
     assert list(found) == [""]
     assert (found[""]["status"], words in found[""]["message"]) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "words"),
+    [
+        ("gzip", gzip.compress(b"up 1\n", mtime=0), "has no http_requests_total"),
+        (
+            "gzip",
+            gzip.compress(b"a" * (4 * 2**20 + 1), mtime=0),
+            "is compressed although nobody asked",
+        ),
+        ("zstd", b"up 1\n", "is compressed although nobody asked"),
+    ],
+)
+def test_figures_that_come_compressed_are_read_or_unknown(
+    listen: Listen, coding: str, body: bytes, words: str
+) -> None:
+    port = listen(answering(body, "200 OK", f"Content-Encoding: {coding}"))
+    raw = {
+        "name": "x",
+        "kind": "metrics",
+        "url": f"http://127.0.0.1:{port}/",
+        "errors": {"warning": 5},
+    }
+    [found, *_] = observe(parse(raw))
+
+    assert found["status"] == "unknown"
+    assert words in found["message"]
 
 
 def test_an_error_page_and_silence_are_critical(listen: Listen, closed_port: int) -> None:
