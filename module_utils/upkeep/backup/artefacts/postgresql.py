@@ -9,12 +9,11 @@ import select
 import time
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from ...base import isolated, reader
 from ...base.deadline import Deadline
 from ...base.folders import Folder
-from ...base.login import connection_parameters
+from ...base.postgresql_programs import login_environment, program_path
 from ...base.text import list_some
 from ...postgresql.connection import DatabaseError, Session, open_session
 from .. import programs
@@ -32,16 +31,6 @@ _LOCK_MS: t.Final = 30_000
 _ATTEMPTS: t.Final = 20
 #: A dump of globals that lacks this line was cut off.
 _END_OF_GLOBALS: t.Final = b"-- PostgreSQL database cluster dump complete"
-#: A password is given or none is needed; libpq must not look for one on the host.
-_NO_FILE: t.Final = "/nonexistent/pgpass"
-_VARIABLES: t.Final = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-}
 _TABLES: t.Final = """
 SELECT n.nspname, c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -118,7 +107,7 @@ KIND: t.Final = DumpKind()
 
 
 def _dump_problems(stream: t.BinaryIO, facts: Mapping[str, t.Any], place: Workplace) -> list[str]:
-    argv = (_program("pg_restore"), "--data-only", "--file=-")
+    argv = (program_path("pg_restore"), "--data-only", "--file=-")
     pipe = [programs.expanding(), Program(argv, programs.harmless())]
     found = count_rows(programs.reading(pipe, stream.fileno(), place.deadline))
 
@@ -245,22 +234,10 @@ def _schema_revision(session: Session, tables: list[dict[str, t.Any]]) -> str | 
     return ",".join(str(row[0]) for row in rows)
 
 
-def _program(name: str, folder: str = "") -> str:
-    """Return a client program: Debian's wrapper on PATH would choose the version by the cluster."""
-    if folder:
-        return f"{folder}/{name}"
-    found = sorted(
-        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"),
-        key=lambda path: (path.parts[-3].isdecimal(), len(path.parts[-3]), path.parts[-3]),
-    )
-
-    return str(found[-1]) if found else name
-
-
 def _pg_dump(source: DumpSettings, snapshot: str) -> Program:
     return Program(
         (
-            _program("pg_dump", source.program_folder),
+            program_path("pg_dump", source.program_folder),
             "--format=custom",
             "--compress=0",
             f"--snapshot={snapshot}",
@@ -268,34 +245,26 @@ def _pg_dump(source: DumpSettings, snapshot: str) -> Program:
             "--no-password",
         ),
         source.run_as,
-        _environment(source),
+        login_environment(source.login, source.database),
     )
 
 
 def _pg_dumpall(source: DumpSettings) -> Program:
     return Program(
         (
-            _program("pg_dumpall", source.program_folder),
+            program_path("pg_dumpall", source.program_folder),
             "--globals-only",
             "--no-role-passwords",
             "--no-password",
         ),
         source.run_as,
-        _environment(source),
+        login_environment(source.login, source.database),
     )
-
-
-def _environment(source: DumpSettings) -> dict[str, str]:
-    """Return the environment of a client; as arguments everybody on the host could read them."""
-    given = connection_parameters(source.login)
-    named = {variable: str(given[name]) for name, variable in _VARIABLES.items() if name in given}
-
-    return {**named, "PGDATABASE": source.database, "PGPASSFILE": _NO_FILE}
 
 
 def _client_version(source: DumpSettings, deadline: Deadline) -> int:
     """Return the version of pg_dump as servers number it; raises ArtefactError."""
-    program = Program((_program("pg_dump", source.program_folder), "--version"), source.run_as)
+    program = Program((program_path("pg_dump", source.program_folder), "--version"), source.run_as)
     text = b"".join(programs.reading([program], None, deadline)).decode("utf-8", "replace")
     match = re.search(r"(\d+)\.(\d+)", text)
     if not match:
