@@ -77,6 +77,12 @@ options:
     type: list
     elements: str
     default: []
+  age_identity:
+    description: Private key of age that opens what is encrypted in the set.
+      It is written to no disk; keep it in a vault of the control host. Empty
+      means that nothing encrypted is restored.
+    type: str
+    default: ""
   allow_empty:
     description: Whether a database without a single row may be restored.
     type: bool

@@ -57,13 +57,19 @@ def choose_set(catalogue: BackupCatalogue, name: str) -> ChosenSet:
     return ChosenSet(one, one.manifest)
 
 
-def choose_artefacts(manifest: BackupManifest, names: Sequence[str]) -> list[Artefact]:
+def choose_artefacts(
+    manifest: BackupManifest, names: Sequence[str], *, has_key: bool
+) -> list[Artefact]:
     """Return the artefacts of these names, without names all that can be put back.
 
-    Raises RestoreError.
+    Without a key that is nothing encrypted. Raises RestoreError.
     """
     if not names:
-        found = [one for one in manifest.artefacts if one.kind in RESTORED and not _is_sealed(one)]
+        found = [
+            one
+            for one in manifest.artefacts
+            if one.kind in RESTORED and (has_key or not is_sealed(one))
+        ]
         if not found:
             raise RestoreError(f"the set {manifest.name} holds nothing that can be put back")
         return found
@@ -80,15 +86,13 @@ def choose_artefacts(manifest: BackupManifest, names: Sequence[str]) -> list[Art
                 f"{one.name} ({one.kind}) is not put back by this version; read"
                 f" {one.files[0].path} of the set"
             )
-        if _is_sealed(one):
-            raise RestoreError(
-                f"{one.name} is encrypted; decrypt {one.files[0].path} of the set where its key is"
-            )
+        if is_sealed(one) and not has_key:
+            raise RestoreError(f"{one.name} is encrypted; give the private key as age_identity")
 
     return chosen
 
 
-def _is_sealed(artefact: Artefact) -> bool:
+def is_sealed(artefact: Artefact) -> bool:
     """Return whether what is restored of an artefact is encrypted; roles are not part of that."""
     return any(file.encryption for file in artefact.files if not file.path.endswith(_GLOBALS))
 
@@ -120,7 +124,7 @@ def _problems(
 ) -> list[str]:
     name = chosen.one.name
     try:
-        if chosen.one.record is None:
+        if chosen.one.record is None and not is_sealed(artefact):
             return artefact_problems(artefact, lambda file: catalogue.open_file(name, file), place)
         return _hash_problems(catalogue, name, artefact, place.deadline)
     except UnfinishedError as error:

@@ -116,6 +116,13 @@ OPTIONS: t.Final[Options] = {
         elements="str",
         default=[],
     ),
+    "age_identity": option(
+        "str",
+        "Private key of age that opens what is encrypted in the set. It is written to no disk; keep"
+        " it in a vault of the control host. Empty means that nothing encrypted is restored.",
+        default="",
+        secret=True,
+    ),
     "allow_empty": option(
         "bool", "Whether a database without a single row may be restored.", default=False
     ),

@@ -31,6 +31,7 @@ from ..base.unpacking import UnpackingError
 from . import findings as found_by
 from . import units
 from .choose import ChosenSet, RestoreError, choose_artefacts, choose_set, require_bytes
+from .sealed import SealedArtefact, unsealed
 from .settings import RestoreSettings
 from .space import require_space
 from .targets import KINDS
@@ -87,7 +88,8 @@ def _restore(
 ) -> Answer:
     started = time.monotonic()
     chosen = choose_set(catalogue, settings.set)
-    artefacts = choose_artefacts(chosen.manifest, settings.artefacts)
+    has_key = bool(settings.age_identity)
+    artefacts = choose_artefacts(chosen.manifest, settings.artefacts, has_key=has_key)
     steps = _steps(catalogue, chosen, artefacts, settings, deadline, now)
     stopped = units.running(settings.units, deadline) if settings.units else []
     needs = require_space([step.plan for step in steps], settings.free_percent)
@@ -149,13 +151,11 @@ def _steps(
 
     found = []
     for artefact in _asked(artefacts, settings):
-        work = TargetWork(
-            artefact,
-            open_file,
-            settings,
-            now.strftime("%Y%m%dt%H%M%S"),
-            deadline.part(settings.artefact_seconds),
-        )
+        limit = deadline.part(settings.artefact_seconds)
+        plain = SealedArtefact(artefact, open_file)
+        if settings.age_identity:
+            plain = unsealed(artefact, open_file, settings.age_identity, limit)
+        work = TargetWork(*plain, settings, now.strftime("%Y%m%dt%H%M%S"), limit)
         target = _target(work)
         if not (isinstance(target, FilesTarget) and not target.paths):
             found.append(_Step(artefact, target, _planned(target, artefact), work))

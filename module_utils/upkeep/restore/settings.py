@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..base import options
 from ..base.login import Login
@@ -48,6 +48,7 @@ class RestoreSettings:
     keep: tuple[str, ...]
     units: tuple[str, ...]
     allow_empty: bool
+    age_identity: str = field(repr=False)
     server: ServerSettings
     max_seconds: int
 
