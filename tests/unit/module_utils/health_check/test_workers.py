@@ -119,8 +119,22 @@ def test_a_resolver_that_hangs_costs_its_own_check_only(
     assert [finding["status"] for finding in found.values()] == ["critical"] * 3 + ["ok"] * 3
     assert "no complete answer within 0.3 s" in found["http:page"]["message"]
     assert len(started) == 1
-    with pytest.raises(ChildProcessError):
-        os.waitpid(started[0].pid, os.WNOHANG)
+    assert is_gone(started[0].pid)
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a killed process is gone; a busy machine takes a while to end one."""
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return True
+        if ended:
+            return True
+        time.sleep(0.05)
+
+    return False
 
 
 Behave = Callable[[Callable[[], object]], None]
