@@ -21,6 +21,13 @@ def weekly(records: t.Callable[[str], list[Record]]) -> list[Record]:
     return records("weekly")[: AGAIN + 1]
 
 
+#: Check mode makes no set, so it cannot foretell that the first one will be rehearsed.
+FIRST_REHEARSAL: t.Final = {
+    (HOST, "restore : Rehearse | Make the account of the rehearsal's server"),
+    (HOST, "restore : Rehearse | Restore a set where it can do no harm"),
+}
+
+
 def changed(record: Record) -> set[tuple[str, str]]:
     return {(change["host"], change["task"]) for change in record["changes"]}
 
@@ -34,7 +41,7 @@ def test_the_host_is_what_it_is_meant_to_be(host: t.Any) -> None:
 def test_check_mode_predicted_exactly_what_the_run_changed(weekly: list[Record]) -> None:
     check, run, again = weekly
     assert [record["check_mode"] for record in weekly] == [True, False, False]
-    assert changed(check) == changed(run)
+    assert changed(check) | FIRST_REHEARSAL == changed(run)
     assert {host for host, _ in changed(run)} == {HOST}
     assert changed(again) == set()
 
