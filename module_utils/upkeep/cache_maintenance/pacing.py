@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 
 from ..base.redis_client import RedisClient, RedisReplyError
 
-#: What another client may wait because of us, s: above it portions shrink and we pause.
-TARGET: t.Final = 0.001
+#: What another client may wait because of us, s: above it portions shrink.
+TARGET: t.Final = 0.0005
 #: Keys in one portion, of SCAN and of UNLINK alike: fewer cost the server more than they spare.
 LEAST: t.Final = 50
-MOST: t.Final = 500
-FIRST: t.Final = 200
+MOST: t.Final = 150
+FIRST: t.Final = 100
+#: After each portion the server is left to others for this share of the time that it took. Without
+#: it one wait in a thousand is longer than with the guides' DEL (``bench/caches.py``).
+SHARE: t.Final = 0.7
 #: The longest pause, s.
 _LONGEST_PAUSE: t.Final = 0.05
 #: So many waits above the limit in a row end the work.
@@ -49,9 +52,9 @@ class Pace:
         elif waited < TARGET / 2:
             self.size = min(MOST, self.size + 50)
 
-    def pause(self, waited: float) -> float:
-        """Return how long the server is left to others after such a wait, in seconds."""
-        return min(waited, _LONGEST_PAUSE) if waited > TARGET else 0.0
+    def pause(self, took: float) -> float:
+        """Return how long the server is left to others after such a portion, in seconds."""
+        return min(took * SHARE, _LONGEST_PAUSE)
 
     @property
     def longest(self) -> float:
@@ -73,13 +76,15 @@ class PacedClient:
         The probe asks at the same moment, so it waits as any other client does. Raises
         TooSlowError, RedisError, TimeoutError.
         """
+        began = time.monotonic()
         self._redis.send(commands)
         sent = time.monotonic()
         self._probe.ask("PING")
         waited = time.monotonic() - sent
         replies = self._redis.receive(len(commands))
+        took = time.monotonic() - began
         self.pace.adapt(waited)
-        time.sleep(self.pace.pause(waited))
+        time.sleep(self.pace.pause(took))
 
         if refused := next((one for one in replies if isinstance(one, RedisReplyError)), None):
             raise refused

@@ -9,6 +9,7 @@ from ansible.module_utils.upkeep.cache_maintenance.pacing import (
     FIRST,
     LEAST,
     MOST,
+    SHARE,
     TARGET,
     Pace,
     TooSlowError,
@@ -30,12 +31,11 @@ def test_portions_follow_the_wait() -> None:
     assert pace.longest == 2 * TARGET
 
 
-def test_a_pause_follows_a_long_wait_only() -> None:
+def test_a_pause_follows_each_portion_and_is_never_long() -> None:
     pace = Pace(limit=1)
 
-    assert pace.pause(TARGET / 2) == 0
-    assert pace.pause(2 * TARGET) == 2 * TARGET
-    assert pace.pause(10) < 1
+    assert pace.pause(0.002) == pytest.approx(0.002 * SHARE)
+    assert 0.01 < pace.pause(10) < 1
 
 
 def test_one_long_wait_is_chance_and_three_in_a_row_are_not() -> None:
