@@ -149,8 +149,10 @@ class SqlStore:
         """Remove old runs; their ids are returned."""
         names = expired(dict(self._starts()), keep_days, keep_min, datetime.now(UTC))
         if not dry_run:
+            # A store that only an older version wrote to has no table of facts.
+            tables = [table for table in (_FACTS, _RUNS) if self._has_table(table)]
             with self._database.writing() as connection:
-                for part, table in itertools.product(_parts(names), (_RUNS, _FACTS)):
+                for part, table in itertools.product(_parts(names), tables):
                     connection.execute(sa.delete(table).where(table.c.run_id.in_(part)))
 
         return names

@@ -155,6 +155,29 @@ def test_a_database_of_an_older_version_has_no_facts_and_lists_its_runs(tmp_path
     assert sorted(item["run_id"] for item in old.facts()) == ["first", "second", "third"]
 
 
+def test_old_runs_of_a_database_of_an_older_version_are_removed(tmp_path: Path):
+    store = open_store(database(tmp_path))
+    for name, days in (("new", 0), ("old", 400)):
+        store.save(run(tmp_path / "local", name, days_ago=days))
+    with sa.create_engine(database(tmp_path)).begin() as connection:
+        connection.execute(sa.text("DROP TABLE upkeep_run_facts"))
+
+    assert open_store(database(tmp_path), create=False).prune(30, 1) == ["old"]
+    assert ids(store) == ["new"]
+
+
+def test_facts_go_with_their_run(tmp_path: Path):
+    store = open_store(database(tmp_path))
+    for name, days in (("new", 0), ("old", 400)):
+        store.save(run(tmp_path / "local", name, days_ago=days))
+    store.prune(30, 1)
+
+    with sa.create_engine(database(tmp_path)).connect() as connection:
+        kept = connection.execute(sa.text("SELECT run_id FROM upkeep_run_facts")).scalars().all()
+
+    assert kept == ["new"]
+
+
 def test_a_run_that_is_not_there_is_named(store: Store):
     with pytest.raises(StoreError, match="no run 'nothing'"):
         store.load("nothing")
