@@ -61,7 +61,7 @@ def test_a_system_is_asked_at_its_public_address(
     [entry] = [
         one
         for one in profile(system)["system_health_checks"]
-        if one.get("asked_from") == "controller"
+        if (one.get("asked_from"), one["name"]) == ("controller", "public")
     ]
     checks = [{**entry, "url": address}, {"name": "here", "kind": "load"}]
     [found] = outside.findings({"checks": checks, "components": [component], "cadence": "daily"})
