@@ -196,9 +196,10 @@ def test_asking_a_worker_leaves_only_its_own_bindings(host: t.Any) -> None:
 def test_a_user_with_few_rights_is_refused_nothing_but_what_it_lacks(host: t.Any) -> None:
     refused = host.check_output("redis-cli -p 6390 -a open-sesame --no-auth-warning --json acl log")
 
-    assert {entry["object"] for entry in json.loads(refused) if entry["username"] == "ask"} == {
-        "info"
-    }
+    lacked = {entry["object"] for entry in json.loads(refused) if entry["username"] == "ask"}
+
+    # A newer client library of Celery tells its name as well, which Redis 7.0 does not know.
+    assert lacked - {"client|setinfo"} == {"info"}
     assert [entry for entry in json.loads(refused) if entry["username"] == "look"] == []
 
 
