@@ -12,7 +12,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, engine, faults, images, inventory, manifests
+from . import access, containers, engine, faults, images, inventory, lease, manifests
 from .errors import DemoError
 from .files import locked, write_atomically
 from .fleet import DEFAULT, PROJECT, Fleet, HistoryPlan, Image, load, select, without_services
@@ -54,7 +54,8 @@ def up(arguments: argparse.Namespace) -> int:
     name = images.ensure(definition.image, suite, progress.say, _stage(arguments))
     progress.phase(f"image {name}")
 
-    with locked(arguments.state / f".{fleet.name}.lock"):
+    lock = arguments.state / f".{fleet.name}.lock"
+    with lease.held(fleet.name, "demo up"), locked(lock):
         containers.retire(fleet, definition.hosts, progress.say)
         ports = _start(without_services(fleet) if arguments.bare else fleet, name, progress)
         if not fleet.fixed_ports:
@@ -131,7 +132,8 @@ def down(arguments: argparse.Namespace) -> int:
     engine.require()
     progress = Progress()
     fleet = select(load(), arguments.fleet, [], arguments.state)
-    with locked(arguments.state / f".{fleet.name}.lock"):
+    lock = arguments.state / f".{fleet.name}.lock"
+    with lease.held(fleet.name, "demo down"), locked(lock):
         names = containers.take_down(fleet)
 
     progress.phase(f"fleet {fleet.name} is down: {len(names)} host(s) removed")
@@ -189,6 +191,11 @@ def plant(arguments: argparse.Namespace) -> int:
     if not wanted:
         return _list_defects(catalogue, faults.planted(fleet))
 
+    with lease.held(fleet.name, "demo plant"):
+        return _plant(fleet, catalogue, wanted, progress)
+
+
+def _plant(fleet: Fleet, catalogue: faults.Catalogue, wanted: list[str], progress: Progress) -> int:
     if faults.NONE in wanted:
         if wanted != [faults.NONE]:
             raise DemoError("'none' takes back whatever is planted and stands alone")

@@ -16,6 +16,8 @@ import sys
 import typing as t
 from pathlib import Path
 
+from demo import fleet, lease
+from demo.errors import DemoError as FleetError
 from tools import PROJECT
 from tools.process import CommandOutcome, environment, run_logged, tail, tool
 
@@ -152,8 +154,9 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     try:
-        play([name for name in defects.replace(",", " ").split() if name])
-    except DemoError as error:
+        with lease.held(fleet.DEFAULT, "make demo"):
+            play([name for name in defects.replace(",", " ").split() if name])
+    except (DemoError, FleetError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

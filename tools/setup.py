@@ -45,13 +45,19 @@ class Environment(t.NamedTuple):
     python: str
     version: str
     arguments: tuple[str, ...]
+    #: Whether it gets the command `upkeep`, which runs the code of this checkout.
+    has_command: bool = False
+
+
+#: Installs the checkout from what is there: nothing is downloaded, no dependency looked at again.
+EDITABLE: t.Final = ("--no-index", "--no-deps", "--no-build-isolation", "--editable", ".")
 
 
 def environments(
     python: str, version: str, oldest: str | None, project: Path = PROJECT
 ) -> list[Environment]:
     """Return the environments to have for the best and the oldest Python (None: not here)."""
-    main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"))
+    main = Environment(project / ".venv", python, version, ("-r", "requirements-dev.txt"), True)
     if version == OLDEST or oldest is None:
         return [main]
 
@@ -62,10 +68,10 @@ def environments(
 
 
 def digest(environment: Environment, project: Path) -> str:
-    """Return the stamp: a hash of interpreter, pip's arguments and all requirements files."""
+    """Return the stamp: a hash of interpreter, pip's arguments and all files that pip reads."""
     seen = hashlib.sha256(repr((str(environment.path), *environment[1:])).encode())
-    for path in sorted(project.glob("requirements*.txt")):
-        seen.update(path.read_bytes())
+    for path in (*sorted(project.glob("requirements*.txt")), project / "pyproject.toml"):
+        seen.update(path.read_bytes() if path.exists() else b"")
     return seen.hexdigest()
 
 
@@ -92,19 +98,13 @@ def make(environment: Environment, project: Path) -> bool:
     _run(project, environment.python, "-m", "venv", "--clear", str(environment.path))
     python = str(environment.path / "bin" / "python")
 
+    install = (python, "-m", "pip", "install", "-qq", "--disable-pip-version-check")
     try:
-        _run(
-            project,
-            python,
-            "-m",
-            "pip",
-            "install",
-            "-qq",
-            "--disable-pip-version-check",
-            *environment.arguments,
-        )
+        _run(project, *install, *environment.arguments)
     except SetupError as error:
         raise SetupError(f"{error}. {PIP_HINT}") from error
+    if environment.has_command:
+        _run(project, *install, *EDITABLE)
 
     (environment.path / STAMP).write_text(digest(environment, project))
     print(

@@ -20,6 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
+from demo import lease
+from demo.errors import DemoError as FleetError
+from demo.fleet import DEFAULT
 from tools import PROJECT, demo, evidence_lines, molecule
 from tools import sanity as ansible_test
 from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail, tool
@@ -124,6 +127,16 @@ def fleet() -> Count:
 
     They judge its last run, too.
     """
+    try:
+        with lease.held(DEFAULT, "the tests of the fleet"):
+            return _fleet()
+    except FleetError as error:
+        print(f"  FAILED fleet: {error}", flush=True)
+        failures.append("fleet")
+        return Count(failed=1)
+
+
+def _fleet() -> Count:
     try:
         known = {"UPKEEP_CLEAN_RUN": str(demo.play([]))}
         total = Count(passed=1)

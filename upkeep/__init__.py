@@ -11,11 +11,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ansible.module_utils
+try:
+    import ansible.module_utils
+except ModuleNotFoundError:  # `upkeep` says what is missing; nothing else gets on without it
+    _PATH: list[str] = []
+else:
+    _PATH = ansible.module_utils.__path__
 
 __version__ = "0.1.0"
 PROJECT = Path(__file__).resolve().parent.parent
 _SHARED = str(PROJECT / "module_utils")
 
-if _SHARED not in ansible.module_utils.__path__:
-    ansible.module_utils.__path__.append(_SHARED)
+if _SHARED not in _PATH:
+    _PATH.append(_SHARED)

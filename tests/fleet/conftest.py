@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import engine, fleet
+from demo import engine, fleet, lease
 from tests.fleet.runs import Play, Record, read
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -39,10 +39,11 @@ def demo() -> t.Callable[..., None]:
 def running(demo: t.Callable[..., None]) -> t.Iterator[fleet.Fleet]:
     """Return the fleet, without faults; whatever a test leaves planted is taken back."""
     engine.require()
-    demo("status")
-    demo("plant", "none")
-    yield fleet.select(fleet.load(), FLEET, [], PROJECT / ".demo")
-    demo("plant", "none")
+    with lease.held(FLEET, "tests/fleet"):
+        demo("status")
+        demo("plant", "none")
+        yield fleet.select(fleet.load(), FLEET, [], PROJECT / ".demo")
+        demo("plant", "none")
 
 
 @pytest.fixture(scope="session")

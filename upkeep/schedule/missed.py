@@ -12,9 +12,9 @@ from pathlib import PurePath
 
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
 
+from upkeep.report.facts import RunFacts
 from upkeep.report.summary import CONTROLLER
 from upkeep.run import clean
-from upkeep.run.types import RunRecord
 from upkeep.schedule.load import Schedule
 from upkeep.schedule.settings import ControlHost, Slot
 from upkeep.schedule.starts import last_start
@@ -69,8 +69,8 @@ def newest_runs(
 
     found: dict[tuple[str, str], datetime] = {}
     for cadence, wanted in open_ends.items():
-        for record in islice(store.of_playbook(cadence), _MOST_READ):
-            for key, started in last_runs([record]).items():
+        for run in islice(store.of_playbook(cadence), _MOST_READ):
+            for key, started in last_runs([run]).items():
                 found.setdefault(key, started)
             wanted -= {system for system, known in found if known == cadence}
             if not wanted:
@@ -112,15 +112,15 @@ def start_findings(missed_starts: Iterable[Missed], now: datetime) -> list[Findi
     ]
 
 
-def last_runs(records: Iterable[RunRecord]) -> dict[tuple[str, str], datetime]:
+def last_runs(runs: Iterable[RunFacts]) -> dict[tuple[str, str], datetime]:
     """Return when each (system, cadence) began last; a run in check mode does not count."""
     found: dict[tuple[str, str], datetime] = {}
-    for record in records:
-        started = clean.moment(record["started"])
-        if started is None or record["check_mode"]:
+    for run in runs:
+        started = clean.moment(run["started"])
+        if started is None or run["check_mode"]:
             continue
-        for system in record["systems"]:
-            key = (system, PurePath(record["playbook"]).stem)
+        for system in run["systems"]:
+            key = (system, PurePath(run["playbook"]).stem)
             found[key] = max(started, found.get(key, started))
 
     return found

@@ -48,8 +48,8 @@ class Store(t.Protocol):
     def facts(self) -> Iterator[RunFacts]:
         """Yield what a list says of each kept run, newest first, each read when it is asked for."""
 
-    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
-        """Yield the kept runs of a playbook, newest first, each read when it is asked for."""
+    def of_playbook(self, stem: str) -> Iterator[RunFacts]:
+        """Yield the same of the kept runs of a playbook."""
 
     def oldest_start(self) -> str | None:
         """Return when the oldest kept run started; None without any."""

@@ -72,11 +72,11 @@ class DirectoryStore:
         """Yield what a list says of each kept run, newest first."""
         return filter(None, map(_facts, self._newest_first()))
 
-    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
-        """Yield the kept runs of a playbook, newest first; their names say which may be of it."""
+    def of_playbook(self, stem: str) -> Iterator[RunFacts]:
+        """Yield the same of the runs of a playbook; their names say which may be of it."""
         mark = f"-{events.name_in_id(stem)}-"
         named = (folder for folder in self._newest_first() if mark in folder.name)
-        for run in filter(None, map(_readable, named)):
+        for run in filter(None, map(_facts, named)):
             if PurePath(run["playbook"]).stem == stem:
                 yield run
 

@@ -99,20 +99,16 @@ class SqlStore:
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Return the kept runs, newest first; one that this version cannot read is left out."""
-        return list(itertools.islice(self._readable(), limit))
+        return list(itertools.islice(self._records(self._newest_first()), limit))
 
     def facts(self) -> Iterator[RunFacts]:
         """Yield what a list says of each kept run, newest first, from its record if need be."""
-        has_facts = self._has_table(_FACTS)
-        for names in _parts(self._newest_first()):
-            kept = self._kept_facts(names) if has_facts else {}
-            older = (name for name in names if name not in kept)
-            made = {run["run_id"]: facts.of_record(run) for run in self._records(list(older))}
-            yield from filter(None, (kept.get(name) or made.get(name) for name in names))
+        return self._facts(self._newest_first())
 
-    def of_playbook(self, stem: str) -> Iterator[RunRecord]:
-        """Yield the kept runs of a playbook, newest first, read a few at a time."""
-        for run in self._readable(_RUNS.c.playbook.contains(stem, autoescape=True)):
+    def of_playbook(self, stem: str) -> Iterator[RunFacts]:
+        """Yield the same of the kept runs of a playbook, read a few at a time."""
+        names = self._newest_first(_RUNS.c.playbook.contains(stem, autoescape=True))
+        for run in self._facts(names):
             if PurePath(run["playbook"]).stem == stem:
                 yield run
 
@@ -198,9 +194,14 @@ class SqlStore:
             rows = connection.execute(sa.select(_RUNS.c.run_id, _RUNS.c.started).where(*wanted))
             return [(row.run_id, row.started) for row in rows]
 
-    def _readable(self, *wanted: sa.ColumnElement[bool]) -> Iterator[RunRecord]:
-        """Yield the records, newest first, read a few at a time."""
-        return self._records(self._newest_first(*wanted))
+    def _facts(self, names: Sequence[str]) -> Iterator[RunFacts]:
+        """Yield the facts of these runs in their order; those of an older version are made anew."""
+        has_facts = self._has_table(_FACTS)
+        for part in _parts(names):
+            kept = self._kept_facts(part) if has_facts else {}
+            older = (name for name in part if name not in kept)
+            made = {run["run_id"]: facts.of_record(run) for run in self._records(list(older))}
+            yield from filter(None, (kept.get(name) or made.get(name) for name in part))
 
     def _newest_first(self, *wanted: sa.ColumnElement[bool]) -> list[str]:
         """Return the ids of all runs, or of those wanted, newest first."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -51,6 +52,17 @@ def limit(memory_mb: int, file_mb: int) -> None:
         open_files=MOST_OPEN_FILES,
         processes=MOST_PROCESSES,
     ).apply()
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Limit the memory of the program that this process is about to become to exactly this.
+
+    What `limit` has set allows for our own size too, which goes with the exec.
+    """
+    most = memory_mb << 20
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or hard > most:
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, int]:

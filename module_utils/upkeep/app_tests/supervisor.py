@@ -165,6 +165,8 @@ def _run(job: SuiteJob, scratch: Path) -> SuiteOutcome:
             env=environment,
             start_new_session=True,
             umask=0o077,
+            # This process has no threads, so that its copy may run Python before the exec.
+            preexec_fn=lambda: processes.limit_memory(job.memory_mb),
             **isolated.program_rights(job.account),
         )
     except OSError as error:

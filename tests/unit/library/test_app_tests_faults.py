@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -190,10 +189,9 @@ def test_nothing_is_started_without_space(shop: Project) -> None:
 
 
 def test_memory_is_bounded(shop: Project) -> None:
-    # The limit counts from what the process that starts the suite has, which is this one here.
-    has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    # Whatever the process has that starts the suite, which is this one here.
     said, message = status(
-        shop.test(f"def test_it(): assert len(bytearray({(3 << 30) + has}))", memory_mb=1024)
+        shop.test("def test_it(): assert len(bytearray(3 << 29))", memory_mb=1024)
     )
     assert said == "critical"
     assert "test_it" in message

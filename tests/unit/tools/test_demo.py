@@ -19,7 +19,9 @@ from tools import PROJECT
 SCRIPT = """
 import signal, sys, threading, time
 from pathlib import Path
+from demo import lease
 from tools import demo, process
+lease.folder = lambda: Path(sys.argv[1]) / "locks"
 # Whoever runs tests in the background ignores this signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 process.LOGS = Path(sys.argv[1]) / "logs"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import lease
 from tests.unit.upkeep import run_log as log
 from tools import demo
 from tools.process import CommandOutcome
@@ -29,6 +30,7 @@ class Stage:
         self.changes, self.code, self.outcome = [1, 0], 0, "ok"
         self.silent = ""
         monkeypatch.setattr(demo, "STORE", store)
+        monkeypatch.setattr(lease, "folder", lambda: store.parent / "locks")
         monkeypatch.setattr(demo, "run_logged", self.run)
 
     def run(

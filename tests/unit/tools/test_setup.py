@@ -36,7 +36,7 @@ INTERPRETER = """\
 #!/bin/sh
 case "$2" in
     venv) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
-    pip) ! grep -q broken requirements.txt ;;
+    pip) echo "$@" >>pip.log; ! grep -q broken requirements.txt ;;
 esac
 """
 
@@ -59,6 +59,23 @@ def test_an_interrupted_environment_is_made_again(
     assert setup.make(environment, tmp_path)
     assert not setup.make(environment, tmp_path)
     (tmp_path / "requirements.txt").write_text("# changed\n")
+    assert setup.make(environment, tmp_path)
+
+
+def test_the_checkout_is_installed_editable_and_needs_no_index(
+    tmp_path: Path, environment: setup.Environment
+) -> None:
+    setup.make(environment._replace(has_command=True), tmp_path)
+    [_, editable] = (tmp_path / "pip.log").read_text().splitlines()
+
+    assert editable.endswith("--no-index --no-deps --no-build-isolation --editable .")
+
+
+def test_the_command_is_made_again_when_its_description_changes(
+    tmp_path: Path, environment: setup.Environment
+) -> None:
+    assert setup.make(environment, tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
     assert setup.make(environment, tmp_path)
 
 

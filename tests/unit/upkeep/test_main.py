@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,14 @@ from tests.unit.upkeep import run_log as log
 from upkeep import PROJECT
 from upkeep.__main__ import main
 from upkeep.store import DirectoryStore
+
+#: Without the folder of installed packages.
+WITHOUT_ANSIBLE = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from upkeep.__main__ import main
+sys.exit(main(["doctor"]))
+"""
 
 
 @pytest.fixture
@@ -161,4 +170,57 @@ def test_no_command_prints_how_to_use_it(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as end:
         main([])
     assert end.value.code == 2
-    assert "usage: python -m upkeep" in capsys.readouterr().err
+    assert "usage: upkeep" in capsys.readouterr().err
+
+
+def test_a_copy_without_its_checkout_says_what_is_missing(tmp_path: Path):
+    shutil.copytree(PROJECT / "upkeep", tmp_path / "upkeep")
+    done = subprocess.run(
+        [sys.executable, "-m", "upkeep", "doctor"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    [sentence] = done.stderr.splitlines()
+    assert "is not a checkout of Upkeep: ansible.cfg, module_utils/upkeep, playbooks" in sentence
+    assert "`make setup`" in sentence
+
+
+def test_without_ansible_it_says_what_is_missing():
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", WITHOUT_ANSIBLE, str(PROJECT)],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith("upkeep: ansible-core is missing for ")
+
+
+def test_the_command_works_from_any_folder(store: Path, tmp_path: Path):
+    """As the script does that pip writes for `upkeep`."""
+    script = "import sys; sys.path.insert(0, sys.argv.pop(1)); from upkeep.__main__ import main"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{script}; sys.exit(main())",
+            str(PROJECT),
+            "list",
+            "--store",
+            store,
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert log.RUN_ID in done.stdout
