@@ -8,6 +8,8 @@ import json
 import typing as t
 from collections.abc import Iterator, Mapping
 
+import yaml
+
 from upkeep.controller.awx import AwxData
 from upkeep.controller.settings import ControllerError
 
@@ -19,14 +21,18 @@ _AWX_LISTS: t.Final[Mapping[str, str]] = {
     "controller_execution_environments": "execution_environments",
     "controller_projects": "projects",
     "controller_inventories": "inventory",
+    "controller_inventory_sources": "inventory_sources",
     "controller_notifications": "notification_templates",
     "controller_templates": "job_templates",
     "controller_schedules": "schedules",
 }
 #: Said to the module that makes an object, and not part of the object.
 _NOT_KEPT: t.Final = ("name", "wait", "update_secrets", "survey_spec")
-#: Secrets are never in an export, and texts in them are masked.
-_HIDDEN: t.Final = ("inputs", "password")
+#: List -> what may hold secrets, which an export leaves out or masks.
+_HIDDEN: t.Final[Mapping[str, tuple[str, ...]]] = {
+    "credentials": ("inputs",),
+    "environments": ("password",),
+}
 _SEMAPHORE_LISTS: t.Final = (
     "keys",
     "repositories",
@@ -50,6 +56,8 @@ class Difference(t.NamedTuple):
     def sentence(self) -> str:
         """Return it on one line."""
         what = f"{self.kind} '{self.name}'"
+        if not self.name:
+            return f"the list '{self.kind}' is not in this export: {self.here}"
         if not self.field:
             return f"{what} is missing on the server" if self.there is None else f"{what} is extra"
 
@@ -77,11 +85,14 @@ def differences(
 
 
 def _of_awx(export: Mapping[str, t.Any], data: AwxData, prefix: str) -> Iterator[Difference]:
-    schedules = [*export.get("schedules", []), *_related_schedules(export)]
+    lists = {**export, "schedules": _awx_schedules(export)}
+    if lists["schedules"] is None:
+        words = "`awx export` of AWX 15 and later writes it"
+        yield Difference("schedules", "", "", words, None)
     for variable, name in _AWX_LISTS.items():
-        listed = schedules if name == "schedules" else export.get(name)
+        listed = lists.get(name)
         if listed is None:
-            continue  # the export was asked for other kinds
+            continue  # the export was asked for other kinds, or the server has none of it yet
 
         there = {_text(entry.get("name")): entry for entry in _entries(listed, name)}
         here = {entry["name"]: entry for entry in data[variable]}
@@ -93,27 +104,40 @@ def _of_awx(export: Mapping[str, t.Any], data: AwxData, prefix: str) -> Iterator
             yield from _awx_fields(name, here[common], there[common])
 
 
-def _related_schedules(export: Mapping[str, t.Any]) -> Iterator[t.Any]:
-    """Yield the schedules that servers of some versions write into their templates."""
-    for template in _entries(export["job_templates"], "job_templates"):
-        related = template.get("related")
-        yield from related.get("schedules", []) if isinstance(related, Mapping) else ()
+def _awx_schedules(export: Mapping[str, t.Any]) -> list[t.Any] | None:
+    """Return the schedules, which some versions write into their templates; None without any."""
+    templates = _entries(export["job_templates"], "job_templates")
+    related = [each for each in map(_related, templates) if "schedules" in each]
+    if "schedules" not in export and templates and not related:
+        return None
+
+    own = _entries(export.get("schedules") or [], "schedules")
+
+    return [
+        *own,
+        *(entry for each in related for entry in _entries(each["schedules"], "schedules")),
+    ]
+
+
+def _related(entry: Mapping[str, t.Any]) -> Mapping[str, t.Any]:
+    related = entry.get("related")
+
+    return related if isinstance(related, Mapping) else {}
 
 
 def _awx_fields(
     kind: str, here: Mapping[str, t.Any], there: Mapping[str, t.Any]
 ) -> Iterator[Difference]:
-    related = there.get("related")
-    related = related if isinstance(related, Mapping) else {}
+    related = _related(there)
     for field, value in here.items():
-        if field in _NOT_KEPT or field in _HIDDEN:
+        if field in _NOT_KEPT or field in _HIDDEN.get(kind, ()):
             continue
         if field in ("credentials", "notification_templates_error"):
             if field in related:
                 seen = sorted(_text(_plain(entry)) for entry in related[field])
                 yield from _compared(kind, here["name"], field, sorted(value), seen)
         elif field in there:
-            seen = _loaded(there[field]) if field == "extra_vars" else _plain(there[field])
+            seen = _variables(there[field]) if field == "extra_vars" else _plain(there[field])
             yield from _compared(kind, here["name"], field, _spaced(value), _spaced(seen))
 
     if "survey_spec" in here and "survey_spec" in related:
@@ -124,30 +148,74 @@ def _awx_fields(
 def _of_semaphore(
     export: Mapping[str, t.Any], project: Mapping[str, t.Any]
 ) -> Iterator[Difference]:
+    lists = {**export, "schedules": _semaphore_schedules(export)}
     for name in _SEMAPHORE_LISTS:
-        if name not in export:
-            yield Difference(name, "", "list", "written by servers since 2.11", None)
+        if name not in export and not lists.get(name):
+            yield Difference(name, "", "", "servers write it since 2.11", None)
             continue
 
-        there = {_title(entry): entry for entry in _entries(export[name] or [], name)}
+        there = {_title(entry): entry for entry in _entries(lists[name] or [], name)}
         here = {_title(entry): entry for entry in project[name]}
         yield from _missing(name, here, there)
         for extra in sorted(there.keys() - here.keys()):
             yield Difference(name, extra, "", None, there[extra])
         for common in sorted(here.keys() & there.keys()):
             for field, value in here[common].items():
-                if field in there[common] and field not in _HIDDEN:
-                    seen = there[common][field]
-                    known = _lenient(value), _lenient(seen)
-                    yield from _compared(name, common, field, *known)
+                if field in there[common] and field not in _HIDDEN.get(name, ()):
+                    seen = _read(there[common][field])
+                    known = _as_kept(value, export) if field == "survey_vars" else _read(value)
+                    yield from _compared(name, common, field, known, seen)
+
+
+def _as_kept(questions: t.Any, export: Mapping[str, t.Any]) -> t.Any:
+    """Return questions as the server of an export keeps them: an old one without defaults."""
+    if "schedules" in export:
+        return questions
+
+    return [
+        {name: value for name, value in question.items() if name != "default_value"}
+        for question in questions
+    ]
+
+
+def _semaphore_schedules(export: Mapping[str, t.Any]) -> t.Any:
+    """Return the schedules; before 2.11 a template had its own, as ``cron``."""
+    if "schedules" in export:
+        return export["schedules"]
+
+    templates = _entries(export.get("templates") or [], "templates")
+
+    return [
+        {"name": f"{_title(entry)} start", "template": _title(entry), "cron_format": entry["cron"]}
+        for entry in templates
+        if entry.get("cron")
+    ]
+
+
+def _read(value: t.Any) -> t.Any:
+    """Return what a JSON text holds: some versions write lists and mappings so."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+
+    return value
 
 
 def _lenient(value: t.Any) -> t.Any:
-    """Return a value as servers of all versions mean it: nothing is null, '' or an empty list."""
-    if isinstance(value, str) and value[:1] in "[{" and value:
-        return _loaded(value)
+    """Return a value as servers of all versions mean it.
 
-    return None if value in ("", []) else value
+    What is false, empty or null is left out by some, and so by all; versions add settings that are
+    so until somebody makes use of them.
+    """
+    if isinstance(value, Mapping):
+        kept = {name: _lenient(part) for name, part in value.items()}
+        return {name: part for name, part in kept.items() if part is not None} or None
+    if isinstance(value, list):
+        return [_lenient(part) for part in value] or None
+
+    return value or None
 
 
 def _missing(
@@ -157,7 +225,7 @@ def _missing(
 
 
 def _compared(kind: str, name: str, field: str, here: t.Any, there: t.Any) -> Iterator[Difference]:
-    if here != there:
+    if _lenient(here) != _lenient(there):
         yield Difference(kind, name, field, here, there)
 
 
@@ -186,9 +254,9 @@ def _spaced(value: t.Any) -> t.Any:
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
-def _loaded(value: t.Any) -> t.Any:
-    """Return what a JSON text holds; anything else as it is."""
+def _variables(value: t.Any) -> t.Any:
+    """Return the variables of a text: the module writes them as JSON, people as YAML."""
     try:
-        return json.loads(value or "{}") if isinstance(value, str) else value
-    except ValueError:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except (yaml.YAMLError, RecursionError):
         return value
