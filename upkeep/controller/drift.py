@@ -163,13 +163,15 @@ def _of_semaphore(
             for field, value in here[common].items():
                 if field in there[common] and field not in _HIDDEN.get(name, ()):
                     seen = _read(there[common][field])
-                    known = _as_kept(value, export) if field == "survey_vars" else _read(value)
+                    known = _read(value)
+                    if field == "survey_vars" and "schedules" not in export:
+                        known = _without_defaults(known, seen)
                     yield from _compared(name, common, field, known, seen)
 
 
-def _as_kept(questions: t.Any, export: Mapping[str, t.Any]) -> t.Any:
-    """Return questions as the server of an export keeps them: an old one without defaults."""
-    if "schedules" in export:
+def _without_defaults(questions: t.Any, seen: t.Any) -> t.Any:
+    """Return questions as an old server keeps them, which knows no default."""
+    if "default_value" in json.dumps(seen):
         return questions
 
     return [
