@@ -59,6 +59,23 @@ def checks_of_units(units: t.Iterable[Answer], checks: t.Iterable[Answer]) -> li
     return named + own
 
 
+def failed_before(
+    hostvars: t.Mapping[str, t.Any], hosts: t.Sequence[str], host: str, ready: str, served: str
+) -> list[str]:
+    """Return the hosts because of which a change must not go on to ``host``.
+
+    Those that have not noted ``ready``, and of those before it those that have not noted
+    ``served``: a change that goes host by host stops at the first failure.
+    """
+    before = set(hosts[: list(hosts).index(host)])
+
+    return [
+        name
+        for name in hosts
+        if not hostvars[name].get(ready) or (name in before and not hostvars[name].get(served))
+    ]
+
+
 def on_component(
     entries: t.Iterable[t.Any], component: str, groups: t.Collection[str]
 ) -> list[t.Any]:
@@ -97,6 +114,7 @@ class FilterModule:
             "critical_checks": critical_checks,
             "for_components": for_components,
             "holds_lock": holds_lock,
+            "failed_before": failed_before,
             "on_component": on_component,
             "registered": registered,
             "rehearsals_due": rehearsals_due,

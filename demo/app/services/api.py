@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import os
+import socket
 import time
 import typing as t
 import uuid
@@ -178,13 +180,29 @@ def make_app(config: settings.ServiceSettings) -> t.Any:
     return app
 
 
+def handed_over() -> list[socket.socket]:
+    """Return the listening sockets that systemd handed over.
+
+    None when this process has to bind its own.
+    """
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+
+    return [socket.socket(fileno=3 + n) for n in range(int(os.environ.get("LISTEN_FDS", "0")))]
+
+
 def main() -> None:
     """Serve until stopped."""
     config = settings.load()
     logs.configure(config)
-    uvicorn.run(
-        make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(config), host=config.bind, port=config.port, log_config=None, access_log=False
+        )
     )
+    server.run(sockets=handed_over() or None)
+    if not server.started:
+        raise SystemExit(3)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ def load() -> ModuleType:
 filters = load().FilterModule().filters()
 
 
-def test_every_filter_is_used_by_a_stage_or_an_input_of_a_role() -> None:
-    files = [*PROJECT.glob("playbooks/**/*.yml"), *PROJECT.glob("inventory/group_vars/all/*.yml")]
+def test_every_filter_is_used_by_a_stage_or_a_role() -> None:
+    places = ("playbooks/**/*.yml", "inventory/group_vars/all/*.yml", "roles/*/tasks/*.yml")
+    files = [path for place in places for path in PROJECT.glob(place)]
     text = "\n".join(path.read_text() for path in files)
 
     assert {name for name in filters if f"| {name}" not in text} == set()
@@ -109,3 +110,18 @@ def test_a_unit_is_seen_by_the_checks_it_names_and_by_those_that_look_at_it() ->
     ]
 
     assert filters["checks_of_units"](units, checks) == ["http:api.status", "unit:database"]
+
+
+def test_what_goes_host_by_host_stops_at_the_first_failure() -> None:
+    done, built, failed = {"ready": True, "served": True}, {"ready": True}, {}
+    hosts = ["a", "b", "c"]
+
+    def before(host: str, *states: dict[str, bool]) -> list[str]:
+        hostvars = dict(zip(hosts, states, strict=True))
+        found: list[str] = filters["failed_before"](hostvars, hosts, host, "ready", "served")
+        return found
+
+    assert before("a", built, built, built) == []
+    assert before("b", done, built, built) == []
+    assert before("b", built, built, built) == ["a"]
+    assert before("a", built, built, failed) == ["c"]

@@ -1,0 +1,220 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One call on a host: look, build a release, or let one serve."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from dataclasses import asdict
+
+from ..base.systemd import SystemdError
+from ..findings import Finding
+from ..switching.releases import FOUND, ReleaseError, Releases, Switching
+from ..switching.switch import Switcher, SwitchError, SwitchOutcome
+from . import environment_file
+from .building import BuildError, build, keep_found
+from .code_digest import DigestError
+from .looking import look
+from .quarantine import is_quarantined, put_away, take_out
+from .settings import App, Settings
+from .unpacking import UnpackError
+
+_FAILURES: t.Final = (
+    BuildError,
+    UnpackError,
+    ReleaseError,
+    DigestError,
+    SystemdError,
+    TimeoutError,
+    OSError,
+)
+
+
+def run(
+    settings: Settings, check_mode: bool, hook: Callable[[str], None] | None = None
+) -> dict[str, t.Any]:
+    """Return the module's answer; ``hook`` is called at moments at which tests end this process."""
+    releases = Releases(settings.app.root)
+    answer: dict[str, t.Any] = {
+        "changed": False,
+        "findings": [],
+        "needed": False,
+        "done": True,
+        "steps": [],
+        "current": "",
+        "diff": {"before": "", "after": ""},
+    }
+    if settings.state == "looked":
+        return {**answer, "findings": look(settings, releases, check_mode)}
+
+    try:
+        if settings.state == "built":
+            answer |= _built(settings, releases, check_mode)
+        else:
+            answer |= _live(settings, releases, check_mode, hook or (lambda _: None))
+    except _FAILURES as error:
+        answer |= {"done": False, "findings": [_failed(settings, str(error))]}
+
+    return {**answer, "current": releases.current()}
+
+
+def switcher_of(app: App, releases: Releases, hook: Callable[[str], None]) -> Switcher:
+    """Return what switches the releases of an application."""
+    return Switcher(
+        app.server,
+        releases,
+        workers=[worker.unit for worker in app.workers],
+        run_as=app.user,
+        hook=hook,
+    )
+
+
+def _built(settings: Settings, releases: Releases, check_mode: bool) -> dict[str, t.Any]:
+    """Build the release unless it is there; without an archive only tell whether it is needed."""
+    release, subject = settings.release, settings.app.subject
+    if releases.get(release):
+        message = f"Release {release} is on the host."
+        return {"findings": [subject.finding("ok", message, aspect="built", observed=release)]}
+    if is_quarantined(releases, release):
+        if not settings.retry:
+            raise BuildError(
+                f"release {release} failed before; see {releases.root}/quarantine/{release}/"
+                "evidence.json. To try it again: -e predictor_deploy_retry=true"
+            )
+        if not check_mode and settings.bundle:
+            take_out(releases, release)
+
+    steps = [f"unpack release {release}", "make its virtual environment", "write its unit files"]
+    message = f"Release {release} is not on the host yet."
+    told = {"needed": True, "steps": steps, "diff": _diff(releases.root, release)}
+    if check_mode:
+        return {**told, "changed": True, "findings": [subject.finding("info", message)]}
+    if not settings.bundle:
+        return {**told, "findings": []}
+
+    made = build(settings, releases)
+    message = f"Release {release} was built: {made.facts['files']} files from {made.commit[:12]}."
+    found = subject.finding("ok", message, aspect="built", observed=release)
+
+    return {**told, "changed": True, "findings": [found]}
+
+
+def _live(
+    settings: Settings, releases: Releases, check_mode: bool, hook: Callable[[str], None]
+) -> dict[str, t.Any]:
+    app, release, subject = settings.app, settings.release, settings.app.subject
+    left = releases.switching()
+    current = releases.current()
+    if current == release and releases.is_confirmed(release) and not left:
+        message = f"Release {release} serves already."
+        return {"findings": [subject.finding("ok", message, observed=release, expected=release)]}
+
+    steps = _steps(app, current, release)
+    told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
+    if check_mode:
+        message = f"Release {release} would serve instead of {current or 'what runs now'}."
+        return {**told, "changed": True, "findings": [subject.finding("info", message)]}
+
+    target = releases.require(release)
+    if not current:
+        keep_found(app, releases)
+        releases.point_to(FOUND)
+    switcher = switcher_of(app, releases, hook)
+    recovered = switcher.recover()
+    switcher.adopt()
+    findings = [_recovered(settings, recovered)] if recovered else []
+    if releases.current() == release and releases.is_confirmed(release):
+        return {**told, "changed": True, "findings": findings}
+
+    previous = releases.current()
+    changed_file = environment_file.put_in_place(app)
+    try:
+        outcome = switcher.switch(target)
+    except SwitchError as error:
+        environment_file.put_back(app, changed_file)
+        place = put_away(releases, release, error, app.units)
+        findings.append(_refused(settings, error, previous, place))
+        return {**told, "changed": True, "done": False, "findings": findings}
+
+    gone = releases.prune(app.keep, [previous, release])
+    findings += _confirmed(settings, outcome, previous)
+
+    return {**told, "changed": True, "findings": findings, "pruned": gone, **_figures(outcome)}
+
+
+def _steps(app: App, current: str, release: str) -> list[str]:
+    steps = [] if current else [f"keep what runs now as release {FOUND}"]
+    steps += [
+        f"start release {release} as {app.server.next_unit} and ask it",
+        f"let {app.root}/current lead to releases/{release}",
+        f"restart {app.server.unit} while {app.server.socket_unit} keeps connections",
+    ]
+    steps += [f"restart {worker.unit}" for worker in app.workers]
+
+    return [*steps, f"confirm it for {app.server.window.seconds:g} s, or go back"]
+
+
+def _diff(root: str, release: str, current: str = "") -> dict[str, str]:
+    return {
+        "before": f"{root}/current -> {current or 'none'}\n",
+        "after": f"{root}/current -> {release}\n",
+    }
+
+
+def _figures(outcome: SwitchOutcome) -> dict[str, t.Any]:
+    return {
+        "start_seconds": round(outcome.start_seconds, 3),
+        "switch_seconds": round(outcome.switch_seconds, 3),
+        "confirmation": {
+            key: value
+            for key, value in asdict(outcome.confirmation).items()
+            if key in ("rounds", "seconds", "traffic", "medians")
+        },
+    }
+
+
+def _failed(settings: Settings, problem: str) -> Finding:
+    message = f"{problem}. Nothing that serves was changed"
+
+    return settings.app.subject.finding("critical", message, observed=settings.release)
+
+
+def _recovered(settings: Settings, left: Switching) -> Finding:
+    message = (
+        f"a switch to release {left.release} had been cut off before it was confirmed; release"
+        f" {left.previous} served again before this run went on"
+    )
+
+    return settings.app.subject.finding("warning", message, aspect="cut_off")
+
+
+def _refused(settings: Settings, error: SwitchError, previous: str, place: str) -> Finding:
+    served = (
+        f"release {previous} serves again" if error.touched else "nothing that serves was changed"
+    )
+    if "way back failed" in str(error):
+        served = "a person must step in"
+    message = f"release {settings.release} was not confirmed: {error}. {served}; evidence: {place}"
+
+    return settings.app.subject.finding(
+        "critical", message, observed=previous, expected=settings.release
+    )
+
+
+def _confirmed(settings: Settings, outcome: SwitchOutcome, previous: str) -> list[Finding]:
+    subject, seen, window = settings.app.subject, outcome.confirmation, settings.app.server.window
+    message = (
+        f"Release {settings.release} serves instead of {previous}: confirmed by {seen.rounds}"
+        f" rounds of probes in {seen.seconds:.0f} s; the change itself took"
+        f" {outcome.switch_seconds:.1f} s. Alerts were not silenced."
+    )
+    found = [subject.finding("ok", message, observed=settings.release, expected=settings.release)]
+    if seen.traffic is not None and seen.traffic < window.least_traffic:
+        note = (
+            f"only {seen.traffic} requests of visitors came while it was confirmed (at least"
+            f" {window.least_traffic}): our own probes alone decided"
+        )
+        found.append(subject.finding("info", note, aspect="traffic", observed=seen.traffic))
+
+    return found

@@ -1,0 +1,134 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One way back on a host: the release, its caches, what depends on it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+from ..base import systemd
+from ..base.deadline import Deadline
+from ..base.systemd import SystemdError
+from ..findings import Finding
+from ..predictor_deploy.quarantine import put_away
+from ..predictor_deploy.run import switcher_of
+from ..switching.releases import ReleaseError, Releases
+from ..switching.switch import SwitchError
+from .caches import CacheError, clear
+from .settings import Settings
+
+#: What a person reads first.
+BY_HAND: t.Final = "A person must step in"
+
+
+def run(
+    settings: Settings, check_mode: bool, hook: Callable[[str], None] | None = None
+) -> dict[str, t.Any]:
+    """Return the module's answer; ``hook`` is called at moments at which tests end this process."""
+    releases = Releases(settings.app.root)
+    answer: dict[str, t.Any] = {
+        "changed": False,
+        "done": True,
+        "findings": [],
+        "steps": [],
+        "current": "",
+        "diff": {"before": "", "after": ""},
+    }
+    try:
+        answer |= _back(settings, releases, check_mode, hook or (lambda _: None))
+    except (ReleaseError, SystemdError, TimeoutError, OSError) as error:
+        answer |= {"done": False, "findings": [_by_hand(settings, str(error))]}
+
+    return {**answer, "current": releases.current()}
+
+
+def _back(
+    settings: Settings, releases: Releases, check_mode: bool, hook: Callable[[str], None]
+) -> dict[str, t.Any]:
+    current = releases.current()
+    if not current:
+        raise ReleaseError("nothing was ever deployed here")
+
+    left = releases.switching()
+    release = settings.release or releases.last_good(left.release if left else current)
+    if not release:
+        raise ReleaseError(f"no other release than {current} has proved itself")
+    target = releases.require(release)
+    if release == current and not left:
+        message = f"Release {release} serves already; nothing to go back to."
+        return {"findings": [settings.subject.finding("ok", message, observed=release)]}
+
+    told = {
+        "changed": True,
+        "steps": _steps(settings, current, release),
+        "diff": {"before": f"current -> {current}\n", "after": f"current -> {release}\n"},
+    }
+    if check_mode:
+        message = f"Would go back from release {current} to {release}."
+        return {**told, "findings": [settings.subject.finding("info", message)]}
+
+    switcher = switcher_of(settings.app, releases, hook)
+    switcher.recover()
+    if releases.current() != release:
+        switcher.adopt()
+        try:
+            switcher.switch(target)
+        except SwitchError as error:
+            message = f"release {release} was not confirmed: {error}; release {current} serves"
+            return {**told, "done": False, "findings": [_by_hand(settings, message)]}
+
+    if settings.quarantine and current != release and releases.get(current):
+        why = SwitchError(settings.reason or "left by a rollback", touched=True)
+        put_away(releases, current, why, settings.app.units)
+
+    found, whole = _afterwards(settings)
+    message = f"Done: release {release} serves instead of {current}."
+    if settings.reason:
+        message += f" Reason: {settings.reason}"
+    status = "ok" if whole else "warning"
+    first = settings.subject.finding(status, message, observed=release, expected=release)
+
+    return {**told, "done": whole, "findings": [first, *found]}
+
+
+def _steps(settings: Settings, current: str, release: str) -> list[str]:
+    steps = [f"go back from release {current} to {release} and confirm it"]
+    steps += [f"quarantine release {current}"] if settings.quarantine else []
+    steps += [f"delete {' '.join(one.patterns)} from cache {one.name}" for one in settings.caches]
+
+    return steps + [f"restart {unit}" for unit in settings.dependants]
+
+
+def _afterwards(settings: Settings) -> tuple[list[Finding], bool]:
+    """Clear caches and restart dependants; return the findings, and whether all of it worked."""
+    found: list[Finding] = []
+    whole = True
+    for cache in settings.caches:
+        subject = settings.subject._replace(
+            requirements=cache.requirements or settings.requirements
+        )
+        aspect = f"cache_{cache.name}"
+        try:
+            deleted = clear(cache)
+        except CacheError as error:
+            whole = False
+            message = f"{BY_HAND}: cache '{cache.name}' was not cleared: {error}"
+            found.append(subject.finding("critical", message, aspect=aspect))
+        else:
+            message = f"{deleted} keys of cache '{cache.name}' were deleted."
+            found.append(subject.finding("ok", message, aspect=aspect, observed=deleted))
+
+    for unit in settings.dependants:
+        try:
+            systemd.restart(unit, Deadline(120))
+        except (SystemdError, TimeoutError) as error:
+            whole = False
+            message = f"{BY_HAND}: {unit} was not restarted: {error}"
+            found.append(settings.subject.finding("critical", message, aspect=unit))
+
+    return found, whole
+
+
+def _by_hand(settings: Settings, problem: str) -> Finding:
+    return settings.subject.finding("critical", f"{BY_HAND}: {problem}")

@@ -1,0 +1,171 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A good release serves and nothing was refused; a bad one never serves, whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import typing as t
+
+import pytest
+
+HOST: t.Final = "fairedge-1"
+ROOT: t.Final = "/srv/releases/fairedge"
+
+
+def serving(host: t.Any) -> dict[str, t.Any]:
+    """Return what the service answers."""
+    found: dict[str, t.Any] = json.loads(host.check_output("curl -s http://127.0.0.1:8000/health"))
+
+    return found
+
+
+def current(host: t.Any) -> str:
+    """Return the release that serves."""
+    found: str = host.check_output("readlink %s/current", ROOT)
+
+    return found
+
+
+def test_the_release_serves_from_its_folder(fleet_host: t.Any) -> None:
+    host = fleet_host(HOST)
+
+    assert serving(host)["version"] == "2.0.0"
+    assert host.service("fairedge-api.socket").is_running
+    assert host.service("fairedge-api.socket").is_enabled
+    python = f"{ROOT}/current/venv/bin/python"
+    assert host.check_output("%s -c 'import shopmark; print(shopmark.MARK)'", python) == "locked"
+
+
+def test_a_second_run_changes_nothing(records: t.Any) -> None:
+    assert records("converge")[-1]["changes"] == []
+
+
+def test_the_service_user_can_change_nothing_of_a_release(fleet_host: t.Any) -> None:
+    host = fleet_host(HOST)
+    find = f"find {ROOT} -not -user root -o -perm /022 -not -type l"
+
+    assert host.check_output(find) == ""
+    assert host.run(f"runuser -u fairedge -- cat {ROOT}/current/code/services/api.py").rc == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "expected", "reason"),
+    [
+        ("v2", "", "do not pass|asked before it served"),
+        ("v4", "5.0.0", "'version' of its answer is"),
+        ("v5", "", "the packages cannot be installed"),
+    ],
+)
+def test_a_bad_release_never_serves(
+    fleet_host: t.Any, play: t.Any, version: str, expected: str, reason: str
+) -> None:
+    host = fleet_host(HOST)
+    before, pid = current(host), host.check_output("systemctl show -P MainPID fairedge-api")
+
+    done = play(
+        "converge",
+        "-e",
+        json.dumps(
+            {
+                "predictor_deploy_version": version,
+                "expected_version": expected,
+                "predictor_deploy_suites": [],
+            }
+        ),
+    )
+
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert any(part in done.stdout for part in reason.split("|")), done.stdout[-3000:]
+    assert current(host) == before
+    assert host.check_output("systemctl show -P MainPID fairedge-api") == pid
+    assert serving(host)["version"] == "2.0.0"
+
+
+def test_a_failed_gate_leaves_what_serves(fleet_host: t.Any, play: t.Any) -> None:
+    host = fleet_host(HOST)
+    done = play(
+        "converge",
+        "-e",
+        json.dumps(
+            {
+                "predictor_deploy_version": "v3",
+                "app_tests_suites": [{"name": "release", "paths": ["tests/none.py"]}],
+            }
+        ),
+    )
+
+    assert done.returncode == 2
+    assert serving(host)["version"] == "2.0.0"
+
+
+def test_nothing_is_refused_and_nothing_lost_behind_nginx(fleet_host: t.Any, play: t.Any) -> None:
+    host = fleet_host(HOST)
+    client = subprocess.Popen(
+        [
+            "podman", "exec", f"upkeep-mol-predictor_deploy-{HOST}",
+            "python3", "/usr/local/lib/load_client.py", "--url", "http://127.0.0.1:80/health",
+            "--seconds", "60",
+        ],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+    done = play("converge", "-e", "predictor_deploy_version=v3")
+    output, _ = client.communicate(timeout=120)
+    seen = json.loads(output)
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert serving(host)["version"] == "3.0.0"
+    assert set(seen["versions"]) == {"2.0.0", "3.0.0"}, seen
+    for kind in ("new_connection", "keep_alive_get", "keep_alive_post"):
+        lost = {key: seen[kind][key] for key in ("refused", "reset", "server_errors")}
+        assert lost == {"refused": 0, "reset": 0, "server_errors": 0}, seen
+
+
+def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, play: t.Any) -> None:
+    host = fleet_host(HOST)
+    before = current(host)
+    moment = "fairedge-api-undo.timer"
+    arguments = json.dumps(
+        {
+            "predictor_deploy_version": "v4",
+            "predictor_deploy_suites": [],
+            "predictor_deploy_retry": True,
+        }
+    )
+    killer = (
+        f"for n in $(seq 1200); do if systemctl is-active -q {moment}; then sleep 0.3;"
+        " pkill -KILL -f AnsiballZ_predictor_deploy; exit 0; fi; sleep 0.1; done; exit 1"
+    )
+    watcher = subprocess.Popen(
+        ["podman", "exec", f"upkeep-mol-predictor_deploy-{HOST}", "sh", "-c", killer]
+    )
+
+    done = play("converge", "-e", arguments)
+    assert watcher.wait(timeout=60) == 0
+    assert done.returncode == 2, done.stdout[-2000:]
+    assert host.service("fairedge-api-undo.timer").is_running
+    # What the timer starts when its time has come.
+    host.check_output("systemctl start fairedge-api-undo.service")
+
+    assert current(host) == before
+    assert serving(host)["version"] == "3.0.0"
+    again = play("converge", "-e", "predictor_deploy_version=v3")
+    assert again.returncode == 0, again.stdout[-2000:]
+
+
+def test_a_change_by_hand_is_seen(fleet_host: t.Any, play: t.Any, runs: t.Any) -> None:
+    host = fleet_host(HOST)
+    host.check_output("echo '# by hand' >> %s/current/code/services/pages.py", ROOT)
+
+    play("converge", "-e", "predictor_deploy_version=v3")
+    lines = (runs("converge")[-1] / "events.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    drift = [
+        event["finding"]["message"]
+        for event in found
+        if event["event"] == "finding" and event["finding"]["check"] == "release:app"
+    ]
+
+    assert "changed by hand" in drift[-1]

@@ -1,0 +1,293 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A deployment from archive to confirmed release, and what it leaves when it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+import tarfile
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.predictor_deploy import building
+from ansible.module_utils.upkeep.predictor_deploy.run import run
+from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, Settings, parse
+
+from tests.unit.module_utils.switching.conftest import UNIT, Service, service
+
+__all__ = ["service"]
+
+
+def archive(folder: Path, files: dict[str, str], links: dict[str, str] | None = None) -> str:
+    """Write the archive of a release and return its path."""
+    path = folder / "release.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            tar.addfile(member)
+
+    return str(path)
+
+
+def values(service: Service, **more: t.Any) -> dict[str, t.Any]:
+    """Return the options of the module for a service."""
+    app = {
+        "root": str(service.folder / "shop"),
+        "user": "nobody",
+        "command": ["{release}/venv/bin/python", "-m", "shop"],
+        "found": [str(service.folder / "before")],
+        "python": "/usr/bin/python3",
+        "server": {
+            "unit": UNIT,
+            "listen": [f"127.0.0.1:{service.port}"],
+            "start_seconds": 3,
+            "drain_seconds": 2,
+            "probes": [{"name": "health", "path": "/", "timeout": 1}],
+            "confirmation": {
+                "seconds": 0.3,
+                "interval": 0.1,
+                "needed": 2,
+                "log": str(service.log),
+            },
+        },
+    }
+
+    return {"app": app, "state_file": str(service.folder / "state.json"), **more}
+
+
+@pytest.fixture
+def deploy(service: Service, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a function that deploys a release which behaves as told."""
+    monkeypatch.setattr(building, "SPARE", 0)
+
+    def built_and_live(release: str, **told: t.Any) -> dict[str, t.Any]:
+        settings = built(service, release, **told)
+        run(settings, check_mode=False)
+        return run(replace(settings, state="live"), check_mode=False)
+
+    return built_and_live
+
+
+def built(service: Service, release: str, **told: t.Any) -> Settings:
+    """Return the settings that build a release."""
+    text = json.dumps({"version": release, **told})
+    path = archive(service.folder, {"code/app.json": text})
+    summed = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+    return parse(
+        values(service, state="built", release=release, bundle=path, sha256=summed, commit="c" * 40)
+    )
+
+
+def look(service: Service) -> dict[str, dict[str, t.Any]]:
+    """Return the findings of a look by check."""
+    answer = run(parse(values(service)), check_mode=False)
+
+    return {item["check"]: item for item in answer["findings"]}
+
+
+def test_the_first_release_serves_and_what_ran_is_release_0(
+    service: Service, deploy: t.Any
+) -> None:
+    answer = deploy("1")
+
+    assert answer["done"] is True
+    assert answer["changed"] is True
+    assert answer["findings"][-1]["status"] == "ok"
+    assert service.answer()["version"] == "1"
+    assert (service.folder / "shop/releases/0/code/0-before/app.json").exists()
+
+
+def test_a_second_run_changes_nothing(service: Service, deploy: t.Any) -> None:
+    deploy("1")
+
+    answer = deploy("1")
+
+    assert answer["changed"] is False
+    assert answer["findings"][0]["status"] == "ok"
+
+
+def test_check_mode_shows_release_and_steps_and_changes_nothing(service: Service) -> None:
+    before = sorted(map(str, service.folder.rglob("*")))
+    settings = replace(built(service, "1"), state="live")
+
+    answer = run(settings, check_mode=True)
+
+    assert answer["changed"] is True
+    assert any(UNIT in step for step in answer["steps"])
+    assert "1" in answer["diff"]["after"]
+    assert sorted(map(str, service.folder.rglob("*"))) == sorted(
+        [*before, str(service.folder / "release.tar")]
+    )
+
+
+def test_a_refused_release_is_put_away_with_its_evidence(service: Service, deploy: t.Any) -> None:
+    deploy("1")
+
+    answer = deploy("2", log="ERROR no model password=hunter22")
+
+    evidence = json.loads((service.folder / "shop/quarantine/2/evidence.json").read_text())
+    assert answer["done"] is False
+    assert answer["findings"][-1]["status"] == "critical"
+    assert "release 1 serves again" in answer["findings"][-1]["message"]
+    assert "errors in the log" in evidence["problem"]
+    assert "hunter22" not in json.dumps(evidence)
+    assert service.answer()["version"] == "1"
+    assert not (service.folder / "shop/releases/2").exists()
+
+
+def test_a_release_in_quarantine_is_tried_again_only_when_asked_for(
+    service: Service, deploy: t.Any
+) -> None:
+    deploy("1")
+    deploy("2", status=500)
+
+    refused = run(built(service, "2"), check_mode=False)
+    again = run(replace(built(service, "2"), retry=True), check_mode=False)
+
+    assert "failed before" in refused["findings"][0]["message"]
+    assert refused["done"] is False
+    assert again["done"] is True
+
+
+@pytest.mark.parametrize(
+    ("files", "links", "reason"),
+    [
+        ({"../x": "x"}, {}, "leads out of the release"),
+        ({"/etc/x": "x"}, {}, "leads out of the release"),
+        ({"code/app.json": "{}"}, {"code/l": "/etc/shadow"}, "leads out of the release"),
+        ({"code/app.json": "{}"}, {"code/l": "../../x"}, "leads out of the release"),
+        ({"other": "x"}, {}, "has no folder 'code'"),
+        ({}, {}, "the archive is empty"),
+    ],
+)
+def test_an_archive_that_leads_elsewhere_is_no_release(
+    service: Service, files: dict[str, str], links: dict[str, str], reason: str
+) -> None:
+    path = archive(service.folder, files, links)
+    summed = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    settings = parse(values(service, state="built", release="1", bundle=path, sha256=summed))
+
+    answer = run(settings, check_mode=False)
+
+    assert answer["done"] is False
+    assert reason in answer["findings"][0]["message"]
+    assert service.answer()["version"] == "0"
+
+
+def test_a_truncated_archive_is_no_release(service: Service) -> None:
+    settings = built(service, "1")
+    path = Path(settings.bundle)
+    path.write_bytes(path.read_bytes()[:700])
+
+    assert "another checksum" in run(settings, check_mode=False)["findings"][0]["message"]
+
+
+def test_a_full_disk_is_told_before_anything_is_unpacked(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "SPARE", 1 << 62)
+
+    answer = run(built(service, "1"), check_mode=False)
+
+    assert "MB free" in answer["findings"][0]["message"]
+    assert not (service.folder / "shop/releases").exists()
+
+
+def test_a_package_that_is_not_there_is_no_release(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "SPARE", 0)
+    lock = f"nothing==1.0 --hash=sha256:{'0' * 64}\n"
+    path = archive(service.folder, {"code/app.json": "{}", "code/requirements.lock": lock})
+    summed = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    given = values(service, state="built", release="1", bundle=path, sha256=summed)
+    given["app"]["python"] = os.path.realpath(sys.executable)
+
+    answer = run(parse(given), check_mode=False)
+
+    assert answer["done"] is False
+    assert "cannot be" in answer["findings"][0]["message"]
+
+
+def test_a_look_finds_what_was_changed_by_hand(service: Service, deploy: t.Any) -> None:
+    assert look(service)["release:app"]["status"] == "ok"
+    (service.folder / "before" / "app.json").write_text("{}")
+    assert look(service)["release:app"]["status"] == "warning"
+
+    deploy("1")
+    assert look(service)["release:app"]["status"] == "ok"
+    with (service.folder / "shop/releases/1/code/app.json").open("a") as file:
+        file.write(" ")
+
+    assert "changed by hand" in look(service)["release:app"]["message"]
+
+
+def test_a_look_finds_leftovers_and_a_missing_way_back(service: Service, deploy: t.Any) -> None:
+    deploy("1")
+    seen = look(service)
+    assert seen["release:app.candidate"]["status"] == "ok"
+    assert seen["release:app.way_back"]["status"] == "ok"
+
+    (service.folder / "shop/releases/half").mkdir()
+    (service.folder / "shop/releases/0/release.json").unlink()
+    seen = look(service)
+
+    assert seen["release:app.candidate"]["status"] == "warning"
+    assert seen["release:app.way_back"]["status"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("pool", "problem"),
+    [
+        (
+            {"instances": 3, "size": 20, "overflow": 10, "server_connections": 50},
+            "3 instances x 1 processes x (20 + 10) are 90 connections; the server allows 50",
+        ),
+        ({"instances": 3, "size": 20, "overflow": 10, "server_connections": 200}, ""),
+    ],
+)
+def test_connections_must_fit_the_server(
+    service: Service, pool: dict[str, int], problem: str
+) -> None:
+    given = values(service)
+    given["app"]["pool"] = pool
+    if not problem:
+        parse(given)
+        return
+
+    with pytest.raises(DeployError) as raised:
+        parse(given)
+
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("root", "relative", "must begin with /"),
+        ("root", "/srv/a b", "must match"),
+        ("root", "/srv/../etc", "must not have '..'"),
+        ("command", [], "app.command is empty"),
+        ("keep", 1, "at least 2"),
+    ],
+)
+def test_an_application_that_cannot_work_is_refused(
+    service: Service, key: str, value: t.Any, problem: str
+) -> None:
+    given = values(service)
+    given["app"][key] = value
+
+    with pytest.raises(DeployError, match=problem.replace("(", r"\(")):
+        parse(given)
