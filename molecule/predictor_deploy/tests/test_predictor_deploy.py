@@ -132,11 +132,13 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, pl
             "predictor_deploy_version": "v4",
             "predictor_deploy_suites": [],
             "predictor_deploy_retry": True,
+            # Only then does the module's process carry its name.
+            "ansible_pipelining": False,
         }
     )
     killer = (
         f"for n in $(seq 1200); do if systemctl is-active -q {moment}; then sleep 0.3;"
-        " pkill -KILL -f [A]nsiballZ_predictor_deploy; exit 0; fi; sleep 0.1; done; exit 1"
+        " pkill -KILL -f [A]nsiballZ_predictor_deploy; exit; fi; sleep 0.1; done; exit 1"
     )
     watcher = subprocess.Popen(
         ["podman", "exec", f"upkeep-mol-predictor_deploy-{HOST}", "sh", "-c", killer]
