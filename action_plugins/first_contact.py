@@ -8,23 +8,28 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible import constants
+from ansible import constants, context
 from ansible.errors import AnsibleActionFail
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep.actions.base import ControlAction
+from upkeep.controller import answers
 from upkeep.run import host_keys
 from upkeep.run import reachability as contact
 from upkeep.run.facts import require_run_id
 
 
 class ActionModule(ControlAction):
-    """Require a store and checked host keys; then try the ssh ports of all hosts at once."""
+    """Require a store, plain answers and checked host keys; then try all ssh ports at once."""
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Fail with the hosts' own hint when none of those that have one answers."""
         require_run_id()
+        rendered = answers.templates(context.CLIARGS.get("extra_vars") or ())
+        if rendered:
+            raise AnsibleActionFail(answers.sentence(rendered))
+
         names = task_vars["ansible_play_hosts_all"]
         hosts = [task_vars["hostvars"][name] for name in names]
         believed = host_keys.unchecked(

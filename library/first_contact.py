@@ -9,8 +9,9 @@ module: first_contact
 short_description: Say in one line that the run cannot be kept, or that no host is there
 description:
   - Fails before anything is contacted when the store cannot keep the run, or when the ssh host key
-    of a host would not be checked, or when a host is in the groups of two systems. The demo fleet
-    may do without checked host keys.
+    of a host would not be checked, or when a host is in the groups of two systems, or when an
+    answer of a task of Semaphore holds a template, which Ansible would run. The demo fleet may do
+    without checked host keys.
   - Tries the ssh ports of those hosts of the play that have the variable C(unreachable_hint), all
     at once. When none of them answers, the run ends with that hint instead of one unreachable error
     for each host.

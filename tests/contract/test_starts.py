@@ -299,6 +299,18 @@ def test_host_keys_are_asked_for_although_the_environment_says_no(newest: Contro
     assert "host keys of c1 would not be checked" in run.output
 
 
+def test_an_answer_that_semaphore_lets_ansible_render_is_refused(newest: Controller) -> None:
+    made = newest.scratch / "made"
+    code = f"{{{{ lookup('pipe', 'touch {made}') }}}}"
+    answer = {"semaphore_vars": {"task_details": {}}, "backup_hold": code}
+    run = newest.play("maintain.yml", reach=True, **answer)
+
+    assert run.code == 2
+    assert "backup_hold: an answer holds a template" in run.output
+    assert run.changed == set()
+    assert not made.exists()
+
+
 def test_a_host_in_two_systems_is_refused(newest: Controller) -> None:
     inventory = newest.scratch / "both.yml"
     inventory.write_text("all: {children: {systems: {children: {beta: {hosts: {a1: {}}}}}}}\n")

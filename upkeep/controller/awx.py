@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from upkeep.controller.jobs import ON_DEMAND, PlannedJob, Question, planned_jobs
+from upkeep.controller.jobs import PlannedJob, Question, on_demand, planned_jobs
 from upkeep.controller.settings import ControllerSettings
 from upkeep.schedule import render
 from upkeep.schedule.load import Schedule
@@ -43,7 +43,7 @@ def awx_data(schedule: Schedule, settings: ControllerSettings) -> AwxData:
         **_ground(settings),
         "controller_templates": [
             *(_planned(job, settings) for job in planned_jobs(schedule)),
-            *(_on_demand(name, settings) for name in ON_DEMAND),
+            *(_on_demand(name, settings) for name in on_demand()),
         ],
         "controller_schedules": [
             _schedule(job, schedule, settings) for job in planned_jobs(schedule)
@@ -194,7 +194,7 @@ def _planned(job: PlannedJob, settings: ControllerSettings) -> AwxObject:
 
 def _on_demand(playbook: str, settings: ControllerSettings) -> AwxObject:
     template = _template(settings.named(playbook), playbook, settings)
-    questions = ON_DEMAND[playbook]
+    questions = on_demand()[playbook]
     if not questions:
         return {**template, "ask_limit_on_launch": True, "survey_enabled": False}
 

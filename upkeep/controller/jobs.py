@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
+from pathlib import Path
 
-from upkeep.schedule.load import Schedule
-from upkeep.schedule.settings import Slot
+from upkeep.schedule.load import PLAYBOOKS, Schedule
+from upkeep.schedule.settings import CADENCES, Slot
 
 #: Answers of a question that the roles read as true or false: a server sends texts.
 YES_NO: t.Final = ("false", "true")
@@ -41,8 +42,12 @@ class PlannedJob(t.NamedTuple):
         return self.slot.cadence
 
 
-#: Playbooks that people start, with what they are asked.
-ON_DEMAND: t.Final[dict[str, tuple[Question, ...]]] = {
+_CONFIRMATION: t.Final = "In production, write the name of the system to confirm it:"
+#: Playbook -> what people who start it are asked. One that is not here asks nothing.
+_QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
+    "back_up_system": (
+        Question("backup_hold", "Why is the set to be kept until somebody lets it go?", "text"),
+    ),
     "follow_logs": (
         Question(
             "log_review_follow_seconds",
@@ -76,17 +81,51 @@ ON_DEMAND: t.Final[dict[str, tuple[Question, ...]]] = {
             "text",
         ),
     ),
+    "purge_queue": (
+        Question("task_queue_queue", "Which queue is purged?", "text", is_required=True),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text", is_required=True),
+    ),
+    "put_back_queue": (
+        Question("task_queue_copy", "Which copy is put back?", "text", is_required=True),
+    ),
     "record_models": (
         Question(
             "model_verification_approved_by", "Who approved the models?", "text", is_required=True
         ),
     ),
+    "rehearse_restore": (
+        Question("restore_set", "Which set? Empty: the newest one that was verified.", "text"),
+    ),
     "renew_baseline": (
         Question("baseline_approved_by", "Who approved the figures?", "text", is_required=True),
     ),
-    "run_tests": (),
-    "verify_models": (),
+    "restore_backup": (
+        Question(
+            "restore_action",
+            "List the sets, restore beside what is there, or replace it?",
+            "choice",
+            is_required=True,
+            default="list",
+            choices=("list", "side", "replace"),
+        ),
+        Question("chosen_system", "Which system is restored?", "text"),
+        Question("restore_set", "Which set? Empty: the newest one that was verified.", "text"),
+        Question("restore_table", "Only one table (schema.table)? Empty: all.", "text"),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text"),
+    ),
+    "retry_tasks": (
+        Question(
+            "task_queue_task", "Failed tasks of which name start again?", "text", is_required=True
+        ),
+    ),
 }
+
+
+def on_demand(folder: Path = PLAYBOOKS) -> dict[str, tuple[Question, ...]]:
+    """Return what is asked before each playbook that no schedule starts."""
+    names = sorted(path.stem for path in folder.glob("*.yml") if path.stem not in CADENCES)
+
+    return {name: _QUESTIONS.get(name, ()) for name in names}
 
 
 def planned_jobs(schedule: Schedule) -> Iterator[PlannedJob]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from upkeep.controller.jobs import ON_DEMAND, PlannedJob, Question, planned_jobs
+from upkeep.controller.jobs import PlannedJob, Question, on_demand, planned_jobs
 from upkeep.controller.settings import ControllerSettings
 from upkeep.schedule import render
 from upkeep.schedule.load import Schedule
@@ -53,7 +53,7 @@ def semaphore_project(schedule: Schedule, settings: ControllerSettings) -> Semap
         ],
         "templates": [
             *(_planned(job, settings) for job in jobs),
-            *(_on_demand(name, settings) for name in ON_DEMAND),
+            *(_on_demand(name, settings) for name in on_demand()),
         ],
         "schedules": [_schedule(job, schedule, settings) for job in jobs],
         **{
@@ -124,7 +124,7 @@ def _on_demand(playbook: str, settings: ControllerSettings) -> dict[str, t.Any]:
     return {
         **_template(settings.named(playbook), playbook, "on demand", settings),
         "arguments": "[]",
-        "survey_vars": [_question(question) for question in ON_DEMAND[playbook]],
+        "survey_vars": [_question(question) for question in on_demand()[playbook]],
         "task_params": {"allow_override_limit": True},
     }
 

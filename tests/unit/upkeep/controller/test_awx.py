@@ -18,7 +18,7 @@ from tools import awx_collection, yamlfiles
 from upkeep import PROJECT
 from upkeep.controller.awx import MODULES
 from upkeep.controller.files import server_data
-from upkeep.controller.jobs import ON_DEMAND
+from upkeep.controller.jobs import _QUESTIONS, on_demand
 from upkeep.schedule.load import load
 
 DATA = server_data().awx
@@ -139,8 +139,10 @@ def test_playbooks_on_demand_have_a_template_and_no_schedule():
     own = {Path(entry["playbook"]).stem for entry in DATA["controller_templates"]}
     there = {path.stem for path in (PROJECT / "playbooks").glob("*.yml")}
 
-    assert set(ON_DEMAND) <= own
-    assert own <= there
+    assert own == there
+    assert set(_QUESTIONS) <= set(on_demand())
+    scheduled = {entry["unified_job_template"] for entry in DATA["controller_schedules"]}
+    assert not {f"Upkeep {name}" for name in on_demand()} & scheduled
 
 
 def test_every_question_is_a_variable_that_a_role_or_playbook_knows():
@@ -149,7 +151,7 @@ def test_every_question_is_a_variable_that_a_role_or_playbook_knows():
         for pattern in ("roles/*/meta/argument_specs.yml", "playbooks/*.yml")
         for path in PROJECT.glob(pattern)
     ]
-    for questions in ON_DEMAND.values():
+    for questions in on_demand().values():
         for question in questions:
             assert any(question.variable in text for text in texts), question.variable
 
