@@ -34,8 +34,8 @@ def templates(words: Iterable[t.Any]) -> list[str]:
 def sentence(names: Iterable[str]) -> str:
     """Return why such a run is refused."""
     return (
-        f"{', '.join(names)}: an answer holds a template of Jinja, which Semaphore lets Ansible run;"
-        " write it without {{, {% and {#"
+        f"{', '.join(names)}: an answer holds a template of Jinja, which Semaphore lets Ansible"
+        " run; write it without {{, {% and {#"
     )
 
 
