@@ -23,6 +23,7 @@ import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
 from tests.unit.module_utils.redis_tune.server import RedisServer, running
 
 # isort: split
+from ansible.module_utils.upkeep.base.priority import step_back
 from ansible.module_utils.upkeep.cache_maintenance import redis_keys, settings
 
 KEYS: t.Final = 1_000_000
@@ -106,7 +107,20 @@ def beside(server: RedisServer, work: Callable[[RedisServer], None]) -> Side:
 
 
 def ours(server: RedisServer) -> None:
-    """Remove the keys as cache_maintenance does."""
+    """Remove the keys as cache_maintenance does: in a process that steps back."""
+    child = os.fork()
+    if not child:
+        try:
+            step_back()
+            remove(server)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    require(os.waitpid(child, 0)[1] == 0, "ours failed")
+
+
+def remove(server: RedisServer) -> None:
+    """Remove the keys by the module's code."""
     pattern = {"name": "all", "pattern": "cached:*"}
     entry = {"name": "x", "port": server.port, "patterns": [pattern], "max_latency_ms": 10_000}
     cache = settings.parse({"redis_caches": [entry]}).redis_caches[0]

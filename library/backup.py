@@ -76,10 +76,11 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.backup.options import OPTIONS
-from ansible.module_utils.upkeep.backup.run import GRACE, BackupError, run, step_back
+from ansible.module_utils.upkeep.backup.run import GRACE, BackupError, run
 from ansible.module_utils.upkeep.backup.settings import SettingsError, parse
 from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.base.priority import step_back
 
 
 def main() -> None:

@@ -71,10 +71,11 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.backup.options import VERIFY_OPTIONS as OPTIONS
-from ansible.module_utils.upkeep.backup.run import GRACE, BackupError, step_back, verify
+from ansible.module_utils.upkeep.backup.run import GRACE, BackupError, verify
 from ansible.module_utils.upkeep.backup.settings import SettingsError, parse_verify
 from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.base.priority import step_back
 
 
 def main() -> None:

@@ -67,6 +67,7 @@ findings:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.base.priority import step_back
 from ansible.module_utils.upkeep.cache_maintenance.options import OPTIONS
 from ansible.module_utils.upkeep.cache_maintenance.run import run
 from ansible.module_utils.upkeep.cache_maintenance.settings import SettingsError, parse
@@ -80,6 +81,7 @@ def main() -> None:
     except SettingsError as error:
         module.fail_json(msg=str(error))
 
+    step_back()
     module.exit_json(
         **bounded(module, lambda: run(settings, module.check_mode), settings.max_seconds)
     )

@@ -67,9 +67,9 @@ findings:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upkeep.backup.run import step_back
 from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
+from ansible.module_utils.upkeep.base.priority import step_back
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 from ansible.module_utils.upkeep.restore.options import REHEARSE_OPTIONS as OPTIONS
 from ansible.module_utils.upkeep.restore.rehearse import GRACE, run

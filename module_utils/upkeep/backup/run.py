@@ -29,7 +29,6 @@ from .verify import verify_set
 LOCK_SECONDS: t.Final = 60.0
 #: Seconds that a run has beyond its time to write down what it found.
 GRACE: t.Final = 30.0
-_NICE: t.Final = 10
 
 Answer = dict[str, t.Any]
 
@@ -84,11 +83,6 @@ def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -
             return {**answer, "changed": released}
     except (CatalogueError, StateFileError) as error:
         raise BackupError(str(error)) from error
-
-
-def step_back() -> None:
-    """Let everything else on the host go first, in CPU and in input and output."""
-    os.nice(_NICE)  # the priority of input and output follows it
 
 
 def is_due(newest: BackupSet | None, settings: BackupSettings, now: datetime) -> bool:

@@ -20,8 +20,6 @@ _MOST_COMPLAINTS: t.Final = 1 << 20
 _TAIL: t.Final = 300
 #: How long to wait for another warming, s: one that is at work does what ours would do.
 _PATIENCE: t.Final = 0.2
-#: Other work of the host goes first.
-_NICE: t.Final = ("nice", "-n", "10")
 
 
 class HeldError(Exception):
@@ -78,7 +76,7 @@ def _run(warming: Warming, argv: Sequence[str], environment: dict[str, str]) -> 
     own = {"HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name}
     try:
         process = subprocess.Popen(  # noqa: S603 - an argv list of the profile, no shell
-            [*_NICE, *argv],
+            argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,

@@ -62,7 +62,7 @@ def test_what_goes_wrong_is_said(tmp_path: Path, code: str, message: str) -> Non
 
 
 def test_a_missing_program_user_or_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match="ended with 127"):
+    with pytest.raises(ProgramError, match="cannot be started: No such file"):
         given = warming(tmp_path, "", argv=["/no/such/program"])
         run(given, tmp_path)
     with pytest.raises(ProgramError, match="there is no user"):
