@@ -13,7 +13,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from upkeep.commands import controller, doctor, findings, run, runs, schedule
+from upkeep.commands import backups, controller, doctor, findings, run, runs, schedule
 from upkeep.commands.common import positive, store_target
 from upkeep.controller.settings import ControllerError
 from upkeep.kpi import open_history
@@ -25,7 +25,7 @@ from upkeep.store import Store, StoreError, open_store
 from upkeep.store.base import LATEST
 
 #: Verbs that have a file of their own.
-_VERBS: t.Final = (run, runs, findings, schedule, controller, doctor)
+_VERBS: t.Final = (run, runs, findings, backups, schedule, controller, doctor)
 #: Errors whose message is for people, a line for each problem.
 _EXPECTED: t.Final = (
     StoreError,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,7 +115,7 @@ class BackupCatalogue:
 
     def newest_verified(self) -> BackupSet | None:
         """Return the newest set that was found good, None without any."""
-        return next((one for one in reversed(self.sets()) if one.is_verified), None)
+        return newest_verified(self.sets())
 
     def open_file(self, name: str, file: SetFile) -> t.BinaryIO:
         """Return a file of a set, open for reading; raises OSError."""
@@ -196,6 +196,11 @@ class BackupCatalogue:
     def _manifest_bytes(self, name: str) -> bytes:
         with self.folder.enter(name) as folder, folder.read(manifests.FILE_NAME) as stream:
             return stream.read(manifests.MAX_BYTES)
+
+
+def newest_verified(sets: Sequence[BackupSet]) -> BackupSet | None:
+    """Return the newest set that was found good of sets in their order, None without any."""
+    return next((one for one in reversed(sets) if one.is_verified), None)
 
 
 def _write_all(stream: t.BinaryIO, data: bytes) -> None:

@@ -19,7 +19,8 @@ from ..findings import Finding, Subject
 from . import findings as found_by
 from . import retention
 from .artefacts.kind import UnfinishedError, Workplace
-from .catalogue import BackupCatalogue, BackupSet, CatalogueError
+from .catalogue import BackupCatalogue, BackupSet, CatalogueError, newest_verified
+from .listing import kept_findings
 from .making import Clock, make_set, shrunk, utc_now
 from .manifest import BackupManifest, set_name
 from .settings import BackupSettings, VerifySettings
@@ -70,7 +71,7 @@ def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -
     if not Path(settings.root).is_dir():
         ids = settings.requirements
         age = found_by.age_finding(None, settings.promised_hours, clock(), ids)
-        return {"changed": False, "findings": [age], "sets": []}
+        return {"changed": False, "findings": [age, *kept_findings([], ids)], "sets": []}
 
     try:
         with BackupCatalogue(settings.root) as catalogue:
@@ -118,7 +119,7 @@ def _make_and_expire(
             expired = _expire(catalogue, settings, clock())
         outcome = _made(catalogue, settings, newest, deadline, clock)
         if not isinstance(outcome, BackupManifest):
-            found += [*outcome, _age(catalogue, settings, clock())]
+            found += [*outcome, *_kept(catalogue, settings, clock())]
             changed = bool(cleared or expired)
             return _answer(changed, found, settings.root, expired=expired)
         made = outcome
@@ -130,7 +131,7 @@ def _make_and_expire(
     for name in plan.expired:
         catalogue.delete(name)
     expired += plan.expired
-    found.append(_age(catalogue, settings, clock()))
+    found += _kept(catalogue, settings, clock())
     found += _retention_finding(plan.problem, expired, settings)
 
     return _answer(
@@ -174,8 +175,8 @@ def _preview(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime
     """Return what a run would do; a set that would be made is as good as made."""
     due = is_due(catalogue.newest_verified(), settings, now)
     plan = _plan(catalogue, settings, now)
-    age = found_by.planned_finding(settings.requirements)
-    found = [age if due else _age(catalogue, settings, now)]
+    planned = found_by.planned_finding(settings.requirements)
+    found = [planned] if due else _kept(catalogue, settings, now)
     found += _retention_finding(plan.problem, plan.expired, settings)
 
     return _answer(due or bool(plan.expired), found, settings.root, due=due, expired=plan.expired)
@@ -188,12 +189,13 @@ def _observe(settings: BackupSettings, now: datetime) -> Answer:
         _require_mount(settings)
         if not Path(settings.root).is_dir():
             age = found_by.age_finding(None, settings.promised_hours, now, settings.requirements)
-            return _answer(False, [age], settings.root, due=True, moment=now)
+            found = [age, *kept_findings([], settings.requirements)]
+            return _answer(False, found, settings.root, due=True, moment=now)
         with BackupCatalogue(settings.root) as catalogue:
             plan = _plan(catalogue, settings, now)
             return _answer(
                 False,
-                [_age(catalogue, settings, now)],
+                _kept(catalogue, settings, now),
                 settings.root,
                 due=is_due(catalogue.newest_verified(), settings, now),
                 expired=plan.expired,
@@ -202,8 +204,8 @@ def _observe(settings: BackupSettings, now: datetime) -> Answer:
             )
     except (BackupError, CatalogueError, OSError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        found = subject.finding("unknown", f"the sets cannot be looked at: {reason}")
-        return _answer(False, [found], settings.root, due=True, moment=now)
+        unknown = subject.finding("unknown", f"the sets cannot be looked at: {reason}")
+        return _answer(False, [unknown], settings.root, due=True, moment=now)
 
 
 def _plan(
@@ -228,10 +230,16 @@ def _retention_finding(
     return [subject.finding("ok", f"{len(expired)} sets were redundant", observed=len(expired))]
 
 
-def _age(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> Finding:
-    newest = catalogue.newest_verified()
+def _kept(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> list[Finding]:
+    """Return the age of the newest verified set, and the sets that are kept."""
+    sets = catalogue.sets()
+    newest = newest_verified(sets)
+    ids = settings.requirements
 
-    return found_by.age_finding(newest, settings.promised_hours, now, settings.requirements)
+    return [
+        found_by.age_finding(newest, settings.promised_hours, now, ids),
+        *kept_findings(sets, ids),
+    ]
 
 
 def _answer(
@@ -323,9 +331,10 @@ def _verified_answer(
     catalogue: BackupCatalogue, settings: VerifySettings, now: datetime, failures: list[str]
 ) -> Answer:
     sets = catalogue.sets()
-    newest = catalogue.newest_verified()
+    newest = newest_verified(sets)
     found = [
         found_by.age_finding(newest, settings.promised_hours, now, settings.requirements),
+        *kept_findings(sets, settings.requirements),
         *found_by.verified_findings(sets, now, settings.requirements),
     ]
     subject = Subject("backup:verification", settings.requirements)

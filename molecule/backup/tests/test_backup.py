@@ -105,7 +105,11 @@ def test_the_first_run_made_and_the_second_did_not(
     assert statuses(check, "student-success-1")["backup:age"] == "info"
     assert statuses(first, "student-success-1")["backup:mvp_data"] == "ok"
     assert ids_of(first) >= {"R-student_success-33", "R-student_success-74", "R-hyperopt-35"}
-    assert statuses(second, "student-success-1") == {"backup:age": "ok"}
+    assert statuses(second, "student-success-1") == {
+        "backup:age": "ok",
+        "backup:sets": "ok",
+        "backup:size": "ok",
+    }
     assert second["changes"] == []
 
 

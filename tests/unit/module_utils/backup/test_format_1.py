@@ -54,6 +54,8 @@ def test_it_verifies_when_all_of_it_is_read_again(root: Path) -> None:
 
     assert statuses(answer) == {
         "backup:age": "ok",
+        "backup:sets": "ok",
+        "backup:size": "ok",
         f"backup_set:{NAME}": "ok",
         "backup:unread": "ok",
     }

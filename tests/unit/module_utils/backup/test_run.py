@@ -250,14 +250,18 @@ def test_observing_changes_nothing_and_names_what_is_due(shop: Shop) -> None:
 
     assert not before["changed"]
     assert (before["due"], before["next_set"]) == (True, "20260301T020000Z")
-    assert statuses(before) == {"backup:age": "critical"}
+    assert statuses(before) == {"backup:age": "critical", "backup:sets": "ok"}
     assert not shop.root.exists()
 
     shop.backup()
     after = shop.backup(state="observed", retention={"last": 1})
 
     assert not after["due"]
-    assert statuses(after) == {"backup:age": "ok"}
+    assert statuses(after) == {
+        "backup:age": "ok",
+        "backup:sets": "ok",
+        "backup:size": "ok",
+    }
 
 
 def test_observing_names_leftovers_and_redundant_sets(shop: Shop) -> None:

@@ -252,7 +252,7 @@ def test_verifying_changes_no_byte_of_a_set(shop: Shop, made: Path) -> None:
 
 
 def test_a_catalogue_that_does_not_exist_breaks_the_promise(shop: Shop) -> None:
-    assert statuses(shop.verify()) == {"backup:age": "critical"}
+    assert statuses(shop.verify()) == {"backup:age": "critical", "backup:sets": "ok"}
 
 
 def test_a_set_older_than_promised_is_critical(shop: Shop, made: Path) -> None:
