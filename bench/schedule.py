@@ -7,6 +7,7 @@ Events are counted in this process, commands with their interpreter. Medians of 
 
 from __future__ import annotations
 
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import time
 import typing as t
 from pathlib import Path
+from types import SimpleNamespace
 
 import upkeep  # noqa: F401 - importing it makes ansible.module_utils.upkeep known
 
@@ -24,23 +26,59 @@ from bench import store as stores
 from upkeep.run import events
 
 PROJECT: t.Final = Path(__file__).resolve().parent.parent
-EVENTS: t.Final = 5_000
+#: Tasks that the recorder is given, and findings of each.
+TASKS, FINDINGS = 250, 19
 ROUNDS: t.Final = 5
 KEPT: t.Final = 1_000
 #: Bars: milliseconds for an event, seconds for a command.
 EVENT_BAR, RUNS_BAR, DOCTOR_BAR = 1.0, 1.0, 3.0
 
 
-def milliseconds_of_an_event(folder: Path) -> float:
-    """Return the mean time of writing one event with a finding."""
-    log = folder / events.LOG_NAME
+def recorder(log: Path) -> t.Any:
+    """Return the callback plugin as Ansible has it within a run, with this log."""
+    path = PROJECT / "playbooks" / "callback_plugins" / "upkeep_events.py"
+    spec = importlib.util.spec_from_file_location("upkeep_events", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    callback = module.CallbackModule()
+    callback._log, callback._finished = log, True
+
+    return callback
+
+
+def task_result() -> t.Any:
+    """Return what Ansible hands to a callback for a task that changed a file and has findings."""
     part = finding("http:service", "ok", "The service answered in 12 ms.", observed=12.0)
     full = complete(part, system="shop", host="shop-1", area="health_check")
-    began = time.perf_counter()
-    for _ in range(EVENTS):
-        events.append(log, "finding", play="Look", finding=full)
+    lines = [f"line {number}\n" for number in range(40)]
+    diff = {"before": "".join(lines), "after": "".join([*lines[:20], "another\n", *lines[21:]])}
+    group = SimpleNamespace(name="shop", parent_groups=[SimpleNamespace(name="systems")])
+    task = SimpleNamespace(
+        action="health_probe", delegate_to=None, _role=None, _uuid="1", get_name=lambda: "Probe"
+    )
 
-    return (time.perf_counter() - began) / EVENTS * 1000
+    return SimpleNamespace(
+        host=SimpleNamespace(name="shop-1", groups=[group]),
+        task=task,
+        result={"changed": True, "diff": diff, "upkeep_recorded": [full] * FINDINGS},
+    )
+
+
+def milliseconds_of_an_event(folder: Path) -> float:
+    """Return the mean time that the recorder takes for an event: of a task, or of a finding."""
+    callback, result = recorder(folder / events.LOG_NAME), task_result()
+    began = time.perf_counter()
+    for _ in range(TASKS):
+        callback.v2_runner_on_start(result.host, result.task)
+        callback.v2_runner_on_ok(result)
+
+    took = time.perf_counter() - began
+    written = len(events.read(folder / events.LOG_NAME))
+
+    return took / written * 1000
 
 
 def seconds(*command: str) -> float:

@@ -81,6 +81,12 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
             "text",
         ),
     ),
+    "deploy_predictor": (
+        Question(
+            "predictor_deploy_version", "Which tag or commit is deployed?", "text", is_required=True
+        ),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text"),
+    ),
     "purge_queue": (
         Question("task_queue_queue", "Which queue is purged?", "text", is_required=True),
         Question("upkeep_confirm_production", _CONFIRMATION, "text", is_required=True),
@@ -111,6 +117,10 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
         Question("chosen_system", "Which system is restored?", "text"),
         Question("restore_set", "Which set? Empty: the newest one that was verified.", "text"),
         Question("restore_table", "Only one table (schema.table)? Empty: all.", "text"),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text"),
+    ),
+    "roll_back": (
+        Question("rollback_release", "Back to which release? Empty: the newest good one.", "text"),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
     ),
     "retry_tasks": (

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.upkeep import run_log as log
+from upkeep.report import render
 from upkeep.schedule.settings import CADENCES
 from upkeep.schedule.watch import missed_starts
-from upkeep.store import Store, open_store
+from upkeep.store import Store, directory, open_store
 
 WEEKLY = "playbooks/weekly.yml"
 #: A Thursday; fairedge's weekly run is on Sunday, its daily one at 05:00.
@@ -102,3 +103,16 @@ def test_a_run_of_another_system_is_none_of_this(store: Store, tmp_path: Path):
     all_but(store, tmp_path)
 
     assert missed_starts(store, {"shop"}, [], NOW) == []
+
+
+def test_facts_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Records are large, and a store has thousands of them."""
+    store = open_store(f"{tmp_path}/store")
+    all_but(store, tmp_path)
+    for run in (tmp_path / "made").iterdir():
+        render.render(run)
+        store.save(run)
+
+    monkeypatch.setattr(directory, "read_record", lambda _: pytest.fail("a record is read"))
+
+    assert found(store) == []
