@@ -55,4 +55,4 @@ bench: setup ## Run the benchmarks [NAME=x]
 	@$(PYTHON) -m tools.bench $(NAME)
 
 clean: ## Remove virtual environments, logs and caches; keeps store/ and a running fleet
-	rm -rf .venv .venv-core219 .cache/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-core219 build upkeep.egg-info .cache/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -74,9 +74,8 @@ class DirectoryStore:
 
     def of_playbook(self, stem: str) -> Iterator[RunFacts]:
         """Yield the same of the runs of a playbook; their names say which may be of it."""
-        mark = f"-{events.name_in_id(stem)}-"
-        named = (folder for folder in self._newest_first() if mark in folder.name)
-        for run in filter(None, map(_facts, named)):
+        mark = f"Z-{events.name_in_id(stem)}-"  # as new_run_id writes it: hourly is no quarter-hourly
+        for run in filter(None, map(_facts, self._newest_first(mark))):
             if PurePath(run["playbook"]).stem == stem:
                 yield run
 
@@ -113,24 +112,29 @@ class DirectoryStore:
 
         return names
 
-    def _newest_first(self) -> list[Path]:
+    def _newest_first(self, mark: str = "") -> list[Path]:
+        """Return the folders that may be runs, or those with a mark in their name."""
         now = datetime.now(UTC)
 
         return sorted(
-            self._folders(),
+            self._folders(mark),
             key=lambda folder: order_of(_start_of(folder), folder.name, now),
             reverse=True,
         )
 
-    def _folders(self) -> Iterator[Path]:
-        """Yield the folders that may be runs; a large store has ten thousand of them."""
+    def _folders(self, mark: str = "") -> Iterator[Path]:
+        """Yield the folders that may be runs, or those with a mark in their name.
+
+        A large store has ten thousand of them.
+        """
         if not self.runs_dir.is_dir():
             return
 
         with os.scandir(self.runs_dir) as entries:
             for entry in entries:
-                if is_run_id(entry.name) and entry.is_dir(follow_symlinks=False):
-                    yield self.runs_dir / entry.name
+                name = entry.name
+                if mark in name and is_run_id(name) and entry.is_dir(follow_symlinks=False):
+                    yield self.runs_dir / name
 
     def _folder(self, run_id: str) -> Path:
         name = self._latest_name() if run_id == LATEST else check_run_id(run_id)
