@@ -74,7 +74,7 @@ class DirectoryStore:
 
     def of_playbook(self, stem: str) -> Iterator[RunFacts]:
         """Yield the same of the runs of a playbook; their names say which may be of it."""
-        mark = f"Z-{events.name_in_id(stem)}-"  # as new_run_id writes it: hourly is no quarter-hourly
+        mark = f"Z-{events.name_in_id(stem)}-"  # hourly is no quarter-hourly
         for run in filter(None, map(_facts, self._newest_first(mark))):
             if PurePath(run["playbook"]).stem == stem:
                 yield run

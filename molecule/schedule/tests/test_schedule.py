@@ -148,7 +148,7 @@ def test_a_run_that_meets_another_waits_for_it(host: t.Any) -> None:
 
     host.check_output("rm %s", LEASE)
 
-    assert until(lambda: bool(kept(host, "daily")), 60)
+    assert until(lambda: bool(kept(host, "daily")), 180)
     [run] = kept(host, "daily")
     assert {f["check"]: f["status"] for f in run["findings"]}["lock:system"] == "ok"
     assert run["seconds"] > 10
