@@ -190,6 +190,13 @@ options:
           - At least 1.
         type: int
         default: 1
+      key_prefix:
+        description:
+          - >-
+            V(celery): What the applications put before each key of the broker:
+            C(global_keyprefix) of C(broker_transport_options).
+        type: str
+        default: ""
       priority_steps:
         description:
           - >-

@@ -48,6 +48,12 @@ options:
           on the host are known. Its code is never loaded.
         type: str
         default: ""
+      key_prefix:
+        description: >-
+          What the applications put before each key of the broker: C(global_keyprefix)
+          of C(broker_transport_options).
+        type: str
+        default: ""
       priority_steps:
         description: Steps of priority that the application uses; those of
           Celery itself by default.

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from .options import Option, option
 from .redis_client import RedisLogin
 
 #: Kombu puts this between the name of a queue and a priority.
@@ -69,22 +70,40 @@ def parse_broker(url: str, verify_tls: bool = True, ca_file: str | None = None) 
     return Broker(url, login, int(path or 0))
 
 
-def lists_of(queue: str, steps: Sequence[int]) -> list[str]:
+def key_prefix_option() -> Option:
+    """Return the option for what the applications put before each key of the broker."""
+    return option(
+        "str",
+        "What the applications put before each key of the broker: C(global_keyprefix) of"
+        " C(broker_transport_options).",
+        default="",
+        pattern="[A-Za-z0-9_.:@{}-]{0,100}",
+        why="since it becomes part of keys",
+    )
+
+
+def lists_of(queue: str, steps: Sequence[int], key_prefix: str = "") -> list[str]:
     """Return the names of the lists of a queue: Kombu keeps one for each step of priority."""
-    return [queue, *(f"{queue}{SEPARATOR}{step}" for step in steps if step)]
+    name = key_prefix + queue
+
+    return [name, *(f"{name}{SEPARATOR}{step}" for step in steps if step)]
 
 
 @contextlib.contextmanager
-def control(broker: Broker, name: str) -> Iterator[tuple[t.Any, t.Any]]:
+def control(broker: Broker, name: str, key_prefix: str = "") -> Iterator[tuple[t.Any, t.Any]]:
     """Yield Celery's control and a connection, without the application's own code.
 
-    ``name`` is that of who asks. Raises ImportError without Celery, and what its driver raises.
+    ``name`` is that of who asks, ``key_prefix`` what the workers put before keys. Raises
+    ImportError without Celery, and what its driver raises.
     """
     import celery
 
     app = celery.Celery(broker=broker.url, set_as_current=False)
     if broker.login.tls:
         app.conf.broker_use_ssl = _tls(broker.login)
+    if key_prefix:
+        app.conf.broker_transport_options = {"global_keyprefix": key_prefix}
+        _publish_where_workers_listen()
 
     _name_replies(app.control.mailbox, f"upkeep-{socket.gethostname()}-{name}")
 
@@ -112,6 +131,20 @@ def _tls(login: RedisLogin) -> dict[str, t.Any]:
         "ssl_check_hostname": login.verify_tls,
         "ssl_ca_certs": login.ca_file or ssl.get_default_verify_paths().cafile,
     }
+
+
+def _publish_where_workers_listen() -> None:
+    """Let questions reach workers that have a prefix.
+
+    Before Kombu 5.3 they listen without it, while it is put before what is published.
+    """
+    from kombu.transport import redis
+
+    if not hasattr(redis, "PrefixedRedisPubSub"):
+        mixin = redis.GlobalKeyPrefixMixin
+        mixin.PREFIXED_SIMPLE_COMMANDS = [
+            command for command in mixin.PREFIXED_SIMPLE_COMMANDS if command != "PUBLISH"
+        ]
 
 
 def _name_replies(mailbox: t.Any, name: str) -> None:

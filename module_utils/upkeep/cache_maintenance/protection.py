@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..base.redis_client import RedisClient
+from ..base.redis_client import RedisClient, RedisReplyError
 
 #: Prefixes that are always protected, in lower case: nobody can make these keys again.
 PREFIXES: t.Final = (
@@ -34,19 +35,45 @@ PREFIXES: t.Final = (
     "session",
     "idempotency",
 )
-#: Words that protect a key wherever they stand between separators: ``shop:lock:7``.
-_WORDS: t.Final = ("lock", "locks", "ratelimit", "rate_limit", "rate-limit", "mutex")
+#: Words that protect a key wherever a part of it ends in one: ``shop:lock:7``, ``x_queues:mail``.
+_WORDS: t.Final = (
+    "lock",
+    "locks",
+    "ratelimit",
+    "rate_limit",
+    "rate-limit",
+    "mutex",
+    "unacked",
+    "queue",
+    "queues",
+    "session",
+    "sessions",
+)
+_ENDINGS: t.Final = tuple(f"{sign}{word}" for word in _WORDS for sign in "_-")
+#: Names of the broker that Celery's transport puts behind the prefix of its keys, if it has one.
+_OF_BROKER: t.Final = ("_kombu.", "celery", "unacked")
 #: What Celery's transport puts between the parts of a binding.
 _SEPARATOR: t.Final = "\x06\x16"
-_BINDINGS: t.Final = "_kombu.binding.*"
+_BINDING: t.Final = "_kombu.binding."
 MOST_BINDINGS: t.Final = 1000
+
+
+@dataclass(frozen=True)
+class BrokerNames:
+    """The queues of a database, as their lists are called, and what stands before its keys."""
+
+    queues: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
 
 class Protection:
     """Knows which keys of one database must stay."""
 
-    def __init__(self, prefixes: Sequence[str], queues: Sequence[str] = ()) -> None:
-        self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in prefixes))
+    def __init__(self, prefixes: Sequence[str], broker: BrokerNames | None = None) -> None:
+        broker = broker or BrokerNames()
+        queues = broker.queues
+        own = [*prefixes, *(f"{prefix}{name}" for prefix in broker.prefixes for name in _OF_BROKER)]
+        self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in own))
         self._queues = frozenset(queues)
         self._suspicious = (*self._prefixes, *_WORDS, *(queue.lower() for queue in queues))
 
@@ -73,15 +100,28 @@ class Protection:
 def _has_word(lower: str) -> bool:
     parts = lower.replace(".", ":").replace("/", ":").split(":")
 
-    return any(part in _WORDS for part in parts)
+    return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
 
 
-def find_queues(redis: RedisClient) -> list[str]:
-    """Return the names of Celery's queues in the chosen database; raises RedisError."""
+def find_broker(redis: RedisClient) -> BrokerNames:
+    """Return what names Celery uses in the chosen database; raises RedisError."""
     queues: list[str] = []
-    bindings = (key for keys in redis.scan(1000, _BINDINGS) for key in keys)
+    prefixes: list[str] = []
+    bindings = (key for keys in redis.scan(1000, f"*{_BINDING}*") for key in keys)
     for _, key in zip(range(MOST_BINDINGS), bindings, strict=False):
-        members = redis.ask("SMEMBERS", key) or []
-        queues += [str(member).rsplit(_SEPARATOR, 1)[-1] for member in members]
+        prefix = key.partition(_BINDING)[0]
+        prefixes.append(prefix)
+        for member in _members(redis, key):
+            queues.append(prefix + member.rsplit(_SEPARATOR, 1)[-1])
 
-    return queues
+    return BrokerNames(tuple(dict.fromkeys(queues)), tuple(filter(None, dict.fromkeys(prefixes))))
+
+
+def _members(redis: RedisClient, key: str) -> list[str]:
+    """Return the members of a binding; none when the key only looks like one."""
+    try:
+        return [str(member) for member in redis.ask("SMEMBERS", key) or []]
+    except RedisReplyError as error:
+        if error.code == "WRONGTYPE":
+            return []
+        raise

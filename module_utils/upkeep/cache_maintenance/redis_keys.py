@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..base.deadline import Deadline
 from ..base.redis_client import RedisClient, RedisError, RedisReplyError
 from .pacing import Pace, PacedClient, TooSlowError
-from .protection import Protection, find_queues
+from .protection import Protection, find_broker
 from .settings import KeyPattern, RedisCache
 
 #: Below this share of matches, in %, life times are the better tool.
@@ -110,11 +110,19 @@ def remove(
     work = Deadline(cache.max_seconds)
     lasting = Deadline(cache.max_seconds + timeout)
     with connect(cache, lasting) as redis, connect(cache, lasting) as probe:
-        protection = Protection(cache.protected, find_queues(redis))
+        protection = Protection(cache.protected, find_broker(redis))
         report.scanned = int(redis.ask("DBSIZE"))
-        paced = PacedClient(redis, probe, pace)
+        walk = _Walk(
+            PacedClient(redis, probe, pace),
+            pattern,
+            protection,
+            report,
+            idle,
+            rehearsal,
+            is_cluster=_is_cluster(redis),
+        )
         try:
-            _walk(paced, pattern, protection, report, work, idle, rehearsal)
+            walk.run(work)
         except (TooSlowError, RedisError, TimeoutError) as error:
             report.problem = str(error)
 
@@ -123,54 +131,63 @@ def remove(
     return report
 
 
-def _walk(
-    paced: PacedClient,
-    pattern: KeyPattern,
-    protection: Protection,
-    report: KeyReport,
-    work: Deadline,
-    idle: float | None,
-    rehearsal: bool,
-) -> None:
-    """Look at the whole database, and remove each portion together with asking for the next."""
-    cursor = "0"
-    free: list[str] = []
-    while True:
-        commands: list[tuple[str | int, ...]] = [("UNLINK", *free)] if free else []
-        commands.append(("SCAN", cursor, "MATCH", pattern.pattern, "COUNT", paced.pace.size))
-        *removed, (cursor, keys) = paced.ask_all(commands)
-        report.removed += sum(removed)
+def _is_cluster(redis: RedisClient) -> bool:
+    """Return whether a server is a node of a cluster, as far as it says so."""
+    (answer,) = redis.ask_all([("INFO", "cluster")])
 
-        free = _chosen(paced, keys, protection, report, idle)
-        free = [] if rehearsal else free
-        is_last = cursor == "0"
-        if work.is_over() and not is_last:
-            report.problem = f"{work.seconds:g} s were over"
-        if is_last or report.problem:
-            report.removed += sum(paced.ask_all([("UNLINK", *free)]) if free else [])
-            return
+    return "cluster_enabled:1" in str(answer)
 
 
-def _chosen(
-    paced: PacedClient,
-    keys: list[str],
-    protection: Protection,
-    report: KeyReport,
-    idle: float | None,
-) -> list[str]:
-    """Return which of some keys may go, and count all of them."""
-    free = protection.removable(keys)
-    report.matched += len(free)
-    report.protected += len(keys) - len(free)
-    if idle is not None and free:
-        unread = paced.ask_all([("OBJECT", "IDLETIME", key) for key in free])
-        # A key that is gone has no time.
-        free = [key for key, time in zip(free, unread, strict=True) if (time or 0) >= idle]
+@dataclass
+class _Walk:
+    """One way through a whole database.
 
-    report.due += len(free)
-    report.names += free[: NAMED - len(report.names)]
+    A node of a cluster (``is_cluster``) takes no command with keys of several slots.
+    """
 
-    return free
+    paced: PacedClient
+    pattern: KeyPattern
+    protection: Protection
+    report: KeyReport
+    idle: float | None
+    rehearsal: bool
+    is_cluster: bool
+
+    def run(self, work: Deadline) -> None:
+        """Remove each portion, then ask for the next one, until the end or the deadline."""
+        cursor = "0"
+        while True:
+            size = self.paced.pace.size
+            scan = ("SCAN", cursor, "MATCH", self.pattern.pattern, "COUNT", size)
+            ((cursor, keys),) = self.paced.ask_all([scan])
+            free = self._chosen(keys)
+            if free and not self.rehearsal:
+                self.report.removed += sum(self.paced.ask_all(self._removals(free)))
+
+            if cursor == "0":
+                return
+            if work.is_over():
+                self.report.problem = f"{work.seconds:g} s were over"
+                return
+
+    def _removals(self, keys: list[str]) -> list[tuple[str, ...]]:
+        return [("UNLINK", key) for key in keys] if self.is_cluster else [("UNLINK", *keys)]
+
+    def _chosen(self, keys: list[str]) -> list[str]:
+        """Return which of some keys may go, and count all of them."""
+        report = self.report
+        free = self.protection.removable(keys)
+        report.matched += len(free)
+        report.protected += len(keys) - len(free)
+        if self.idle is not None and free:
+            unread = self.paced.ask_all([("OBJECT", "IDLETIME", key) for key in free])
+            # A key that is gone has no time.
+            free = [key for key, time in zip(free, unread, strict=True) if (time or 0) >= self.idle]
+
+        report.due += len(free)
+        report.names += free[: NAMED - len(report.names)]
+
+        return free
 
 
 def sample_idle(redis: RedisClient, pattern: KeyPattern, most: int) -> IdleSample:

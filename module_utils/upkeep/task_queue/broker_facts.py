@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..base.broker import Broker, lists_of
+from ..base.broker import Broker
 from ..base.deadline import Deadline
 from ..base.redis_client import RedisClient, RedisReplyError
 from .settings import Application, WatchedQueue
@@ -53,10 +53,11 @@ def collect(application: Application, deadline: Deadline) -> BrokerFacts:
     """Return what the broker holds; raises RedisError or TimeoutError."""
     with connected(application.broker, deadline) as redis:
         queues = tuple(
-            _queue(redis, queue, application.priority_steps) for queue in application.queues
+            _queue(redis, queue, application.lists(queue.name)) for queue in application.queues
         )
-        in_hand = int(redis.ask("HLEN", UNACKED))
-        oldest = redis.ask("ZRANGE", UNACKED_INDEX, 0, 0, "WITHSCORES")
+        in_hand = int(redis.ask("HLEN", f"{application.key_prefix}{UNACKED}"))
+        index = f"{application.key_prefix}{UNACKED_INDEX}"
+        oldest = redis.ask("ZRANGE", index, 0, 0, "WITHSCORES")
 
         return BrokerFacts(queues, in_hand, float(oldest[1]) if oldest else None)
 
@@ -88,8 +89,7 @@ def message_id(message: str) -> str:
     return hashlib.sha256(message.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _queue(redis: RedisClient, queue: WatchedQueue, steps: Sequence[int]) -> QueueFacts:
-    names = lists_of(queue.name, steps)
+def _queue(redis: RedisClient, queue: WatchedQueue, names: Sequence[str]) -> QueueFacts:
     asked = [("LLEN", name) for name in names] + [("LLEN", f"{PURGED}{name}") for name in names]
     lengths = [_number(reply) for reply in redis.ask_all(asked)]
     ends = redis.ask_all([("LINDEX", name, -1) for name in names])

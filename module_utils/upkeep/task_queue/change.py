@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..base.broker import lists_of
 from ..base.deadline import Deadline
 from ..base.redis_client import RedisClient, RedisError, RedisReplyError
 from ..base.text import visible
@@ -51,7 +50,7 @@ def run(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
 def purge(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
     """Save the waiting tasks of a queue and take them out; raises what ``run`` catches."""
     application, name = settings.application, settings.queue
-    lists = lists_of(name, application.priority_steps)
+    lists = application.lists(name)
     with connected(application.broker, _deadline(settings)) as redis:
         if check_mode:
             number = sum(_length(redis, each) for each in lists)

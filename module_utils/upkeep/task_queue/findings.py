@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ..base.broker import SEPARATOR
 from ..base.text import limit_text, list_some, visible
-from ..findings import Finding, Limits
+from ..findings import Finding, Limits, Subject
 from .beat import BeatFacts
 from .broker_facts import BrokerFacts
 from .results import FailedTask, StoredResults
@@ -102,12 +102,24 @@ def silent(application: Application, reason: str) -> Iterator[Finding]:
 
 def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
     """Yield what the workers answered."""
-    for aspect, judge in _OF_WORKERS.items():
+    if "workers" in application.aspects:
+        yield _workers(application, facts)
+
+    for aspect, (judge, questions) in _BY_QUESTIONS.items():
         if aspect in application.aspects:
-            yield judge(application, facts)
+            subject = application.subject(aspect)
+            yield _with_gap(subject, judge(application, facts), facts.gap(*questions))
 
     yield from _other_lists(application, facts)
     yield from _running(application, facts)
+
+
+def _with_gap(subject: Subject, found: Finding, gap: str) -> Finding:
+    """Return a finding that is unknown where it would be ok without what nobody answered."""
+    if not gap or found["status"] != "ok":
+        return found
+
+    return subject.finding("unknown", f"{found['message']}; {gap}")
 
 
 def _workers(application: Application, facts: WorkerFacts) -> Finding:
@@ -130,8 +142,8 @@ def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Findi
     steps = {step for step in application.priority_steps if step}
     for naming in facts.naming:
         differing = []
-        if naming.prefix:
-            differing.append(f"global_keyprefix {visible(naming.prefix)}")
+        if (naming.prefix or "") != application.key_prefix:
+            differing.append(f"global_keyprefix {visible(naming.prefix or 'of none')}")
         if naming.separator not in (None, SEPARATOR):
             differing.append(f"sep {visible(naming.separator or '')}")
         if naming.steps is not None and {step for step in naming.steps if step} - steps:
@@ -141,7 +153,7 @@ def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Findi
 
         message = (
             f"workers use {list_some(differing)}, so that tasks wait in lists that are not counted"
-            " here: use priority_steps of the profile, or Celery's own names"
+            " here: use key_prefix and priority_steps of the profile, or Celery's own names"
         )
         yield application.subject("workers").finding("warning", message, aspect="lists")
 
@@ -165,10 +177,6 @@ def _scheduled(application: Application, facts: WorkerFacts) -> Finding:
 
 
 def _statistics(application: Application, facts: WorkerFacts) -> Finding:
-    subject = application.subject("statistics")
-    if not facts.statistics:
-        return subject.finding("unknown", "no worker answers")
-
     done: Counter[str] = Counter()
     for each in facts.statistics:
         done.update(each.totals)
@@ -177,16 +185,12 @@ def _statistics(application: Application, facts: WorkerFacts) -> Finding:
     named = list_some([f"{_name(name)} {number}" for name, number in done.most_common()])
     message = f"{processes} processes have finished {done.total()} tasks since they started"
 
-    return subject.finding(
+    return application.subject("statistics").finding(
         "ok", f"{message}: {named}" if named else message, observed=done.total(), unit="tasks"
     )
 
 
 def _visibility_timeout(application: Application, facts: WorkerFacts) -> Finding:
-    subject = application.subject("visibility_timeout")
-    if not facts.names:
-        return subject.finding("unknown", "no worker answers")
-
     reasons = {f"{task.name} may run": task.max_seconds for task in application.tasks}
     if facts.time_limit:
         reasons["a task may run"] = facts.time_limit
@@ -198,7 +202,7 @@ def _visibility_timeout(application: Application, facts: WorkerFacts) -> Finding
     if longest:
         message += f", and {longest} {seconds:.0f} s"
 
-    return subject.measured(
+    return application.subject("visibility_timeout").measured(
         facts.visibility_timeout,
         Limits(warning=seconds, side="below"),
         message,
@@ -214,17 +218,20 @@ def _running(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
         longest = round(max(running, default=0.0), 1)
         message = f"{len(running)} tasks {task.name} run"
         message += f", the longest for {longest:g} s" if running else ""
-        yield application.subject(f"running_{task.name}", task.requirements).measured(
+        subject = application.subject(f"running_{task.name}", task.requirements)
+        found = subject.measured(
             longest, Limits(task.max_seconds), message, "see what it waits for", unit="s"
         )
+        yield _with_gap(subject, found, facts.gap("active"))
 
 
-_OF_WORKERS: t.Final[dict[str, t.Callable[[Application, WorkerFacts], Finding]]] = {
-    "workers": _workers,
-    "active": _active,
-    "scheduled": _scheduled,
-    "statistics": _statistics,
-    "visibility_timeout": _visibility_timeout,
+_Judge = t.Callable[[Application, WorkerFacts], Finding]
+#: What is judged by answers of workers, and to which questions.
+_BY_QUESTIONS: t.Final[dict[str, tuple[_Judge, tuple[str, ...]]]] = {
+    "active": (_active, ("active",)),
+    "scheduled": (_scheduled, ("scheduled", "reserved")),
+    "statistics": (_statistics, ("stats",)),
+    "visibility_timeout": (_visibility_timeout, ("stats", "conf", "scheduled")),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ..base.bounded import deadline_option
+from ..base.broker import key_prefix_option
 from ..base.options import Option, Options, option, requirements
 
 #: Names of queues and tasks: what Celery and Redis take, without what could confuse a reader.
@@ -73,6 +74,7 @@ _APPLICATION: t.Final[Options] = {
         " known. Its code is never loaded.",
         default="",
     ),
+    "key_prefix": key_prefix_option(),
     "priority_steps": option(
         "list",
         "Steps of priority that the application uses; those of Celery itself by default.",

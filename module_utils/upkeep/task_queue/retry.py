@@ -54,7 +54,7 @@ def start_again(settings: ChangeSettings, deadline: Deadline, check_mode: bool) 
 
 
 def _require_worker(application: Application, task: str, deadline: Deadline) -> None:
-    facts = workers.collect(application.broker, application.name, Deadline(min(deadline.left, 60)))
+    facts = workers.collect(application, Deadline(min(deadline.left, 60)))
     if isinstance(facts, str):
         raise RetryError(f"the workers were not asked: {facts}")
     if not facts.names:
@@ -95,7 +95,8 @@ def _send(application: Application, tasks: Sequence[FailedTask], deadline: Deadl
 
 def _publish(application: Application, tasks: Sequence[FailedTask]) -> Iterator[bool]:
     try:
-        with control(application.broker, application.name) as (asker, connection):
+        sender = control(application.broker, application.name, application.key_prefix)
+        with sender as (asker, connection):
             for task in tasks:
                 args, kwargs = task.arguments or ([], {})
                 options = {"queue": task.queue} if task.queue else {}

@@ -88,7 +88,7 @@ def _of_workers(
 
     answer: workers.WorkerFacts | str = "the broker does not answer"
     if not isinstance(broker, str):
-        answer = workers.collect(application.broker, application.name, Deadline(settings.timeout))
+        answer = workers.collect(application, Deadline(settings.timeout))
     if isinstance(answer, str):
         yield from report.silent(application, answer)
     else:

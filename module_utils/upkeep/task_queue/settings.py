@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ..base import options
-from ..base.broker import Broker, BrokerError, parse_broker
+from ..base.broker import Broker, BrokerError, lists_of, parse_broker
 from ..base.text import duplicates
 from ..findings import Limits, Subject
 from .options import CHANGE_OPTIONS, OPTIONS
@@ -69,6 +69,7 @@ class Application:
     broker: Broker
     backend: Broker
     process: str
+    key_prefix: str
     priority_steps: tuple[int, ...]
     queues: tuple[WatchedQueue, ...]
     tasks: tuple[LimitedTask, ...]
@@ -79,6 +80,10 @@ class Application:
     def asks_workers(self) -> bool:
         """Whether workers have to be asked at all."""
         return bool(self.tasks) or any(name in self.aspects for name in OF_WORKERS)
+
+    def lists(self, queue: str) -> list[str]:
+        """Return the names of the lists of a queue in the broker."""
+        return lists_of(queue, self.priority_steps, self.key_prefix)
 
     def subject(self, aspect: str = "", own: t.Sequence[str] = ()) -> Subject:
         """Return what a finding on an aspect is about; its own ids, else those of the whole."""
@@ -192,6 +197,7 @@ def _application(entry: Mapping[str, t.Any]) -> Application:
         broker=broker,
         backend=parse_broker(entry["backend"], *tls) if entry["backend"] else broker,
         process=entry["application"],
+        key_prefix=entry["key_prefix"],
         priority_steps=tuple(entry["priority_steps"]),
         queues=tuple(
             WatchedQueue(item["name"], Limits.of(item), tuple(item["requirements"]))

@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..base import isolated
-from ..base.broker import Broker, control, whole_waits
+from ..base.broker import control, whole_waits
 from ..base.deadline import Deadline
 from ..base.processes import ResourceLimits
+from ..base.text import list_some, visible
+from .settings import Application
 
 #: How long all workers have to answer; who is slower counts as silent. Two waits of Kombu, s.
 PING: t.Final = 1.8
@@ -78,7 +80,8 @@ class WorkerFacts:
     """What the workers of one broker answered.
 
     ``time_limit`` is the longest that any of them sets, ``visibility_timeout`` the shortest.
-    ``naming`` is how they name the lists of the broker, where that is not Celery's own way.
+    ``naming`` is how they name the lists of the broker, where that is not Celery's own way, and
+    ``silent`` which of those in ``names`` gave no answer to a question.
     """
 
     names: tuple[str, ...] = ()
@@ -90,12 +93,23 @@ class WorkerFacts:
     visibility_timeout: float = VISIBILITY_TIMEOUT
     registered: frozenset[str] = field(default_factory=frozenset)
     naming: tuple[ListNaming, ...] = ()
+    silent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def gap(self, *questions: str) -> str:
+        """Return the clause that says who did not answer a question, '' when all did."""
+        if not self.names:
+            return "no worker answers"
+
+        silent = {name for question in questions for name in self.silent.get(question, ())}
+        named = list_some([visible(name) for name in sorted(silent)])
+
+        return f"{named} did not answer" if silent else ""
 
 
-def collect(broker: Broker, name: str, deadline: Deadline) -> WorkerFacts | str:
+def collect(application: Application, deadline: Deadline) -> WorkerFacts | str:
     """Return what the workers answer, or why nobody could ask them."""
     seconds = deadline.left
-    answers, problem = isolated.run(lambda: _ask(broker, name, seconds), seconds, limits=LIMITS)
+    answers, problem = isolated.run(lambda: _ask(application, seconds), seconds, limits=LIMITS)
     found = dict(answers)
     if "ping" not in found:
         return problem or "the workers were not asked"
@@ -127,14 +141,19 @@ def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
             name for names in answers.get("registered", {}).values() for name in names
         ),
         naming=tuple(dict.fromkeys(_naming(each) for each in transports)),
+        silent={
+            question: tuple(sorted(answers.get("ping", {}).keys() - answers.get(question, {})))
+            for question in _COMMANDS
+        },
     )
 
 
-def _ask(broker: Broker, name: str, seconds: float) -> Iterator[list[Json]]:
+def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
     """Yield each command with the answers of the workers, as plain data."""
     deadline = Deadline(seconds)
     try:
-        with control(broker, name) as (asker, connection):
+        asked = control(application.broker, application.name, application.key_prefix)
+        with asked as (asker, connection):
             replies = asker.broadcast("ping", reply=True, timeout=PING, connection=connection)
             names = _by_worker(replies)
             yield ["ping", names]
@@ -162,12 +181,16 @@ def _handed_on(command: str, answers: Mapping[str, Json]) -> Iterator[list[Json]
 
 
 def _by_worker(replies: Json) -> dict[str, Json]:
-    """Return the answers by worker."""
+    """Return the answers by worker; that a command failed there is no answer to it."""
     found: dict[str, Json] = {}
     for reply in replies or ():
         found.update(reply)
 
-    return found
+    return {
+        worker: answer
+        for worker, answer in found.items()
+        if not (isinstance(answer, dict) and answer.keys() == {"error"})
+    }
 
 
 def _running(answer: Json) -> list[list[Json]]:

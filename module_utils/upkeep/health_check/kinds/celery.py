@@ -7,7 +7,15 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterator, Mapping
 
-from ...base.broker import Broker, BrokerError, control, lists_of, parse_broker, whole_waits
+from ...base.broker import (
+    Broker,
+    BrokerError,
+    control,
+    key_prefix_option,
+    lists_of,
+    parse_broker,
+    whole_waits,
+)
 from ...base.deadline import Deadline
 from ...base.options import option
 from ...findings import Finding, Limits
@@ -78,7 +86,9 @@ def _queues(check: Check, deadline: Deadline) -> Iterator[Finding]:
     ) as redis:
         redis.ask("PING")
         for queue in check.options["queues"]:
-            lists = lists_of(queue["name"], check.options["priority_steps"])
+            lists = lists_of(
+                queue["name"], check.options["priority_steps"], check.options["key_prefix"]
+            )
             yield judge_queue(check, queue, sum(int(redis.ask("LLEN", name)) for name in lists))
 
 
@@ -86,7 +96,8 @@ def _ping(check: Check, deadline: Deadline) -> int:
     """Return how many workers answered; returns early once enough of them did."""
     least = check.options["min_workers"]
     try:
-        with control(_broker(check), check.name) as (asker, connection):
+        asked = control(_broker(check), check.name, check.options["key_prefix"])
+        with asked as (asker, connection):
             seconds = whole_waits(deadline.remaining() - _FAREWELL)
             if seconds < _SHORTEST_WAIT:
                 message = "loading Celery took nearly all the time: raise timeout"
@@ -139,6 +150,7 @@ KIND = Kind(
             default=1,
             minimum=1,
         ),
+        "key_prefix": key_prefix_option(),
         "priority_steps": option(
             "list",
             "Steps of priority that the applications use; those of Celery itself by default.",

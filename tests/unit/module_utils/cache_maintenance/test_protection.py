@@ -7,7 +7,11 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient
-from ansible.module_utils.upkeep.cache_maintenance.protection import Protection, find_queues
+from ansible.module_utils.upkeep.cache_maintenance.protection import (
+    BrokerNames,
+    Protection,
+    find_broker,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +35,9 @@ from tests.unit.module_utils.redis_tune.server import RedisServer
         "session:abc",
         "queue:mail",
         "own:x",
+        "laravel_database_queues:default",
+        "shop_session:abc",
+        "app:queue:mail",
     ],
 )
 def test_it_is_protected(key: str) -> None:
@@ -38,21 +45,31 @@ def test_it_is_protected(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["opportunities:1", "generated:1", "blocks:2", "x:rates:EUR", "clock:1", "o\nx", ""]
+    "key",
+    [
+        "opportunities:1",
+        "generated:1",
+        "blocks:2",
+        "x:rates:EUR",
+        "clock:1",
+        "best-block:1",
+        "o\nx",
+        "",
+    ],
 )
 def test_a_cached_key_is_not(key: str) -> None:
     assert not Protection(["own:"]).covers(key)
 
 
 def test_the_lists_of_a_queue_are_protected_with_their_priorities() -> None:
-    protection = Protection([], ["odds"])
+    protection = Protection([], BrokerNames(("odds",)))
 
     assert protection.removable(["odds", "odds\x06\x163", "odds:best"]) == ["odds:best"]
 
 
 @given(st.lists(st.text(), max_size=8), st.lists(st.text(min_size=1), max_size=3))
 def test_a_portion_is_judged_as_its_keys_are(keys: list[str], queues: list[str]) -> None:
-    protection = Protection(["own:"], queues)
+    protection = Protection(["own:"], BrokerNames(tuple(queues)))
     given_keys = [*keys, *queues, "lock:1"]
 
     assert protection.removable(keys) == [key for key in keys if not protection.covers(key)]
@@ -63,4 +80,19 @@ def test_queues_are_those_that_bindings_name(redis: RedisServer) -> None:
     redis.ask("SADD", "_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
     redis.ask("SADD", "_kombu.binding.odds", "odds\x06\x16\x06\x16odds.high")
     with RedisClient(redis.login, Deadline(5)) as client:
-        assert sorted(find_queues(client)) == ["celery", "odds.high"]
+        found = find_broker(client)
+
+    assert sorted(found.queues) == ["celery", "odds.high"]
+    assert found.prefixes == ()
+
+
+def test_a_broker_with_a_prefix_is_found_by_it(redis: RedisServer) -> None:
+    redis.ask("SADD", "shop:_kombu.binding.odds", "odds\x06\x16\x06\x16odds")
+    redis.ask("SET", "page:_kombu.binding.html", "a page that only has such a name")
+    with RedisClient(redis.login, Deadline(5)) as client:
+        protection = Protection([], find_broker(client))
+
+    for key in ("shop:odds", "shop:odds\x06\x163", "shop:celery", "shop:unacked_index"):
+        assert protection.covers(key)
+    assert not protection.covers("odds:best")
+    assert not protection.covers("shop:page:1")

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import typing as t
+import uuid
 from pathlib import Path
 
 import pytest
@@ -86,7 +89,63 @@ def test_a_star_spares_broker_locks_and_rate_limits(redis: RedisServer) -> None:
     assert redis.ask("DBSIZE") == 6
 
 
-@pytest.mark.parametrize("name", ["a b", 'q"', "two\r\nlines", "$5\r\nx", "glob[1]*", "ü"])
+def test_a_star_spares_a_broker_whose_keys_have_a_prefix(redis: RedisServer) -> None:
+    fill(redis, 50)
+    redis.ask("SADD", "shop:_kombu.binding.odds", "odds\x06\x16\x06\x16odds")
+    redis.ask("LPUSH", "shop:odds", "task")
+    redis.ask("LPUSH", "shop:odds\x06\x163", "task")
+    redis.ask("HSET", "shop:unacked", "1", "task")
+    redis.ask("LPUSH", "laravel_database_queues:default", "task")
+
+    assert removed(redis, pattern="*").removed == 50
+    assert redis.ask("DBSIZE") == 5
+
+
+def test_a_node_of_a_cluster_takes_keys_of_several_slots(tmp_path: Path) -> None:
+    with running(tmp_path, "cluster-enabled yes", "save ''") as server:
+        server.ask("CLUSTER", "ADDSLOTS", *range(16384))
+        give_up = Deadline(20)
+        while "cluster_state:ok" not in server.ask("CLUSTER", "INFO"):
+            give_up.remaining()
+            time.sleep(0.05)
+        for number in range(300):
+            server.ask("SET", f"cached:{number}", "x")
+        with pytest.raises(RedisReplyError, match="CROSSSLOT"):
+            server.ask("UNLINK", "cached:1", "cached:2")
+        report = removed(server)
+
+        assert server.ask("DBSIZE") == 0
+
+    assert report.removed == 300
+    assert report.problem == ""
+
+
+def test_a_writer_that_goes_on_does_not_keep_it_at_work(redis: RedisServer) -> None:
+    fill(redis, 2000)
+    stop = threading.Event()
+
+    def write() -> None:
+        with RedisClient(redis.login, Deadline(60)) as client:
+            while not stop.is_set():
+                client.ask("SET", f"cached:{uuid.uuid4()}", "x")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        report = removed(redis)
+    finally:
+        stop.set()
+        writer.join(30)
+
+    assert report.problem == ""
+    assert report.removed >= 2000
+
+
+#: One that nobody could remove from a server in production.
+HOSTILE: t.Final = "12345'\"'\");|]*\x00@{\n<\x00>\x1b''\U0001f4a9\udcff"
+
+
+@pytest.mark.parametrize("name", ["a b", 'q"', "two\r\nlines", "$5\r\nx", "glob[1]*", "ü", HOSTILE])
 def test_odd_names_go_as_well(redis: RedisServer, name: str) -> None:
     redis.ask("SET", f"cached:{name}", "x")
 

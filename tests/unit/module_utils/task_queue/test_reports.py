@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
 import time
 import typing as t
 
@@ -13,7 +15,7 @@ import pytest
 from ansible.module_utils.upkeep.base.broker import SEPARATOR
 from ansible.module_utils.upkeep.task_queue import findings as report
 from ansible.module_utils.upkeep.task_queue.settings import parse
-from ansible.module_utils.upkeep.task_queue.workers import read
+from ansible.module_utils.upkeep.task_queue.workers import _by_worker, read
 
 from tests.unit.module_utils.task_queue.shop import Shop
 from tests.unit.module_utils.task_queue.test_run import look, stored
@@ -78,10 +80,40 @@ def test_lists_that_are_counted_need_no_word(options: Answer) -> None:
     assert "workers.lists" not in naming(**options)
 
 
-def test_real_workers_with_a_prefix_are_noticed(shop: Shop) -> None:
+def give_prefix(shop: Shop) -> None:
+    """Let the application put a prefix before the keys of its broker."""
     module = shop.folder / f"{shop.module}.py"
     prefix = "app.conf.broker_transport_options['global_keyprefix'] = 'shop:'\n"
     module.write_text(module.read_text() + prefix)
+
+
+def test_workers_and_lists_with_a_prefix_are_found_by_it(shop: Shop) -> None:
+    give_prefix(shop)
+    first = shop.worker()
+    shop.python("slow.delay('a', 30)")
+    shop.wait(lambda: "begin a" in shop.notes)
+    shop.python("for number in range(7): write.delay('later')")
+    shop.wait(lambda: shop.redis.ask("LLEN", "shop:celery") + 1 >= 7)
+    own = {"queues": [{"name": "celery"}], "key_prefix": "shop:"}
+    found = shop.look(workers={}, active={}, in_hand={}, oldest={}, **own)
+
+    assert found["workers"]["observed"] == 1, found
+    assert "workers.lists" not in found
+    assert "slow for" in found["active"]["message"]
+    assert found["queue_celery"]["observed"] + found["in_hand"]["message"].count("1 tasks") >= 7
+
+    os.killpg(first.pid, signal.SIGKILL)
+    waiting = shop.redis.ask("LLEN", "shop:celery")
+    entry = shop.entry(key_prefix="shop:", purge={})
+    copy = shop.change("purge", applications=[entry], queue="celery")["saved_as"]
+    assert shop.redis.ask("EXISTS", "shop:celery") == 0
+
+    shop.change("put_back", applications=[entry], copy=copy)
+    assert shop.redis.ask("LLEN", "shop:celery") == waiting > 0
+
+
+def test_a_prefix_that_the_profile_does_not_name_leaves_no_worker(shop: Shop) -> None:
+    give_prefix(shop)
     shop.worker()
     found = shop.look(workers={})
 
@@ -129,3 +161,76 @@ def test_errors_that_nobody_here_could_raise_are_named(shop: Shop, error: Answer
     found = look(shop, failed={"warning": 0})
 
     assert f"pay ({error['exc_type']}, one)" in found["failed"]["message"]
+
+
+QUESTIONS: t.Final[Answer] = {
+    "ping": {"w1": {}, "w2": {}},
+    "active": {"w1": [["pay", 0.0]], "w2": []},
+    "scheduled": {"w1": [], "w2": []},
+    "reserved": {"w1": [], "w2": []},
+    "stats": {"w1": {"processes": 1, "totals": {"pay": 2}}, "w2": {}},
+    "transport": {"w1": {}, "w2": {}},
+    "conf": {"w1": {}, "w2": {}},
+}
+OF_QUESTIONS: t.Final = ("active", "scheduled", "statistics", "visibility_timeout", "running_pay")
+
+
+def answered(now: float, **answers: Answer) -> dict[str, Answer]:
+    """Return the findings on two workers with such answers, by aspect."""
+    aspects: Answer = {aspect: {} for aspect in OF_QUESTIONS if aspect != "running_pay"}
+    tasks = [{"name": "pay", "max_seconds": 30}]
+    entry = {"name": "x", "broker": "redis://h", "workers": {}, "tasks": tasks, **aspects}
+    (application,) = parse({"applications": [entry]}).applications
+    facts = read({**QUESTIONS, **answers}, now)
+
+    return {
+        item["check"].partition(".")[2]: t.cast(Answer, item)
+        for item in report.workers(application, facts)
+    }
+
+
+def test_workers_that_answer_all_leave_nothing_unknown() -> None:
+    found = answered(10.0)
+
+    assert {found[aspect]["status"] for aspect in OF_QUESTIONS} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("question", "aspects"),
+    [
+        ("active", {"active", "running_pay"}),
+        ("scheduled", {"scheduled", "visibility_timeout"}),
+        ("reserved", {"scheduled"}),
+        ("stats", {"statistics", "visibility_timeout"}),
+        ("conf", {"visibility_timeout"}),
+    ],
+)
+def test_what_a_worker_did_not_answer_is_unknown(question: str, aspects: set[str]) -> None:
+    first = {"w1": QUESTIONS[question]["w1"]}
+    found = answered(10.0, **{question: first})
+    unknown = {aspect for aspect in OF_QUESTIONS if found[aspect]["status"] == "unknown"}
+
+    assert unknown == aspects
+    assert all("w2 did not answer" in found[aspect]["message"] for aspect in aspects)
+    assert found["workers"]["observed"] == 2
+
+
+def test_a_task_that_runs_too_long_is_said_although_a_worker_is_silent() -> None:
+    found = answered(99.0, active={"w1": [["pay", 0.0]]})
+
+    assert found["running_pay"]["status"] == "warning"
+    assert found["active"]["status"] == "unknown"
+
+
+def test_without_any_worker_it_is_not_known_what_runs() -> None:
+    nothing: Answer = {question: {} for question in QUESTIONS}
+    found = answered(10.0, **nothing)
+
+    assert found["workers"]["status"] == "critical"
+    assert {found[aspect]["status"] for aspect in OF_QUESTIONS} == {"unknown"}
+
+
+def test_that_a_command_failed_in_a_worker_is_no_answer_to_it() -> None:
+    replies = [{"w1": [{"name": "pay"}]}, {"w2": {"error": "KeyError('x')"}}]
+
+    assert _by_worker(replies) == {"w1": [{"name": "pay"}]}
