@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.redis_client import RedisReplyError
 from ansible.module_utils.upkeep.findings import validate_partial
 from ansible.module_utils.upkeep.redis_tune.run import run
 from ansible.module_utils.upkeep.redis_tune.settings import parse
@@ -283,6 +286,19 @@ def test_a_snapshot_that_failed_is_critical(redis: RedisServer) -> None:
         time.sleep(0.05)
 
     assert by_aspect(tune(redis))["snapshots"]["status"] == "critical"
+
+
+def test_a_rewrite_of_the_log_that_failed_is_critical(tmp_path: Path) -> None:
+    with running(tmp_path, "appendonly yes") as server:
+        server.ask("SET", "x", "1")
+        shutil.rmtree(tmp_path / "appendonlydir")
+        (tmp_path / "appendonlydir").touch()
+        with contextlib.suppress(RedisReplyError):
+            server.ask("BGREWRITEAOF")
+        found = by_aspect(tune(server))["snapshots"]
+
+    assert found["status"] == "critical"
+    assert "aof_last_bgrewrite_status" in found["message"]
 
 
 def test_figures_of_memory_clients_and_kernel_are_reported(redis: RedisServer) -> None:
