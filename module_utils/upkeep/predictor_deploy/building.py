@@ -56,9 +56,9 @@ def build(settings: Settings, releases: Releases) -> Release:
         release,
         settings.commit,
         settings.version,
-        True,
-        code_digest.summed(files),
-        {"files": len(files)},
+        strategy=app.server.strategy,
+        digest=code_digest.summed(files),
+        facts={"files": len(files)},
     )
     releases.seal(made)
 
@@ -90,7 +90,7 @@ def write_units(
     """Write what a release says about each unit; nothing where it has no command."""
     path = releases.path(release)
     folder = "/".join(filter(None, (path, "code", app.folder)))
-    sockets = [app.server.socket_unit]
+    sockets = unit_files.handed_sockets(app.server)
 
     texts = {
         app.server.unit: unit_files.drop_in(

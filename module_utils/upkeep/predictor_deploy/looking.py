@@ -8,11 +8,14 @@ import typing as t
 
 from ..base import state_file, systemd
 from ..base.deadline import Deadline
+from ..base.folders import Folder
 from ..base.state_file import StateFileError
 from ..base.systemd import SystemdError
 from ..base.text import list_some
 from ..findings import Finding
+from ..switching import unit_files
 from ..switching.releases import FOUND, ReleaseError, Releases
+from ..switching.settings import Server
 from . import code_digest
 from .code_digest import DigestError
 from .settings import Settings
@@ -28,6 +31,7 @@ def look(settings: Settings, releases: Releases, check_mode: bool) -> list[Findi
             _drift(settings, releases, check_mode),
             _way_back(settings, releases),
             _left(settings, releases),
+            *_front(settings, releases),
         ]
     except (ReleaseError, OSError) as error:
         return [subject.finding("unknown", f"the releases cannot be looked at: {error}")]
@@ -132,3 +136,41 @@ def _left(settings: Settings, releases: Releases) -> Finding:
     message = "No deployment left anything unfinished."
 
     return subject.finding("ok", message, aspect="candidate", observed=0)
+
+
+def _front(settings: Settings, releases: Releases) -> list[Finding]:
+    """Return whether the proxy leads to what serves, where there is one."""
+    subject, server, current = settings.app.subject, settings.app.server, releases.current()
+    release = releases.get(current) if current else None
+    needed = unit_files.layout(server, release) if release else []
+    if server.front_socket_unit not in needed:
+        return []
+
+    try:
+        states = systemd.show(needed, ["ActiveState"], Deadline(30))
+    except (SystemdError, TimeoutError) as error:
+        return [subject.finding("unknown", str(error), aspect="front")]
+    down = [unit for unit, state in states.items() if state["ActiveState"] != "active"]
+    if down:
+        message = f"{', '.join(down)} is not active: nobody reaches {server.unit}. Start it"
+        return [subject.finding("critical", message, aspect="front", observed=len(down))]
+
+    own = unit_files.own_socket(server).rpartition("/")[2]
+    leads = _lead(server)
+    if leads != own:
+        message = (
+            f"new connections are sent to '{leads or 'nothing'}', not to {server.unit}: deploy or"
+            " roll back once more, which settles it"
+        )
+        return [subject.finding("warning", message, aspect="front", observed=leads, expected=own)]
+
+    message = f"New connections are sent to {server.unit}."
+
+    return [subject.finding("ok", message, aspect="front", observed=own, expected=own)]
+
+
+def _lead(server: Server) -> str:
+    """Return the socket that the proxy connects to, '' when there is none."""
+    folder, _, name = unit_files.front_link(server).rpartition("/")
+    with Folder.owned(folder) as sockets:
+        return sockets.target(name).rpartition("/")[2]

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from ..base.systemd import SystemdError
 from ..findings import Finding
+from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
 from ..switching.switch import Switcher, SwitchError, SwitchOutcome
 from . import environment_file
@@ -148,11 +149,21 @@ def _steps(app: App, current: str, release: str) -> list[str]:
     steps += [
         f"start release {release} as {app.server.next_unit} and ask it",
         f"let {app.root}/current lead to releases/{release}",
-        f"restart {app.server.unit} while {app.server.socket_unit} keeps connections",
     ]
-    steps += [f"restart {worker.unit}" for worker in app.workers]
+    confirming = f"confirm it for {app.server.window.seconds:g} s, or go back"
+    workers = [f"restart {worker.unit}" for worker in app.workers]
+    if app.server.strategy == BLUE_GREEN and current not in ("", FOUND):
+        return [
+            *steps,
+            f"send new connections to {app.server.next_unit}; {app.server.unit} goes on running",
+            *workers,
+            confirming,
+            f"restart {app.server.unit} once it has no connection, and send connections there",
+        ]
 
-    return [*steps, f"confirm it for {app.server.window.seconds:g} s, or go back"]
+    restart = f"restart {app.server.unit} while its socket unit keeps connections"
+
+    return [*steps, restart, *workers, confirming]
 
 
 def _diff(root: str, release: str, current: str = "") -> dict[str, str]:

@@ -13,7 +13,7 @@ from ..base.systemd import is_unit_name
 from ..base.text import duplicates
 from ..findings import Subject
 from ..switching import settings as switching
-from ..switching.options import CONFIRMATION
+from ..switching.options import BLUE_GREEN, CONFIRMATION
 from ..switching.releases import FOUND
 from ..switching.settings import Server
 from .options import OPTIONS
@@ -132,15 +132,17 @@ def _app_problems(app: Values, place: str) -> Iterator[str]:
     if not app["server"]["probes"]:
         yield f"{place}.server.probes is empty; without a probe nothing can be confirmed"
     if pool := app["pool"]:
-        yield from _pool_problems(pool, f"{place}.pool")
+        beside = app["server"]["strategy"] == BLUE_GREEN
+        yield from _pool_problems(pool, f"{place}.pool", pool["instances"] + beside)
 
 
-def _pool_problems(pool: Values, place: str) -> Iterator[str]:
+def _pool_problems(pool: Values, place: str, instances: int) -> Iterator[str]:
+    """Yield the sum that does not fit; ``instances`` counts one that runs beside for a switch."""
     each = pool["size"] + pool["overflow"]
-    total = pool["instances"] * pool["processes"] * each
+    total = instances * pool["processes"] * each
     if total > pool["server_connections"]:
         yield (
-            f"{place}: {pool['instances']} instances x {pool['processes']} processes x"
+            f"{place}: {instances} instances x {pool['processes']} processes x"
             f" ({pool['size']} + {pool['overflow']}) are {total} connections; the server allows"
             f" {pool['server_connections']}"
         )

@@ -10,6 +10,9 @@ from ..base.options import Options, option, requirements
 
 #: What a probe's file of a body may have, bytes.
 LARGEST_BODY: t.Final = 4 << 20
+#: How one release takes the place of another.
+RESTART: t.Final = "restart"
+BLUE_GREEN: t.Final = "blue_green"
 
 PROBE: t.Final[Options] = {
     "name": option(
@@ -86,6 +89,14 @@ SERVER: t.Final[Options] = {
         elements="str",
         default=[],
         pattern=r"(/[\x21-\x7e]+|[0-9A-Za-z.:\[\]*-]+)",
+    ),
+    "strategy": option(
+        "str",
+        "V(restart): one release after the other, connections wait meanwhile. V(blue_green): the"
+        " new one serves beside the old one, which keeps running until the new one is confirmed; a"
+        " small proxy of systemd in front of both sends new connections to the one or the other.",
+        default=RESTART,
+        choices=[RESTART, BLUE_GREEN],
     ),
     "start_seconds": option(
         "float", "How long it may take until it answers.", default=60.0, above=0, maximum=1800

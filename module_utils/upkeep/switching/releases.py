@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from ..base.files import read_text, unlink_beneath, write_atomic
 from ..base.folders import Folder
+from .options import RESTART
 
 #: The release that was there before the first deployment.
 FOUND: t.Final = "0"
@@ -34,12 +35,16 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """A complete release; ``takes_socket`` is whether it serves on sockets that it is handed."""
+    """A complete release.
+
+    ``takes_socket`` is whether it serves on sockets that it is handed, ``strategy`` on which ones.
+    """
 
     id: str
     commit: str = ""
     version: str = ""
     takes_socket: bool = True
+    strategy: str = RESTART
     digest: str = ""
     facts: Mapping[str, t.Any] = field(default_factory=dict)
 
@@ -91,6 +96,7 @@ class Releases:
             commit=str(content.get("commit", "")),
             version=str(content.get("version", "")),
             takes_socket=bool(content.get("takes_socket", True)),
+            strategy=str(content.get("strategy", RESTART)),
             digest=str(content.get("digest", "")),
             facts=content.get("facts") or {},
         )
@@ -111,6 +117,7 @@ class Releases:
             "commit": release.commit,
             "version": release.version,
             "takes_socket": release.takes_socket,
+            "strategy": release.strategy,
             "digest": release.digest,
             "facts": dict(release.facts),
             "made": time.time(),

@@ -54,6 +54,7 @@ class Server:
 
     unit: str
     listen: tuple[str, ...]
+    strategy: str
     start_seconds: float
     drain_seconds: float
     probes: tuple[Probe, ...]
@@ -71,6 +72,21 @@ class Server:
         return f"{self.stem}.socket" if self.listen else ""
 
     @property
+    def front_socket_unit(self) -> str:
+        """The unit of the listening sockets that a proxy has, for two releases at a time."""
+        return f"{self.stem}-front.socket"
+
+    @property
+    def front_unit(self) -> str:
+        """The proxy in front of two releases."""
+        return f"{self.stem}-front.service"
+
+    @property
+    def own_socket_unit(self) -> str:
+        """The unit of the socket by which the proxy reaches the unit that serves."""
+        return f"{self.stem}-own.socket"
+
+    @property
     def next_unit(self) -> str:
         """The unit by which another release is asked before it serves."""
         return f"{self.stem}-next.service"
@@ -86,6 +102,7 @@ def server(given: Values) -> Server:
     return Server(
         unit=given["unit"],
         listen=tuple(given["listen"]),
+        strategy=given["strategy"],
         start_seconds=given["start_seconds"],
         drain_seconds=given["drain_seconds"],
         probes=tuple(map(_probe, given["probes"])),

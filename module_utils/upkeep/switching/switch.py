@@ -22,7 +22,9 @@ from ..base.systemd import SystemdError
 from . import unit_files
 from .asking import ProbeAnswer, address_of
 from .confirming import Baseline, Confirmation, ask_all, baseline, confirm, wait_until_ready
+from .draining import drain
 from .log_tail import LogTail, journal
+from .options import BLUE_GREEN
 from .releases import Release, Releases, Switching
 from .settings import Server
 from .unit_state import ended_since
@@ -67,8 +69,11 @@ def no_hook(_: str) -> None:
 class Switcher:
     """Switches one server, and the workers that run the same release.
 
-    No role offers the strategy ``blue_green`` yet: two processes that accept on one socket lost
-    about one connection at each stop of one of them (uvicorn 0.17 behind nginx 1.22).
+    With ``restart`` one listening socket goes from release to release, and connections wait
+    meanwhile. With ``blue_green`` each of two releases has a socket of its own, and a proxy
+    connects to a path that leads to one of them: a rename sends every new connection to the other
+    one, and back again. Nothing is stopped before its last connection has ended or its time to
+    drain is over, since servers close connections that they have accepted and not yet read.
     """
 
     def __init__(
@@ -76,14 +81,12 @@ class Switcher:
         server: Server,
         releases: Releases,
         *,
-        strategy: str = "restart",
         workers: Sequence[str] = (),
         run_as: str = "",
         hook: Hook = no_hook,
     ) -> None:
         self.server = server
         self.releases = releases
-        self.strategy = strategy
         self.workers = tuple(workers)
         self._run_as = run_as
         self._hook = hook
@@ -92,15 +95,6 @@ class Switcher:
     def address(self) -> str:
         """Where everybody asks."""
         return address_of(self.server.listen[0])
-
-    @property
-    def sockets(self) -> list[str]:
-        """The socket units that the serving unit is handed, the public one first."""
-        if not self.server.listen:
-            return []
-        own = [f"{self.server.stem}-own.socket"] if self.strategy == "blue_green" else []
-
-        return [self.server.socket_unit, *own]
 
     def adopt(self) -> bool:
         """Let the unit follow the link to the current release; return whether that is new."""
@@ -128,7 +122,7 @@ class Switcher:
                 self.releases.end()
             return undone
 
-        self._undo(left.previous)
+        self._undo(left.previous, left.release)
 
         return left
 
@@ -140,20 +134,27 @@ class Switcher:
         outcome = SwitchOutcome()
         previous = self.releases.require(self.releases.current())
         before = baseline(self.server, self.address, self._run_as)
-        outcome.start_seconds = self._try(target, before)
+        bridged = self._can_bridge(previous, target)
+        outcome.start_seconds = self._try(target, before, stays=bridged)
         tail = LogTail(self.server.window, (self.server.unit, *self.workers))
         self._arm(target, previous)
         try:
             began = time.monotonic()
-            self._bring_live(target, previous)
+            if bridged:
+                self._cut_over(target)
+            else:
+                self._bring_live(target)
             outcome.switch_seconds = time.monotonic() - began
             self._hook("switched")
-            outcome.confirmation = self._confirm(before, tail)
+            serving = self.server.next_unit if bridged else self.server.unit
+            outcome.confirmation = self._confirm(before, tail, serving)
+            if bridged and not outcome.confirmation.problem:
+                self._take_over()
         except (SystemdError, TimeoutError, OSError) as error:
-            self._give_up(previous, str(error), [])
+            self._give_up(previous, target, str(error), [])
         problem, failed = outcome.confirmation.problem, outcome.confirmation.failed
         if problem:
-            self._give_up(previous, problem, failed)
+            self._give_up(previous, target, problem, failed)
 
         self._hook("confirmed")
         if self.releases.switching() is None or self.releases.current() != target.id:
@@ -164,8 +165,18 @@ class Switcher:
 
         return outcome
 
-    def _try(self, target: Release, before: Baseline) -> float:
-        """Ask a release on a socket of its own; return its seconds to the first answer."""
+    def _can_bridge(self, previous: Release, target: Release) -> bool:
+        """Return whether the target can serve beside the release before."""
+        if not unit_files.are_bridged(self.server, previous, target):
+            return False
+
+        return self._are_up(unit_files.layout(self.server, target), Deadline(60))
+
+    def _try(self, target: Release, before: Baseline, *, stays: bool) -> float:
+        """Ask a release on a socket of its own; return its seconds to the first answer.
+
+        With ``stays`` it goes on running when it answers as it must.
+        """
         if not target.takes_socket or not self.server.probes:
             return 0.0
 
@@ -173,7 +184,7 @@ class Switcher:
         began, moment = time.monotonic(), time.time()
         address = unit_files.next_socket(self.server)
         try:
-            self._start_next(target, [])
+            self._start_next(target)
             deadline = Deadline(self.server.start_seconds)
             problem = wait_until_ready(
                 self.server, address, deadline, ended_since(self.server.next_unit), self._run_as
@@ -191,12 +202,13 @@ class Switcher:
             message = f"asked before it served: {problem}"
             raise SwitchError(message, touched=False, failed=failed, lines=lines)
 
-        self._stop_next()
+        if not stays:
+            self._stop_next()
 
         return ready
 
-    def _start_next(self, target: Release, sockets: Sequence[str]) -> None:
-        """Start another release beside the one that serves, on its own socket and these."""
+    def _start_next(self, target: Release) -> None:
+        """Start another release beside the one that serves, on its own socket."""
         deadline = Deadline(60)
         self._stop_next()
         unit = self.server.next_unit
@@ -204,11 +216,9 @@ class Switcher:
         text = systemd.text_of(self.server.unit, deadline)
         part = _read(self.releases.path(target.id, "units", f"{self.server.unit}.conf"))
         path = unit_files.next_socket(self.server)
-        _write(f"{unit_files.TRANSIENT}/{own}", unit_files.private_socket(self.server, path, unit))
-        _write(
-            f"{unit_files.TRANSIENT}/{unit}",
-            unit_files.next_unit(self.server, text, part, sockets),
-        )
+        user = self._run_as if target.strategy == BLUE_GREEN else ""
+        _write(f"{unit_files.TRANSIENT}/{own}", unit_files.private_socket(path, unit, user))
+        _write(f"{unit_files.TRANSIENT}/{unit}", unit_files.next_unit(self.server, text, part))
         systemd.reload_files(deadline)
         systemd.start(own, deadline)
         systemd.start(unit, deadline.part(self.server.start_seconds))
@@ -220,78 +230,98 @@ class Switcher:
             systemd.stop(unit, deadline)
             systemd.stop(unit.replace(".service", ".socket"), deadline)
 
-    def _bring_live(self, target: Release, previous: Release) -> None:
-        """Let everybody be served by the target."""
-        seconds = self.server.start_seconds + self.server.drain_seconds
-        deadline = Deadline(2 * seconds + 60)
-        bridged = self.strategy == "blue_green" and target.takes_socket and previous.takes_socket
-        if bridged:
-            self._bridge(target, deadline)
+    def _cut_over(self, target: Release) -> None:
+        """Let every new connection go to the target, which runs beside the release before."""
+        self.releases.point_to(target.id)
+        systemd.reload_files(Deadline(60))
+        self._hook("pointed")
+        self._lead_to(unit_files.next_socket(self.server))
+        self._restart_workers(self.server.next_unit)
 
+    def _take_over(self) -> None:
+        """Let the unit itself run the release that serves beside it, once that is confirmed."""
+        server = self.server
+        drain(unit_files.own_socket(server), Deadline(server.drain_seconds))
+        systemd.restart(server.unit, Deadline(server.start_seconds + server.drain_seconds + 60))
+        own = unit_files.own_socket(server)
+        self._hook("taking_over")
+        self._require_ready(own, server.unit, "when its own unit took it over")
+
+        self._lead_to(own)
+        drain(unit_files.next_socket(server), Deadline(server.drain_seconds))
+        self._stop_next()
+
+    def _lead_to(self, path: str) -> None:
+        """Let the proxy connect to another socket from now on, in one step."""
+        folder, _, name = path.rpartition("/")
+        with Folder.owned(folder) as sockets:
+            sockets.link(unit_files.front_link(self.server).rpartition("/")[2], name)
+
+    def _bring_live(self, target: Release) -> None:
+        """Let everybody be served by the target, in the place of the release before."""
+        server = self.server
+        deadline = Deadline(2 * (server.start_seconds + server.drain_seconds) + 60)
         self.releases.point_to(target.id)
         systemd.reload_files(deadline)
         self._hook("pointed")
-        if target.takes_socket != self._has_sockets(deadline):
-            systemd.stop(self.server.unit, deadline)
-            self._take_sockets(target.takes_socket, deadline)
-        systemd.restart(self.server.unit, deadline)
+        needed = unit_files.layout(server, target)
+        if not self._are_up(needed, deadline) or self._up_beside(needed, deadline):
+            systemd.stop(server.unit, deadline)
+            self._take_sockets(needed, deadline)
+        systemd.restart(server.unit, deadline)
 
-        address = unit_files.own_socket(self.server) if bridged else self.address
-        problem = wait_until_ready(
-            self.server,
-            address,
-            Deadline(self.server.start_seconds),
-            ended_since(self.server.unit),
-            self._run_as,
-        )
-        if problem:
-            raise SystemdError(f"after the switch: {problem}")
-        if bridged:
-            self._stop_next()
+        self._require_ready(self.address, server.unit, "after the switch")
+        self._restart_workers(server.unit)
+
+    def _restart_workers(self, serving: str) -> None:
+        deadline = Deadline(self.server.start_seconds + self.server.drain_seconds + 60)
         for worker in self.workers:
             systemd.restart(worker, deadline)
         if self.workers:  # what serves may say that it is not well while they start
-            self._require_ready(Deadline(self.server.start_seconds))
+            self._require_ready(self.address, serving, "after its workers were restarted")
 
-    def _require_ready(self, deadline: Deadline) -> None:
-        ended = ended_since(self.server.unit)
-        problem = wait_until_ready(self.server, self.address, deadline, ended, self._run_as)
+    def _require_ready(self, address: str, unit: str, when: str) -> None:
+        deadline = Deadline(self.server.start_seconds)
+        problem = wait_until_ready(self.server, address, deadline, ended_since(unit), self._run_as)
         if problem:
-            raise SystemdError(f"after its workers were restarted: {problem}")
+            raise SystemdError(f"{when}: {problem}")
 
-    def _bridge(self, target: Release, deadline: Deadline) -> None:
-        """Let a second process of the target accept, so that somebody always does."""
-        self._start_next(target, [self.server.socket_unit])
-        problem = wait_until_ready(
-            self.server,
-            unit_files.next_socket(self.server),
-            deadline.part(self.server.start_seconds),
-            ended_since(self.server.next_unit),
-            self._run_as,
-        )
-        if problem:
-            raise SystemdError(f"beside the release before: {problem}")
-
-    def _has_sockets(self, deadline: Deadline) -> bool:
-        if not self.sockets:
-            return False
-        states = systemd.show(self.sockets, ["ActiveState"], deadline)
+    @staticmethod
+    def _are_up(units: Sequence[str], deadline: Deadline) -> bool:
+        states = systemd.show(units, ["ActiveState"], deadline)
 
         return all(state["ActiveState"] == "active" for state in states.values())
 
-    def _take_sockets(self, taken: bool, deadline: Deadline) -> None:
-        for unit in self.sockets:
-            if taken:
-                systemd.enable(unit, deadline)
-                systemd.start(unit, deadline)
-            else:
-                systemd.stop(unit, deadline)
-                systemd.disable(unit, deadline)
+    def _up_beside(self, needed: Sequence[str], deadline: Deadline) -> bool:
+        """Return whether sockets of another layout are there."""
+        other = [unit for unit in self._socket_units() if unit not in needed]
+        states = systemd.show(other, ["ActiveState"], deadline)
 
-    def _confirm(self, before: Baseline, tail: LogTail) -> Confirmation:
-        found = confirm(
-            self.server, self.address, before, tail, ended_since(self.server.unit), self._run_as
-        )
+        return any(state["ActiveState"] == "active" for state in states.values())
+
+    def _socket_units(self) -> list[str]:
+        return [one for one in unit_files.all_units(self.server) if one.endswith(".socket")]
+
+    def _take_sockets(self, needed: Sequence[str], deadline: Deadline) -> None:
+        """Have the sockets of one layout, now and at boot, and none of another one."""
+        for unit in unit_files.all_units(self.server):
+            if unit in needed:
+                continue
+            systemd.stop(unit, deadline)
+            if unit.endswith(".socket") and self._has_file(unit):
+                systemd.disable(unit, deadline)
+        for unit in reversed(needed):
+            systemd.enable(unit, deadline)
+            systemd.start(unit, deadline)
+
+    @staticmethod
+    def _has_file(unit: str) -> bool:
+        with Folder.owned(unit_files.UNITS) as folder:
+            return folder.has(unit)
+
+    def _confirm(self, before: Baseline, tail: LogTail, serving: str) -> Confirmation:
+        ended = ended_since(serving)
+        found = confirm(self.server, self.address, before, tail, ended, self._run_as)
         if not found.problem:
             for worker in self.workers:
                 found.problem = found.problem or ended_since(worker)()
@@ -299,11 +329,12 @@ class Switcher:
         return found
 
     def _give_up(
-        self, previous: Release, problem: str, failed: Sequence[ProbeAnswer]
+        self, previous: Release, target: Release, problem: str, failed: Sequence[ProbeAnswer]
     ) -> t.NoReturn:
-        lines = self._last_lines([self.server.unit, *self.workers], time.time() - 300)
+        units = [self.server.unit, self.server.next_unit, *self.workers]
+        lines = self._last_lines(units, time.time() - 300)
         try:
-            self._undo(previous.id)
+            self._undo(previous.id, target.id)
         except (SystemdError, TimeoutError, OSError) as error:
             problem += f"; and the way back failed: {error}"
         raise SwitchError(problem, touched=True, failed=failed, lines=lines)
@@ -316,29 +347,23 @@ class Switcher:
         rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
         steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
         seconds = steps + server.window.seconds
-        self._write_undo(previous)
+        self._write_undo(previous, target)
         timer = server.undo_unit.replace(".service", ".timer")
         _write(f"{unit_files.UNITS}/{timer}", unit_files.undo_timer(server, seconds))
         systemd.reload_files(deadline)
         systemd.enable(timer, deadline)
         systemd.start(timer, deadline)
 
-    def _write_undo(self, previous: Release) -> None:
-        steps = unit_files.undo_steps(
-            self.server,
-            self.workers,
-            self.releases.root,
-            previous.id,
-            previous.takes_socket,
-            self.sockets,
-        )
+    def _write_undo(self, previous: Release, target: Release | None) -> None:
+        root = self.releases.root
+        steps = unit_files.undo_steps(self.server, self.workers, root, previous, target)
         text = unit_files.undo_service(self.server, self.releases.root, previous.id, steps)
         _write(f"{unit_files.UNITS}/{self.server.undo_unit}", text)
 
-    def _undo(self, previous: str) -> None:
+    def _undo(self, previous: str, target: str) -> None:
         """Go back now, by the unit that the host would use, and see that it serves."""
         deadline = Deadline(600)
-        self._write_undo(self.releases.require(previous))
+        self._write_undo(self.releases.require(previous), self.releases.get(target))
         systemd.reload_files(deadline)
         systemd.start(self.server.undo_unit, deadline)
         problem = wait_until_ready(
@@ -376,13 +401,14 @@ class Switcher:
         if not server.listen:
             return {}
 
-        found = {server.socket_unit: unit_files.public_socket(server)}
-        if self.strategy == "blue_green":
-            path = unit_files.own_socket(server)
-            own = unit_files.private_socket(server, path, server.unit)
-            found[f"{server.stem}-own.socket"] = own
+        if server.strategy != BLUE_GREEN:
+            return {server.socket_unit: unit_files.public_socket(server)}
 
-        return found
+        return {
+            server.front_socket_unit: unit_files.front_socket(server),
+            server.front_unit: unit_files.front_service(server, self._run_as),
+            server.own_socket_unit: unit_files.own_socket_text(server, self._run_as),
+        }
 
 
 def _write(path: str, text: str) -> None:

@@ -8,6 +8,8 @@ import re
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from .options import BLUE_GREEN
+from .releases import Release
 from .settings import Server
 
 UNITS: t.Final = "/etc/systemd/system"
@@ -16,13 +18,24 @@ TRANSIENT: t.Final = "/run/systemd/system"
 DROP_IN: t.Final = "50-upkeep-release.conf"
 #: Where sockets of our own are: root alone asks there.
 SOCKETS: t.Final = "/run/upkeep"
+PROXY: t.Final = "/lib/systemd/systemd-socket-proxyd"
+#: Connections at a time through the proxy; what comes beyond it closes.
+MOST_CONNECTIONS: t.Final = 2048
+#: Seconds that the host's own way back lets requests end which another release has begun.
+_UNDO_DRAIN: t.Final = 5.0
+_CTL: t.Final = "/usr/bin/systemctl"
 _MADE: t.Final = "# Written by Upkeep; what is changed here is lost at the next deployment."
 _PART: t.Final = re.compile(r"^# (/\S.*)$")
 
 
-def own_socket(server: Server) -> str:
-    """Return the path of the socket by which the unit that serves is asked."""
+def front_link(server: Server) -> str:
+    """Return the path that the proxy connects to: a link to the socket of one release."""
     return f"{SOCKETS}/{server.stem}.sock"
+
+
+def own_socket(server: Server) -> str:
+    """Return the path of the socket by which the proxy reaches the unit that serves."""
+    return f"{SOCKETS}/{server.stem}-own.sock"
 
 
 def next_socket(server: Server) -> str:
@@ -35,9 +48,37 @@ def drop_in_path(unit: str) -> str:
     return f"{UNITS}/{unit}.d/{DROP_IN}"
 
 
-def public_socket(server: Server) -> str:
-    """Return the socket unit of what everybody asks."""
-    lines = "".join(f"ListenStream={place}\n" for place in server.listen)
+def layout(server: Server, release: Release) -> list[str]:
+    """Return the socket units that a release needs, the one that everybody asks first."""
+    if not server.listen or not release.takes_socket:
+        return []
+    if release.strategy == BLUE_GREEN:
+        return [server.front_socket_unit, server.own_socket_unit]
+
+    return [server.socket_unit]
+
+
+def all_units(server: Server) -> list[str]:
+    """Return the units of all layouts beside the one that serves."""
+    if not server.listen:
+        return []
+
+    return [
+        server.socket_unit,
+        server.front_socket_unit,
+        server.front_unit,
+        server.own_socket_unit,
+    ]
+
+
+def handed_sockets(server: Server) -> list[str]:
+    """Return the socket units whose sockets the unit that serves is handed."""
+    return [server.own_socket_unit if server.strategy == BLUE_GREEN else server.socket_unit]
+
+
+def public_socket(server: Server, more: str = "") -> str:
+    """Return the socket unit of what everybody asks; ``more`` are further lines."""
+    lines = "".join(f"ListenStream={place}\n" for place in server.listen) + more
 
     return (
         f"{_MADE}\n[Unit]\nDescription=Listening sockets of {server.unit}\n\n"
@@ -45,12 +86,42 @@ def public_socket(server: Server) -> str:
     )
 
 
-def private_socket(server: Server, path: str, unit: str) -> str:
-    """Return the socket unit of what only root may ask."""
+def private_socket(path: str, unit: str, user: str = "") -> str:
+    """Return the socket unit of what only root may ask, and ``user``."""
+    owner = f"SocketUser={user}\n" if user else ""
+
     return (
         f"{_MADE}\n[Unit]\nDescription=Socket by which Upkeep asks {unit}\n\n"
-        f"[Socket]\nListenStream={path}\nSocketMode=0600\nDirectoryMode=0711\nRemoveOnStop=yes\n"
-        f"Service={unit}\n"
+        f"[Socket]\nListenStream={path}\n{owner}SocketMode=0600\nDirectoryMode=0711\n"
+        f"Backlog=4096\nRemoveOnStop=yes\nService={unit}\n"
+    )
+
+
+def front_socket(server: Server) -> str:
+    """Return the socket unit of what everybody asks, handed to the proxy.
+
+    The proxy passes on what it gets; without NoDelay a kept connection may wait 40 ms for the rest.
+    """
+    return public_socket(server, "NoDelay=yes\n")
+
+
+def own_socket_text(server: Server, user: str) -> str:
+    """Return the socket unit by which the proxy reaches the unit that serves, also at boot."""
+    text = private_socket(own_socket(server), server.unit, user)
+
+    return f"{text}Symlinks={front_link(server)}\n\n[Install]\nWantedBy=sockets.target\n"
+
+
+def front_service(server: Server, user: str) -> str:
+    """Return the unit of the proxy, which has no rights beyond those of ``user``."""
+    owner = f"User={user}\n" if user else ""
+
+    return (
+        f"{_MADE}\n[Unit]\nDescription=Hands connections to the release of {server.unit} that"
+        f" serves\n\n[Service]\nType=notify\n{owner}"
+        f"ExecStart={PROXY} --connections-max={MOST_CONNECTIONS} {front_link(server)}\n"
+        f"LimitNOFILE={8 * MOST_CONNECTIONS}\nNoNewPrivileges=yes\nCapabilityBoundingSet=\n"
+        "RestrictAddressFamilies=AF_UNIX\n"
     )
 
 
@@ -78,7 +149,7 @@ def drop_in(
     return "\n".join(lines) + "\n"
 
 
-def next_unit(server: Server, text: str, release: str, sockets: Sequence[str]) -> str:
+def next_unit(server: Server, text: str, release: str) -> str:
     """Return the unit that runs another release beside the one that serves.
 
     ``text`` is the unit as systemd has it, ``release`` the drop-in of the other release. Sockets
@@ -92,11 +163,10 @@ def next_unit(server: Server, text: str, release: str, sockets: Sequence[str]) -
             kept.append(line)
 
     lines = [line for line in [*kept, *release.splitlines()] if not line.startswith("Sockets=")]
-    more = "\n".join(f"Sockets={one}" for one in sockets)
 
     return "\n".join(lines) + (
         f"\n[Unit]\nDescription=Another release of {server.unit}, asked before it serves\n"
-        f"[Service]\nRestart=no\nRuntimeDirectoryPreserve=yes\n{more}\n"
+        f"[Service]\nRestart=no\nRuntimeDirectoryPreserve=yes\n"
     )
 
 
@@ -117,35 +187,60 @@ def _command(step: Sequence[str]) -> str:
 
 
 def undo_steps(
-    server: Server,
-    workers: Sequence[str],
-    root: str,
-    previous: str,
-    takes_socket: bool,
-    sockets: Sequence[str],
+    server: Server, workers: Sequence[str], root: str, previous: Release, target: Release | None
 ) -> list[list[str]]:
-    """Return the commands that go back; one that begins with '-' may fail."""
-    systemctl = "/usr/bin/systemctl"
-    steps = [
-        ["/usr/bin/ln", "-sfn", f"releases/{previous}", f"{root}/.undo.link"],
-        ["/usr/bin/mv", "-T", f"{root}/.undo.link", f"{root}/current"],
-        [systemctl, "daemon-reload"],
-        ["-", systemctl, "reset-failed", server.unit, *sockets],
-    ]
-    if takes_socket:
-        steps += [["-", systemctl, "start", one] for one in sockets]
-    elif sockets:
-        steps += [["-", systemctl, "stop", *sockets, server.unit]]
-
+    """Return the commands that go back from ``target``; one that begins with '-' may fail."""
+    needed = layout(server, previous)
+    bridged = target is not None and are_bridged(server, previous, target)
+    other = [unit for unit in all_units(server) if unit not in needed]
+    if needed and server.front_socket_unit in needed:
+        other.remove(server.front_unit)
+    changes = target is None or layout(server, target) != needed
     next_units = (server.next_unit, server.next_unit.replace(".service", ".socket"))
+    restart = (
+        _restart_unless(server.unit, previous.id) if bridged else [_CTL, "restart", server.unit]
+    )
+    front = _linked(own_socket(server).rpartition("/")[2], front_link(server)) if bridged else []
+    drain = ["-", "/usr/bin/sleep", f"{min(server.drain_seconds, _UNDO_DRAIN):g}"]
 
     return [
-        *steps,
-        [systemctl, "restart", server.unit],
-        ["-", systemctl, "stop", *next_units],
-        *(["-", systemctl, "restart", worker] for worker in workers),
+        *_linked(f"releases/{previous.id}", f"{root}/current"),
+        [_CTL, "daemon-reload"],
+        ["-", _CTL, "reset-failed", server.unit, *needed],
+        *([["-", _CTL, "stop", *other, server.unit]] if changes and other else []),
+        *(["-", _CTL, "start", one] for one in needed),
+        restart,
+        *front,
+        *(["-", _CTL, "restart", worker] for worker in workers),
+        *([drain] if bridged else []),
+        ["-", _CTL, "stop", *next_units],
         ["/usr/bin/mv", "-T", f"{root}/switching", f"{root}/undone"],
     ]
+
+
+def are_bridged(server: Server, previous: Release, target: Release) -> bool:
+    """Return whether two releases can serve beside each other, behind one proxy."""
+    needed = layout(server, target)
+
+    return server.own_socket_unit in needed and layout(server, previous) == needed
+
+
+def _linked(target: str, path: str) -> list[list[str]]:
+    """Return the commands that let a path lead to ``target``, in one step for who reads it."""
+    folder, _, name = path.rpartition("/")
+    draft = f"{folder}/.undo-{name}.link"
+
+    return [["/usr/bin/ln", "-sfn", target, draft], ["/usr/bin/mv", "-T", draft, path]]
+
+
+def _restart_unless(unit: str, release: str) -> list[str]:
+    """Return the command that restarts a unit unless it runs a release already."""
+    script = (
+        f'/usr/bin/grep -qz "^UPKEEP_RELEASE={release}$"'
+        f" /proc/$({_CTL} show -P MainPID {unit})/environ || {_CTL} restart {unit}"
+    )
+
+    return ["/bin/sh", "-c", quoted(script)]
 
 
 def undo_timer(server: Server, seconds: float) -> str:

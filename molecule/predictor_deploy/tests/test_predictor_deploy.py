@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 HOST: t.Final = "fairedge-1"
+KINDS: t.Final = ("new_connection", "keep_alive_get", "keep_alive_post")
 ROOT: t.Final = "/srv/releases/fairedge"
 
 
@@ -100,16 +101,25 @@ def test_a_failed_gate_leaves_what_serves(fleet_host: t.Any, play: t.Any) -> Non
     assert serving(host)["version"] == "2.0.0"
 
 
-def test_nothing_is_refused_and_nothing_lost_behind_nginx(fleet_host: t.Any, play: t.Any) -> None:
-    host = fleet_host(HOST)
-    client = subprocess.Popen(
+def visit(url: str) -> subprocess.Popen[bytes]:
+    """Start the clients on the host, for a minute."""
+    return subprocess.Popen(
         [
             "podman", "exec", f"upkeep-mol-predictor_deploy-{HOST}",
-            "python3", "/usr/local/lib/load_client.py", "--url", "http://127.0.0.1:80/health",
-            "--seconds", "60",
+            "python3", "/usr/local/lib/load_client.py", "--url", url, "--seconds", "60",
         ],
         stdout=subprocess.PIPE,
     )  # fmt: skip
+
+
+def lost(seen: dict[str, t.Any], kind: str) -> int:
+    """Return how many requests of a kind got no answer, or an error."""
+    return sum(seen[kind][key] for key in ("refused", "reset", "server_errors"))
+
+
+def test_nothing_is_refused_and_nothing_lost_behind_nginx(fleet_host: t.Any, play: t.Any) -> None:
+    host = fleet_host(HOST)
+    client = visit("http://127.0.0.1:80/health")
 
     done = play("converge", "-e", "predictor_deploy_version=v3")
     output, _ = client.communicate(timeout=120)
@@ -118,9 +128,7 @@ def test_nothing_is_refused_and_nothing_lost_behind_nginx(fleet_host: t.Any, pla
     assert done.returncode == 0, done.stdout[-3000:]
     assert serving(host)["version"] == "3.0.0"
     assert set(seen["versions"]) == {"2.0.0", "3.0.0"}, seen
-    for kind in ("new_connection", "keep_alive_get", "keep_alive_post"):
-        lost = {key: seen[kind][key] for key in ("refused", "reset", "server_errors")}
-        assert lost == {"refused": 0, "reset": 0, "server_errors": 0}, seen
+    assert {kind: lost(seen, kind) for kind in KINDS} == dict.fromkeys(KINDS, 0), seen
 
 
 def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, play: t.Any) -> None:
@@ -172,3 +180,25 @@ def test_a_change_by_hand_is_seen(fleet_host: t.Any, play: t.Any, runs: t.Any) -
     ]
 
     assert "changed by hand" in drift[-1]
+
+
+def test_two_releases_beside_each_other_lose_nothing(fleet_host: t.Any, play: t.Any) -> None:
+    host = fleet_host(HOST)
+    first = play("converge", "-e", "predictor_deploy_version=v6", "-e", "strategy=blue_green")
+    assert first.returncode == 0, first.stdout[-3000:]
+    assert host.service("fairedge-api-front.socket").is_enabled
+    assert not host.service("fairedge-api.socket").is_running
+    clients = [visit("http://127.0.0.1:80/health"), visit("http://127.0.0.1:8000/health")]
+
+    done = play("converge", "-e", "predictor_deploy_version=v7", "-e", "strategy=blue_green")
+    behind, direct = (json.loads(one.communicate(timeout=120)[0]) for one in clients)
+    print(json.dumps({"behind nginx": behind, "directly": direct}))
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert serving(host)["version"] == "7.0.0"
+    assert set(behind["versions"]) == {"6.0.0", "7.0.0"}, behind
+    assert {kind: lost(behind, kind) for kind in KINDS} == dict.fromkeys(KINDS, 0), behind
+    assert lost(direct, "new_connection") == 0, direct
+    # Each stop ends a connection that is kept: of the release before, and of the one beside.
+    assert max(lost(direct, kind) for kind in KINDS) <= 2, direct
+    assert not host.service("fairedge-api-next").is_running

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ import pytest
 from ansible.module_utils.upkeep.predictor_deploy import building
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, Settings, parse
+from ansible.module_utils.upkeep.switching import unit_files
 
 from tests.unit.module_utils.switching.conftest import UNIT, Service, service
 
@@ -290,4 +292,72 @@ def test_an_application_that_cannot_work_is_refused(
     given["app"][key] = value
 
     with pytest.raises(DeployError, match=problem.replace("(", r"\(")):
+        parse(given)
+
+
+@pytest.fixture
+def beside(service: Service, deploy: t.Any, monkeypatch: pytest.MonkeyPatch) -> t.Any:
+    """Return what deploys releases that serve beside each other."""
+    plain = values
+
+    def changed(service: Service, **more: t.Any) -> dict[str, t.Any]:
+        given = plain(service, **more)
+        given["app"]["server"]["strategy"] = "blue_green"
+        given["app"]["user"] = getpass.getuser()
+        return given
+
+    monkeypatch.setitem(globals(), "values", changed)
+
+    return deploy
+
+
+def test_releases_serve_beside_each_other(service: Service, beside: t.Any) -> None:
+    beside("1")
+    answer = beside("2")
+
+    assert answer["done"] is True
+    assert service.answer()["version"] == "2"
+    assert look(service)["release:app.front"]["status"] == "ok"
+
+
+def test_check_mode_shows_that_the_release_before_goes_on_running(
+    service: Service, beside: t.Any
+) -> None:
+    beside("1")
+    answer = run(replace(built(service, "2"), state="live"), check_mode=True)
+
+    assert any("goes on running" in step for step in answer["steps"])
+
+
+def test_a_proxy_that_leads_elsewhere_is_seen(service: Service, beside: t.Any) -> None:
+    beside("1")
+    link = Path(unit_files.SOCKETS) / "shop-api.sock"
+    link.unlink()
+    link.symlink_to("shop-api-next.sock")
+
+    found = look(service)["release:app.front"]
+    assert found["status"] == "warning"
+    assert "shop-api-next.sock" in found["message"]
+
+
+def test_a_front_that_is_down_is_seen(service: Service, beside: t.Any) -> None:
+    beside("1")
+    service.systemd.stop("shop-api-front.socket")
+
+    found = look(service)["release:app.front"]
+    assert found["status"] == "critical"
+    assert "shop-api-front.socket is not active" in found["message"]
+
+
+def test_the_pool_counts_the_release_that_runs_beside(service: Service, beside: t.Any) -> None:
+    given = values(service)
+    given["app"]["pool"] = {
+        "instances": 1,
+        "processes": 1,
+        "size": 20,
+        "overflow": 10,
+        "server_connections": 50,
+    }
+
+    with pytest.raises(DeployError, match=r"2 instances x 1 processes x .* are 60 connections"):
         parse(given)

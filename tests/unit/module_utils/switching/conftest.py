@@ -40,12 +40,13 @@ class Service:
     def log(self) -> Path:
         return self.folder / "app.log"
 
-    def server(self, **more: t.Any) -> Server:
+    def server(self, strategy: str = "restart", **more: t.Any) -> Server:
         """Return the settings; ``more`` are options of its confirmation."""
         window = {"seconds": 0.4, "interval": 0.1, "needed": 2, "log": str(self.log)}
         values = {
             "unit": UNIT,
             "listen": [f"127.0.0.1:{self.port}"],
+            "strategy": strategy,
             "start_seconds": 3,
             "drain_seconds": 2,
             "probes": [
@@ -60,7 +61,7 @@ class Service:
         return server(filled)
 
     def switcher(self, hook: t.Any = no_hook, strategy: str = "restart", **more: t.Any) -> Switcher:
-        return Switcher(self.server(**more), self.releases, strategy=strategy, hook=hook)
+        return Switcher(self.server(strategy, **more), self.releases, hook=hook)
 
     def add(self, release: str, strategy: str = "restart", **told: t.Any) -> Release:
         """Make a complete release that behaves as told."""
@@ -68,13 +69,13 @@ class Service:
         (place / "code").mkdir(parents=True)
         (place / "units").mkdir()
         (place / "code" / "app.json").write_text(json.dumps({"version": release, **told}))
-        sockets = ["shop-api.socket", *(["shop-api-own.socket"] * (strategy == "blue_green"))]
+        sockets = unit_files.handed_sockets(self.server(strategy))
         found = release == FOUND
         text = unit_files.drop_in(
             str(place / "code"), [] if found else ["x"], {}, [] if found else sockets
         )
         (place / "units" / f"{UNIT}.conf").write_text(text)
-        made = Release(release, takes_socket=not found)
+        made = Release(release, takes_socket=not found, strategy=strategy)
         self.releases.seal(made)
 
         return made

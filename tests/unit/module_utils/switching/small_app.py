@@ -50,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
                 log.write(TOLD["log"] + "\n")
 
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.do_GET()
 
     def address_string(self) -> str:

@@ -30,6 +30,7 @@ class StandIn:
         self.units, self.transient = units, transient
         self.sockets: dict[str, socket.socket] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.folders: dict[str, str] = {}
         self.restarts: dict[str, int] = {}
         self.armed: set[str] = set()
         self.calls: list[str] = []
@@ -56,6 +57,9 @@ class StandIn:
             raise SystemdError(f"systemctl cannot start {unit}: refused")
         if unit.endswith(".socket"):
             self._bind(unit)
+            front = unit.replace(".socket", ".service")
+            if unit.endswith("-front.socket") and not self._runs(front):
+                self._spawn_front(front)
         elif unit.endswith(".timer"):
             self.armed.add(unit)
         elif "Type=oneshot" in self._text(unit):
@@ -142,6 +146,19 @@ class StandIn:
         made.listen(4096)
         made.set_inheritable(True)
         self.sockets[unit] = made
+        for link in self._values(self._path(unit).read_text(), "Symlinks"):
+            Path(link).unlink(missing_ok=True)
+            Path(link).symlink_to(place)
+
+    def _spawn_front(self, unit: str) -> None:
+        """Start the real proxy, as systemd does when the first connection comes."""
+        command = self._values(self._path(unit).read_text(), "ExecStart")[0]
+        handed = self.sockets[unit.replace(".service", ".socket")].fileno()
+        # Python lets SIGPIPE end what it starts; systemd does not.
+        script = f"trap '' PIPE; exec 3<&{handed}; LISTEN_PID=$$ LISTEN_FDS=1 exec {command}"
+        self.processes[unit] = subprocess.Popen(
+            ["/bin/bash", "-c", script], pass_fds=[handed], stderr=subprocess.DEVNULL
+        )
 
     def _spawn(self, unit: str) -> None:
         text = self.text_of(unit)
@@ -155,6 +172,7 @@ class StandIn:
             bound.set_inheritable(True)
             own, fds = [bound], [bound.fileno()]
         folder = [one for one in self._values(text, "WorkingDirectory") if one][-1]
+        self.folders[unit] = folder
         self.processes[unit] = subprocess.Popen(
             [sys.executable, "-S", str(APP)],
             cwd=folder,
@@ -194,7 +212,12 @@ class StandIn:
                     raise
 
     def _step(self, words: list[str]) -> None:
-        if words[0] != "/usr/bin/systemctl":
+        if words[0] == "/bin/sh":  # restart it unless it runs this release
+            release = re.findall(r"UPKEEP_RELEASE=([^$]*)", words[2])[0]
+            unit = words[2].split()[-1]
+            if not self._runs(unit) or f"/releases/{release}/" not in self.folders[unit]:
+                self.restart(unit)
+        elif words[0] != "/usr/bin/systemctl":
             subprocess.run(words, check=True)
         elif words[1] in ("start", "stop", "restart"):
             for unit in words[2:]:

@@ -16,6 +16,14 @@ from demo.load_client import LoadClient
 from tests.unit.module_utils.switching.conftest import UNIT, Service
 
 STRATEGIES: t.Final = ("restart", "blue_green")
+PUBLIC: t.Final = {"restart": "shop-api.socket", "blue_green": "shop-api-front.socket"}
+MOMENTS: t.Final = [
+    *((moment, "restart") for moment in ("armed", "pointed", "switched", "confirmed")),
+    *(
+        (moment, "blue_green")
+        for moment in ("armed", "pointed", "switched", "taking_over", "confirmed")
+    ),
+]
 TIMER: t.Final = "shop-api-undo.timer"
 
 
@@ -58,7 +66,7 @@ def test_the_first_release_takes_the_place_of_what_ran(service: Service, strateg
     assert service.releases.current() == "1"
     assert service.releases.is_confirmed("1")
     assert service.releases.last_good("1") == FOUND
-    assert "shop-api.socket" in service.systemd.sockets
+    assert PUBLIC[strategy] in service.systemd.sockets
     nothing_is_left(service)
 
 
@@ -79,6 +87,8 @@ def test_a_new_connection_is_never_refused(service: Service, strategy: str) -> N
 
     assert seen["new_connection"]["refused"] == 0, seen
     assert seen["new_connection"]["server_errors"] == 0, seen
+    if strategy == "blue_green":
+        assert seen["new_connection"]["reset"] == 0, seen
     assert set(seen["versions"]) == {"1", "2"}
     assert seen["new_connection"]["longest"] <= outcome.start_seconds + 1, seen
 
@@ -165,8 +175,7 @@ def test_the_way_back_from_the_first_release_is_what_ran(service: Service) -> No
     assert "shop-api.socket" not in service.systemd.sockets
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("moment", ["armed", "pointed", "switched", "confirmed"])
+@pytest.mark.parametrize(("moment", "strategy"), MOMENTS)
 def test_the_host_goes_back_by_itself_when_the_run_is_killed(
     service: Service, moment: str, strategy: str
 ) -> None:
@@ -191,14 +200,16 @@ def test_the_host_goes_back_by_itself_when_the_run_is_killed(
     nothing_is_left(service)
 
 
-@pytest.mark.parametrize("moment", ["armed", "pointed", "switched", "confirmed"])
-def test_the_next_run_takes_back_what_was_cut_off(service: Service, moment: str) -> None:
-    first(service)
-    made = service.add("2")
+@pytest.mark.parametrize(("moment", "strategy"), MOMENTS)
+def test_the_next_run_takes_back_what_was_cut_off(
+    service: Service, moment: str, strategy: str
+) -> None:
+    first(service, strategy)
+    made = service.add("2", strategy)
     with pytest.raises(KilledError):
-        service.switcher(killed_at(moment)).switch(made)
+        service.switcher(killed_at(moment), strategy).switch(made)
 
-    assert service.switcher().recover() is not None
+    assert service.switcher(strategy=strategy).recover() is not None
     assert service.answer()["version"] == "1"
     assert service.releases.current() == "1"
     nothing_is_left(service)
@@ -209,7 +220,7 @@ def test_a_confirmed_release_is_not_taken_back_by_a_late_timer(service: Service)
     made = service.add("2")
     switcher = service.switcher()
     switcher._arm(made, service.releases.require("1"))
-    switcher._bring_live(made, service.releases.require("1"))
+    switcher._bring_live(made)
     service.releases.end()
 
     service.systemd.start("shop-api-undo.service")
@@ -241,3 +252,53 @@ def test_what_the_host_took_back_meanwhile_is_not_confirmed(service: Service) ->
 
     assert service.answer()["version"] == "1"
     assert not service.releases.is_confirmed("2")
+
+
+def test_the_release_before_goes_on_running_until_the_new_one_is_confirmed(
+    service: Service,
+) -> None:
+    first(service, "blue_green")
+    before, seen = service.systemd.processes[UNIT].pid, []
+
+    def hook(moment: str) -> None:
+        if moment == "switched":
+            seen.append((service.answer()["version"], service.systemd.processes[UNIT].pid))
+
+    service.switcher(hook, "blue_green").switch(service.add("2", "blue_green"))
+
+    assert seen == [("2", before)]
+    assert service.systemd.processes[UNIT].pid != before
+
+
+def test_going_back_while_both_run_starts_nothing_anew(service: Service) -> None:
+    first(service, "blue_green")
+    before = service.systemd.processes[UNIT].pid
+
+    with pytest.raises(SwitchError):
+        service.switcher(strategy="blue_green").switch(
+            service.add("2", "blue_green", log="ERROR no model")
+        )
+
+    assert service.answer()["version"] == "1"
+    assert service.systemd.processes[UNIT].pid == before
+
+
+@pytest.mark.parametrize("strategies", [("restart", "blue_green"), ("blue_green", "restart")])
+def test_a_host_can_change_its_strategy_and_go_back(
+    service: Service, strategies: tuple[str, str]
+) -> None:
+    old, new = strategies
+    first(service, old)
+    switcher = service.switcher(strategy=new)
+    switcher.adopt()
+    switcher.switch(service.add("2", new))
+    assert service.answer()["version"] == "2"
+    assert PUBLIC[old] not in service.systemd.sockets
+
+    with pytest.raises(SwitchError):
+        service.switcher(strategy=old).switch(service.add("3", old, log="ERROR no model"))
+    assert service.answer()["version"] == "2"
+
+    service.switcher(strategy=new).switch(service.releases.require("1"))
+    assert service.answer()["version"] == "1"
+    nothing_is_left(service)

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible.module_utils.upkeep.switching import unit_files
+from ansible.module_utils.upkeep.switching.releases import Release
 
 from tests.unit.module_utils.switching.conftest import Service
 
@@ -49,7 +52,7 @@ def test_the_second_unit_has_all_but_sockets_and_the_release_of_the_first(
 ) -> None:
     release = unit_files.drop_in("/releases/2/code", ["/releases/2/run"], {}, ["shop-api.socket"])
 
-    text = unit_files.next_unit(service.server(), UNIT_TEXT, release, [])
+    text = unit_files.next_unit(service.server(), UNIT_TEXT, release)
 
     assert "Sockets=" not in text
     assert "/releases/1/" not in text
@@ -59,18 +62,47 @@ def test_the_second_unit_has_all_but_sockets_and_the_release_of_the_first(
     assert text.index("Restart=no") > text.index("MemoryMax")
 
 
-def test_the_bridge_is_handed_what_everybody_asks(service: Service) -> None:
-    text = unit_files.next_unit(service.server(), UNIT_TEXT, "", ["shop-api.socket"])
-
-    assert [line for line in text.splitlines() if line.startswith("Sockets=")] == [
-        "Sockets=shop-api.socket"
-    ]
+FOUND_ONE: t.Final = Release("0", takes_socket=False)
 
 
 def test_the_way_back_from_the_first_release_gives_the_socket_up(service: Service) -> None:
-    steps = unit_files.undo_steps(service.server(), [], "/r", "0", False, ["shop-api.socket"])
+    steps = unit_files.undo_steps(service.server(), [], "/r", FOUND_ONE, Release("1"))
 
-    assert ["-", "/usr/bin/systemctl", "stop", "shop-api.socket", "shop-api.service"] in steps
+    stopped = next(step for step in steps if step[:3] == ["-", "/usr/bin/systemctl", "stop"])
+    assert "shop-api.socket" in stopped
+    assert "shop-api.service" in stopped
+
+
+def test_the_way_back_between_two_beside_each_other_spares_the_one_that_runs(
+    service: Service,
+) -> None:
+    both = (Release("1", strategy="blue_green"), Release("2", strategy="blue_green"))
+    steps = unit_files.undo_steps(service.server("blue_green"), [], "/r", *both)
+
+    assert ["/usr/bin/systemctl", "restart", "shop-api.service"] not in steps
+    script = next(step[2] for step in steps if step[0] == "/bin/sh")
+    assert '"^UPKEEP_RELEASE=1$$\\"' in script
+    linked = [step for step in steps if step[0] == "/usr/bin/ln"]
+    assert linked[1][2] == "shop-api-own.sock"
+
+
+def test_a_release_that_serves_otherwise_has_other_sockets(service: Service) -> None:
+    server = service.server("blue_green")
+
+    assert unit_files.layout(server, FOUND_ONE) == []
+    assert unit_files.layout(server, Release("1")) == ["shop-api.socket"]
+    assert unit_files.layout(server, Release("2", strategy="blue_green")) == [
+        "shop-api-front.socket",
+        "shop-api-own.socket",
+    ]
+    assert not unit_files.are_bridged(server, Release("1"), Release("2", strategy="blue_green"))
+
+
+def test_the_proxy_has_no_rights(service: Service) -> None:
+    text = unit_files.front_service(service.server("blue_green"), "shop")
+
+    assert "User=shop\n" in text
+    assert "CapabilityBoundingSet=\n" in text
 
 
 def test_the_way_back_runs_only_while_a_switch_is_begun(service: Service) -> None:
