@@ -138,8 +138,13 @@ def _live(
         findings.append(_refused(settings, error, previous, place))
         return {**told, "changed": True, "done": False, "findings": findings}
 
-    gone = releases.prune(app.keep, [previous, release])
     findings += _confirmed(settings, outcome, previous)
+    gone: list[str] = []
+    try:
+        gone = releases.prune(app.keep, [previous, release])
+    except OSError as error:  # it serves and is confirmed, whatever becomes of old ones
+        message = f"old releases could not be deleted: {error}"
+        findings.append(subject.finding("warning", message, aspect="old"))
 
     return {**told, "changed": True, "findings": findings, "pruned": gone, **_figures(outcome)}
 

@@ -13,7 +13,7 @@ from ..base.systemd import SystemdError
 from ..findings import Finding
 from ..predictor_deploy.quarantine import put_away
 from ..predictor_deploy.run import switcher_of
-from ..switching.releases import ReleaseError, Releases
+from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.switch import SwitchError
 from .caches import CacheError, clear
 from .settings import Settings
@@ -78,6 +78,8 @@ def _back(
             message = f"release {release} was not confirmed: {error}; release {current} serves"
             return {**told, "done": False, "findings": [_by_hand(settings, message)]}
 
+    if current not in (release, FOUND) and releases.get(current):
+        releases.doubt(current, release)
     if settings.quarantine and current != release and releases.get(current):
         why = SwitchError(settings.reason or "left by a rollback", touched=True)
         put_away(releases, current, why, settings.app.units)

@@ -142,6 +142,15 @@ class Releases:
         """Note that a release has proved itself."""
         write_atomic(self.path(release, _GOOD), f"{time.time():.0f}\n", 0o644)
 
+    def doubt(self, release: str, target: str) -> None:
+        """Note that a release was left for an older one: it is not what anybody goes back to.
+
+        Deployed once more it can prove itself again. One that was left for a newer one stays good.
+        """
+        if self._made(release) > self._made(target):
+            with contextlib.suppress(FileNotFoundError):
+                unlink_beneath(self.path(release, _GOOD))
+
     def is_confirmed(self, release: str) -> bool:
         """Return whether a release has proved itself; the one that was found has."""
         if release == FOUND:

@@ -361,3 +361,27 @@ def test_the_pool_counts_the_release_that_runs_beside(service: Service, beside: 
 
     with pytest.raises(DeployError, match=r"2 instances x 1 processes x .* are 60 connections"):
         parse(given)
+
+
+def test_old_releases_that_cannot_be_deleted_do_not_undo_a_deployment(
+    service: Service, deploy: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: t.Any) -> t.NoReturn:
+        raise OSError("Directory not empty")
+
+    monkeypatch.setattr("ansible.module_utils.upkeep.switching.releases.Releases.prune", refuse)
+    answer = deploy("1")
+
+    assert answer["done"] is True
+    assert service.answer()["version"] == "1"
+    assert [item["status"] for item in answer["findings"]] == ["ok", "warning"]
+
+
+def test_a_folder_in_the_place_of_the_link_harms_nothing(service: Service, deploy: t.Any) -> None:
+    (service.folder / "shop" / "current").mkdir(parents=True)
+
+    answer = deploy("1")
+
+    assert answer["done"] is False
+    assert "Nothing that serves was changed" in answer["findings"][0]["message"]
+    assert service.answer()["version"] == "0"

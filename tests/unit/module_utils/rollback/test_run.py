@@ -108,3 +108,24 @@ def test_a_pattern_that_takes_everything_is_refused(service: Service, pattern: s
                 "caches": [{"name": "c", "patterns": [pattern]}],
             }
         )
+
+
+def test_a_second_rollback_goes_further_back(service: Service, deploy: t.Any) -> None:
+    for release in ("1", "2", "3"):
+        deploy(release)
+
+    assert [back(service)["current"] for _ in range(3)] == ["2", "1", "0"]
+
+    deploy("3")
+    assert service.answer()["version"] == "3"
+
+
+def test_a_release_that_was_left_for_a_newer_one_stays_good(
+    service: Service, deploy: t.Any
+) -> None:
+    for release in ("1", "2", "3"):
+        deploy(release)
+    back(service, release="1")
+    back(service, release="2")
+
+    assert back(service)["current"] == "1"
