@@ -36,6 +36,7 @@ NEIGHBOURS: t.Final = frozenset(
         ("restore", "backup"),
         ("restore", "postgresql"),
         ("database_reader", "postgresql"),
+        ("model_update", "model_verification"),
         ("model_update", "switching"),
         ("predictor_deploy", "switching"),
         ("rollback", "predictor_deploy"),

@@ -118,10 +118,12 @@ def read_reference(drift: DriftCheck, root: Path) -> tuple[str, list[float]]:
     return text, known
 
 
-def predictions(model: ModelSettings, drift: DriftCheck, text: str) -> list[float]:
+def predictions(
+    model: ModelSettings, drift: DriftCheck, text: str, *, strict: bool = False
+) -> list[float]:
     """Return what the model predicts, by the system's own interpreter and user.
 
-    Raises DriftError.
+    With ``strict`` a warning while it is loaded is an error. Raises DriftError.
     """
     with opened(drift.predictor, model.root):
         pass
@@ -132,6 +134,7 @@ def predictions(model: ModelSettings, drift: DriftCheck, text: str) -> list[floa
         "model": str(model.path),
         "text": text,
         "seconds": drift.timeout,
+        "strict": strict,
     }
 
     try:

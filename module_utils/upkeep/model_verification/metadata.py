@@ -12,6 +12,7 @@ import os
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..findings import Finding
 from .reading import ReadingError, opened, quoted
@@ -55,6 +56,11 @@ def read_metadata(model: ModelSettings, metadata: MetadataFile) -> TrainingFigur
             f"{quoted(path)} is larger than {LARGEST} bytes: not a metadata file; {ADVICE}.",
         )
 
+    return parse_text(text, path, metadata.keys)
+
+
+def parse_text(text: bytes, path: Path, keys: Mapping[str, str]) -> TrainingFigures:
+    """Return the figures in the text of a metadata file; raises ReadingError."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -66,7 +72,7 @@ def read_metadata(model: ModelSettings, metadata: MetadataFile) -> TrainingFigur
     if not isinstance(content, dict):
         raise ReadingError("warning", f"{quoted(path)} does not hold a mapping; {ADVICE}.")
 
-    return extract(content, metadata.keys)
+    return extract(content, keys)
 
 
 def extract(content: Mapping[str, t.Any], keys: Mapping[str, str]) -> TrainingFigures:

@@ -4,9 +4,10 @@
 
 The system's own interpreter runs it.
 
-JSON comes in on stdin, ``{"predictor", "class_name", "model", "text", "seconds"}``. JSON goes out
-on stdout: ``{"predictions": [number, ...]}`` or ``{"error": text}``. It bounds itself before it
-loads anything, and runs as the service user: loading a model runs whatever code the file holds.
+JSON comes in on stdin, ``{"predictor", "class_name", "model", "text", "seconds", "strict"}``, where
+``strict`` makes warnings of loading errors. JSON goes out on stdout:
+``{"predictions": [number, ...]}`` or ``{"error": text}``. It bounds itself before it loads
+anything, and runs as the service user: loading a model runs whatever code the file holds.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import resource
 import sys
 import typing as t
+import warnings
 from pathlib import Path
 
 #: Largest file that may be written, the answer included, bytes.
@@ -60,9 +62,22 @@ def predict(request: dict[str, t.Any]) -> list[float]:
 
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    predictor = getattr(module, request["class_name"])(Path(request["model"]))
+    with warnings.catch_warnings():
+        if request.get("strict"):
+            refuse_warnings()
+        predictor = getattr(module, request["class_name"])(Path(request["model"]))
 
     return [float(value) for value in predictor.predict(predictor.read(request["text"]))]
+
+
+def refuse_warnings() -> None:
+    """Have warnings raise, such as that a model was made by another version of its library.
+
+    Not those for developers of the libraries, which say nothing about a model.
+    """
+    warnings.simplefilter("error")
+    for kind in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning):
+        warnings.simplefilter("ignore", kind)
 
 
 def main() -> None:

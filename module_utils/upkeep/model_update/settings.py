@@ -1,0 +1,244 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The typed form of what model_update takes; ``parse`` is the one way to it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ..base import options
+from ..base.systemd import is_unit_name
+from ..findings import Subject
+from ..switching import settings as switching
+from ..switching.options import CONFIRMATION
+from ..switching.settings import Probe, Server
+from .options import OPTIONS
+
+Values = Mapping[str, t.Any]
+
+
+class UpdateOptionError(options.OptionError):
+    """Settings that cannot work; one line for each problem."""
+
+
+@dataclass(frozen=True)
+class MetadataName:
+    """The file of figures beside a model, and the names of our figures in it."""
+
+    name: str
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a candidate is measured: files are absolute, ``differs_by`` is a share."""
+
+    reference: str
+    target: str
+    predictor: str
+    class_name: str
+    r2: float
+    worse_by: float
+    inputs: str
+    last: int
+    differs_by: float
+    most_different: float
+    interpreter: str
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """The command that makes a candidate, and what it may take."""
+
+    command: tuple[str, ...]
+    output: str
+    memory_mb: int
+    cpu_percent: int
+    seconds: int
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UpdatedModel:
+    """A model file that serves; ``folder`` and ``file`` are the parts of its path."""
+
+    name: str
+    root: str
+    folder: str
+    file: str
+    metadata: MetadataName | None
+    user: str
+    evaluation: Evaluation | None
+    training: Training | None
+    server: Server
+    workers: tuple[str, ...]
+    versions: str
+    keep: int
+    requirements: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """The path of the file that serves."""
+        return f"{self.folder}/{self.file}"
+
+    @property
+    def kept(self) -> str:
+        """The folder of its kept versions."""
+        return f"{self.versions}/{self.name}"
+
+    @property
+    def subject(self) -> Subject:
+        """What findings on its updates are about."""
+        return Subject(f"model:{self.name}", self.requirements)
+
+    def server_with(self, sha256: str) -> Server:
+        """Return the server as it must answer while the model with this checksum serves."""
+        return replace(
+            self.server, probes=tuple(_probe_for(probe, sha256) for probe in self.server.probes)
+        )
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """All that one call of the module is given."""
+
+    model: UpdatedModel
+    state: str
+    candidate: str
+    candidate_metadata: str
+    sha256: str
+    approved_sha256: str
+    version: str
+    approved_by: str
+    max_seconds: int
+
+
+def parse(values: Values) -> UpdateSettings:
+    """Return the settings for the values of the options; raises UpdateOptionError."""
+    try:
+        given = options.parse(OPTIONS, values)
+        given["model"] = _filled(given["model"])
+    except options.OptionError as error:
+        raise UpdateOptionError(str(error)) from None
+
+    if problems := [*_model_problems(given["model"], "model"), *_call_problems(given)]:
+        raise UpdateOptionError("\n".join(problems))
+
+    return UpdateSettings(
+        model=_model(given["model"]),
+        state=given["state"],
+        candidate=given["candidate"] or "",
+        candidate_metadata=given["candidate_metadata"] or "",
+        sha256=given["sha256"],
+        approved_sha256=given["approved_sha256"],
+        version=given["version"],
+        approved_by=given["approved_by"].strip(),
+        max_seconds=given["max_seconds"],
+    )
+
+
+def _filled(model: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return a model whose confirmation has its defaults also where it was left out."""
+    server = model["server"]
+    confirmation = options.fill(CONFIRMATION, server["confirmation"] or {})
+
+    return {**model, "server": {**server, "confirmation": confirmation}}
+
+
+def _model_problems(model: Values, place: str) -> Iterator[str]:
+    yield from switching.problems(model["server"], f"{place}.server")
+    if not model["server"]["listen"]:
+        yield f"{place}.server.listen is empty; name where it listens, as in 127.0.0.1:8000"
+    if not model["server"]["probes"]:
+        yield f"{place}.server.probes is empty; without a probe nothing can be confirmed"
+    for unit in model["workers"]:
+        if not is_unit_name(unit) or not unit.endswith(".service"):
+            yield f"{place}.workers: {unit!r} is not the name of a service"
+
+    evaluation, training = model["evaluation"] or {}, model["training"] or {}
+    paths = {
+        "root": model["root"],
+        "versions": model["versions"],
+        "path": model["path"],
+        **{f"evaluation.{key}": evaluation.get(key) or "" for key in ("reference", "predictor")},
+        "evaluation.inputs": evaluation.get("inputs") or "",
+        "training.output": training.get("output") or "",
+    }
+    for key, path in paths.items():
+        if ".." in path.split("/"):
+            yield f"{place}.{key} is {path!r}; it must not have '..'"
+
+    if model["user"] == "root":
+        yield f"{place}.user is 'root'; a model runs code, name its service user"
+    if training and training["output"] == model["path"]:
+        yield f"{place}.training.output is the file that serves; let it write another one"
+
+
+def _call_problems(given: Values) -> Iterator[str]:
+    if given["state"] == "live":
+        if not given["sha256"]:
+            yield "sha256 is empty; state live needs the checksum of the candidate"
+        if not given["approved_by"].strip():
+            yield "approved_by is empty; say who approved the candidate"
+        has_model, has_metadata = bool(given["candidate"]), bool(given["candidate_metadata"])
+        if given["model"]["metadata"] and has_model and not has_metadata:
+            yield "candidate_metadata is missing; the figures of the old model would stay"
+    if given["state"] == "trained" and not given["model"]["training"]:
+        yield "model.training is missing; state trained needs a command"
+
+
+def _model(given: Values) -> UpdatedModel:
+    root = given["root"].rstrip("/")
+    folder, _, file = f"{root}/{given['path']}".rpartition("/")
+
+    return UpdatedModel(
+        name=given["name"],
+        root=root,
+        folder=folder,
+        file=file,
+        metadata=MetadataName(**given["metadata"]) if given["metadata"] else None,
+        user=given["user"],
+        evaluation=_evaluation(given["evaluation"], root),
+        training=_training(given["training"], root),
+        server=switching.server(given["server"]),
+        workers=tuple(given["workers"]),
+        versions=given["versions"].rstrip("/"),
+        keep=given["keep"],
+        requirements=tuple(given["requirements"]),
+    )
+
+
+def _evaluation(given: Values | None, root: str) -> Evaluation | None:
+    if not given:
+        return None
+
+    files = {key: f"{root}/{given[key]}" for key in ("reference", "predictor")}
+    inputs = f"{root}/{given['inputs']}" if given["inputs"] else ""
+
+    return Evaluation(**{**given, **files, "inputs": inputs})
+
+
+def _training(given: Values | None, root: str) -> Training | None:
+    if not given:
+        return None
+
+    return Training(
+        **{
+            **given,
+            "command": tuple(given["command"]),
+            "output": f"{root}/{given['output']}",
+            "requirements": tuple(given["requirements"]),
+        }
+    )
+
+
+def _probe_for(probe: Probe, sha256: str) -> Probe:
+    wanted = {
+        path: value.replace("{sha256}", sha256) if isinstance(value, str) else value
+        for path, value in probe.equals.items()
+    }
+
+    return replace(probe, equals=wanted, same_as_before=())

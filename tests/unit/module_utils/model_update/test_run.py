@@ -1,0 +1,288 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A candidate serves once it has proved itself; any other leaves or brings back the old one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.model_update import copies, undo
+
+from tests.unit.module_utils.model_update.conftest import UNIT, Shop, message, statuses
+
+UNDO: t.Final = "shop-api-model-undo.service"
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process at a moment."""
+
+
+def killed_at(moment: str) -> t.Callable[[str], None]:
+    def hook(now: str) -> None:
+        if now == moment:
+            raise KilledError
+
+    return hook
+
+
+def test_a_candidate_serves_and_the_old_one_is_kept(shop: Shop) -> None:
+    old = shop.files()
+
+    answer = shop.call("live", shop.make("new"))
+
+    assert answer["done"], answer["findings"]
+    assert answer["changed"]
+    assert shop.answer() == "new"
+    assert statuses(answer) == {"evaluation": "ok", "shadow": "ok", "update": "ok"}
+    (kept,) = shop.versions().all()
+    assert Path(shop.versions().files(kept).path).read_text() == old["app.json"]
+    assert Path(shop.versions().files(kept).metadata).read_text() == old["figures.json"]
+    assert set(shop.files()) == set(old)
+    assert shop.systemd.armed == set()
+    assert [path.name for path in (shop.folder / "etc").iterdir()] == [UNIT]
+
+
+def test_the_record_is_what_a_manifest_takes(shop: Shop) -> None:
+    given = shop.make("new")
+
+    record = shop.call("live", given)["record"]["slope"]
+
+    assert record["sha256"] == given["sha256"]
+    assert record["bytes"] == len(Path(given["candidate"]).read_bytes())
+    assert record["metrics"] == {"r2": 0.96}
+    assert record["trained_at"] == "2026-11-01T00:00:00Z"
+    assert record["approved_by"] == "A. Reviewer"
+
+
+def test_a_second_run_changes_nothing_and_gives_the_record_again(shop: Shop) -> None:
+    given = shop.make("new")
+    first = shop.call("live", given)
+    calls = len(shop.systemd.calls)
+
+    second = shop.call("live", given)
+
+    assert not second["changed"]
+    assert second["record"] == first["record"]
+    assert len(shop.systemd.calls) == calls
+
+
+def test_check_mode_names_the_steps_and_changes_nothing(shop: Shop) -> None:
+    old, calls = shop.files(), len(shop.systemd.calls)
+
+    answer = shop.call("live", shop.make("new"), check=True)
+
+    assert answer["changed"]
+    assert f"restart {UNIT}" in answer["steps"]
+    assert shop.files() == old
+    assert list((shop.folder / "lib").iterdir()) == []
+    assert len(shop.systemd.calls) == calls
+
+
+@pytest.mark.requirement("R-racing-45")
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"slope": 5.0}, "its R2 is"),
+        ({"warn": True}, "Trying to unpickle estimator"),
+        ({"slope": "none"}, "cannot predict|no usable answer"),
+        ({"slope": 2.15}, "the serving model has"),
+    ],
+)
+def test_a_candidate_that_is_not_good_enough_is_never_served(
+    shop: Shop, told: dict[str, t.Any], reason: str
+) -> None:
+    old, calls = shop.files(), len(shop.systemd.calls)
+
+    answer = shop.call("live", shop.make("new", **told))
+
+    assert not answer["done"]
+    assert any(part in message(answer) for part in reason.split("|")), message(answer)
+    assert message(answer).endswith("Nothing that serves was changed")
+    assert shop.files() == old
+    assert len(shop.systemd.calls) == calls
+
+
+def test_other_predictions_than_those_of_the_serving_model_are_refused(shop: Shop) -> None:
+    evaluation = {**shop.options()["evaluation"], "worse_by": 0.5, "inputs": "asked.csv"}
+    (shop.home / "asked.csv").write_text("x\n" + "1\n" * 300)
+
+    answer = shop.call("live", shop.make("new", 2.15), evaluation=evaluation)
+
+    assert not answer["done"]
+    assert statuses(answer)["shadow"] == "warning"
+    # Row 0 of the reference is 0 for both; of what was asked the last 200 rows count.
+    assert "229 of 230 predictions differ" in message(answer)
+    assert shop.answer() == "old"
+
+
+@pytest.mark.parametrize("content", ["", '{"version": "new"', "something else"])
+def test_a_candidate_that_was_cut_short_or_swapped_is_refused(shop: Shop, content: str) -> None:
+    given = shop.make("new")
+    Path(given["candidate"]).write_text(content)
+
+    answer = shop.call("live", given)
+
+    assert not answer["done"]
+    assert "has the checksum" in message(answer)
+    assert shop.answer() == "old"
+
+
+def test_a_model_that_nobody_approved_is_neither_kept_nor_replaced(shop: Shop) -> None:
+    answer = shop.call("live", {**shop.make("new"), "approved_sha256": "0" * 64})
+
+    assert "is not the approved one" in message(answer)
+    assert shop.versions().all() == []
+    assert shop.answer() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user than the service's")
+def test_a_candidate_that_the_service_user_cannot_read_is_refused(shop: Shop) -> None:
+    shop.model.chmod(0o600)
+
+    answer = shop.call("live", shop.make("new"))
+
+    assert "cannot read" in message(answer)
+    assert shop.answer() == "old"
+
+
+def test_a_full_disk_leaves_what_serves(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = shop.files()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(copies.os, "fsync", full)
+    answer = shop.call("live", shop.make("new"))
+
+    assert "No space left" in message(answer)
+    assert shop.files() == old
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"status": 500}, "it answers 500, not 200"),
+        ({"crash": True}, "shop-api.service is"),
+        ({"delay": 0.9}, "takes|within"),
+    ],
+)
+def test_a_candidate_that_is_not_confirmed_is_taken_back(
+    shop: Shop, told: dict[str, t.Any], reason: str
+) -> None:
+    old = shop.files()
+
+    answer = shop.call("live", shop.make("new", **told))
+
+    assert not answer["done"]
+    assert any(part in message(answer) for part in reason.split("|")), message(answer)
+    assert "the model before serves again" in message(answer)
+    assert shop.answer() == "old"
+    assert shop.files() == old
+    assert shop.systemd.armed == set()
+    (evidence,) = (shop.folder / "lib" / "models" / "slope" / "refused").iterdir()
+    assert json.loads(evidence.read_text())["problem"]
+
+
+def test_the_application_must_name_the_model_that_serves(shop: Shop) -> None:
+    server = shop.options()["server"]
+    server["probes"][0]["equals"] = {"version": "{sha256}"}
+
+    answer = shop.call("live", shop.make("new"), server=server)
+
+    assert not answer["done"]
+    assert "'version' of its answer is" in message(answer)
+
+
+@pytest.mark.parametrize("moment", ["kept", "armed", "swapped", "confirmed"])
+def test_a_run_that_is_cut_off_is_ended_by_the_next_one(shop: Shop, moment: str) -> None:
+    given = shop.make("new")
+    with pytest.raises(KilledError):
+        shop.call("live", given, hook=killed_at(moment))
+
+    answer = shop.call("live", given)
+
+    assert answer["done"], answer["findings"]
+    assert ("cut_off" in statuses(answer)) == (moment != "kept")
+    assert shop.answer() == "new"
+    assert shop.systemd.armed == set()
+    assert shop.versions().pending() is None
+
+
+@pytest.mark.parametrize("moment", ["armed", "swapped", "confirmed"])
+def test_the_host_goes_back_by_itself_when_nobody_confirms(shop: Shop, moment: str) -> None:
+    old = shop.files()
+    with pytest.raises(KilledError):
+        shop.call("live", shop.make("new"), hook=killed_at(moment))
+
+    assert shop.systemd.armed == {UNDO.replace(".service", ".timer")}
+    shop.systemd.start(UNDO)
+
+    assert shop.answer() == "old"
+    assert shop.files() == old
+    assert shop.versions().pending() is None
+
+
+def test_the_way_back_does_nothing_once_it_is_confirmed(shop: Shop) -> None:
+    (text,) = [
+        undo.service_text(shop.versions().model, shop.versions(), kept)
+        for kept in [shop.versions().keep(copies.mark_of(shop.versions().model))]
+    ]
+
+    assert f"ConditionPathExists={shop.versions().path}/switching.json" in text
+    assert "ProtectSystem=strict" in text
+
+
+def test_going_back_keeps_what_served_and_gives_its_record(shop: Shop) -> None:
+    shop.call("live", shop.make("new"))
+    old = shop.versions().all()[0]
+
+    answer = shop.call("back", {"approved_by": "A. Reviewer"})
+
+    assert answer["done"], answer["findings"]
+    assert shop.answer() == "old"
+    assert answer["record"]["slope"]["sha256"] == old.digest.sha256
+    assert json.loads(shop.files()["figures.json"])["r2"] == 0.95
+    assert len(shop.versions().all()) == 2
+
+    again = shop.call("back", {"version": old.id})
+
+    assert not again["changed"]
+    assert shop.call("back")["done"]
+    assert shop.answer() == "new"
+
+
+def test_without_a_kept_model_there_is_no_way_back(shop: Shop) -> None:
+    answer = shop.call("back")
+
+    assert not answer["done"]
+    assert "no other model is kept" in message(answer)
+    assert "no version 'x'" in message(shop.call("back", {"version": "x"}))
+
+
+def test_a_damaged_version_is_not_served(shop: Shop) -> None:
+    shop.call("live", shop.make("new"))
+    (kept,) = shop.versions().all()
+    Path(shop.versions().files(kept).path).write_text("{}")
+
+    assert "is damaged" in message(shop.call("back"))
+    assert shop.answer() == "new"
+    assert statuses(shop.call("looked"))["way_back"] == "warning"
+
+
+def test_a_look_names_leftovers_and_the_way_back(shop: Shop) -> None:
+    assert statuses(shop.call("looked")) == {"way_back": "info"}
+
+    shop.call("live", shop.make("new"))
+    assert statuses(shop.call("looked")) == {"way_back": "ok"}
+
+    (shop.home / ".upkeep-new.app.json").write_text("left")
+    assert statuses(shop.call("looked")) == {"way_back": "ok", "candidate": "warning"}
+
+    with pytest.raises(KilledError):
+        shop.call("live", shop.make("newer"), hook=killed_at("swapped"))
+    assert statuses(shop.call("looked"))["cut_off"] == "warning"

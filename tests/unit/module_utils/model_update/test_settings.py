@@ -1,0 +1,74 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is given to model_update is checked before anything is done."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.module_utils.upkeep.model_update.settings import UpdateOptionError, parse
+
+SHA: t.Final = "a" * 64
+MODEL: t.Final[dict[str, t.Any]] = {
+    "name": "risk",
+    "root": "/srv/shop",
+    "path": "models/risk.pkl",
+    "user": "shop",
+    "server": {
+        "unit": "shop-api.service",
+        "listen": ["127.0.0.1:8000"],
+        "probes": [{"name": "health", "path": "/health", "equals": {"model.sha": "{sha256}"}}],
+    },
+}
+LIVE: t.Final = {"state": "live", "candidate": "/x", "sha256": SHA, "approved_by": "A. Reviewer"}
+
+
+def test_paths_are_below_the_root() -> None:
+    model = parse({"model": {**MODEL, "root": "/srv/shop/"}}).model
+
+    assert model.path == "/srv/shop/models/risk.pkl"
+    assert model.folder == "/srv/shop/models"
+    assert model.kept == "/var/lib/upkeep/models/risk"
+
+
+def test_a_probe_expects_the_checksum_of_what_must_serve() -> None:
+    probes = MODEL["server"]["probes"]
+    model = parse({"model": {**MODEL, "server": {**MODEL["server"], "probes": [*probes]}}}).model
+
+    (probe,) = model.server_with(SHA).probes
+
+    assert probe.equals == {"model.sha": SHA}
+    assert probe.same_as_before == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "problem"),
+    [
+        ({"path": "../etc/passwd"}, {}, "model.path is '../etc/passwd'"),
+        ({"path": "models/../../x"}, {}, "it must not have '..'"),
+        ({"root": "/srv/a b"}, {}, "model.root"),
+        ({"root": "/srv/%n"}, {}, "model.root"),
+        ({"path": "m;reboot.pkl"}, {}, "model.path"),
+        ({"user": "root"}, {}, "model.user is 'root'"),
+        ({"name": "../x"}, {}, "model.name"),
+        ({"workers": ["shop-*.service"]}, {}, "'shop-*.service' is not the name"),
+        ({"server": {"unit": "x.service", "listen": ["1:2"]}}, {}, "probes is empty"),
+        ({"metadata": {"name": "../f.json"}}, {}, "model.metadata.name"),
+        ({"metadata": {"name": "f.json"}}, LIVE, "candidate_metadata is missing"),
+        ({"training": {"command": ["x"], "output": "models/risk.pkl"}}, {}, "is the file that"),
+        ({"keep": 0}, {}, "model.keep is 0"),
+        ({}, {**LIVE, "sha256": ""}, "sha256 is empty"),
+        ({}, {**LIVE, "sha256": "A" * 64}, "sha256"),
+        ({}, {**LIVE, "approved_by": " "}, "approved_by is empty"),
+        ({}, {"state": "trained"}, "model.training is missing"),
+        ({}, {"state": "back", "version": "../x"}, "version"),
+    ],
+)
+def test_what_cannot_work_is_named(
+    model: dict[str, t.Any], more: dict[str, t.Any], problem: str
+) -> None:
+    with pytest.raises(UpdateOptionError) as error:
+        parse({"model": {**MODEL, **model}, **more})
+
+    assert problem in str(error.value)
