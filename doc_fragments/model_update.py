@@ -11,10 +11,11 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
-  model:
-    description: The model.
-    type: dict
-    required: true
+  models:
+    description: The models of this host.
+    type: list
+    elements: dict
+    default: []
     suboptions:
       name:
         description: Name of the model, as in its record; findings are called
@@ -297,6 +298,11 @@ options:
         type: list
         elements: str
         default: []
+  name:
+    description: Which of them is changed, gone back from or trained. Not
+      needed where there is only one.
+    type: str
+    default: ""
   state:
     description: V(looked) looks at what updates left. V(live) lets a candidate
       serve. V(back) lets a kept model serve again. V(trained) has a candidate

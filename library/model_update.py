@@ -37,15 +37,15 @@ author:
 EXAMPLES = r"""
 - name: Let a candidate serve
   model_update:
-    model: &model
-      name: risk_model
-      root: /srv/shop
-      path: models/risk.pkl
-      user: shop
-      server:
-        unit: shop-api.service
-        listen: ["127.0.0.1:8000"]
-        probes: [{name: health, path: /health}]
+    models: &models
+      - name: risk_model
+        root: /srv/shop
+        path: models/risk.pkl
+        user: shop
+        server:
+          unit: shop-api.service
+          listen: ["127.0.0.1:8000"]
+          probes: [{name: health, path: /health}]
     state: live
     candidate: /var/lib/upkeep/incoming/risk_model/model
     sha256: "{{ checked.sha256 }}"
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 - name: Go back to the model before
   model_update:
-    model: *model
+    models: *models
     state: back
 """
 
@@ -77,7 +77,7 @@ steps:
   type: list
   elements: str
 sha256:
-  description: Checksum of the file that serves; empty where it cannot be read.
+  description: Checksum of the file that serves; empty where it cannot be read, and with V(looked).
   returned: always
   type: str
 record:

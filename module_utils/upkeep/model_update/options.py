@@ -140,7 +140,14 @@ MODEL: t.Final[Options] = {
 }
 
 OPTIONS: t.Final[Options] = {
-    "model": option("dict", "The model.", options=MODEL, required=True),
+    "models": option(
+        "list", "The models of this host.", elements="dict", options=MODEL, default=[]
+    ),
+    "name": option(
+        "str",
+        "Which of them is changed, gone back from or trained. Not needed where there is only one.",
+        default="",
+    ),
     "state": option(
         "str",
         "V(looked) looks at what updates left. V(live) lets a candidate serve. V(back) lets a kept"

@@ -40,7 +40,6 @@ def run(
     settings: UpdateSettings, check_mode: bool, hook: Callable[[str], None] | None = None
 ) -> dict[str, t.Any]:
     """Return the module's answer; ``hook`` is called at moments at which tests end this process."""
-    model, versions = settings.model, Versions(settings.model)
     answer: dict[str, t.Any] = {
         "changed": False,
         "findings": [],
@@ -51,6 +50,11 @@ def run(
         "record": {},
         "candidate": {},
     }
+    if settings.state == "looked":
+        found = [look(model, Versions(model)) for model in settings.models]
+        return {**answer, "findings": [finding for each in found for finding in each]}
+
+    model, versions = settings.model, Versions(settings.model)
     call = _Call(settings, versions, check_mode, hook or no_hook)
     try:
         match settings.state:
@@ -58,10 +62,8 @@ def run(
                 answer |= call.live()
             case "back":
                 answer |= call.back()
-            case "trained":
-                answer |= train(settings, versions, check_mode)
             case _:
-                answer |= {"findings": look(model, versions)}
+                answer |= train(settings, versions, check_mode)
     except RefusedError as error:
         call.findings.append(_refused(settings, error))
         answer |= {"changed": True, "done": False}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..base import options
@@ -105,7 +105,8 @@ class UpdatedModel:
 class UpdateSettings:
     """All that one call of the module is given."""
 
-    model: UpdatedModel
+    models: tuple[UpdatedModel, ...]
+    name: str
     state: str
     candidate: str
     candidate_metadata: str
@@ -115,20 +116,27 @@ class UpdateSettings:
     approved_by: str
     max_seconds: int
 
+    @property
+    def model(self) -> UpdatedModel:
+        """The model that a call is about which does more than look."""
+        return next(model for model in self.models if model.name == self.name)
+
 
 def parse(values: Values) -> UpdateSettings:
     """Return the settings for the values of the options; raises UpdateOptionError."""
     try:
         given = options.parse(OPTIONS, values)
-        given["model"] = _filled(given["model"])
+        given["models"] = [_filled(model) for model in given["models"]]
     except options.OptionError as error:
         raise UpdateOptionError(str(error)) from None
 
-    if problems := [*_model_problems(given["model"], "model"), *_call_problems(given)]:
+    given["name"] = _chosen_name(given)
+    if problems := [*_models_problems(given["models"]), *_call_problems(given)]:
         raise UpdateOptionError("\n".join(problems))
 
     return UpdateSettings(
-        model=_model(given["model"]),
+        models=tuple(_model(model) for model in given["models"]),
+        name=given["name"],
         state=given["state"],
         candidate=given["candidate"] or "",
         candidate_metadata=given["candidate_metadata"] or "",
@@ -146,6 +154,22 @@ def _filled(model: dict[str, t.Any]) -> dict[str, t.Any]:
     confirmation = options.fill(CONFIRMATION, server["confirmation"] or {})
 
     return {**model, "server": {**server, "confirmation": confirmation}}
+
+
+def _chosen_name(given: Values) -> str:
+    """Return the name of the model that is meant: the only one's where none is given."""
+    only = given["models"][0]["name"] if len(given["models"]) == 1 else ""
+
+    return str(given["name"] or only)
+
+
+def _models_problems(models: Sequence[Values]) -> Iterator[str]:
+    for position, model in enumerate(models):
+        yield from _model_problems(model, options.entry_place("models", model, position))
+
+    names = [model["name"] for model in models]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"models: duplicate name {name!r}"
 
 
 def _model_problems(model: Values, place: str) -> Iterator[str]:
@@ -178,16 +202,25 @@ def _model_problems(model: Values, place: str) -> Iterator[str]:
 
 
 def _call_problems(given: Values) -> Iterator[str]:
+    if given["state"] == "looked":
+        return
+
+    model = next((each for each in given["models"] if each["name"] == given["name"]), None)
+    if model is None:
+        names = ", ".join(each["name"] for each in given["models"]) or "none"
+        yield f"name is {given['name']!r}; the models of this host are: {names}"
+        return
+
     if given["state"] == "live":
         if not given["sha256"]:
             yield "sha256 is empty; state live needs the checksum of the candidate"
         if not given["approved_by"].strip():
             yield "approved_by is empty; say who approved the candidate"
         has_model, has_metadata = bool(given["candidate"]), bool(given["candidate_metadata"])
-        if given["model"]["metadata"] and has_model and not has_metadata:
+        if model["metadata"] and has_model and not has_metadata:
             yield "candidate_metadata is missing; the figures of the old model would stay"
-    if given["state"] == "trained" and not given["model"]["training"]:
-        yield "model.training is missing; state trained needs a command"
+    if given["state"] == "trained" and not model["training"]:
+        yield f"models {given['name']!r}.training is missing; state trained needs a command"
 
 
 def _model(given: Values) -> UpdatedModel:

@@ -30,14 +30,14 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 
 
 def test_a_model_that_is_not_there_is_unknown(call: Call, tmp_path: t.Any) -> None:
-    answer = call(model={**MODEL, "root": str(tmp_path)})
+    answer = call(models=[{**MODEL, "root": str(tmp_path)}])
 
     assert answer["changed"] is False
     assert by_check(answer)["model:risk.way_back"]["status"] == "unknown"
 
 
 def test_bad_input_is_named(call: Call) -> None:
-    answer = call(model={**MODEL, "root": "/srv/shop", "user": "root"})
+    answer = call(models=[{**MODEL, "root": "/srv/shop", "user": "root"}])
 
     assert answer["failed"] is True
-    assert "model.user is 'root'" in answer["msg"]
+    assert ".user is 'root'" in answer["msg"]

@@ -125,12 +125,12 @@ class Shop:
         **more: t.Any,
     ) -> Answer:
         """Return what the module answers; ``more`` are options of the model."""
-        values = {"model": self.options(**more), "state": state, **(given or {})}
+        values = {"models": [self.options(**more)], "state": state, **(given or {})}
 
         return run(settings.parse(values), check, hook)
 
     def versions(self) -> Versions:
-        return Versions(settings.parse({"model": self.options()}).model)
+        return Versions(settings.parse({"models": [self.options()]}).model)
 
     def answer(self) -> str:
         """Return the version that a visitor is served."""

@@ -18,14 +18,14 @@ MODEL: t.Final[dict[str, t.Any]] = {
     "server": {
         "unit": "shop-api.service",
         "listen": ["127.0.0.1:8000"],
-        "probes": [{"name": "health", "path": "/health", "equals": {"model.sha": "{sha256}"}}],
+        "probes": [{"name": "health", "path": "/health", "equals": {".sha": "{sha256}"}}],
     },
 }
 LIVE: t.Final = {"state": "live", "candidate": "/x", "sha256": SHA, "approved_by": "A. Reviewer"}
 
 
 def test_paths_are_below_the_root() -> None:
-    model = parse({"model": {**MODEL, "root": "/srv/shop/"}}).model
+    model = parse({"models": [{**MODEL, "root": "/srv/shop/"}]}).model
 
     assert model.path == "/srv/shop/models/risk.pkl"
     assert model.folder == "/srv/shop/models"
@@ -34,34 +34,34 @@ def test_paths_are_below_the_root() -> None:
 
 def test_a_probe_expects_the_checksum_of_what_must_serve() -> None:
     probes = MODEL["server"]["probes"]
-    model = parse({"model": {**MODEL, "server": {**MODEL["server"], "probes": [*probes]}}}).model
+    model = parse({"models": [{**MODEL, "server": {**MODEL["server"], "probes": [*probes]}}]}).model
 
     (probe,) = model.server_with(SHA).probes
 
-    assert probe.equals == {"model.sha": SHA}
+    assert probe.equals == {".sha": SHA}
     assert probe.same_as_before == ()
 
 
 @pytest.mark.parametrize(
     ("model", "more", "problem"),
     [
-        ({"path": "../etc/passwd"}, {}, "model.path is '../etc/passwd'"),
+        ({"path": "../etc/passwd"}, {}, ".path is '../etc/passwd'"),
         ({"path": "models/../../x"}, {}, "it must not have '..'"),
-        ({"root": "/srv/a b"}, {}, "model.root"),
-        ({"root": "/srv/%n"}, {}, "model.root"),
-        ({"path": "m;reboot.pkl"}, {}, "model.path"),
-        ({"user": "root"}, {}, "model.user is 'root'"),
-        ({"name": "../x"}, {}, "model.name"),
+        ({"root": "/srv/a b"}, {}, ".root"),
+        ({"root": "/srv/%n"}, {}, ".root"),
+        ({"path": "m;reboot.pkl"}, {}, ".path"),
+        ({"user": "root"}, {}, ".user is 'root'"),
+        ({"name": "../x"}, {}, ".name"),
         ({"workers": ["shop-*.service"]}, {}, "'shop-*.service' is not the name"),
         ({"server": {"unit": "x.service", "listen": ["1:2"]}}, {}, "probes is empty"),
-        ({"metadata": {"name": "../f.json"}}, {}, "model.metadata.name"),
+        ({"metadata": {"name": "../f.json"}}, {}, ".metadata.name"),
         ({"metadata": {"name": "f.json"}}, LIVE, "candidate_metadata is missing"),
         ({"training": {"command": ["x"], "output": "models/risk.pkl"}}, {}, "is the file that"),
-        ({"keep": 0}, {}, "model.keep is 0"),
+        ({"keep": 0}, {}, ".keep is 0"),
         ({}, {**LIVE, "sha256": ""}, "sha256 is empty"),
         ({}, {**LIVE, "sha256": "A" * 64}, "sha256"),
         ({}, {**LIVE, "approved_by": " "}, "approved_by is empty"),
-        ({}, {"state": "trained"}, "model.training is missing"),
+        ({}, {"state": "trained"}, "training is missing"),
         ({}, {"state": "back", "version": "../x"}, "version"),
     ],
 )
@@ -69,6 +69,21 @@ def test_what_cannot_work_is_named(
     model: dict[str, t.Any], more: dict[str, t.Any], problem: str
 ) -> None:
     with pytest.raises(UpdateOptionError) as error:
-        parse({"model": {**MODEL, **model}, **more})
+        parse({"models": [{**MODEL, **model}], **more})
 
     assert problem in str(error.value)
+
+
+def test_one_of_several_models_is_named() -> None:
+    models = [MODEL, {**MODEL, "name": "stock"}]
+
+    assert parse({"models": models, "name": "stock", "state": "back"}).model.name == "stock"
+    assert len(parse({"models": models}).models) == 2
+    for name in ("", "other"):
+        with pytest.raises(UpdateOptionError, match="the models of this host are: risk, stock"):
+            parse({"models": models, "name": name, "state": "back"})
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    with pytest.raises(UpdateOptionError, match="duplicate name 'risk'"):
+        parse({"models": [MODEL, MODEL]})

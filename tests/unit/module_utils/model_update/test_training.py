@@ -91,7 +91,7 @@ def test_check_mode_trains_nothing(shop: Shop) -> None:
 
 def test_the_unit_has_limits_and_cannot_write_what_serves(shop: Shop) -> None:
     options = shop.options(training={"command": ["train"], "output": "new/m", "seconds": 60})
-    model = settings.parse({"model": options}).model
+    model = settings.parse({"models": [options]}).model
     assert model.training
 
     command = unit_command(model, model.training)
