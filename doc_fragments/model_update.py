@@ -109,6 +109,11 @@ options:
               1 to 600.
             type: int
             default: 120
+          requirements:
+            description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
+            type: list
+            elements: str
+            default: []
       training:
         description: How a candidate is made.
         type: dict

@@ -199,6 +199,24 @@ _MODEL: t.Final[Mapping[str, Callable[[Entry], str]]] = {
 }
 
 
+def updated_models(entries: Sequence[Entry]) -> Iterator[Row]:
+    """Yield what a candidate must show before it serves, and what is done with the old one."""
+    for model in filled("updated_models", entries):
+        path, own = code(f"{model['root']}/{model['path']}"), model["requirements"]
+        if evaluation := model["evaluation"]:
+            fits = f"an R2 of at least {evaluation['r2']:g} for {code(evaluation['reference'])}"
+            yield [path, f"measured beside what serves: {fits}"], evaluation["requirements"] or own
+
+        if training := model["training"]:
+            made = f"{code(' '.join(training['command']))} makes a candidate"
+            yield [path, made], training["requirements"] or own
+
+        seconds = model["server"]["confirmation"]["seconds"]
+        units = codes([model["server"]["unit"], *model["workers"]])
+        kept = f"{model['keep']} earlier ones are kept; {units} restarted"
+        yield [path, f"{kept}; confirmed for {seconds:g} s by our own probes, or taken back"], own
+
+
 def model_folders(folders: Sequence[Entry]) -> Iterator[Row]:
     """Yield each folder in which no other file may lie."""
     for folder in filled("model_folders", folders):
@@ -263,6 +281,12 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         "A file without a record is unknown, another file is critical.",
         ("file", "what is required"),
         models,
+    ),
+    "updated_models": Section(
+        "Updates of models",
+        "By `playbooks/update_model.yml`; what they leave is looked at every day.",
+        ("file", "what is done"),
+        updated_models,
     ),
     "model_folders": Section(
         "Folders of models", "", ("folder", "what is required"), model_folders

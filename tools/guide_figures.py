@@ -22,6 +22,8 @@ CADENCES: t.Final = ("quarter_hourly", "hourly", "daily", "weekly", "monthly", "
 REFRESH: t.Final = "refresh_caches"
 #: Stands for playbooks/restore_backup.yml, which is in no cadence.
 RESTORE: t.Final = "restore_backup"
+#: Stands for playbooks/update_model.yml, which is in no cadence.
+UPDATE_MODEL: t.Final = "update_model"
 #: Lists that a job reads and that playbook as well.
 REFRESHED: t.Final = frozenset({"system_file_caches"})
 #: List of a profile -> the job that reads it; None is read in every run, by every playbook.
@@ -43,6 +45,7 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_sqlite_databases": "db_maintenance",
     "system_models": "model_verification",
     "system_model_folders": "model_verification",
+    "system_updated_models": UPDATE_MODEL,
     "system_test_suites": "app_tests",
     "system_self_heal": "self_heal",
     "system_backup": "backup",

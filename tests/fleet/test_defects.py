@@ -137,6 +137,7 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "preflight",
         "health_check",
         "model_verification",
+        "model_update",
         "log_review",
         "log_rotation",
         "redis_tune",

@@ -119,6 +119,13 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
         Question("restore_table", "Only one table (schema.table)? Empty: all.", "text"),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
     ),
+    "retrain_model": (Question("model_update_name", "Which model? Empty: the only one.", "text"),),
+    "return_model": (
+        Question("model_update_name", "Which model? Empty: the only one.", "text"),
+        Question("model_update_version", "Which kept version? Empty: the newest other.", "text"),
+        Question("model_update_approved_by", "Who wants it?", "text", is_required=True),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text"),
+    ),
     "roll_back": (
         Question("rollback_release", "Back to which release? Empty: the newest good one.", "text"),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
@@ -127,6 +134,19 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
         Question(
             "task_queue_task", "Failed tasks of which name start again?", "text", is_required=True
         ),
+    ),
+    "update_model": (
+        Question("model_update_name", "Which model? Empty: the only one.", "text"),
+        Question(
+            "model_update_candidate",
+            "Path of the candidate on the controller?",
+            "text",
+            is_required=True,
+        ),
+        Question("model_update_candidate_metadata", "Path of its metadata?", "text"),
+        Question("model_update_sha256", "Its SHA-256?", "text", is_required=True),
+        Question("model_update_approved_by", "Who approved it?", "text", is_required=True),
+        Question("upkeep_confirm_production", _CONFIRMATION, "text"),
     ),
 }
 

@@ -32,6 +32,7 @@ LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
     "health_check": {"checks": "system_health_checks"},
     "log_review": {"sources": "system_log_reviews"},
     "log_rotation": {"logs": "system_log_files"},
+    "model_update": {"models": "system_updated_models"},
     "model_verification": {"models": "system_models", "folders": "system_model_folders"},
     "postgresql": {"databases": "system_databases"},
     "preflight": {

@@ -68,9 +68,10 @@ def evaluate(model: UpdatedModel, evaluation: Evaluation) -> tuple[list[Finding]
         asked = _last_inputs(evaluation, model.root)
         difference = _sum(difference, _on_inputs(model, evaluation, check, asked))
 
-    findings = [_r2_finding(model.subject, evaluation, found)]
+    subject = model.subject._replace(requirements=evaluation.requirements or model.requirements)
+    findings = [_r2_finding(subject, evaluation, found)]
     if difference:
-        findings.append(_shadow_finding(model.subject, evaluation, difference))
+        findings.append(_shadow_finding(subject, evaluation, difference))
 
     return findings, _refusal(evaluation, found, difference)
 

@@ -83,6 +83,7 @@ EVALUATION: t.Final[Options] = {
     "seconds": option(
         "int", "Seconds that loading and predicting may take.", default=120, minimum=1, maximum=600
     ),
+    "requirements": requirements(),
 }
 
 TRAINING: t.Final[Options] = {

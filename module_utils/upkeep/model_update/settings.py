@@ -47,6 +47,7 @@ class Evaluation:
     most_different: float
     interpreter: str
     seconds: int
+    requirements: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,9 @@ def _evaluation(given: Values | None, root: str) -> Evaluation | None:
     files = {key: f"{root}/{given[key]}" for key in ("reference", "predictor")}
     inputs = f"{root}/{given['inputs']}" if given["inputs"] else ""
 
-    return Evaluation(**{**given, **files, "inputs": inputs})
+    requirements = tuple(given["requirements"])
+
+    return Evaluation(**{**given, **files, "inputs": inputs, "requirements": requirements})
 
 
 def _training(given: Values | None, root: str) -> Training | None:
