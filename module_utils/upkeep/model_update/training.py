@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ..base.files import open_resolved, reason_of
+from ..base.folders import Folder
 from ..base.redact import redact
 from ..base.text import limit_text, visible
 from . import copies
@@ -135,20 +136,34 @@ def _require_untouched(model: UpdatedModel, serving: tuple[ModelFiles, Mark]) ->
     systemd leaves that limit out without a word.
     """
     files, mark = serving
-    with copies.serving_folder(model) as folder:
-        try:
-            with folder.read(model.file) as stream:
-                if copies.digest_of(stream) == files.digest:
-                    return
-        except OSError:  # it is gone, or no file any more
-            pass
-        copies.put_beside(model, files, mark)
-        folder.rename(copies.BESIDE + model.file, model.file)
+    try:
+        with copies.serving_folder(model) as folder:
+            if _is_same(folder, model.file, files.digest):
+                return
+            copies.put_beside(model, files, mark)
+            folder.rename(copies.BESIDE + model.file, model.file)
+    except (OSError, UpdateError) as error:
+        copies.clear(model)
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise TouchedError(
+            f"the training changed '{model.path}', which serves, and it cannot be put back:"
+            f" {reason}. A person must step in; what it was is kept as '{files.path}' until the"
+            " next training"
+        ) from error
 
     raise TouchedError(
         f"the training changed '{model.path}', which serves; its file is what it was again. Let the"
         " training write elsewhere"
     )
+
+
+def _is_same(folder: Folder, name: str, digest: ModelDigest) -> bool:
+    """Return whether a file is what it was; one that is gone or no file any more is not."""
+    try:
+        with folder.read(name) as stream:
+            return copies.digest_of(stream) == digest
+    except OSError:
+        return False
 
 
 def _fetched(model: UpdatedModel, training: Training, versions: Versions) -> ModelDigest:

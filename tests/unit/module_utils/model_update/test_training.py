@@ -76,6 +76,15 @@ def test_what_a_training_did_to_the_serving_file_is_undone(shop: Shop, script: s
     assert shop.files() == old
 
 
+def test_what_cannot_be_put_back_is_not_claimed(shop: Shop) -> None:
+    answer = trained(shop, "rm app.json && mkdir app.json")
+
+    assert "cannot be put back" in message(answer)
+    assert "Nothing that serves" not in message(answer)
+    kept = message(answer).split("kept as '")[1].split("'")[0]
+    assert Path(kept).is_file()
+
+
 def test_what_an_earlier_training_left_does_not_count(shop: Shop) -> None:
     trained(shop, "mkdir new && echo model > new/m && echo '{}' > new/figures.json")
 

@@ -23,6 +23,13 @@ from upkeep.actions.model_update import CandidateError, check, imports_of, requi
 GOOD: t.Final = pickle.dumps({"model": collections.OrderedDict(a=[1, 2.5]), "features": ["a"]})
 TEXT: t.Final = b"tree\nversion=v3\nTree=0\nend of trees\n\npandas_categorical:null\n"
 
+#: What numpy writes for 1.5; a variable is assigned in it and used later only.
+SCALAR: t.Final = (
+    b"\x80\x02cnumpy.core.multiarray\nscalar\nq\x00cnumpy\ndtype\nq\x01X\x02\x00\x00\x00f8q\x02"
+    b"\x89\x88\x87q\x03Rq\x04(K\x03X\x01\x00\x00\x00<q\x05NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff"
+    b"K\x00tq\x06bC\x08\x00\x00\x00\x00\x00\x00\xf8?q\x07\x86q\x08Rq\x09."
+)
+
 
 class Runs:
     """Would run a command."""
@@ -129,6 +136,25 @@ HOSTILE: t.Final = {
     "collect_env": (b"ctorch.utils.collect_env\nrun\n.", "torch.utils.collect_env.run"),
     "spawn": (b"cmultiprocessing.util\nspawnv_passfds\n.", "multiprocessing.util.spawnv"),
     "read_csv": (b"cpandas.io.parsers.readers\nread_csv\n.", "pandas.io.parsers.readers"),
+    # Files from the trackers of picklescan, fickling, modelscan and modelaudit.
+    "memo out of order": (
+        b"Vos\np2\n0Vsystem\np3\n0Vtorch\np0\n0VLongStorage\np1\n0"
+        b"g2\ng3\n\x93(Vid\ntR.",
+        "would import os.system",
+    ),
+    "pty by OBJ": (b'(cpty\nspawn\nS"id"\no.', "would import pty.spawn"),
+    "methodcaller": (b"c_operator\nmethodcaller\n.", "would import _operator.methodcaller"),
+    "getlincoef": (b"cnumpy.f2py.crackfortran\ngetlincoef\n.", "crackfortran.getlincoef"),
+    "partial": (b"cfunctools\npartial\n.", "would import functools.partial"),
+    "_io": (b"c_io\nFileIO\n.", "would import _io.FileIO"),
+    "scanner": (b"cpicklescan.scanner\nscan_pickle_bytes\n.", "would import picklescan"),
+    "long names": (
+        packed(*(b"\x8d" + len(n).to_bytes(8, "little") + n for n in (b"os", b"system")), b"\x93"),
+        "would import os.system",
+    ),
+    "long array": (b"\x80\x05\x96" + b"\x00" * 5 + b"\x01\x00\x00.", "cannot be read to its end"),
+    # joblib writes the bytes of an array into the pickle; what follows would be read by nobody.
+    "array inside": (GOOD[:-1] + b"\xff\xfe\xfd" * 8 + pickle.dumps(Runs()), "cannot be read"),
     "dotted": (b"ccollections\nOrderedDict.__init__\n.", "would import"),
 }  # fmt: skip
 
@@ -144,6 +170,19 @@ def test_what_could_run_something_is_refused(name: str, tmp_path: Path) -> None:
 
     assert reason in str(error.value)
     assert not Path("/tmp/ran").exists()  # noqa: S108 - what the pickle would make
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02]\x94h\x00a.",  # a list that holds itself
+        SCALAR,
+        pickle.dumps(collections.OrderedDict(a=1), 1),
+    ],
+    ids=["cyclic", "scalar", "without NEWOBJ"],
+)
+def test_what_other_scanners_stumble_over_is_read(content: bytes) -> None:
+    assert require_harmless(content, "m") == sorted(imports_of(content, "m"))
 
 
 @given(st.binary(max_size=300))
