@@ -41,7 +41,7 @@ def place_of(folder: Path, real: Fleet, count: int) -> Path:
 
     Returns its path.
     """
-    maintained = [host for host in real.hosts if host.maintained]
+    maintained = [host for host in real.hosts if "control" not in host.components]
     return write(folder / str(count), real, aliases(maintained, count), profiles())
 
 

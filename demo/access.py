@@ -68,7 +68,7 @@ def _passwords(fleet: Fleet) -> dict[str, str]:
 
 
 def _description(fleet: Fleet, host: Host, public_key: str, password: str) -> str:
-    past = fleet.history if host.maintained and host.components else None
+    past = fleet.history if host.has_history and host.components else None
     return json.dumps(
         {
             "name": host.name,

@@ -28,7 +28,17 @@ _HOST_KEYS: t.Final = {
     "health",
     "variables",
 }
-COMPONENTS: t.Final = {"app", "web", "postgresql", "redis", "celery", "sqlite", "models"}
+COMPONENTS: t.Final = {
+    "app",
+    "web",
+    "postgresql",
+    "redis",
+    "celery",
+    "sqlite",
+    "models",
+    "store",
+    "control",
+}
 
 
 class Health(t.NamedTuple):
@@ -42,8 +52,7 @@ class Host(t.NamedTuple):
     """One host; ``publish`` maps ports of the container to fixed ports on loopback.
 
     ``public`` is the port of the container where others ask the system, None for nowhere.
-    ``maintained`` tells whether its system is in the group ``systems``; others only serve, such as
-    a sink for mails.
+    ``has_history`` tells whether the host gets the fleet's history.
     """
 
     name: str
@@ -55,7 +64,7 @@ class Host(t.NamedTuple):
     public: int | None
     health: Health | None
     variables: dict[str, t.Any]
-    maintained: bool
+    has_history: bool
 
 
 class Image(t.NamedTuple):
@@ -195,7 +204,7 @@ def _host(name: str, entry: dict[str, t.Any], systems: dict[str, dict[str, t.Any
         components=tuple(entry["components"]),
         needs=tuple(entry.get("needs", ())),
         publish=dict(entry["publish"]),
-        maintained=settings.pop("maintained", True),
+        has_history=settings.pop("history", True),
         settings=settings,
         public=entry.get("public"),
         health=health,

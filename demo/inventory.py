@@ -27,18 +27,15 @@ def render(fleet: Fleet, ports: Ports, variables: t.Mapping[str, t.Any] | None =
 
     ``variables`` apply to every host and win over the profiles.
     """
-    maintained = [host for host in fleet.hosts if host.maintained]
-    others = [host for host in fleet.hosts if not host.maintained]
     components = {
         component: {
-            "hosts": {host.name: None for host in maintained if component in host.components}
+            "hosts": {host.name: None for host in fleet.hosts if component in host.components}
         }
         for component in sorted(COMPONENTS)
     }
     children = {
-        "systems": {"children": _by_system(maintained)},
+        "systems": {"children": _by_system(fleet.hosts)},
         **{name: group for name, group in components.items() if group["hosts"]},
-        **_by_system(others),
         "demo": {
             "hosts": {
                 host.name: _variables(host, ports[host.name], variables or {})
@@ -65,7 +62,7 @@ def _variables(
     return {"ansible_port": ports[SSH], **public, **variables, **host.variables}
 
 
-def _by_system(hosts: list[Host]) -> dict[str, t.Any]:
+def _by_system(hosts: t.Sequence[Host]) -> dict[str, t.Any]:
     systems = sorted({host.system for host in hosts})
     return {
         system: {"hosts": {host.name: None for host in hosts if host.system == system}}

@@ -56,7 +56,7 @@ def pages(project: Path) -> tuple[dict[Path, str], list[str]]:
 
     requirements = project / "docs" / "requirements.csv"
     rows = trace.read_requirements(requirements) if requirements.is_file() else []
-    for system in profiles.systems(project) if rows else ():
+    for system in sorted({row.system for row in rows} & set(profiles.systems(project))):
         rendered[project / "docs" / "people" / f"{system}.md"] = people_page.render(
             project, system, rows
         )

@@ -123,7 +123,7 @@ def _flow(value: t.Any) -> str:
 
 def main() -> int:
     """Write the files of all systems; returns the exit code."""
-    for system in profiles.systems(PROJECT):
+    for system in guide_figures.systems(PROJECT):
         path = PROJECT / guide_figures.FOLDER / f"{system}.yml"
         text = render(PROJECT, system)
         if path.read_text(encoding="utf-8") != text:

@@ -90,6 +90,13 @@ def entries(profile: Values) -> Iterator[Entry]:
             yield from _walk(value, place, {}, runs, "")
 
 
+def systems(project: Path) -> list[str]:
+    """Return the systems with a profile and a guide: those that have a file of figures."""
+    known = profiles.systems(project)
+
+    return [name for name in known if (project / FOLDER / f"{name}.yml").is_file()]
+
+
 def expected(project: Path, system: str) -> dict[str, t.Any]:
     """Return the file of a system: ``requirements`` by id, ``sources`` by place, ``jobs``.
 

@@ -102,7 +102,7 @@ def units(host: BootHost) -> dict[str, tuple[str, str]]:
     """Return unit name -> (template, name of its log file) for our parts of this host."""
     wanted: dict[str, tuple[str, str]] = {}
     settings = host.settings
-    if "app" in host.components:
+    if {"app", "store"} & set(host.components):
         unit, source = (
             settings.get("unit", f"{host.system}-api"),
             settings.get("template", "api.service"),
@@ -351,6 +351,7 @@ STEPS: t.Final[dict[str, t.Callable[[BootHost], list[str]]]] = {
     "redis": set_up_redis,
     "files": set_up_files,
     "app": set_up_application,
+    "store": set_up_application,
     "web": set_up_web,
 }
 

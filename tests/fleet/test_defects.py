@@ -148,4 +148,5 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "app_tests",
         "backup",
         "restore",
+        "schedule",
     }

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The five systems are data: playbooks and pages take a sixth one, and do without any of them.
+"""The systems are data: playbooks and pages take one more, and do without any of them.
 
 Nothing is contacted.
 """

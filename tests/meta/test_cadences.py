@@ -112,10 +112,11 @@ def test_groups_of_jobs_and_of_cleared_hosts_are_made_by_every_run(cadence: str)
 
 @pytest.mark.parametrize("cadence", CHANGING)
 def test_what_changes_systems_is_done_on_cleared_hosts_with_the_job_only(cadence: str) -> None:
+    roles = {"log_rotation", "redis_tune", "db_maintenance", "schedule"}
     changing = [
         play
         for play in playbook_page.plays(playbook(cadence))
-        if set(playbook_page.roles_of(play)) & {"log_rotation", "redis_tune", "db_maintenance"}
+        if set(playbook_page.roles_of(play)) & roles
     ]
 
     assert changing

@@ -160,7 +160,7 @@ def test_production_asks_for_keys_and_known_hosts(
     said = ansible("ansible-inventory", "--inventory=inventory/production.yml", "--list")
     hosts = json.loads(said.stdout)["_meta"]["hostvars"]
 
-    assert len(hosts) == 7
+    assert len(hosts) == 8
 
     for host in hosts.values():
         assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"].split()

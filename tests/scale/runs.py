@@ -38,11 +38,15 @@ def running() -> Fleet:
 
 
 def spread(hosts: t.Iterable[Host]) -> dict[str, list[tuple[Host, str]]]:
-    """Return system -> (alias, name of the real host): two with its data, three others."""
+    """Return system -> (alias, name of the real host): two with its data, three others.
+
+    What starts runs is one host in any fleet, so it is left out.
+    """
     by_system: dict[str, list[tuple[Host, str]]] = {}
-    for system, group in itertools.groupby(
-        sorted(hosts, key=lambda host: host.system), lambda host: host.system
-    ):
+    spreading = sorted(
+        (host for host in hosts if "control" not in host.components), key=lambda host: host.system
+    )
+    for system, group in itertools.groupby(spreading, lambda host: host.system):
         own = list(group)
         by_system[system] = _aliases(own, "db", DATA_HOSTS, DATA.__contains__)
         by_system[system] += _aliases(

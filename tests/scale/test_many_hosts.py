@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an inventory that spreads every system over five hosts."""
     engine.require()
     real = runs.running()
-    spread = runs.spread(host for host in real.hosts if host.maintained)
+    spread = runs.spread(real.hosts)
     everyone = [pair for pairs in spread.values() for pair in pairs]
 
     return write(tmp_path_factory.mktemp("many"), real, everyone, profiles())
@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected() -> Spread:
     """Return the hosts of the inventory."""
-    spread = runs.spread(host for host in runs.running().hosts if host.maintained)
+    spread = runs.spread(runs.running().hosts)
     return {
         system: {alias.name: frozenset(alias.components) for alias, _ in pairs}
         for system, pairs in spread.items()

@@ -54,8 +54,14 @@ def test_every_area_of_the_guides_has_a_fault(catalogue: faults.Catalogue) -> No
     planted = {defect.finding.area for defect in catalogue.known.values()}
 
     # Their measuring is done by jobs of other names: model_verification; log_review and
-    # db_maintenance; restore, which rehearses, and backup, which finds a set that is of no use.
-    assert asked - planted == {"model_verify", "performance_report", "disaster_recovery"}
+    # db_maintenance; restore, which rehearses, and backup, which finds a set that is of no use;
+    # schedule.
+    assert asked - planted == {
+        "model_verify",
+        "performance_report",
+        "disaster_recovery",
+        "scheduling",
+    }
     assert "backup-not-restorable" in catalogue.defects
     assert {
         "log-slow-predictions",

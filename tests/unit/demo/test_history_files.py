@@ -303,7 +303,7 @@ def test_a_description_says_whether_there_is_a_history(tmp_path: Path) -> None:
     known = fleet.load().history
     texts = access.describe(started._replace(history=known))
 
-    assert hosts.read(texts["ops-1"], NOON) is None, "nobody maintains it"
+    assert hosts.read(texts["ops-1"], NOON) is None, "it is given none"
 
     one = hosts.read(texts["racing-1"], NOON)
 

@@ -57,9 +57,7 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
     other.inventory.write_text(inventory.render(other, ports))
     seen = read(other.inventory)
 
-    assert set(seen["systems"]["children"]) == {
-        host.system for host in other.hosts if host.maintained
-    }
+    assert set(seen["systems"]["children"]) == {host.system for host in other.hosts}
     assert set(seen["demo"]["hosts"]) == set(ports)
 
     for host in other.hosts:
@@ -67,13 +65,8 @@ def test_ansible_sees_hosts_groups_and_profiles(other: fleet.Fleet) -> None:
 
         assert variables["ansible_port"] == ports[host.name][22]
         assert host.name in seen[host.system]["hosts"]
-        assert variables.get("system_name") == (host.system if host.maintained else None), (
-            "the profile applies"
-        )
-
-        in_components = all(host.name in seen[component]["hosts"] for component in host.components)
-
-        assert in_components == host.maintained, "component groups are for systems only"
+        assert variables["system_name"] == host.system, "the profile applies"
+        assert all(host.name in seen[component]["hosts"] for component in host.components)
 
 
 def test_what_is_public_is_asked_at_the_port_of_this_fleet(other: fleet.Fleet) -> None:
@@ -104,8 +97,8 @@ def test_a_host_belongs_to_one_system(other: fleet.Fleet) -> None:
     ]
     members = [host for group in groups["systems"]["children"].values() for host in group["hosts"]]
 
-    assert sorted(members) == sorted({host.name for host in other.hosts if host.maintained})
-    assert set(groups["demo"]["hosts"]) - set(members) == set(groups["ops"]["hosts"]) == {"ops-1"}
+    assert sorted(members) == sorted(groups["demo"]["hosts"])
+    assert sorted(members) == sorted(host.name for host in other.hosts)
 
 
 def test_host_keys_are_checked(other: fleet.Fleet) -> None:

@@ -32,7 +32,9 @@ from tests.unit.profiles.limits import Entry, numbers, profile
 from tools import PROJECT, profiles
 
 Patch = pytest.MonkeyPatch
-SYSTEMS: t.Final = tuple(profiles.systems(PROJECT))
+SYSTEMS: t.Final = tuple(
+    name for name in profiles.systems(PROJECT) if "system_backup_artefacts" in profile(name)
+)
 ARTEFACTS: t.Final = [
     pytest.param(system, entry, id=f"{system}-{entry['name']}")
     for system in SYSTEMS

@@ -11,7 +11,7 @@ import pytest
 
 from tools import PROJECT, evidence, figure_files, guide_figures, profile_errors, profiles, trace
 
-SYSTEMS = profiles.systems(PROJECT)
+SYSTEMS = guide_figures.systems(PROJECT)
 ROWS = {row.id: row for row in trace.read_requirements(PROJECT / "docs" / "requirements.csv")}
 #: How the guides call a cadence -> ours; cadences of people ("on demand") are not in it.
 CADENCES = {**{cadence: cadence for cadence in guide_figures.CADENCES}, "15 min": "quarter_hourly"}

@@ -28,7 +28,7 @@ Patch = pytest.MonkeyPatch
 UNITS: t.Final = [
     pytest.param(system, entry, id=f"{system}-{entry['name']}")
     for system in profiles.systems(PROJECT)
-    for entry in profile(system)["system_self_heal"]
+    for entry in profile(system).get("system_self_heal", ())
 ]
 DOWN: t.Final = UnitState("loaded", "inactive", "dead", "success", "")
 UP: t.Final = UnitState("loaded", "active", "running", "success", "a")

@@ -110,7 +110,7 @@ def test_a_database_that_is_not_there_is_critical(tmp_path: Path):
 def test_a_new_control_host_has_one_line_a_system(tmp_path: Path):
     found = [d for d in doctor.schedules(str(tmp_path), NOW) if d.code == "last-start"]
 
-    assert len(found) == 5
+    assert len(found) == 6
     assert found[0].message.startswith(
         "fairedge: no run is kept of quarter_hourly, hourly, refresh"
     )

@@ -179,7 +179,7 @@ def test_the_verb_ends_with_1_when_something_differs(
     path.write_text(json.dumps({**awx_export(), "schedules": []}))
 
     assert main(["controller", "diff", str(path), "--json"]) == 1
-    assert len(json.loads(capsys.readouterr().out)) == 32
+    assert len(json.loads(capsys.readouterr().out)) == 38
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "- a"])

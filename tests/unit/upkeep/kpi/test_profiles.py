@@ -16,7 +16,9 @@ from upkeep.kpi import kpis, open_history
 from upkeep.kpi.figures import address_of
 from upkeep.run import record
 
-SYSTEMS: t.Final = profiles.systems(PROJECT)
+SYSTEMS: t.Final = [
+    name for name in profiles.systems(PROJECT) if "system_kpis" in profiles.load(PROJECT, name)
+]
 #: Checks whose names follow from the host (paths of ``paths: all``).
 FROM_THE_HOST: t.Final = {"filesystem:/"}
 

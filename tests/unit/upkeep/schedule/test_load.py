@@ -63,6 +63,7 @@ def test_the_shipped_schedule_fits_and_has_every_cadence_of_every_system():
     assert sorted(schedule.systems) == [
         "fairedge",
         "hyperopt",
+        "ops",
         "racing",
         "student_success",
         "trailblaze",

@@ -195,7 +195,7 @@ def test_rules_of_the_shipped_profiles_keep_what_awx_asks_for():
         for asked in slots
     ]
 
-    assert len(rules) == 3 * (5 * 6 + 2)
+    assert len(rules) == 3 * (6 * 6 + 2)
     for rule in rules:
         assert len(re.findall("DTSTART", rule)) == 1
         assert len(re.findall("RRULE:", rule)) == 1
