@@ -28,6 +28,7 @@ from upkeep.judge.acknowledgements import (
     AcknowledgementFile,
     load,
 )
+from upkeep.judge.checklist import cadence_of, checklist_findings
 from upkeep.judge.own_report import report_findings
 from upkeep.judge.verdict import Rules, Verdict, judge_run, latest_findings
 from upkeep.kpi import kpis, open_history
@@ -40,6 +41,8 @@ from upkeep.schedule.settings import ScheduleError
 from upkeep.schedule.watch import missed_starts
 from upkeep.store import StoreError, open_store
 
+#: The component whose system answers for starts of all systems.
+CONTROL: t.Final = "control"
 REQUIREMENTS: t.Final = PROJECT / "docs" / "requirements.csv"
 
 
@@ -80,6 +83,7 @@ class ActionModule(ControlAction):
         own += self._of_figures(self._alerts(task_vars), logged, task_vars)
         own += report_findings(_reports(logged, task_vars))
         own += self._starts(logged, task_vars)
+        own += _checklist(logged, task_vars)
         rules = Rules(args["fail_on"], args["fail_on_unknown"], _acknowledgements(args, today))
 
         return judge_run(logged, rules, own=own, today=today)
@@ -136,13 +140,13 @@ class ActionModule(ControlAction):
         What cannot be read is only a warning: it says nothing about the systems.
         """
         now = datetime.now(UTC)
-        systems = self._watched(logged, task_vars)
+        systems = self._watched(coverage.expected_hosts(logged), task_vars)
         if not systems:
             return []
 
         try:
             store = open_store(self._store(task_vars), create=False)
-            return missed_starts(store, systems, logged, now)
+            return missed_starts(store, systems, logged, now, self._others(systems, task_vars))
         except (ScheduleError, StoreError, OSError) as error:
             self._display.vv(f"Upkeep could not tell which starts were missed: {error}")
             return []
@@ -154,17 +158,27 @@ class ActionModule(ControlAction):
 
         return target if "://" in target else str(_event_log().parents[2])
 
-    def _watched(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> set[str]:
-        """Return the systems of the run that are started by a schedule."""
+    def _watched(self, hosts: t.Iterable[str], task_vars: dict[str, t.Any]) -> set[str]:
+        """Return the systems of some hosts that are started by a schedule."""
         hostvars = task_vars["hostvars"]
-        unwatched = {
-            str(hostvars[host].get("system_name", ""))
-            for host in coverage.expected_hosts(logged)
-            if host in hostvars
-            and not boolean(hostvars[host].get("verdict_missed_starts", True), strict=False)
-        }
+        watched: dict[str, bool] = {}
+        for host in hosts:
+            if host in hostvars:
+                system = str(hostvars[host].get("system_name", ""))
+                wanted = hostvars[host].get("verdict_missed_starts", True)
+                watched[system] = watched.get(system, True) and boolean(wanted, strict=False)
 
-        return self._systems(logged, task_vars) - unwatched
+        return {system for system, wanted in watched.items() if wanted}
+
+    def _others(self, systems: set[str], task_vars: dict[str, t.Any]) -> dict[str, str]:
+        """Return the systems that the control host of the run answers for, with its own system."""
+        groups, hostvars = task_vars["groups"], task_vars["hostvars"]
+        control = {str(hostvars[host].get("system_name", "")) for host in groups.get(CONTROL, ())}
+        watchers = sorted(control & systems)
+        if not watchers:
+            return {}
+
+        return dict.fromkeys(self._watched(groups["all"], task_vars), watchers[0])
 
     def _systems(self, logged: list[events.Event], task_vars: dict[str, t.Any]) -> set[str]:
         hostvars = task_vars["hostvars"]
@@ -282,6 +296,27 @@ def _reports(logged: list[events.Event], task_vars: dict[str, t.Any]) -> dict[st
     known = [hostvars[host] for host in coverage.expected_hosts(logged) if host in hostvars]
 
     return {str(host.get("system_name", "")): host.get("verdict_report", {}) for host in known}
+
+
+def _checklist(logged: list[events.Event], task_vars: dict[str, t.Any]) -> list[Finding]:
+    """Return whether the run covered the checklists of the systems of which it saw all hosts."""
+    cadence = cadence_of(logged)
+    if not cadence:
+        return []
+
+    groups, hostvars = task_vars["groups"], task_vars["hostvars"]
+    known = [host for host in coverage.expected_hosts(logged) if host in hostvars]
+    checklists = {
+        str(hostvars[host].get("system_name", "")): hostvars[host].get("verdict_checklist", [])
+        for host in known
+    }
+    whole = {
+        system: entries
+        for system, entries in checklists.items()
+        if set(groups.get(system, ())) <= set(known)
+    }
+
+    return checklist_findings(whole, cadence, latest_findings(logged))
 
 
 def _write(log: Path, verdict: Verdict, samples: list[KpiSample], *, show_report: bool) -> None:

@@ -248,6 +248,15 @@ def _figure(figure: Entry) -> str:
     return f"{name} at most {figure['warning_percent']:g} % {side} its baseline"
 
 
+def checklist(entries: Sequence[Entry]) -> Iterator[Row]:
+    """Yield what each entry of the guide's checklist has a run cover."""
+    for entry in entries:
+        for item in entry["items"]:
+            waits = f"waits for {code(item['waits_for'])}" if "waits_for" in item else ""
+            cells = [when(entry), item["name"], waits or codes(item["seen_in"])]
+            yield cells, entry.get("requirements", ())
+
+
 #: Name of a profile's list -> its table.
 SECTIONS: t.Final[Mapping[str, Section]] = {
     "log_reviews": Section(
@@ -304,6 +313,18 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         " it needs is down.",
         ("unit", "hosts", "when", "at most", "needs"),
         self_heal,
+    ),
+    "checklist": Section(
+        "Covered by the guide's checklist",
+        "A run that has no such finding says so by `checklist:NAME`, unless the gate held it.",
+        ("playbooks", "item", "findings"),
+        checklist,
+    ),
+    "checklist_waiting": Section(
+        "Not covered yet",
+        "Entries of the checklist that wait for a role; they do not count as done.",
+        ("playbooks", "item", "findings"),
+        checklist,
     ),
     "kpis": Section(
         "Key figures",

@@ -53,7 +53,11 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_backup_retention": "backup",
     "system_rehearsal": "restore",
     "system_restore": RESTORE,
+    "system_schedule": None,
+    "system_checklist": None,
 }
+#: The list whose entries are about one cadence each, by its name.
+SLOTS: t.Final = "system_schedule"
 #: Keys that name or describe an entry and are not figures.
 _NAMING: t.Final = frozenset({"name", "title", "requirements", "cadences", "component"})
 
@@ -83,7 +87,10 @@ def entries(profile: Values) -> Iterator[Entry]:
         runs = _runs(profile, job, variable in REFRESHED)
         place = variable.removeprefix("system_")
 
-        if isinstance(value, list):
+        if variable == SLOTS:
+            for cadence, slot in (value or {}).items():
+                yield from _walk(slot, f"{place}/{cadence}", {}, (cadence,), "")
+        elif isinstance(value, list):
             for position, item in enumerate(value):
                 yield from _walk(item, f"{place}/{_label(item, position)}", {}, runs, "")
         elif isinstance(value, dict):

@@ -128,7 +128,7 @@ def _time(schedule: Entry, cadence: str) -> str:
     if entry is None:
         return NONE
 
-    ours = "" if entry.get("requirements") else " (ours)"
+    ours = "" if entry.get("requirements") or entry.get("note") else " (ours)"
 
     return f"{_slot(cadence, entry)}{ours}"
 

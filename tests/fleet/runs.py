@@ -48,3 +48,12 @@ def alarms(record: Record) -> dict[Key, str]:
 def changed(record: Record) -> set[tuple[str, str]]:
     """Return host and task of all that the run changed, or would change."""
     return {(change["host"], change["task"]) for change in record["changes"]}
+
+
+def checklists(record: Record) -> dict[tuple[str, str], str]:
+    """Return system and entry -> whether the run covered the system's checklist."""
+    return {
+        (finding["system"], finding["check"].removeprefix("checklist:")): finding["status"]
+        for finding in record["findings"]
+        if finding["check"].startswith("checklist:")
+    }

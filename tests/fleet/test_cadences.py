@@ -7,10 +7,12 @@ Needs a running fleet (``python -m demo up``).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from demo import engine, fleet
-from tests.fleet.runs import Play, Record, alarms, changed
+from tests.fleet.runs import Play, Record, alarms, changed, checklists
 from tools import PROJECT, profiles
 
 MAINTAINED = set(fleet.load().hosts)
@@ -84,6 +86,9 @@ def test_only_systems_with_a_job_of_the_day_get_it_and_once(
     }
     assert {f["system"] for f in first["findings"] if f["area"] == "log_review"} == with_job
     assert jobs("daily") <= {finding["area"] for finding in first["findings"]}
+    assert checklists(first) == dict.fromkeys(
+        [("hyperopt", "daily"), ("racing", "daily"), ("student_success", "daily")], "ok"
+    )
 
     told = {requirement for finding in first["findings"] for requirement in finding["requirements"]}
 
@@ -95,6 +100,33 @@ def test_only_systems_with_a_job_of_the_day_get_it_and_once(
         "R-fairedge-55",
     }
     assert alarms(first) == {}
+
+
+def test_a_weekly_run_covers_what_the_checklists_of_the_guides_have(clean_run: Record) -> None:
+    assert checklists(clean_run) == dict.fromkeys(
+        [("hyperopt", "weekly"), ("racing", "weekly")], "ok"
+    )
+
+
+def test_of_two_weekly_runs_at_once_one_waits_or_names_who_has_the_lock(play: Play) -> None:
+    arguments = ("--limit", "racing", "-e", "lock_wait_minutes=10")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = [pool.submit(play, "weekly", *arguments) for _ in range(2)]
+        records = [run.result() for run in runs]
+
+    locks = [finding for record in records for finding in record["findings"] if is_lock(finding)]
+    held_back = [finding for finding in locks if finding["status"] == "critical"]
+    ids = {record["run_id"] for record in records}
+
+    assert [changed(record) for record in records] == [set(), set()]
+    assert [record["outcome"] for record in records].count("ok") == 2 - len(held_back)
+    assert len(held_back) <= 1, "one of them has the lock"
+    assert all(any(run in finding["message"] for run in ids) for finding in held_back)
+
+
+def is_lock(finding: Record) -> bool:
+    """Return whether a finding is about the lock of the system."""
+    return bool(finding["check"] == "lock:system")
 
 
 def test_a_second_monthly_run_changes_nothing(play: Play) -> None:

@@ -92,19 +92,29 @@ def promised(overdue: Iterable[Missed], begun: datetime | None, now: datetime) -
     ]
 
 
-def start_findings(missed_starts: Iterable[Missed], now: datetime) -> list[Finding]:
-    """Return a warning for each missed start."""
+def start_findings(
+    missed_starts: Iterable[Missed], now: datetime, watched: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Return a warning for each missed start.
+
+    One of a system in ``watched`` is a finding of the system that answers for it: a finding of its
+    own would count as a run of it.
+    """
+    answering = watched or {}
+
     return [
         complete(
             finding(
-                f"schedule:{start.cadence}",
+                f"schedule:{start.cadence}-{start.system}"
+                if start.system in answering
+                else f"schedule:{start.cadence}",
                 "warning",
                 f"{start.sentence(now)}: see why the scheduler did not start it, then run it",
                 observed=f"{start.last:%Y-%m-%dT%H:%M:%SZ}" if start.last else "never",
                 expected=f"{start.due:%Y-%m-%dT%H:%M:%SZ}",
                 requirements=start.requirements,
             ),
-            system=start.system,
+            system=answering.get(start.system, start.system),
             host=CONTROLLER,
             area=AREA,
         )

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
 
@@ -18,20 +18,30 @@ from upkeep.store import Store
 
 
 def missed_starts(
-    store: Store, systems: Collection[str], logged: Sequence[Event], now: datetime
+    store: Store,
+    systems: Collection[str],
+    logged: Sequence[Event],
+    now: datetime,
+    watched: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return a warning for each start that these systems have missed.
 
-    The run itself counts, though the store has no record of it yet. Raises ScheduleError,
-    StoreError, OSError.
+    ``watched`` maps other systems to the one that answers for them: no run of theirs can say that
+    there was none. The run itself counts, though the store has no record of it yet. Raises
+    ScheduleError, StoreError, OSError.
     """
     schedule = read()
-    known = newest_runs(store, schedule, systems)
+    others = {name: watcher for name, watcher in (watched or {}).items() if name not in systems}
+    known = newest_runs(store, schedule, {*systems, *others})
     known |= {(system, cadence): now for system in systems for cadence in _own_cadence(logged)}
     begun = clean.moment(store.oldest_start())
-    overdue = [start for start in missed(schedule, known, now) if start.system in systems]
+    overdue = [
+        start
+        for start in missed(schedule, known, now)
+        if start.system in systems or start.system in others
+    ]
 
-    return start_findings(promised(overdue, begun, now), now)
+    return start_findings(promised(overdue, begun, now), now, others)
 
 
 def _own_cadence(logged: Sequence[Event]) -> list[str]:

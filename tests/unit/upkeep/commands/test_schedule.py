@@ -56,7 +56,7 @@ def test_json_has_the_rules_of_each_slot(capsys: pytest.CaptureFixture[str]):
     assert monthly["rule"] == "first Monday 05:00"
     assert monthly["on_calendar"] == "Mon *-*-01..07 05:00:00 UTC"
     assert monthly["rrule"].endswith("RRULE:FREQ=MONTHLY;INTERVAL=1;BYDAY=MO;BYSETPOS=1")
-    assert monthly["requirements"] == ["R-racing-22", "R-racing-90"]
+    assert monthly["requirements"] == ["R-racing-22"]
     assert len(monthly["starts"]) == 2
     assert len(racing["starts"]) == 2
 

@@ -48,6 +48,15 @@ def found(store: Store, playbook: str = "playbooks/hourly.yml", check: bool = Fa
     return [f"{finding['check']}: {finding['message']}" for finding in findings]
 
 
+def seen_by_control(store: Store) -> list[tuple[str, str, str]]:
+    """Return what a run of ops says of starts of fairedge: system, check, the first words."""
+    logged = [log.run_started(playbook="playbooks/hourly.yml")]
+    findings = missed_starts(store, {"ops"}, logged, NOW, {"fairedge": "ops", "ops": "ops"})
+    others = [one for one in findings if one["check"].endswith("-fairedge")]
+
+    return [(one["system"], one["check"], one["message"].split(";")[0]) for one in others]
+
+
 def all_but(store: Store, root: Path, *missing: str) -> None:
     """Keep a run of each cadence a moment ago, and a first run of half a year ago."""
     keep(store, root, "playbooks/onboard_hosts.yml", NOW - timedelta(days=180))
@@ -116,3 +125,18 @@ def test_facts_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(directory, "read_record", lambda _: pytest.fail("a record is read"))
 
     assert found(store) == []
+
+
+def test_a_system_of_which_nothing_runs_is_named_by_the_control_host(store: Store, tmp_path: Path):
+    all_but(store, tmp_path, "weekly")
+    keep(store, tmp_path, WEEKLY, NOW - timedelta(days=8))
+
+    assert seen_by_control(store) == [
+        ("ops", "schedule:weekly-fairedge", "fairedge: weekly has not run for 8 days")
+    ], "a finding of fairedge itself would count as a run of it"
+
+
+def test_what_runs_is_not_named_by_the_control_host(store: Store, tmp_path: Path):
+    all_but(store, tmp_path)
+
+    assert seen_by_control(store) == []
