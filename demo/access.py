@@ -15,31 +15,40 @@ from .fleet import Fleet, Host
 
 KEY: t.Final = "id_ed25519"
 KNOWN_HOSTS: t.Final = "known_hosts"
+#: The private key of backups, as a file of variables for `restore_backup.yml`.
+BACKUP_KEY: t.Final = "backup_key.json"
+#: The public key that secrets in backups are encrypted to.
+BACKUP_RECIPIENT: t.Final = "backup_recipient"
 _PASSWORDS: t.Final = "passwords.json"
 
 
 def prepare(fleet: Fleet) -> None:
-    """Create the folder, readable by its owner only, with the key that Ansible logs in with."""
+    """Create the folder, readable by its owner only, with the keys of ssh and of backups."""
     fleet.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     fleet.folder.chmod(0o700)
     key = fleet.folder / KEY
     if not (key.exists() and key.with_suffix(".pub").exists()):
         key.unlink(missing_ok=True)
-        argv = [
-            "ssh-keygen",
-            "-q",
-            "-t",
-            "ed25519",
-            "-N",
-            "",
-            "-C",
-            f"upkeep-{fleet.name}",
-            "-f",
-            str(key),
-        ]
-        result = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
-        if result.returncode:
-            raise DemoError(f"ssh-keygen failed: {result.stderr.strip()}")
+        comment = f"upkeep-{fleet.name}"
+        _made(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(key)])
+
+    private, public = fleet.folder / BACKUP_KEY, fleet.folder / BACKUP_RECIPIENT
+    if not (private.exists() and public.exists()):
+        made = _made(["age-keygen"])
+        identity = next(line for line in made.splitlines() if not line.startswith("#"))
+        recipient = made.partition("public key: ")[2].splitlines()[0]
+        content = json.dumps({"restore_age_identity": identity}) + "\n"
+        write_atomically(private, content, 0o600)
+        write_atomically(public, f"{recipient}\n", 0o600)
+
+
+def _made(argv: list[str]) -> str:
+    """Return what a program that makes a key writes; raises DemoError."""
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
+    if result.returncode:
+        raise DemoError(f"{argv[0]} failed: {result.stderr.strip()}")
+
+    return result.stdout
 
 
 def describe(fleet: Fleet) -> dict[str, str]:

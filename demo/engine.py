@@ -18,8 +18,10 @@ from .fleet import PROJECT
 
 CACHE: t.Final = PROJECT / ".cache" / "demo"
 SETTINGS: t.Final = CACHE / "containers.conf"
-PACKAGES: t.Final = "podman runc mmdebstrap netavark aardvark-dns iptables uidmap openssh-client"
-_TOOLS: t.Final = ("podman", "mmdebstrap", "ssh-keygen")
+PACKAGES: t.Final = (
+    "podman runc mmdebstrap netavark aardvark-dns iptables uidmap openssh-client age"
+)
+_TOOLS: t.Final = ("podman", "mmdebstrap", "ssh-keygen", "age-keygen")
 
 
 def require() -> None:

@@ -77,6 +77,8 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         if fleet.fixed_ports
         else "{{ inventory_dir }}/.."
     )
+    below = folder.removeprefix("{{ inventory_dir }}")
+    recipient = f"inventory_dir ~ '{below}/{access.BACKUP_RECIPIENT}'"
     return {
         "ansible_host": "127.0.0.1",
         "ansible_user": "upkeep",
@@ -84,6 +86,10 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         "upkeep_known_hosts": f"{folder}/{access.KNOWN_HOSTS}",
         "upkeep_ssh_options": "-o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
+        # A fleet that was started by an older version has none: then nothing is encrypted.
+        "backup_recipient": (
+            f"{{{{ lookup('file', {recipient}, errors='ignore') | default('', true) }}}}"
+        ),
         # Nothing starts runs on the demo fleet but people.
         "verdict_missed_starts": False,
         "model_verification_manifest_file": (

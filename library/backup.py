@@ -27,7 +27,8 @@ attributes:
     description: Shows nothing; RV(made) and RV(expired) name what changed.
     support: none
 notes:
-  - Needs C(zstd), and C(pg_dump) and C(python3-psycopg2) for a database of PostgreSQL.
+  - Needs C(zstd), and C(pg_dump) and C(python3-psycopg2) for a database of PostgreSQL,
+    C(redis-check-rdb) for Redis, and C(age) for what is encrypted.
   - The format of the catalogue is described in docs/backup-format.md.
 author:
   - Upkeep contributors (!UNKNOWN)

@@ -32,6 +32,7 @@ PACKAGES: t.Final = {
     "python3-redis": "tests, which run workers",
     "openssl": "tests, which make certificates",
     "zstd": "tests, which make backup sets",
+    "age": "demo fleet and tests, which encrypt parts of backup sets",
 }
 NO_CLUSTER: t.Final = Path("/etc/postgresql-common/createcluster.d/upkeep.conf")
 

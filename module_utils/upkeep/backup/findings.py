@@ -13,6 +13,7 @@ from ..findings import Finding, Limits, Subject
 from .catalogue import BackupSet
 from .making import ArtefactFailure
 from .manifest import BackupManifest
+from .settings import ArtefactSettings
 from .verify import oldest_unread
 
 _HOUR: t.Final = 3600.0
@@ -52,6 +53,17 @@ def age_finding(
 def planned_finding(ids: Sequence[str]) -> Finding:
     """Return what is found in check mode where a set is due."""
     return Subject("backup:age", tuple(ids)).finding("info", "a set is due and would be made first")
+
+
+def keyless_findings(artefacts: Sequence[ArtefactSettings]) -> list[Finding]:
+    """Return a finding for each artefact that is not kept since there is no key for it."""
+    return [
+        Subject(f"backup:{one.name}", one.requirements).finding(
+            "warning",
+            "it holds secrets and is not kept: set backup_recipient to a public key of age",
+        )
+        for one in artefacts
+    ]
 
 
 def made_findings(

@@ -14,14 +14,17 @@ from datetime import UTC, datetime, timedelta
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.folders import Folder
+from ..base.memory_files import MemoryFolder
 from . import manifest as manifests
 from .artefacts import KINDS
-from .artefacts.kind import OpenFile, Workplace
+from .artefacts.kind import ArtefactError, ArtefactFolder, OpenFile, Workplace
 from .catalogue import BackupCatalogue
+from .encryption import encrypted
+from .hashing import hash_of
 from .manifest import Artefact, BackupManifest, SetFile
 from .record import SetRecord
 from .settings import ArtefactSettings, BackupSettings
-from .verify import FAILURES, artefact_problems, hash_of
+from .verify import FAILURES, artefact_problems
 
 Clock = t.Callable[[], datetime]
 
@@ -56,7 +59,7 @@ def make_set(
 
     with catalogue.begin(name) as making:
         for artefact in settings.artefacts:
-            outcome = _make_artefact(making, artefact, settings.staging, deadline)
+            outcome = _make_artefact(making, artefact, settings, deadline)
             if isinstance(outcome, Artefact):
                 made.append(outcome)
             else:
@@ -84,36 +87,50 @@ def make_set(
 
 
 def _make_artefact(
-    making: Folder, settings: ArtefactSettings, staging: str, deadline: Deadline
+    making: Folder, one: ArtefactSettings, settings: BackupSettings, deadline: Deadline
 ) -> Artefact | ArtefactFailure:
     """Make one artefact and read all of it again, as a later verification does."""
-    kind = KINDS[settings.kind]
     try:
-        place = Workplace(deadline.part(settings.max_seconds), staging)
-        with making.make(settings.name) as folder:
-            made = kind.make(settings.source, folder, place)
-            files = _files_of(folder, settings.name, place.deadline)
-            artefact = Artefact(
-                name=settings.name,
-                kind=settings.kind,
-                files=files,
-                facts=made.facts,
-                stages=made.stages,
-                requirements=settings.requirements,
-            )
-            place = Workplace(deadline.part(settings.max_seconds), staging)
-            problems = artefact_problems(artefact, _opener(folder), place)
+        with making.make(one.name) as folder:
+            if not one.encrypt:
+                return _made_artefact(folder, one, settings.staging, deadline)
+            with MemoryFolder() as hidden:
+                plain = _made_artefact(hidden, one, settings.staging, deadline)
+                limit = deadline.part(one.max_seconds)
+                artefact = encrypted(plain, hidden, folder, settings.recipient, limit)
+            _require_sound(artefact, folder, Workplace(limit, settings.staging))
+            return artefact
     except FAILURES as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        return ArtefactFailure(settings.name, reason, settings.requirements)
+        return ArtefactFailure(one.name, reason, one.requirements)
 
-    if problems:
-        return ArtefactFailure(settings.name, "; ".join(problems), settings.requirements)
+
+def _made_artefact(
+    folder: ArtefactFolder, one: ArtefactSettings, staging: str, deadline: Deadline
+) -> Artefact:
+    """Make the files of an artefact and read all of them again; raises one of FAILURES."""
+    place = Workplace(deadline.part(one.max_seconds), staging)
+    made = KINDS[one.kind].make(one.source, folder, place)
+    artefact = Artefact(
+        name=one.name,
+        kind=one.kind,
+        files=_files_of(folder, one.name, place.deadline),
+        facts=made.facts,
+        stages=made.stages,
+        requirements=one.requirements,
+    )
+    _require_sound(artefact, folder, Workplace(deadline.part(one.max_seconds), staging))
 
     return artefact
 
 
-def _files_of(folder: Folder, artefact: str, deadline: Deadline) -> tuple[SetFile, ...]:
+def _require_sound(artefact: Artefact, folder: ArtefactFolder, place: Workplace) -> None:
+    """Raise ArtefactError unless an artefact is what was made."""
+    if problems := artefact_problems(artefact, _opener(folder), place):
+        raise ArtefactError("; ".join(problems))
+
+
+def _files_of(folder: ArtefactFolder, artefact: str, deadline: Deadline) -> tuple[SetFile, ...]:
     files: list[SetFile] = []
     for name in folder.names():
         with folder.read(name) as stream:
@@ -123,7 +140,7 @@ def _files_of(folder: Folder, artefact: str, deadline: Deadline) -> tuple[SetFil
     return tuple(files)
 
 
-def _opener(folder: Folder) -> OpenFile:
+def _opener(folder: ArtefactFolder) -> OpenFile:
     return lambda file: folder.read(file.path.partition("/")[2])
 
 

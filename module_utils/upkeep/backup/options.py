@@ -11,6 +11,7 @@ from ..base.bounded import deadline_option
 from ..base.login import login_options, run_as_option
 from ..base.options import Options, option, requirements
 from ..base.reader import ROLE
+from ..base.redis_client import redis_login_options
 
 _PATH: t.Final = r"(/[^-/\x00-\x1f\x7f][^/\x00-\x1f\x7f]*)+"
 _WHOLE_PATH: t.Final = "an absolute path whose parts do not begin with '-'"
@@ -45,6 +46,11 @@ _SQLITE: t.Final[Options] = {
     "path": option(
         "path", "The file. It is never created.", required=True, pattern=_PATH, why=_WHOLE_PATH
     ),
+}
+
+_REDIS: t.Final[Options] = {
+    **redis_login_options(),
+    "account": option("str", "System account that the server's files belong to.", default="redis"),
 }
 
 _FILES: t.Final[Options] = {
@@ -113,6 +119,12 @@ _ARTEFACT: t.Final[Options] = {
         default=list(REASONS),
         min_items=1,
     ),
+    "encrypt": option(
+        "bool",
+        "Encrypt it to O(recipient), since it holds secrets. It is made and read back in memory,"
+        " so it must be small. For C(files), C(command) and C(journal).",
+        default=False,
+    ),
     "max_seconds": option(
         "int", "Making it, or verifying it, ends after this time.", default=3600, minimum=1
     ),
@@ -123,6 +135,11 @@ _ARTEFACT: t.Final[Options] = {
     ),
     "sqlite": option(
         "dict", "A SQLite file, copied while it is in use, and checked.", options=_SQLITE
+    ),
+    "redis": option(
+        "dict",
+        "A Redis server on this host: a snapshot by C(BGSAVE), awaited and checked.",
+        options=_REDIS,
     ),
     "files": option("dict", "Files and folders, as one archive.", options=_FILES),
     "command": option("dict", "What a program writes.", options=_COMMAND),
@@ -174,8 +191,8 @@ OPTIONS: t.Final[Options] = {
     **_CATALOGUE,
     "artefacts": option(
         "list",
-        "What a set holds. Each entry has one of the keys C(postgresql), C(sqlite), C(files),"
-        " C(command) and C(journal).",
+        "What a set holds. Each entry has one of the keys C(postgresql), C(sqlite), C(redis),"
+        " C(files), C(command) and C(journal).",
         elements="dict",
         required=True,
         min_items=1,
@@ -217,6 +234,14 @@ OPTIONS: t.Final[Options] = {
         "A set is due when the newest verified one is at least so old.",
         default=20,
         above=0,
+    ),
+    "recipient": option(
+        "str",
+        "Public key of age for artefacts with O(artefacts[].encrypt). Its private key belongs on"
+        " no host. Without it such artefacts are left out, which is a warning.",
+        default="",
+        pattern="(age1[02-9ac-hj-np-z]{58})?",
+        why="a public key as age-keygen prints it",
     ),
     "hold": option(
         "str",

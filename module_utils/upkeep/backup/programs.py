@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 from ..base import isolated
 from ..base.deadline import Deadline
+from ..base.memory_files import MAX_BYTES, is_in_memory
+from ..base.owner import Owner
 from ..base.text import visible
 from .manifest import Stage
 
@@ -70,6 +72,16 @@ def harmless() -> str | None:
     return NOBODY if os.geteuid() == 0 else None
 
 
+def harmless_owner() -> Owner | None:
+    """Return who reads what may be damaged: that account, None when we cannot become it."""
+    name = harmless()
+    if name is None:
+        return None
+    account = isolated.account_of(name)
+
+    return Owner(account.pw_uid, account.pw_gid)
+
+
 class Pipeline:
     """Programs that run, the output of each being the input of the next."""
 
@@ -107,7 +119,7 @@ class Pipeline:
                 rights = isolated.program_rights(isolated.account_of(program.run_as))
             self._processes.append(
                 subprocess.Popen(  # noqa: S603 - argv list, no shell
-                    program.argv,
+                    _limited(program.argv) if is_in_memory(out) else program.argv,
                     stdin=subprocess.DEVNULL if source is None else source,
                     stdout=out,
                     stderr=complaints,
@@ -179,6 +191,9 @@ class Pipeline:
             return
 
         number = (by_itself or failed)[0]
+        if self._status(number) == -signal.SIGXFSZ:
+            name = self._programs[number].name
+            raise ProgramError(f"{name} wrote more than {MAX_BYTES >> 20} MiB, too much for memory")
         complaint = self._complaint(number)
         text = f"{self._programs[number].name} ended with {self._status(number)}"
         raise ProgramError(f"{text}: {complaint}" if complaint else text)
@@ -192,6 +207,11 @@ class Pipeline:
         lines = data.decode("utf-8", "replace").strip().splitlines()
 
         return visible(lines[0]) if lines else ""
+
+
+def _limited(argv: Sequence[str]) -> Sequence[str]:
+    """Return a command that ends when it writes more than memory is for."""
+    return ("prlimit", f"--fsize={MAX_BYTES}", *argv)
 
 
 def run(

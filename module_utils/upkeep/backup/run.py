@@ -40,29 +40,10 @@ class BackupError(Exception):
 
 def run(settings: BackupSettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
     """Return what was done, or in check mode would be, and what was found; raises BackupError."""
-    if excuse := _excuse(settings):
-        subject = Subject("backup:set", settings.requirements)
-        return _answer(False, [subject.finding("info", excuse)], settings.root)
-    if settings.state == "observed":
-        return _observe(settings, clock())
+    answer = _run(settings, check_mode, clock)
+    answer["findings"] += found_by.keyless_findings(settings.without_key)
 
-    deadline = Deadline(settings.max_seconds)
-    _require_mount(settings)
-    if check_mode and not Path(settings.root).is_dir():
-        planned = found_by.planned_finding(settings.requirements)
-        return _answer(True, [planned], settings.root, due=True)
-
-    try:
-        with BackupCatalogue(settings.root, make=True) as catalogue:
-            if check_mode:
-                return _preview(catalogue, settings, clock())
-            with catalogue.exclusive(min(LOCK_SECONDS, deadline.left)):
-                return _make_and_expire(catalogue, settings, deadline, clock)
-    except CatalogueError as error:
-        raise BackupError(str(error)) from error
-    except (OSError, StateFileError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise BackupError(f"no set was made in '{settings.root}': {reason}") from error
+    return answer
 
 
 def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
@@ -93,6 +74,32 @@ def is_due(newest: BackupSet | None, settings: BackupSettings, now: datetime) ->
 
     # After the clock jumped back the newest set is from the future: too many sets harm nobody.
     return not timedelta(0) <= now - newest.created < timedelta(hours=settings.due_hours)
+
+
+def _run(settings: BackupSettings, check_mode: bool, clock: Clock) -> Answer:
+    if excuse := _excuse(settings):
+        subject = Subject("backup:set", settings.requirements)
+        return _answer(False, [subject.finding("info", excuse)], settings.root)
+    if settings.state == "observed":
+        return _observe(settings, clock())
+
+    deadline = Deadline(settings.max_seconds)
+    _require_mount(settings)
+    if check_mode and not Path(settings.root).is_dir():
+        planned = found_by.planned_finding(settings.requirements)
+        return _answer(True, [planned], settings.root, due=True)
+
+    try:
+        with BackupCatalogue(settings.root, make=True) as catalogue:
+            if check_mode:
+                return _preview(catalogue, settings, clock())
+            with catalogue.exclusive(min(LOCK_SECONDS, deadline.left)):
+                return _make_and_expire(catalogue, settings, deadline, clock)
+    except CatalogueError as error:
+        raise BackupError(str(error)) from error
+    except (OSError, StateFileError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise BackupError(f"no set was made in '{settings.root}': {reason}") from error
 
 
 def _excuse(settings: BackupSettings) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..base import options
 from ..base.login import Login
+from ..base.redis_client import RedisLogin, redis_login
 from ..base.text import duplicates
 from .options import OPTIONS, VERIFY_OPTIONS
 
@@ -39,6 +40,14 @@ class SqliteCopySettings:
 
 
 @dataclass(frozen=True)
+class SnapshotSettings:
+    """Which Redis server is asked for a snapshot, and whose its files are."""
+
+    login: RedisLogin
+    account: str
+
+
+@dataclass(frozen=True)
 class ArchiveSettings:
     """Which files are archived."""
 
@@ -64,7 +73,14 @@ class JournalSettings:
     days: int
 
 
-Source = DumpSettings | SqliteCopySettings | ArchiveSettings | CommandSettings | JournalSettings
+Source = (
+    DumpSettings
+    | SqliteCopySettings
+    | SnapshotSettings
+    | ArchiveSettings
+    | CommandSettings
+    | JournalSettings
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,7 @@ class ArtefactSettings:
     name: str
     kind: str
     source: Source
+    encrypt: bool
     max_seconds: int
     reasons: tuple[str, ...]
     requirements: tuple[str, ...]
@@ -97,11 +114,13 @@ class BackupSettings:
     system: str
     root: str
     artefacts: tuple[ArtefactSettings, ...]
+    without_key: tuple[ArtefactSettings, ...]
     reason: str
     state: str
     set: str
     due_hours: float
     promised_hours: float
+    recipient: str
     hold: str
     mount: str
     free_percent: float
@@ -148,6 +167,12 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
         f"artefacts: duplicate name {name!r}; give each artefact a name of its own"
         for name in duplicates(entry["name"] for entry in filled["artefacts"])
     ]
+    problems += [
+        f"artefacts '{one.name}'.encrypt is true; {one.kind} needs copies on a disk, so it can"
+        " only be used with files, command and journal"
+        for one in artefacts
+        if one.encrypt and one.kind not in _IN_MEMORY
+    ]
     if filled["due_hours"] > filled["promised_hours"]:
         problems.append(
             f"due_hours is {filled['due_hours']:g}; at most promised_hours"
@@ -159,11 +184,14 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
         raise SettingsError("\n".join(problems))
 
     kept = filled["retention"]
+    chosen = [one for one in artefacts if filled["reason"] in one.reasons]
+    has_key = bool(filled["recipient"])
     values = {key: value for key, value in filled.items() if key not in _CONVERTED}
 
     return BackupSettings(
         **values,
-        artefacts=tuple(one for one in artefacts if filled["reason"] in one.reasons),
+        artefacts=tuple(one for one in chosen if has_key or not one.encrypt),
+        without_key=tuple(one for one in chosen if one.encrypt and not has_key),
         retention=_retention(kept) if kept else None,
         accepted_file=Path(filled["accepted_file"]),
         requirements=tuple(filled["requirements"]),
@@ -195,6 +223,7 @@ def _artefact(entry: Mapping[str, t.Any], kind: str) -> ArtefactSettings:
         name=entry["name"],
         kind=kind,
         source=_SOURCES[kind](entry[kind]),
+        encrypt=entry["encrypt"],
         max_seconds=entry["max_seconds"],
         reasons=tuple(entry["reasons"]),
         requirements=tuple(entry["requirements"]),
@@ -216,6 +245,7 @@ def _dump(entry: Mapping[str, t.Any]) -> DumpSettings:
 _SOURCES: t.Final[Mapping[str, t.Callable[[Mapping[str, t.Any]], Source]]] = {
     "postgresql": _dump,
     "sqlite": lambda entry: SqliteCopySettings(entry["path"]),
+    "redis": lambda entry: SnapshotSettings(redis_login(entry), entry["account"]),
     "files": lambda entry: ArchiveSettings(
         tuple(entry["paths"]), tuple(entry["exclude"]), entry["least_files"]
     ),
@@ -224,4 +254,6 @@ _SOURCES: t.Final[Mapping[str, t.Callable[[Mapping[str, t.Any]], Source]]] = {
     ),
     "journal": lambda entry: JournalSettings(tuple(entry["units"]), entry["days"]),
 }
+#: Kinds whose files may be made and read back without any copy on a disk.
+_IN_MEMORY: t.Final = ("files", "command", "journal")
 _CONVERTED: t.Final = ("artefacts", "retention", "requirements", "accepted_file")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -16,25 +15,14 @@ from ..base.text import list_some, visible
 from .artefacts import KINDS
 from .artefacts.kind import ArtefactError, OpenFile, UnfinishedError, Workplace
 from .catalogue import BackupCatalogue, BackupSet
+from .encryption import form_problem
+from .hashing import hash_of
 from .manifest import Artefact, BackupManifest, SetFile
 from .programs import ProgramError, ProgramMissingError
 from .record import SetRecord
 
-_CHUNK: t.Final = 1 << 20
 #: What a damaged file can raise while it is read.
 FAILURES: t.Final = (ArtefactError, ProgramError, IsolatedError, TimeoutError, OSError)
-
-
-def hash_of(stream: t.BinaryIO, deadline: Deadline) -> tuple[int, str]:
-    """Return size and sha256 of a stream, read from its start; raises TimeoutError, OSError."""
-    digest, size = hashlib.sha256(), 0
-    stream.seek(0)
-    while chunk := stream.read(_CHUNK):
-        deadline.remaining()
-        digest.update(chunk)
-        size += len(chunk)
-
-    return size, digest.hexdigest()
 
 
 def verify_set(
@@ -101,6 +89,8 @@ def artefact_problems(artefact: Artefact, open_file: OpenFile, place: Workplace)
         problems = _hash_problems(artefact, open_file, place.deadline)
         if problems:
             return problems  # what is known to be damaged is not given to any parser
+        if any(file.encryption for file in artefact.files):
+            return _form_problems(artefact, open_file)  # what it means was read when it was made
         if artefact.kind not in KINDS:
             return [f"{artefact.name}: this version does not know the kind {artefact.kind!r}"]
         found = KINDS[artefact.kind].verify(artefact, open_file, place)
@@ -139,6 +129,16 @@ def _hash_problems(artefact: Artefact, open_file: OpenFile, deadline: Deadline) 
             problems.append(f"{file.path} has {size} bytes instead of {file.bytes}")
         elif digest != file.sha256:
             problems.append(f"{file.path} is not what was written: its sha256 differs")
+
+    return problems
+
+
+def _form_problems(artefact: Artefact, open_file: OpenFile) -> list[str]:
+    problems = []
+    for file in artefact.files:
+        with open_file(file) as stream:
+            problem = form_problem(stream, file, artefact.facts)
+        problems += [f"{file.path}: {problem}"] if problem else []
 
     return problems
 

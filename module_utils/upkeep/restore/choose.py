@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from ..backup.artefacts.kind import UnfinishedError, Workplace
 from ..backup.catalogue import BackupCatalogue, BackupSet
+from ..backup.hashing import hash_of
 from ..backup.manifest import Artefact, BackupManifest
-from ..backup.verify import artefact_problems, hash_of, layout_problems
+from ..backup.verify import artefact_problems, layout_problems
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.text import list_some

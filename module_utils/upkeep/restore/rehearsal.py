@@ -17,8 +17,8 @@ from ..backup.artefacts import KINDS
 from ..backup.artefacts.kind import Workplace
 from ..backup.artefacts.postgresql import DUMP
 from ..backup.catalogue import BackupCatalogue
+from ..backup.hashing import hash_of
 from ..backup.manifest import Artefact, SetFile
-from ..backup.verify import hash_of
 from ..base import isolated
 from ..base.files import open_folder
 from ..base.folders import Folder

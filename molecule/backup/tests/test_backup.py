@@ -14,6 +14,12 @@ HOSTS = {
     "student-success-1": "student_success",
     "hyperopt-db": "hyperopt",
     "hyperopt-api1": "hyperopt",
+    "fairedge-1": "fairedge",
+}
+SEALED = {
+    "student-success-1": "environment",
+    "hyperopt-api1": "environment",
+    "fairedge-1": "configuration",
 }
 Hosts = t.Callable[[str], t.Any]
 
@@ -97,6 +103,43 @@ def test_no_data_are_in_the_records_of_the_runs(
             assert b"CANARY-7f3a" not in path.read_bytes(), path
 
 
+@pytest.mark.parametrize(("host", "artefact"), SEALED.items())
+def test_what_holds_secrets_is_encrypted_to_a_key_that_is_elsewhere(
+    fleet_host: Hosts, host: str, artefact: str
+) -> None:
+    [newest] = sets(fleet_host, host)
+    folder = f"{root(host)}/{newest}/{artefact}"
+    found = fleet_host(host)
+
+    assert found.file(folder).listdir() == ["files.tar.zst.age"]
+    assert "age-encryption.org" in found.check_output(f"head -c 30 {folder}/files.tar.zst.age")
+    assert found.run("grep -rs AGE-SECRET-KEY /var/backups /etc /opt /root").stdout == ""
+
+
+@pytest.mark.parametrize("host", SEALED)
+def test_a_secret_of_an_environment_file_is_nowhere_in_clear(
+    fleet_host: Hosts, host: str, runs: t.Any
+) -> None:
+    [newest] = sets(fleet_host, host)
+    unpack = (
+        f"find {root(host)}/{newest} -name '*.zst' -exec zstd -qdc {{}} + | grep -c CANARY-9c1d"
+    )
+
+    assert fleet_host(host).run(unpack).stdout.strip() == "0"
+    for run in runs("converge"):
+        for path in run.iterdir():
+            assert b"CANARY-9c1d" not in path.read_bytes(), path
+
+
+def test_redis_was_asked_for_a_snapshot(fleet_host: Hosts) -> None:
+    artefacts = manifest(fleet_host, "fairedge-1")["artefacts"]
+    [redis] = [one for one in artefacts if one["kind"] == "redis"]
+
+    assert redis["facts"]["keys"] >= 0
+    assert redis["facts"]["raw_bytes"] > 0
+    assert [file["path"] for file in redis["files"]] == ["redis/dump.rdb.zst"]
+
+
 def test_the_first_run_made_and_the_second_did_not(
     records: t.Callable[[str], list[Record]],
 ) -> None:
@@ -105,6 +148,7 @@ def test_the_first_run_made_and_the_second_did_not(
     assert statuses(check, "student-success-1")["backup:age"] == "info"
     assert statuses(first, "student-success-1")["backup:mvp_data"] == "ok"
     assert ids_of(first) >= {"R-student_success-33", "R-student_success-74", "R-hyperopt-35"}
+    assert ids_of(first) >= {"R-fairedge-113", "R-fairedge-115", "R-hyperopt-37"}
     assert statuses(second, "student-success-1") == {
         "backup:age": "ok",
         "backup:sets": "ok",

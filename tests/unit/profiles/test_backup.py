@@ -41,6 +41,8 @@ ARTEFACTS: t.Final = [
     for entry in profile(system)["system_backup_artefacts"]
 ]
 NOW: t.Final = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
+#: A public key whose private key nobody has kept.
+RECIPIENT: t.Final = "age17nazuvedn759pq8phkr4y0ssxa9qku260ernegc4c0w7ytte8qpsq4cafd"
 #: What the guides say of expiry: days that a copy is kept.
 DAYS: t.Final = {"racing": 7, "trailblaze": 30}
 
@@ -80,7 +82,8 @@ class Host:
     def dump(self, problem: str) -> None:
         """Let dumps succeed, or fail for a reason."""
         stand_in = DumpStandIn(problem)
-        kinds = {**KINDS, "postgresql": stand_in, "journal": stand_in, "command": stand_in}
+        replaced = ("postgresql", "journal", "command", "redis")
+        kinds = {**KINDS, **dict.fromkeys(replaced, stand_in)}
         for module in (making, verifying):
             self.patch.setattr(module, "KINDS", kinds)
 
@@ -92,6 +95,7 @@ class Host:
             "retention": profile(self.system)["system_backup_retention"],
             "requirements": profile(self.system)["system_backup"].get("requirements", []),
             "reason": reason,
+            "recipient": RECIPIENT,
             "free_percent": 0,
         }
         found = runs.run(parse(values), False, lambda: self.now)["findings"]
@@ -181,7 +185,8 @@ def test_a_set_is_whole_and_dated(monkeypatch: Patch, tmp_path: Path, system: st
 @pytest.mark.requirement("R-racing-70", "R-racing-71", "R-student_success-74", "R-hyperopt-35")
 @pytest.mark.requirement("R-trailblaze-56", "R-trailblaze-61", "R-fairedge-110", "R-hyperopt-45")
 @pytest.mark.requirement("R-hyperopt-36", "R-hyperopt-38", "R-hyperopt-39", "R-hyperopt-40")
-@pytest.mark.requirement("R-hyperopt-41", "R-hyperopt-42")
+@pytest.mark.requirement("R-hyperopt-37", "R-hyperopt-41", "R-hyperopt-42")
+@pytest.mark.requirement("R-fairedge-113", "R-fairedge-114", "R-fairedge-115")
 @pytest.mark.parametrize(("system", "entry"), ARTEFACTS)
 def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     monkeypatch: Patch, tmp_path: Path, system: str, entry: Entry
@@ -196,6 +201,24 @@ def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     assert found[f"backup:{entry['name']}"]["status"] == "critical", found
     assert host.sets() == []
     evidence.add(system, [found["backup:set"], found[f"backup:{entry['name']}"]], "cannot be made")
+
+
+@pytest.mark.requirement("R-hyperopt-37", "R-fairedge-115", "R-student_success-33")
+@pytest.mark.parametrize("system", ["hyperopt", "fairedge", "student_success"])
+def test_environment_files_are_in_a_set_in_encrypted_form_only(
+    monkeypatch: Patch, tmp_path: Path, system: str
+) -> None:
+    secret = [
+        entry
+        for entry in profile(system)["system_backup_artefacts"]
+        if any(".env" in path for path in entry.get("files", {}).get("paths", []))
+    ]
+    host = Host(monkeypatch, tmp_path, system)
+    host.backup()
+
+    assert [entry.get("encrypt") for entry in secret] == [True]
+    [made] = host.root.glob(f"2026*/{secret[0]['name']}")
+    assert [path.name for path in made.iterdir()] == ["files.tar.zst.age"]
 
 
 @pytest.mark.requirement("R-trailblaze-59", "R-trailblaze-60")

@@ -10,8 +10,8 @@ from ...base.kinds import Kinds
 from .kind import ArtefactKind
 
 if t.TYPE_CHECKING:  # never imported here: it tells Ansible what to send to the host
-    from . import command, files, journal, postgresql, sqlite  # noqa: F401
+    from . import command, files, journal, postgresql, redis, sqlite  # noqa: F401
 
 KINDS: t.Final[Kinds[ArtefactKind]] = Kinds(
-    __name__, ("command", "files", "journal", "postgresql", "sqlite")
+    __name__, ("command", "files", "journal", "postgresql", "redis", "sqlite")
 )

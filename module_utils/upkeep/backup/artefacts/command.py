@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ...base.folders import Folder
 from .. import programs
 from ..manifest import Artefact, Stage
 from ..settings import CommandSettings
-from .kind import ArtefactError, MadeArtefact, OpenFile, Workplace
+from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
 OUTPUT: t.Final = "output.zst"
 
@@ -18,7 +17,9 @@ OUTPUT: t.Final = "output.zst"
 class CommandKind:
     """Output of programs."""
 
-    def make(self, source: CommandSettings, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(
+        self, source: CommandSettings, folder: ArtefactFolder, place: Workplace
+    ) -> MadeArtefact:
         """Run the program and keep what it writes to its standard output."""
         with folder.create(OUTPUT) as out:
             stages = programs.run(

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 
 from ...base import isolated
 from ...base.archives import ChunkStream, archive_reader, archive_writer, forget_members
-from ...base.folders import Folder
 from ...base.text import list_some, visible
 from ...base.trees import TreeEntry, TreeWalk
 from .. import programs
 from ..manifest import Artefact, Stage
 from ..settings import ArchiveSettings
-from .kind import ArtefactError, MadeArtefact, OpenFile, Workplace
+from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
 ARCHIVE: t.Final = "files.tar.zst"
 _CHUNK: t.Final = 1 << 20
@@ -29,7 +28,9 @@ _COUNTED: t.Final = ("files", "folders", "links", "raw_bytes")
 class ArchiveKind:
     """Archives of files."""
 
-    def make(self, source: ArchiveSettings, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(
+        self, source: ArchiveSettings, folder: ArtefactFolder, place: Workplace
+    ) -> MadeArtefact:
         """Write the archive. A file that changes while it is read is named, not refused."""
         counts: Counter[str] = Counter()
         changed: list[str] = []

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ...base.folders import Folder
 from .. import programs
 from ..manifest import Artefact
 from ..settings import JournalSettings
 from .command import size_of
-from .kind import MadeArtefact, OpenFile, Workplace
+from .kind import ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
 EXPORT: t.Final = "journal.export.zst"
 
@@ -19,7 +18,9 @@ EXPORT: t.Final = "journal.export.zst"
 class JournalKind:
     """Exports of the journal."""
 
-    def make(self, source: JournalSettings, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(
+        self, source: JournalSettings, folder: ArtefactFolder, place: Workplace
+    ) -> MadeArtefact:
         """Export the entries of the units; there may be none."""
         argv = ("journalctl", "--quiet", "--no-pager", "--output=export")
         chosen = tuple(f"--unit={unit}" for unit in source.units)

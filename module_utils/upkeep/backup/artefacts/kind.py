@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ...base.deadline import Deadline
+from ...base.files import open_folder
 from ...base.folders import Folder
+from ...base.owner import Owner
 from ..manifest import Artefact, SetFile, Stage
 
 #: Opens a file of the artefact that is verified.
@@ -41,10 +43,23 @@ class Workplace(t.NamedTuple):
     staging: str
 
 
+class ArtefactFolder(t.Protocol):
+    """Where the files of an artefact are made: a folder of the set, or memory."""
+
+    def create(self, name: str) -> t.BinaryIO:
+        """Return a new file, open for reading and writing."""
+
+    def read(self, name: str) -> t.BinaryIO:
+        """Return a file, open for reading."""
+
+    def names(self) -> list[str]:
+        """Return the names of the files, sorted."""
+
+
 class ArtefactKind(t.Protocol):
     """How artefacts of one kind are made and verified."""
 
-    def make(self, source: t.Any, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(self, source: t.Any, folder: ArtefactFolder, place: Workplace) -> MadeArtefact:
         """Write the files of an artefact into its folder.
 
         Raises ArtefactError, ProgramError, TimeoutError, OSError.
@@ -64,3 +79,13 @@ def staging_folder(place: Workplace, uid: int | None = None, gid: int = -1) -> I
         yield path
     finally:
         shutil.rmtree(path)
+
+
+def foreign_folder(path: str, owner: Owner | None) -> Folder:
+    """Open a staging folder that we may have given away; nobody but its owner can enter it."""
+    if owner is None:
+        return Folder.private(path)
+    parent, _, name = path.rpartition("/")
+
+    with Folder(open_folder(parent), parent) as folder:
+        return folder.enter(name)

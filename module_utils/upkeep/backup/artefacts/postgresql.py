@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...base import isolated, reader
 from ...base.deadline import Deadline
-from ...base.folders import Folder
 from ...base.postgresql_programs import login_environment, program_path
 from ...base.text import list_some
 from ...postgresql.connection import DatabaseError, Session, open_session
@@ -21,7 +20,7 @@ from ..dump_rows import count_rows
 from ..manifest import Artefact, SetFile, Stage
 from ..programs import Program
 from ..settings import DumpSettings
-from .kind import ArtefactError, MadeArtefact, OpenFile, Workplace
+from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
 DUMP: t.Final = "database.dump.zst"
 GLOBALS: t.Final = "globals.sql"
@@ -60,7 +59,7 @@ _FACT_NAMES: t.Final = (
 class DumpKind:
     """Dumps of databases."""
 
-    def make(self, source: DumpSettings, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(self, source: DumpSettings, folder: ArtefactFolder, place: Workplace) -> MadeArtefact:
         """Dump the database and count its rows at the same time, in one snapshot."""
         deadline = place.deadline
         stages: list[Stage] = []

@@ -13,15 +13,21 @@ from urllib.parse import quote
 
 from ...base import isolated
 from ...base.deadline import Deadline
-from ...base.files import open_folder, open_regular, reason_of
-from ...base.folders import Folder
-from ...base.owner import Owner
+from ...base.files import open_regular, reason_of
 from ...base.ownership import owned_path
 from ...base.text import list_some
 from .. import programs
 from ..manifest import Artefact
 from ..settings import SqliteCopySettings
-from .kind import ArtefactError, MadeArtefact, OpenFile, Workplace, staging_folder
+from .kind import (
+    ArtefactError,
+    ArtefactFolder,
+    MadeArtefact,
+    OpenFile,
+    Workplace,
+    foreign_folder,
+    staging_folder,
+)
 
 COPY: t.Final = "database.sqlite.zst"
 _NAME: t.Final = "database.sqlite"
@@ -31,7 +37,9 @@ _BUSY_SECONDS: t.Final = 30.0
 class SqliteCopyKind:
     """Copies of SQLite files."""
 
-    def make(self, source: SqliteCopySettings, folder: Folder, place: Workplace) -> MadeArtefact:
+    def make(
+        self, source: SqliteCopySettings, folder: ArtefactFolder, place: Workplace
+    ) -> MadeArtefact:
         """Copy the file with the rights of its owner, check the copy, and take it over."""
         try:
             owned = owned_path(source.path)
@@ -63,10 +71,10 @@ class SqliteCopyKind:
 
     def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
         """Unpack the copy, check it as SQLite does, and compare the rows of its tables."""
-        owner = _nobody()
+        owner = programs.harmless_owner()
         with (
             staging_folder(place, *(owner or ())) as staging,
-            Folder.private(staging) if not owner else _of_others(staging) as folder,
+            foreign_folder(staging, owner) as folder,
             open_file(artefact.files[0]) as stream,
             folder.create(_NAME) as out,
         ):
@@ -91,24 +99,6 @@ class SqliteCopyKind:
 
 
 KIND: t.Final = SqliteCopyKind()
-
-
-def _of_others(path: str) -> Folder:
-    """Open the staging folder that we gave away and are the only ones, with its owner, to enter."""
-    parent, _, name = path.rpartition("/")
-
-    with Folder(open_folder(parent), parent) as folder:
-        return folder.enter(name)
-
-
-def _nobody() -> Owner | None:
-    """Return who reads copies: nobody, or ourselves when we cannot become another."""
-    name = programs.harmless()
-    if name is None:
-        return None
-    account = isolated.account_of(name)
-
-    return Owner(account.pw_uid, account.pw_gid)
 
 
 def _copied(path: str, copy: str, deadline: Deadline) -> Iterator[dict[str, t.Any]]:

@@ -1,0 +1,184 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Redis: a snapshot that was awaited, taken from the server's own file, and checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import typing as t
+
+from ...base import isolated
+from ...base.deadline import Deadline
+from ...base.files import open_regular, reason_of
+from ...base.redis_client import RedisClient, RedisError, RedisReplyError
+from .. import programs
+from ..manifest import Artefact
+from ..programs import Program
+from ..settings import SnapshotSettings
+from .kind import (
+    ArtefactError,
+    ArtefactFolder,
+    MadeArtefact,
+    OpenFile,
+    Workplace,
+    foreign_folder,
+    staging_folder,
+)
+
+SNAPSHOT: t.Final = "dump.rdb.zst"
+_NAME: t.Final = "dump.rdb"
+_PAUSE: t.Final = 0.1
+_KEYS: t.Final = re.compile(r"^\[info\] (\d+) keys read$", re.MULTILINE)
+_FACTS: t.Final = ("redis_version", "aof_enabled", "maxmemory_policy")
+_KEYSPACE: t.Final = re.compile(r"db\d+")
+#: What writes in the background, of which one runs at a time.
+_WRITERS: t.Final = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress")
+
+
+class SnapshotKind:
+    """Snapshots of Redis."""
+
+    def make(
+        self, source: SnapshotSettings, folder: ArtefactFolder, place: Workplace
+    ) -> MadeArtefact:
+        """Have the server write a snapshot, wait for it, and copy its file."""
+        if not source.login.is_local:
+            raise ArtefactError(f"{source.login.place} is not on this host; its file is needed")
+        owner = isolated.account_of(source.account).pw_uid
+        try:
+            with RedisClient(source.login, place.deadline) as client:
+                path = _file_of(client)
+                info = _save(client, place.deadline)
+        except RedisError as error:
+            raise ArtefactError(str(error)) from error
+
+        try:
+            snapshot = open_regular(path, owner=owner)
+        except OSError as error:
+            raise ArtefactError(f"'{path}' {reason_of(error)}") from error
+        with snapshot, folder.create(SNAPSHOT) as out:
+            raw = os.fstat(snapshot.fileno()).st_size
+            compress = [programs.compressing()]
+            stages = programs.run(compress, out.fileno(), place.deadline, snapshot.fileno())
+            keys = _checked_keys(out, raw, place)
+
+        facts: dict[str, t.Any] = {
+            "path": path,
+            "raw_bytes": raw,
+            "keys": keys,
+            "databases": {name: _keys(text) for name, text in info.items() if _is_database(name)},
+            **{name: info[name] for name in _FACTS if name in info},
+        }
+
+        return MadeArtefact(facts, tuple(stages))
+
+    def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
+        """Unpack the snapshot, have Redis' own program read it to its end, and count its keys."""
+        with open_file(artefact.files[0]) as stream:
+            keys = _checked_keys(stream, artefact.facts["raw_bytes"], place)
+        expected = artefact.facts["keys"]
+
+        return [] if keys == expected else [f"its snapshot has {keys} keys instead of {expected}"]
+
+
+KIND: t.Final = SnapshotKind()
+
+
+def _file_of(client: RedisClient) -> str:
+    """Return the path of the server's snapshot; raises RedisError, ArtefactError."""
+    folder, name = (_setting(client, name) for name in ("dir", "dbfilename"))
+    if not folder.startswith("/") or not name or "/" in name:
+        raise ArtefactError("Redis does not say where its snapshot is")
+
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _setting(client: RedisClient, name: str) -> str:
+    reply = client.ask("CONFIG", "GET", name)
+
+    return str(reply[1]) if isinstance(reply, list) and len(reply) == 2 else ""
+
+
+def _save(client: RedisClient, deadline: Deadline) -> dict[str, str]:
+    """Have a snapshot written that begins after this call, and return INFO of afterwards.
+
+    That a time or a status is new proves nothing alone: a snapshot that somebody else had begun
+    may end now, without what was written since. Raises RedisError, ArtefactError, TimeoutError.
+    """
+    while True:
+        before = _idle(client, deadline)
+        try:
+            started = int(client.ask("TIME")[0])
+            client.ask("BGSAVE")
+            break
+        except RedisReplyError as error:
+            if "in progress" not in str(error) and "child process" not in str(error):
+                raise
+            time.sleep(_PAUSE)  # somebody else was faster
+
+    info = _idle(client, deadline)
+    if info.get("rdb_last_bgsave_status") != "ok":
+        raise ArtefactError("Redis could not write its snapshot; its own log says why")
+    is_new = int(info.get("rdb_last_save_time", 0)) >= started
+    if "rdb_saves" in info:
+        is_new = int(info["rdb_saves"]) != int(before.get("rdb_saves", 0))
+    if not is_new:
+        raise ArtefactError("Redis wrote no snapshot, though it accepted BGSAVE")
+
+    return info
+
+
+def _idle(client: RedisClient, deadline: Deadline) -> dict[str, str]:
+    """Wait until nothing is being written in the background, and return INFO; raises as above."""
+    while True:
+        info = _info(client)
+        if not all(name in info for name in _WRITERS):
+            raise ArtefactError("Redis does not say whether it writes a snapshot")
+        if all(info[name] == "0" for name in _WRITERS):
+            return info
+        deadline.remaining()
+        time.sleep(_PAUSE)
+
+
+def _info(client: RedisClient) -> dict[str, str]:
+    pairs = (line.partition(":") for line in str(client.ask("INFO")).splitlines())
+
+    return {name: value for name, _, value in pairs if value}
+
+
+def _is_database(name: str) -> bool:
+    return bool(_KEYSPACE.fullmatch(name))
+
+
+def _keys(text: str) -> int:
+    """Return the number of keys of a line such as ``keys=3,expires=0,avg_ttl=0``."""
+    found = re.search(r"\bkeys=(\d+)", text)
+
+    return int(found[1]) if found else 0
+
+
+def _checked_keys(stream: t.BinaryIO, raw: int, place: Workplace) -> int:
+    """Return how many keys a compressed snapshot has; raises ArtefactError, ProgramError."""
+    stream.seek(0)
+    owner = programs.harmless_owner()
+    with (
+        staging_folder(place, *(owner or ())) as staging,
+        foreign_folder(staging, owner) as folder,
+        folder.create(_NAME) as out,
+    ):
+        programs.run([programs.expanding()], out.fileno(), place.deadline, stream.fileno())
+        size = os.fstat(out.fileno()).st_size
+        if owner:
+            os.fchown(out.fileno(), *owner)
+        check = Program(("redis-check-rdb", f"{staging}/{_NAME}"), programs.harmless())
+        output = b"".join(programs.reading([check], None, place.deadline))
+
+    if size != raw:
+        raise ArtefactError(f"its snapshot has {size} bytes instead of {raw}")
+    counted = _KEYS.search(output.decode("utf-8", "replace"))
+    if not counted:
+        raise ArtefactError("redis-check-rdb does not say how many keys it read")
+
+    return int(counted[1])
