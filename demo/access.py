@@ -18,7 +18,7 @@ KNOWN_HOSTS: t.Final = "known_hosts"
 #: The private key of backups, as a file of variables for `restore_backup.yml`.
 BACKUP_KEY: t.Final = "backup_key.json"
 #: The public key that secrets in backups are encrypted to.
-BACKUP_RECIPIENT: t.Final = "backup_recipient"
+BACKUP_RECIPIENT: t.Final = "backup.pub"
 _PASSWORDS: t.Final = "passwords.json"
 
 

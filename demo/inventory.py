@@ -77,9 +77,9 @@ def _connection(fleet: Fleet) -> dict[str, t.Any]:
         if fleet.fixed_ports
         else "{{ inventory_dir }}/.."
     )
-    below = folder.removeprefix("{{ inventory_dir }}")
-    recipient = f"inventory_dir ~ '{below}/{access.BACKUP_RECIPIENT}'"
+    recipient = f"demo_folder ~ '/{access.BACKUP_RECIPIENT}'"
     return {
+        "demo_folder": folder,
         "ansible_host": "127.0.0.1",
         "ansible_user": "upkeep",
         "ansible_ssh_private_key_file": f"{folder}/{access.KEY}",

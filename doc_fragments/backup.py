@@ -31,7 +31,7 @@ options:
     default: []
   artefacts:
     description: What a set holds. Each entry has one of the keys C(postgresql),
-      C(sqlite), C(files), C(command) and C(journal).
+      C(sqlite), C(redis), C(files), C(command) and C(journal).
     type: list
     elements: dict
     required: true
@@ -50,6 +50,12 @@ options:
         elements: str
         choices: [schedule, change, demand]
         default: [schedule, change, demand]
+      encrypt:
+        description: Encrypt it to O(recipient), since it holds secrets. It
+          is made and read back in memory, so it must be small. For C(files),
+          C(command) and C(journal).
+        type: bool
+        default: false
       max_seconds:
         description: Making it, or verifying it, ends after this time. At
           least 1.
@@ -129,6 +135,42 @@ options:
             description: The file. It is never created.
             type: path
             required: true
+      redis:
+        description: >-
+          A Redis server on this host: a snapshot by C(BGSAVE), awaited and
+          checked.
+        type: dict
+        suboptions:
+          host:
+            description: Name, address or path of the socket of the server.
+            type: str
+            default: 127.0.0.1
+          port:
+            description: Port of the server. From 1 to 65535.
+            type: int
+            default: 6379
+          username:
+            description: User of Redis' access control list.
+            type: str
+          password:
+            description: Password. Never shown.
+            type: str
+          tls:
+            description: Connect with TLS.
+            type: bool
+            default: false
+          verify_tls:
+            description: Refuse a certificate that is expired, not trusted
+              or made out to another name.
+            type: bool
+            default: true
+          ca_file:
+            description: Trust these authorities instead of those of the host.
+            type: path
+          account:
+            description: System account that the server's files belong to.
+            type: str
+            default: redis
       files:
         description: Files and folders, as one archive.
         type: dict
@@ -220,6 +262,12 @@ options:
       old. Above 0.
     type: float
     default: 20
+  recipient:
+    description: Public key of age for artefacts with O(artefacts[].encrypt).
+      Its private key belongs on no host. Without it such artefacts are left
+      out, which is a warning.
+    type: str
+    default: ""
   hold:
     description: Why the set that is made must never be deleted, until it
       is released. Empty for others.

@@ -240,8 +240,6 @@ OPTIONS: t.Final[Options] = {
         "Public key of age for artefacts with O(artefacts[].encrypt). Its private key belongs on"
         " no host. Without it such artefacts are left out, which is a warning.",
         default="",
-        pattern="(age1[02-9ac-hj-np-z]{58})?",
-        why="a public key as age-keygen prints it",
     ),
     "hold": option(
         "str",

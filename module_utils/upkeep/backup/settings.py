@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,6 +174,8 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
         for one in artefacts
         if one.encrypt and one.kind not in _IN_MEMORY
     ]
+    if not _RECIPIENT.fullmatch(filled["recipient"]):  # which is not shown: it may be the other one
+        problems.append("recipient is not a public key as age-keygen prints it (age1...)")
     if filled["due_hours"] > filled["promised_hours"]:
         problems.append(
             f"due_hours is {filled['due_hours']:g}; at most promised_hours"
@@ -256,4 +259,5 @@ _SOURCES: t.Final[Mapping[str, t.Callable[[Mapping[str, t.Any]], Source]]] = {
 }
 #: Kinds whose files may be made and read back without any copy on a disk.
 _IN_MEMORY: t.Final = ("files", "command", "journal")
+_RECIPIENT: t.Final = re.compile("(age1[02-9ac-hj-np-z]{58})?")
 _CONVERTED: t.Final = ("artefacts", "retention", "requirements", "accepted_file")

@@ -153,7 +153,7 @@ def test_a_private_key_is_refused_as_public_one_and_not_shown(
 ) -> None:
     private = key[0].splitlines()[-1]
 
-    with pytest.raises(SettingsError, match="a public key as age-keygen prints it") as raised:
+    with pytest.raises(SettingsError, match="not a public key as age-keygen prints it") as raised:
         shop.backup(artefacts=[secret_artefact(shop)], recipient=private)
 
     assert private not in str(raised.value)
