@@ -18,7 +18,7 @@ demo-down: setup ## Remove the demo fleet
 test: setup ## Run every check there is (what CI runs)
 	@$(PYTHON) -m tools.suite
 
-test-faults: setup ## Put every single error into the profiles and see that it is found
+test-faults: setup ## Put every error into the profiles, fail every call of a backup; see that it is found
 	@$(PYTHON) -m tools.suite faults
 
 test-load: setup ## Put real services under load and see that nothing is lost

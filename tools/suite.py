@@ -32,6 +32,7 @@ FOLDERS: t.Final = {
     "unit": "unit",
     "regressions": "unit",
     "load": "unit",
+    "faults": "unit",
     "meta": "meta",
     "contract": "contract",
     "fleet": "fleet",
@@ -151,8 +152,13 @@ def _fleet() -> Count:
 
 
 def faults() -> Count:
-    """Put every single error into the shipped profiles: the guides' figures must find it."""
-    return _one("profile-errors", [sys.executable, "-m", "tools.profile_errors", "--all"])
+    """Put every single error into the shipped profiles, and every fault before what must bear it.
+
+    The guides' figures must find the errors.
+    """
+    errors = _one("profile-errors", [sys.executable, "-m", "tools.profile_errors", "--all"])
+
+    return errors + _pytest("faults", ["tests/faults"], UPKEEP_FAULTS="full")
 
 
 def load() -> Count:

@@ -35,7 +35,8 @@ def verify_set(
     """Return what is known of a set after what is due of it was read.
 
     A file is due when it was never read to its end, or not since ``due_before``. ``place`` gives
-    each artefact its time. Raises OSError, UnfinishedError when the set could not be looked at.
+    each artefact its time. Where nothing was due, nothing but a new problem changes. Raises
+    OSError, UnfinishedError when the set could not be looked at.
     """
     if one.manifest is None:
         known = one.record or SetRecord("")
@@ -46,11 +47,13 @@ def verify_set(
     read = {
         path: moment for path, moment in known.read.items() if path in _paths(one.manifest.files)
     }
+    anything = False
 
     for artefact in one.manifest.artefacts:
         due = [file for file in artefact.files if read.get(file.path, due_before) <= due_before]
         if not due and not known.problems:
             continue
+        anything = True
         found = artefact_problems(
             artefact, lambda file: catalogue.open_file(one.name, file), place()
         )
@@ -59,9 +62,10 @@ def verify_set(
         read = {path: moment for path, moment in read.items() if path not in paths}
         read |= {} if found else dict.fromkeys(paths, now)
 
-    return known.changed(
-        read=read, problems=tuple(problems), verified=known.verified if problems else now
-    )
+    was_seen = anything or known.verified is None
+    verified = now if was_seen and not problems else known.verified
+
+    return known.changed(read=read, problems=tuple(problems), verified=verified)
 
 
 def layout_problems(manifest: BackupManifest, present: dict[str, int]) -> list[str]:

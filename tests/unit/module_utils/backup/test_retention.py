@@ -125,7 +125,8 @@ class Retaining(stateful.RuleBasedStateMachine):
 
         assert len(left) >= min(len(good), self.policy.last)
         assert not any(one.held for one in gone)
-        assert not gone or all(one.created <= left[-1].created for one in gone if left)
+        newest = max((one.created for one in left), default=self.now)
+        assert all(one.created <= newest for one in gone)
         assert plan(self.sets, self.policy, self.now).expired == ()
 
 
