@@ -164,6 +164,16 @@ options:
             type: list
             elements: str
             default: []
+          strategy:
+            description: >-
+              V(restart): one release after the other, connections wait meanwhile.
+              V(blue_green): the new one serves beside the old one, which
+              keeps running until the new one is confirmed; a small proxy
+              of systemd in front of both sends new connections to the one
+              or the other.
+            type: str
+            choices: [restart, blue_green]
+            default: restart
           start_seconds:
             description: How long it may take until it answers. Above 0, at
               most 1800.

@@ -67,7 +67,10 @@ class Tools:
         text = _SHIM.format(
             real=real, calls=self.calls, number=number, body=MISBEHAVIOURS[misbehaviour]
         )
-        (self.folder / program).write_text(text)
+        # A new file: writing through the link that `mend` leaves would replace the true program.
+        (self.folder / program).unlink(missing_ok=True)
+        with (self.folder / program).open("x") as stream:
+            stream.write(text)
         (self.folder / program).chmod(0o755)
 
     def mend(self, program: str, real: str) -> None:
