@@ -55,7 +55,7 @@ def test_secrets_are_for_the_owner_only(small: fleet.Fleet) -> None:
 
     private = [path for path in small.folder.rglob("*") if path.is_file() and path.suffix != ".pub"]
 
-    assert len(private) == 6  # key, passwords, known_hosts and three hosts
+    assert len(private) == 7  # two keys, passwords, known_hosts and three hosts
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
     assert (small.folder / "known_hosts").read_text() == "[127.0.0.1]:2201 ssh-ed25519 AAAA\n"
 
