@@ -11,7 +11,15 @@ from ..findings import Finding, Subject, finding
 from .settings import PlannedStart
 from .units import service_of, timer_of
 
-TIMER_PROPERTIES: t.Final = ("UnitFileState", "ActiveState", "NextElapseUSecRealtime")
+TIMER_PROPERTIES: t.Final = (
+    "UnitFileState",
+    "ActiveState",
+    "SubState",
+    "NextElapseUSecRealtime",
+    "DropInPaths",
+)
+#: A timer in this state is active and has no next start.
+ELAPSED: t.Final = "elapsed"
 SERVICE_PROPERTIES: t.Final = ("Result",)
 #: How a service can end that is more than a run that found something.
 _BROKEN: t.Final[Mapping[str, str]] = {
@@ -35,13 +43,15 @@ def subject(start: PlannedStart) -> Subject:
 def is_on(properties: Mapping[str, str]) -> bool:
     """Return whether a timer is enabled and waits for its next start."""
     return (
-        properties.get("UnitFileState") == "enabled" and properties.get("ActiveState") == "active"
+        properties.get("UnitFileState") == "enabled"
+        and properties.get("ActiveState") == "active"
+        and properties.get("SubState") != ELAPSED
     )
 
 
 def timer_finding(start: PlannedStart, properties: Mapping[str, str]) -> Finding:
     """Return whether the timer of a start runs."""
-    state = f"{properties.get('UnitFileState') or 'absent'}, {properties.get('ActiveState')}"
+    state = _state(properties)
     if is_on(properties):
         following = properties.get("NextElapseUSecRealtime") or "unknown"
         message = f"The next start of {start.name} is {following}."
@@ -54,12 +64,33 @@ def timer_finding(start: PlannedStart, properties: Mapping[str, str]) -> Finding
 
 def was_off(start: PlannedStart, properties: Mapping[str, str]) -> Finding:
     """Return that a timer had been switched off and is on again."""
-    state = f"{properties.get('UnitFileState') or 'absent'}, {properties.get('ActiveState')}"
+    state = _state(properties)
     message = f"{timer_of(start)} was {state} and is enabled again: ask who switched it off"
 
     return subject(start).finding(
         "warning", message, aspect="was_off", observed=state, expected="enabled, active"
     )
+
+
+def changed_elsewhere(start: PlannedStart, properties: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the files beside a timer that change when it starts."""
+    if paths := properties.get("DropInPaths", "").split():
+        message = (
+            f"{timer_of(start)} is changed by {', '.join(paths[:5])}: put the time into"
+            " system_schedule and remove the file"
+        )
+        yield subject(start).finding(
+            "warning", message, aspect="changed_elsewhere", observed=len(paths), expected=0
+        )
+
+
+def _state(properties: Mapping[str, str]) -> str:
+    """Return the state of a timer in the words of systemctl."""
+    words = [properties.get("UnitFileState") or "absent", properties.get("ActiveState", "")]
+    if properties.get("SubState") == ELAPSED:
+        words.append(ELAPSED)
+
+    return ", ".join(words)
 
 
 def last_run(start: PlannedStart, properties: Mapping[str, str]) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ class UnitPlan:
     written: Mapping[str, str]
     removed: tuple[str, ...]
     off: tuple[PlannedStart, ...]
+    elapsed: tuple[str, ...]
     found: Mapping[str, str]
     foreign: tuple[str, ...]
 
@@ -73,6 +74,9 @@ def _plan(
         off=tuple(
             start for start in settings.starts if not findings.is_on(states[units.timer_of(start)])
         ),
+        elapsed=tuple(
+            name for name, state in states.items() if state.get("SubState") == findings.ELAPSED
+        ),
         found=ours,
         foreign=tuple(foreign),
     )
@@ -113,9 +117,9 @@ def _apply(settings: TimerSettings, plan: UnitPlan, deadline: Deadline) -> None:
     due = {*changed, *(units.timer_of(start) for start in plan.off)}
     if due:
         systemd.enable_now(sorted(due), deadline)
-    for name in changed:
-        if name in plan.found:  # it runs by its old calendar until it is started anew
-            systemd.restart(name, deadline)
+    # One that runs by its old calendar, or has no next start, is started anew.
+    for name in [*(name for name in changed if name in plan.found), *plan.elapsed]:
+        systemd.restart(name, deadline)
 
 
 def _is_run(name: str) -> bool:
@@ -143,6 +147,7 @@ def _findings(
         found.append(findings.timer_finding(start, after[timer]))
         if start in plan.off and timer in plan.found and findings.is_on(after[timer]):
             found.append(findings.was_off(start, before[timer]))
+        found += findings.changed_elsewhere(start, after[timer])
         found += findings.last_run(start, before[units.service_of(start)])
 
     if plan.foreign:

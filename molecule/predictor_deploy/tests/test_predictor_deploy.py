@@ -184,13 +184,13 @@ def test_a_change_by_hand_is_seen(fleet_host: t.Any, play: t.Any, runs: t.Any) -
 
 def test_two_releases_beside_each_other_lose_nothing(fleet_host: t.Any, play: t.Any) -> None:
     host = fleet_host(HOST)
-    first = play("converge", "-e", "predictor_deploy_version=v6", "-e", "strategy=blue_green")
+    first = play("converge", "-e", "predictor_deploy_version=v6", "-e", "switch_by=blue_green")
     assert first.returncode == 0, first.stdout[-3000:]
     assert host.service("fairedge-api-front.socket").is_enabled
     assert not host.service("fairedge-api.socket").is_running
     clients = [visit("http://127.0.0.1:80/health"), visit("http://127.0.0.1:8000/health")]
 
-    done = play("converge", "-e", "predictor_deploy_version=v7", "-e", "strategy=blue_green")
+    done = play("converge", "-e", "predictor_deploy_version=v7", "-e", "switch_by=blue_green")
     behind, direct = (json.loads(one.communicate(timeout=120)[0]) for one in clients)
     print(json.dumps({"behind nginx": behind, "directly": direct}))
 

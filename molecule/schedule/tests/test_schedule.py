@@ -89,10 +89,14 @@ def test_the_second_run_changed_nothing_and_check_mode_foretold_the_first(record
     assert second["changes"] == []
 
 
-def test_a_timer_that_was_switched_off_is_switched_on_and_named(
+def test_a_timer_that_somebody_switched_off_or_changed_is_named(
     host: t.Any, play: Play, record: t.Any
 ) -> None:
     host.check_output("systemctl disable --now %s", unit("daily", "timer"))
+    drop_in = f"{UNITS}/{unit('weekly', 'timer')}.d"
+    content = "[Timer]\\nOnCalendar=Sun 11:11"
+    host.check_output(f"mkdir {drop_in} && printf '{content}' > {drop_in}/time.conf")
+    host.check_output("systemctl daemon-reload")
 
     assert "daily-fairedge never starts" in play("converge", "--check").stdout
 
@@ -100,6 +104,8 @@ def test_a_timer_that_was_switched_off_is_switched_on_and_named(
     found = {finding["check"]: finding["status"] for finding in record("converge")["findings"]}
     assert found["schedule:daily-fairedge"] == "ok"
     assert found["schedule:daily-fairedge.was_off"] == "warning"
+    assert found["schedule:weekly-fairedge.changed_elsewhere"] == "warning"
+    host.check_output(f"rm -r {drop_in} && systemctl daemon-reload")
 
 
 def test_a_start_that_the_host_slept_over_is_made_up_for(host: t.Any) -> None:

@@ -117,6 +117,39 @@ def test_a_masked_timer_stays_critical(
     assert status(call(tmp_path)) == {"schedule:daily-shop": "critical"}
 
 
+def test_a_timer_without_a_next_start_is_started_anew(tmp_path: Path, manager: Manager):
+    call(tmp_path)
+    manager.calls.clear()
+    manager.states[TIMER] = {**ON, "SubState": "elapsed"}
+
+    found = status(call(tmp_path))
+
+    assert ("restart", TIMER) in manager.calls
+    assert found == {"schedule:daily-shop": "ok", "schedule:daily-shop.was_off": "warning"}
+
+
+def test_a_file_that_changes_a_timer_is_named(tmp_path: Path, manager: Manager):
+    call(tmp_path)
+    manager.states[TIMER] = {**ON, "DropInPaths": f"/etc/systemd/system/{TIMER}.d/time.conf"}
+
+    result = call(tmp_path)
+
+    assert not result["changed"]
+    assert status(result)["schedule:daily-shop.changed_elsewhere"] == "warning"
+    assert "time.conf" in result["findings"][1]["message"]
+
+
+def test_a_link_in_the_place_of_a_unit_is_left_alone(tmp_path: Path, manager: Manager):
+    """So ``systemctl mask`` forbids a unit."""
+    (tmp_path / TIMER).symlink_to("/dev/null")
+
+    with pytest.raises(schedule.TimerError, match="was not written by the role schedule"):
+        call(tmp_path)
+
+    assert (tmp_path / TIMER).is_symlink()
+    assert manager.calls == []
+
+
 @pytest.mark.parametrize("result", ["timeout", "oom-kill", "signal", "core-dump"])
 def test_a_run_that_was_ended_is_named(tmp_path: Path, manager: Manager, result: str):
     manager.states[SERVICE] = {"Result": result}
