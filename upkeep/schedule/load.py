@@ -16,6 +16,7 @@ from ansible.module_utils.upkeep.base.options import nearest
 from upkeep import PROJECT
 from upkeep.profile.vars_files import ENDINGS, SEALED
 from upkeep.schedule.settings import ControlHost, ScheduleError, Slot, parse_control, parse_slots
+from upkeep.schedule.spread import spread
 from upkeep.schedule.starts import nearest_safe, spoiled_minutes
 from upkeep.schedule.waiting import longest, waits
 
@@ -79,10 +80,19 @@ def read(*, control: Path = CONTROL_FILE, profiles: Path = PROFILES) -> Schedule
         except ScheduleError as error:
             problems += [f"{system}: {line}" for line in str(error).splitlines()]
 
+    problems += _unknown_systems(settings, systems)
     if problems:
         raise ScheduleError("\n".join(problems))
 
-    return Schedule(settings, systems)
+    return Schedule(settings, spread(systems, settings.shared_hosts))
+
+
+def _unknown_systems(settings: ControlHost, systems: Mapping[str, t.Any]) -> Iterator[str]:
+    for position, group in enumerate(settings.shared_hosts):
+        for name in group:
+            if name not in systems:
+                unknown = f"{name!r} is not a system with a schedule; {nearest(name, systems)}"
+                yield f"shared_hosts[{position}]: {unknown}"
 
 
 def control_host(path: Path = CONTROL_FILE) -> ControlHost:

@@ -40,6 +40,16 @@ FROZEN: t.Final[Options] = {
     "reason": option("str", "Why nothing changes then.", required=True, min_length=1),
 }
 
+SHARED: t.Final[Options] = {
+    "systems": option(
+        "list",
+        "Systems with a common host. The first keeps its times.",
+        elements="str",
+        required=True,
+        min_items=2,
+    ),
+}
+
 CONTROL: t.Final[Options] = {
     "zone": option("str", "Time zone of all slots of a day and longer.", default="UTC"),
     "lock_wait": option(
@@ -54,6 +64,13 @@ CONTROL: t.Final[Options] = {
         "Days on which no run that changes something starts.",
         elements="dict",
         options=FROZEN,
+        default=[],
+    ),
+    "shared_hosts": option(
+        "list",
+        "Systems that share a host: their runs do not start in the same minute.",
+        elements="dict",
+        options=SHARED,
         default=[],
     ),
 }

@@ -97,6 +97,7 @@ class ControlHost:
     zone: ZoneInfo
     lock_wait: int
     frozen_days: tuple[FrozenDays, ...]
+    shared_hosts: tuple[tuple[str, ...], ...] = ()
 
     def frozen_on(self, day: date) -> str:
         """Return why nothing is changed on a day; '' when it is a day like others."""
@@ -150,7 +151,9 @@ def parse_control(values: Mapping[str, t.Any], place: str = "") -> ControlHost:
         for position, entry in enumerate(filled["frozen_days"])
     )
 
-    return ControlHost(zone, filled["lock_wait"], spans)
+    shared = tuple(tuple(entry["systems"]) for entry in filled["shared_hosts"])
+
+    return ControlHost(zone, filled["lock_wait"], spans, shared)
 
 
 def _slot(cadence: str, values: t.Any, place: str) -> Slot:
