@@ -55,6 +55,7 @@ def test_a_second_try_on_the_same_day_loses_the_good_model(shop: Shop, backup: P
 @pytest.mark.requirement("R-racing-47")
 def test_an_upload_that_is_cut_short_serves_at_the_next_restart(shop: Shop, backup: Path) -> None:
     good = shop.model.read_text()
+    assert shop.answer() == "old", "it has read its model before that is cut short"
     given = shop.make("new")
     new = Path(given["candidate"])
     whole = new.read_text()

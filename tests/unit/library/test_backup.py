@@ -66,8 +66,8 @@ BOTH = {"files": {"paths": ["/opt/app"]}, "sqlite": {"path": "/opt/app.db"}}
     [
         (
             {"artefacts": [{"name": "a", **BOTH}]},
-            "artefacts 'a' has sqlite and files; give it one of postgresql, sqlite, files,"
-            " command, journal",
+            "artefacts 'a' has sqlite and files; give it one of postgresql, sqlite, redis,"
+            " files, command, journal",
         ),
         ({"artefacts": [{"name": "a"}]}, "artefacts 'a' has none of them"),
         ({"artefacts": []}, "artefacts is empty; name at least 1"),

@@ -14,7 +14,11 @@ from ansible.module_utils.upkeep.log_review.settings import LogReviewError, pars
 from tests.unit.module_utils.log_review.log_samples import findings, source
 from tools import PROJECT, profiles
 
-SYSTEMS: t.Final = profiles.systems(PROJECT)
+SYSTEMS: t.Final = [
+    system
+    for system in profiles.systems(PROJECT)
+    if "system_log_reviews" in profiles.load(PROJECT, system)
+]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
