@@ -68,8 +68,8 @@ def test_a_process_that_says_no_more_and_does_not_end_is_ended() -> None:
         os.closerange(3, 100)
         threading.Event().wait()
 
-    # Far more time than it takes to start a process on a busy machine; it ends a second after that.
-    assert isolated.run(closing, 20, grace=1) == (
+    # More time than it takes to start a process on a busy machine; all of it goes by.
+    assert isolated.run(closing, 5, grace=1) == (
         [1],
         f"its process ended with {-signal.SIGKILL}",
     )
