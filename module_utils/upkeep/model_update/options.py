@@ -8,10 +8,9 @@ import typing as t
 
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
-from ..switching.options import SERVER
+from ..switching.options import PLAIN_PATH, SERVER
 
-#: No character that systemd or a shell would read otherwise.
-PLAIN_PATH: t.Final = r"/[A-Za-z0-9._/-]+"
+#: As PLAIN_PATH has them.
 PLAIN_NAME: t.Final = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 PLAIN_BELOW: t.Final = r"[A-Za-z0-9_][A-Za-z0-9._/-]*"
 

@@ -8,10 +8,7 @@ import typing as t
 
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
-from ..switching.options import SERVER
-
-#: Where a release may lie: no character that systemd or a shell would read otherwise.
-PLAIN_PATH: t.Final = r"/[A-Za-z0-9._/-]+"
+from ..switching.options import PLAIN_PATH, SERVER
 
 WORKER: t.Final[Options] = {
     "unit": option("str", "Unit that runs the same release.", required=True),
