@@ -40,18 +40,27 @@ class Service:
     def log(self) -> Path:
         return self.folder / "app.log"
 
-    def server(self, strategy: str = "restart", **more: t.Any) -> Server:
-        """Return the settings; ``more`` are options of its confirmation."""
-        window = {"seconds": 0.4, "interval": 0.1, "needed": 2, "log": str(self.log)}
+    def server(self, strategy: str = "restart", start_seconds: float = 30, **more: t.Any) -> Server:
+        """Return the settings; ``more`` are options of its confirmation.
+
+        What is not tested itself has much time: a busy machine starts a process in seconds.
+        """
+        window = {
+            "seconds": 0.4,
+            "interval": 0.1,
+            "needed": 2,
+            "latency_floor_ms": 5000,
+            "log": str(self.log),
+        }
         values = {
             "unit": UNIT,
             "listen": [f"127.0.0.1:{self.port}"],
             "strategy": strategy,
-            "start_seconds": 3,
+            "start_seconds": start_seconds,
             "drain_seconds": 2,
             "probes": [
-                {"name": "health", "path": "/health", "timeout": 1},
-                {"name": "golden", "path": "/value", "same_as_before": ["value"], "timeout": 1},
+                {"name": "health", "path": "/health", "timeout": 5},
+                {"name": "golden", "path": "/value", "same_as_before": ["value"], "timeout": 5},
             ],
         }
         filled = options.parse(SERVER, values)
@@ -82,7 +91,7 @@ class Service:
 
     def answer(self) -> t.Any:
         """Return what a visitor gets."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as answer:
             return json.loads(answer.read())
 
 
