@@ -8,6 +8,7 @@ import json
 import time
 import typing as t
 from collections.abc import Callable
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -106,6 +107,16 @@ def test_a_timer_that_somebody_switched_off_or_changed_is_named(
     assert found["schedule:daily-fairedge.was_off"] == "warning"
     assert found["schedule:weekly-fairedge.changed_elsewhere"] == "warning"
     host.check_output(f"rm -r {drop_in} && systemctl daemon-reload")
+
+
+def test_debian_13_runs_its_own_ansible_core(host: t.Any) -> None:
+    """Debian 12 has one that is too old, so there it comes from the folder of wheels."""
+    [start] = host.file(f"{UNITS}/{unit('daily')}").content_string.split("ExecStart=")[1:]
+    program = PurePosixPath(start.split()[0]).with_name("ansible-playbook")
+
+    of_the_distribution = host.run("dpkg --search %s", str(program)).rc == 0
+
+    assert of_the_distribution is (host.system_info.codename == "trixie")
 
 
 def test_a_start_that_the_host_slept_over_is_made_up_for(host: t.Any) -> None:
