@@ -147,7 +147,7 @@ def parse(options: Options, values: Mapping[str, t.Any], place: str = "") -> dic
 def problems(options: Options, values: t.Any, place: str = "") -> Iterator[str]:
     """Yield a sentence for each value that does not fit; ``place`` is where the values stand."""
     if not isinstance(values, Mapping):
-        yield f"{place or 'this'} is {_shown(values)}; it must be a mapping"
+        yield f"{place or 'this'} is {_shown({}, values)}; it must be a mapping"
         return
 
     for name in sorted(map(str, set(values) - set(options))):
@@ -186,11 +186,12 @@ def entry_place(place: str, entry: t.Any, position: int) -> str:
 def _value_problems(spec: Option, value: t.Any, place: str) -> Iterator[str]:
     kind = spec["type"]
     if not _fits(kind, value):
-        yield f"{place} is {_shown(value)}; it must be {_NAMES.get(kind, kind)}{_hint(kind, value)}"
+        must = f"it must be {_NAMES.get(kind, kind)}{_hint(kind, value)}"
+        yield f"{place} is {_shown(spec, value)}; {must}"
         return
 
     if kind != "list" and "choices" in spec and value not in spec["choices"]:
-        yield f"{place} is {value!r}; {_choice(value, spec['choices'])}"
+        yield f"{place} is {_shown(spec, value)}; {_choice(value, spec['choices'])}"
 
     if kind in ("int", "float"):
         yield from _bound_problems(spec, value, place)
@@ -222,17 +223,16 @@ def _text_problems(spec: Option, value: str, place: str) -> Iterator[str]:
     elif len(value) < spec.get("min_length", 0):
         yield f"{place} is empty{_why(spec)}"
     elif spec["type"] == "path" and value and not value.startswith("/"):
-        yield f"{place} is {_shown(value)}; it must begin with /{_why(spec)}"
+        yield f"{place} is {_shown(spec, value)}; it must begin with /{_why(spec)}"
     elif "pattern" in spec and not re.fullmatch(spec["pattern"], value):
-        yield f"{place} is {_shown(value)}; it must match {spec['pattern']}{_why(spec)}"
+        yield f"{place} is {_shown(spec, value)}; it must match {spec['pattern']}{_why(spec)}"
 
 
 def _list_problems(spec: Option, value: list[t.Any], place: str) -> Iterator[str]:
     if len(value) < spec.get("min_items", 0):
         yield f"{place} is empty; name at least {spec['min_items']}{_why(spec)}"
 
-    kept = ("choices", "pattern", "min_length", "options", "why", "minimum", "maximum", "above")
-    element: Option = {key: spec[key] for key in kept if key in spec}
+    element: Option = {key: spec[key] for key in _OF_ELEMENTS if key in spec}
     element["type"] = spec.get("elements", "raw")
 
     # Ansible lets a list have choices; they are meant for its elements.
@@ -240,6 +240,10 @@ def _list_problems(spec: Option, value: list[t.Any], place: str) -> Iterator[str
         yield from _value_problems(element, item, entry_place(place, item, position))
 
 
+#: What an option for a list says of its elements.
+_OF_ELEMENTS: t.Final = (
+    "choices", "pattern", "min_length", "options", "why", "minimum", "maximum", "above", "no_log",
+)  # fmt: skip
 _TYPES: t.Final[Mapping[str, Callable[[t.Any], bool]]] = {
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
@@ -274,8 +278,13 @@ def _hint(kind: str, value: t.Any) -> str:
     return ""
 
 
-def _shown(value: t.Any) -> str:
-    text = repr(value)
+def _shown(spec: Option, value: t.Any) -> str:
+    """Return a value for a message, which goes to logs: secrets are masked."""
+    from .redact import MASK, redact  # only where something is wrong: it takes time to import
+
+    if spec.get("no_log"):
+        return MASK
+    text = redact(repr(value))
 
     return text if len(text) <= 80 else f"{text[:77]}..."
 

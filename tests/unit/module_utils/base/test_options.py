@@ -127,3 +127,23 @@ def test_a_name_that_sounds_like_a_secret_is_said_to_be_none() -> None:
     )
     assert spec["level_key"]["no_log"] is False
     assert spec["token"]["no_log"] is True
+
+
+def test_a_message_does_not_show_a_secret() -> None:
+    options = {
+        "token": option("str", "Token.", secret=True, pattern="[a-z]+"),
+        "tokens": option("list", "Tokens.", elements="str", secret=True, pattern="[a-z]+"),
+        "url": option("str", "Address.", pattern="https://.*"),
+    }
+    values = {
+        "token": "HUNTER2",
+        "tokens": ["HUNTER2"],
+        "url": "redis://app:hunter2@db.example.org/0",
+    }
+
+    found = list(problems(options, values))
+
+    assert found[0] == "token is ***; it must match [a-z]+"
+    assert found[1] == "tokens[0] is ***; it must match [a-z]+"
+    assert "db.example.org" in found[2]
+    assert "hunter2" not in "".join(found).lower()
