@@ -17,7 +17,7 @@ from ansible.module_utils.upkeep.cache_maintenance import redis_keys
 from ansible.module_utils.upkeep.cache_maintenance.settings import RedisCache
 
 from tests.unit.module_utils.cache_maintenance.folders import settings
-from tests.unit.module_utils.redis_tune.server import RedisServer, running
+from tests.unit.module_utils.redis_tune.server import RedisServer, free_port, running
 
 SECRET: t.Final = "p-one"  # noqa: S105 - of a server of the test
 MAY: t.Final = ("+@read", "+ping", "+select", "+dbsize")
@@ -102,7 +102,9 @@ def test_a_star_spares_a_broker_whose_keys_have_a_prefix(redis: RedisServer) -> 
 
 
 def test_a_node_of_a_cluster_takes_keys_of_several_slots(tmp_path: Path) -> None:
-    with running(tmp_path, "cluster-enabled yes", "save ''") as server:
+    # Else nodes talk at a port 10,000 above, which may be none.
+    bus = f"cluster-port {free_port()}"
+    with running(tmp_path, "cluster-enabled yes", bus, "save ''") as server:
         server.ask("CLUSTER", "ADDSLOTS", *range(16384))
         give_up = Deadline(20)
         while "cluster_state:ok" not in server.ask("CLUSTER", "INFO"):
