@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from ..base.systemd import SystemdError
 from ..findings import Finding
+from ..switching import new_environment
 from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
 from ..switching.switch import Switcher, SwitchError, SwitchOutcome
-from . import environment_file
 from .building import BuildError, build, keep_found
 from .code_digest import DigestError
 from .looking import look
@@ -107,9 +107,10 @@ def _live(
     app, release, subject = settings.app, settings.release, settings.app.subject
     left = releases.switching()
     current = releases.current()
-    if current == release and releases.is_confirmed(release) and not left:
-        message = f"Release {release} serves already."
-        return {"findings": [subject.finding("ok", message, observed=release, expected=release)]}
+    switcher = switcher_of(app, releases, hook)
+    unended = left is not None or switcher.is_armed()
+    if current == release and releases.is_confirmed(release) and not unended:
+        return {"findings": [_serves_already(settings)]}
 
     steps = _steps(app, current, release)
     told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
@@ -121,19 +122,16 @@ def _live(
     if not current:
         keep_found(app, releases)
         releases.point_to(FOUND)
-    switcher = switcher_of(app, releases, hook)
     recovered = switcher.recover()
     switcher.adopt()
     findings = [_recovered(settings, recovered)] if recovered else []
     if releases.current() == release and releases.is_confirmed(release):
-        return {**told, "changed": True, "findings": findings}
+        return {**told, "changed": True, "findings": [*findings, _serves_already(settings)]}
 
     previous = releases.current()
-    changed_file = environment_file.put_in_place(app)
     try:
-        outcome = switcher.switch(target)
+        outcome = switcher.switch(target, new_environment.find(app.environment_file))
     except SwitchError as error:
-        environment_file.put_back(app, changed_file)
         place = put_away(releases, release, error, app.units)
         findings.append(_refused(settings, error, previous, place))
         return {**told, "changed": True, "done": False, "findings": findings}
@@ -151,6 +149,8 @@ def _live(
 
 def _steps(app: App, current: str, release: str) -> list[str]:
     steps = [] if current else [f"keep what runs now as release {FOUND}"]
+    if app.environment_file:
+        steps.append(f"install {app.environment_file}.new when there is one, the old one kept")
     steps += [
         f"start release {release} as {app.server.next_unit} and ask it",
         f"let {app.root}/current lead to releases/{release}",
@@ -188,6 +188,13 @@ def _figures(outcome: SwitchOutcome) -> dict[str, t.Any]:
             if key in ("rounds", "seconds", "traffic", "medians")
         },
     }
+
+
+def _serves_already(settings: Settings) -> Finding:
+    release = settings.release
+    message = f"Release {release} serves already."
+
+    return settings.app.subject.finding("ok", message, observed=release, expected=release)
 
 
 def _failed(settings: Settings, problem: str) -> Finding:

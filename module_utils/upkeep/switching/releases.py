@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 
 from ..base.files import read_text, unlink_beneath, write_atomic
 from ..base.folders import Folder
+from . import new_environment
+from .new_environment import NewEnvironment
 from .options import RESTART
 
 #: The release that was there before the first deployment.
@@ -51,11 +53,15 @@ class Release:
 
 @dataclass(frozen=True)
 class Switching:
-    """A switch that was begun: to which release, from which, and when (seconds since 1970)."""
+    """A switch that was begun: to which release, from which, and when (seconds since 1970).
+
+    ``environment`` is the environment file that it replaces.
+    """
 
     release: str
     previous: str
     began: float
+    environment: NewEnvironment | None = None
 
 
 class Releases:
@@ -177,7 +183,8 @@ class Releases:
 
     def begin(self, switching: Switching) -> None:
         """Note that a switch begins."""
-        content = json.dumps(switching.__dict__)
+        environment = switching.environment.note() if switching.environment else None
+        content = json.dumps({**switching.__dict__, "environment": environment})
         write_atomic(f"{self.root}/switching", content + "\n", 0o644)
 
     def end(self) -> None:
@@ -225,7 +232,10 @@ class Releases:
 
         try:
             return Switching(
-                str(content["release"]), str(content["previous"]), float(content["began"])
+                str(content["release"]),
+                str(content["previous"]),
+                float(content["began"]),
+                new_environment.from_note(content.get("environment")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ReleaseError(f"'{self.root}/{name}' is damaged; remove it by hand") from error

@@ -24,6 +24,7 @@ from .asking import ProbeAnswer, address_of
 from .confirming import Baseline, Confirmation, ask_all, baseline, confirm, wait_until_ready
 from .draining import drain
 from .log_tail import LogTail, journal
+from .new_environment import NewEnvironment
 from .options import BLUE_GREEN
 from .releases import Release, Releases, Switching
 from .settings import Server
@@ -89,6 +90,7 @@ class Switcher:
         self.releases = releases
         self.workers = tuple(workers)
         self._run_as = run_as
+        self._environment: NewEnvironment | None = None
         self._hook = hook
 
     @property
@@ -120,26 +122,38 @@ class Switcher:
             undone = self.releases.undone()
             if undone:
                 self.releases.end()
+            if self.is_armed():
+                self._disarm()
             return undone
 
+        self._environment = left.environment
         self._undo(left.previous, left.release)
 
         return left
 
-    def switch(self, target: Release) -> SwitchOutcome:
-        """Switch to a release and return once it is confirmed.
+    def switch(self, target: Release, environment: NewEnvironment | None = None) -> SwitchOutcome:
+        """Switch to a release, and to a new environment, and return once it is confirmed.
 
         Raises SwitchError, after the release before serves again when the new one had served.
         """
         outcome = SwitchOutcome()
+        self._environment = environment
         previous = self.releases.require(self.releases.current())
         before = baseline(self.server, self.address, self._run_as)
         bridged = self._can_bridge(previous, target)
         outcome.start_seconds = self._try(target, before, stays=bridged)
         tail = LogTail(self.server.window, (self.server.unit, *self.workers))
-        self._arm(target, previous)
+        try:
+            self._arm(target, previous)
+        except (SystemdError, TimeoutError, OSError):
+            self._stop_next()
+            self._disarm()
+            self.releases.end()
+            raise
         try:
             began = time.monotonic()
+            if self._environment:
+                self._environment.put_in_place()
             if bridged:
                 self._cut_over(target)
             else:
@@ -159,11 +173,20 @@ class Switcher:
         self._hook("confirmed")
         if self.releases.switching() is None or self.releases.current() != target.id:
             raise SwitchError("the host went back by itself meanwhile", touched=True)
-        self.releases.confirm(target.id)
-        self.releases.end()
+        try:
+            self.releases.confirm(target.id)
+            self.releases.end()
+        except OSError as error:
+            self._give_up(previous, target, f"it cannot be noted as confirmed: {error}", [])
         self._disarm()
 
         return outcome
+
+    def is_armed(self) -> bool:
+        """Return whether the host has what goes back by itself."""
+        timer = self.server.undo_unit.replace(".service", ".timer")
+
+        return self._has_file(timer) or self._has_file(self.server.undo_unit)
 
     def _can_bridge(self, previous: Release, target: Release) -> bool:
         """Return whether the target can serve beside the release before."""
@@ -215,6 +238,8 @@ class Switcher:
         own = unit.replace(".service", ".socket")
         text = systemd.text_of(self.server.unit, deadline)
         part = _read(self.releases.path(target.id, "units", f"{self.server.unit}.conf"))
+        if self._environment:
+            text = self._environment.read_instead(text)
         path = unit_files.next_socket(self.server)
         user = self._run_as if target.strategy == BLUE_GREEN else ""
         _write(f"{unit_files.TRANSIENT}/{own}", unit_files.private_socket(path, unit, user))
@@ -342,7 +367,8 @@ class Switcher:
     def _arm(self, target: Release, previous: Release) -> None:
         """Have the host go back by itself when nobody confirms in time."""
         server, deadline = self.server, Deadline(60)
-        self.releases.begin(Switching(target.id, previous.id, time.time()))
+        begun = Switching(target.id, previous.id, time.time(), self._environment)
+        self.releases.begin(begun)
         self._hook("armed")
         rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
         steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
@@ -357,6 +383,8 @@ class Switcher:
     def _write_undo(self, previous: Release, target: Release | None) -> None:
         root = self.releases.root
         steps = unit_files.undo_steps(self.server, self.workers, root, previous, target)
+        if self._environment:
+            steps.insert(0, unit_files.shell_step(self._environment.script_back()))
         text = unit_files.undo_service(self.server, self.releases.root, previous.id, steps)
         _write(f"{unit_files.UNITS}/{self.server.undo_unit}", text)
 
@@ -379,15 +407,19 @@ class Switcher:
         self.releases.end()
 
     def _disarm(self) -> None:
+        """Take away what goes back by itself.
+
+        What fails of it is done by the next run: without the note of a switch it does nothing.
+        """
         deadline = Deadline(60)
         timer = self.server.undo_unit.replace(".service", ".timer")
-        with contextlib.suppress(SystemdError):
+        with contextlib.suppress(SystemdError, TimeoutError, OSError):
             systemd.stop(timer, deadline)
             systemd.disable(timer, deadline)
-        with Folder.owned(unit_files.UNITS) as folder:
-            folder.remove(timer)
-            folder.remove(self.server.undo_unit)
-        systemd.reload_files(deadline)
+            with Folder.owned(unit_files.UNITS) as folder:
+                folder.remove(timer)
+                folder.remove(self.server.undo_unit)
+            systemd.reload_files(deadline)
 
     @staticmethod
     def _last_lines(units: Sequence[str], since: float) -> list[str]:

@@ -240,6 +240,11 @@ def _restart_unless(unit: str, release: str) -> list[str]:
         f" /proc/$({_CTL} show -P MainPID {unit})/environ || {_CTL} restart {unit}"
     )
 
+    return shell_step(script)
+
+
+def shell_step(script: str) -> list[str]:
+    """Return the command of a unit that runs a shell script."""
     return ["/bin/sh", "-c", quoted(script)]
 
 

@@ -212,7 +212,10 @@ class StandIn:
                     raise
 
     def _step(self, words: list[str]) -> None:
-        if words[0] == "/bin/sh":  # restart it unless it runs this release
+        if words[0] == "/bin/sh" and "UPKEEP_RELEASE" not in words[2]:
+            script = words[2].replace("$$", "$").replace("%%", "%")
+            subprocess.run(["/bin/sh", "-c", script], check=True)
+        elif words[0] == "/bin/sh":  # restart it unless it runs this release
             release = re.findall(r"UPKEEP_RELEASE=([^$]*)", words[2])[0]
             unit = words[2].split()[-1]
             if not self._runs(unit) or f"/releases/{release}/" not in self.folders[unit]:
