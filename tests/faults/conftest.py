@@ -25,6 +25,8 @@ from tests.unit.module_utils.postgresql.server import Server, binaries, server
 FULL: t.Final = os.environ.get("UPKEEP_FAULTS") == "full"
 #: Longer than any test waits.
 HOURS: t.Final = 10_000
+#: Where the true programs are: tests put folders of their own in front of PATH.
+_PATH: t.Final = os.environ["PATH"]
 _One = t.TypeVar("_One")
 
 #: What a program does at the call that is chosen; ``real`` is the path of the true one.
@@ -110,8 +112,7 @@ def pg() -> Server:
 
 def real_path(program: str) -> str:
     """Return where the true program lies."""
-    folder = str(binaries())
-    found = shutil.which(program, path=f"{folder}:{os.environ['PATH']}")
+    found = shutil.which(program, path=f"{binaries()}:{_PATH}")
     assert found, f"{program} is not installed"
 
     return found

@@ -110,7 +110,7 @@ def _save(client: RedisClient, deadline: Deadline) -> dict[str, str]:
     while True:
         before = _idle(client, deadline)
         try:
-            started = int(client.ask("TIME")[0])
+            started = _moment(client)
             client.ask("BGSAVE")
             break
         except RedisReplyError as error:
@@ -121,13 +121,31 @@ def _save(client: RedisClient, deadline: Deadline) -> dict[str, str]:
     info = _idle(client, deadline)
     if info.get("rdb_last_bgsave_status") != "ok":
         raise ArtefactError("Redis could not write its snapshot; its own log says why")
-    is_new = int(info.get("rdb_last_save_time", 0)) >= started
+    is_new = _figure(info, "rdb_last_save_time") >= started
     if "rdb_saves" in info:
-        is_new = int(info["rdb_saves"]) != int(before.get("rdb_saves", 0))
+        is_new = _figure(info, "rdb_saves") != _figure(before, "rdb_saves")
     if not is_new:
         raise ArtefactError("Redis wrote no snapshot, though it accepted BGSAVE")
 
     return info
+
+
+def _moment(client: RedisClient) -> int:
+    """Return the server's time, s; raises RedisError, ArtefactError."""
+    match client.ask("TIME"):
+        case [str(seconds), *_] if seconds.isascii() and seconds.isdecimal():
+            return int(seconds)
+        case _:
+            raise ArtefactError("Redis does not say what time it is")
+
+
+def _figure(info: dict[str, str], name: str) -> int:
+    """Return a number of INFO, 0 without it; raises ArtefactError."""
+    text = info.get(name, "0")
+    if not text.isascii() or not text.isdecimal():
+        raise ArtefactError(f"Redis does not say its {name}")
+
+    return int(text)
 
 
 def _idle(client: RedisClient, deadline: Deadline) -> dict[str, str]:
