@@ -10,8 +10,8 @@ module: restore
 short_description: Restore a backup set beside what is there, compare it, and put it in its place
 version_added: "0.1.0"
 description:
-  - Restores databases of PostgreSQL, one table of them, SQLite files, and files and folders from a
-    set that the module M(backup) made.
+  - Restores databases of PostgreSQL, one table of them, snapshots of Redis, SQLite files, and files
+    and folders from a set that the module M(backup) made.
   - Everything is restored beside what is there and compared with the manifest of the set. Only
     then are services stopped and things replaced, by renaming. What was replaced is kept.
   - When anything fails, all is as it was before, and the module fails.
@@ -24,7 +24,10 @@ attributes:
     description: Shows nothing; RV(kept) names what was replaced.
     support: none
 notes:
-  - Needs C(zstd), and C(pg_restore) and C(python3-psycopg2) for a database of PostgreSQL.
+  - Needs C(zstd), C(pg_restore) and C(python3-psycopg2) for a database of PostgreSQL, and
+    C(redis-tools) for Redis.
+  - Give O(age_identity) only to hosts that modules reach through a pipe (C(pipelining)), which
+    RV(through_file) of a call without it tells.
   - What was written since the set was made is in what is kept, and not in what was restored.
 author:
   - Upkeep contributors (!UNKNOWN)
@@ -51,6 +54,15 @@ EXAMPLES = r"""
     action: replace
     artefacts: [database]
     table: public.orders
+    units: [shop-api.service]
+
+- name: Restore Redis
+  restore:
+    system: shop
+    root: /var/backups/upkeep/shop
+    action: replace
+    artefacts: [redis]
+    redis: {unit: redis-server.service}
     units: [shop-api.service]
 """
 
@@ -92,6 +104,12 @@ needs_bytes:
   description: Room that is needed, by a folder on each file system.
   returned: always
   type: dict
+through_file:
+  description: >-
+    Whether this module and its options came to the host in a file, in which a private key would
+    have been written to its disk.
+  returned: always
+  type: bool
 findings:
   description: Partial findings, C(restore:set), C(restore:NAME), C(restore:libc), C(restore:units).
   returned: always
@@ -106,7 +124,7 @@ from ansible.module_utils.upkeep.base.bounded import bounded
 from ansible.module_utils.upkeep.base.options import argument_spec
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 from ansible.module_utils.upkeep.restore.options import OPTIONS
-from ansible.module_utils.upkeep.restore.run import GRACE, run
+from ansible.module_utils.upkeep.restore.run import GRACE, came_in_file, run
 from ansible.module_utils.upkeep.restore.settings import SettingsError, parse
 
 
@@ -121,7 +139,7 @@ def main() -> None:
     def work() -> dict[str, t.Any]:
         answer: dict[str, t.Any] = run(settings, module.check_mode)
 
-        return answer
+        return {**answer, "through_file": came_in_file()}
 
     module.exit_json(**bounded(module, work, settings.max_seconds + GRACE, RestoreError))
 

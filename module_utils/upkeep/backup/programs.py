@@ -141,6 +141,11 @@ class Pipeline:
             if os.fstat(self._complaints[number]).st_size > _MOST_COMPLAINTS:
                 raise ProgramError(f"{self._programs[number].name} complains without an end")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether all programs have ended."""
+        return all(process.poll() is not None for process in self._processes)
+
     def finish(self, deadline: Deadline) -> list[Stage]:
         """Wait for all; raises ProgramError when one fails or the time is over."""
         try:

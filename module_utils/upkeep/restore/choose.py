@@ -17,7 +17,7 @@ from ..base.files import reason_of
 from ..base.text import list_some
 
 #: Kinds that are restored. The others are exports for people: they are read, not put back.
-RESTORED: t.Final = ("postgresql", "sqlite", "files")
+RESTORED: t.Final = ("postgresql", "redis", "sqlite", "files")
 #: Of an encrypted dump of globals nothing is needed: roles are made by their names.
 _GLOBALS: t.Final = "/globals.sql.age"
 

@@ -10,6 +10,7 @@ from ..backup.options import VERIFY_OPTIONS
 from ..base.bounded import deadline_option
 from ..base.login import login_options, run_as_option
 from ..base.options import Options, option, requirements
+from ..base.redis_client import redis_login_options
 
 #: The role that restores, and the account of the same name that peer authentication lets in.
 ACCOUNT: t.Final = "upkeep_restore"
@@ -72,6 +73,16 @@ _POSTGRESQL: t.Final[Options] = {
     "program_folder": _PROGRAM_FOLDER,
 }
 
+_REDIS: t.Final[Options] = {
+    **redis_login_options(),
+    "account": option("str", "System account that the server's files belong to.", default="redis"),
+    "unit": option(
+        "str",
+        "Unit that runs the server. It is stopped while its snapshot is replaced, and started.",
+        default="redis-server.service",
+    ),
+}
+
 #: What ``restore`` takes.
 OPTIONS: t.Final[Options] = {
     **_CATALOGUE,
@@ -124,11 +135,14 @@ OPTIONS: t.Final[Options] = {
         secret=True,
     ),
     "allow_empty": option(
-        "bool", "Whether a database without a single row may be restored.", default=False
+        "bool",
+        "Whether a database without a single row, or without a single key, may be restored.",
+        default=False,
     ),
     "postgresql": option(
         "dict", "How to reach the server of databases.", options=_POSTGRESQL, default={}
     ),
+    "redis": option("dict", "How to reach the server of Redis.", options=_REDIS, default={}),
     **deadline_option(14400),
 }
 

@@ -28,8 +28,10 @@ from ..postgresql.connection import Session
 from . import server as live
 from . import throwaway
 from .choose import ChosenSet, RestoreError, is_sealed
+from .extensions import require_extensions
 from .locales import read_locale
 from .settings import QuerySettings, RehearsalSettings
+from .snapshots import check_snapshot
 from .throwaway import ThrowawayServer
 
 _NAME: t.Final = "database.dump"
@@ -37,10 +39,14 @@ _NAME: t.Final = "database.dump"
 
 @dataclass
 class ArtefactRehearsal:
-    """How the rehearsal of one artefact went; ``problem`` is '' when it passed."""
+    """How the rehearsal of one artefact went; ``problem`` is '' when it passed.
+
+    ``doubt`` is what a rehearsal that passed could not find out.
+    """
 
     artefact: Artefact
     problem: str = ""
+    doubt: str = ""
     found: str = ""
     answers: list[tuple[QuerySettings, float]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -97,6 +103,10 @@ def rehearse(
     if is_sealed(artefact):
         done.found = "its bytes are as in the manifest; its key is not on this host"
         return done
+    if artefact.kind == "redis":
+        with done.phase("restore"):
+            done.found, _, done.doubt = check_snapshot(artefact, files.open_file, place)
+        return done
     if artefact.kind != "postgresql":
         with done.phase("restore"):
             problems = KINDS[artefact.kind].verify(artefact, files.open_file, place)
@@ -126,6 +136,10 @@ def _rehearse_database(
 ) -> None:
     facts = done.artefact.facts
     database = str(facts["database"])
+    available, version = server.ask(
+        lambda session: (live.available_extensions(session), live.major_version(session))
+    )
+    require_extensions(facts["extensions"], available, version)
     with done.phase("unpack"):
         _unpack(files, done.artefact, settings, server)
     with done.phase("load"):

@@ -109,6 +109,10 @@ def _artefact(name: str, one: ArtefactRehearsal, settings: RehearsalSettings) ->
         text = f"{one.artefact.kind} of the set {name} cannot be restored: {one.problem}"
         return subject.finding("critical", limit_text(text, _LONGEST))
 
+    if one.doubt:
+        text = f"{one.artefact.kind} of the set {name}: {one.found}; {one.doubt}"
+        return subject.finding("warning", limit_text(text, _LONGEST))
+
     phases = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in one.seconds.items())
     text = f"{one.artefact.kind} of the set {name} was restored: {one.found} ({phases})"
 

@@ -25,6 +25,7 @@ from ..backup.programs import ProgramError
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.isolated import IsolatedError
+from ..base.kernel import read_kernel
 from ..base.state_file import StateFileError
 from ..base.text import limit_text
 from ..base.unpacking import UnpackingError
@@ -77,6 +78,11 @@ def run(settings: RestoreSettings, check_mode: bool, clock: Clock = utc_now) -> 
         raise RestoreError(limit_text(str(error), _LONGEST)) from error
     except _FAILURES as error:
         raise RestoreError(f"nothing was replaced: {_reason(error)}") from error
+
+
+def came_in_file() -> bool:
+    """Return whether this module was started from a file, which holds its options, on the host."""
+    return "AnsiballZ_" in read_kernel("/proc/self/cmdline")
 
 
 def _restore(

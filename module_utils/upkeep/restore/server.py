@@ -120,7 +120,18 @@ def describe(session: Session, database: str) -> dict[str, t.Any]:
         "data_folder": session.value("SELECT current_setting('data_directory')"),
         "database": json.loads(found) if isinstance(found, str) else found,
         "roles": dict(session.rows("SELECT rolname, rolsuper FROM pg_roles")),
+        "available": available_extensions(session),
     }
+
+
+def major_version(session: Session) -> int:
+    """Return the version of the server, such as 15."""
+    return int(session.value("SELECT current_setting('server_version_num')")) // 10000
+
+
+def available_extensions(session: Session) -> list[str]:
+    """Return the extensions that the server has the files of."""
+    return [str(name) for (name,) in session.rows("SELECT name FROM pg_available_extensions")]
 
 
 def side_name(database: str, what: str, stamp: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..base import options
 from ..base.login import Login
+from ..base.redis_client import RedisLogin, redis_login
 from ..base.systemd import is_unit_name
 from ..base.text import duplicates
 from .options import OPTIONS, REHEARSE_OPTIONS
@@ -28,6 +29,15 @@ class ServerSettings:
     restore_as: str
     jobs: int
     program_folder: str
+
+
+@dataclass(frozen=True)
+class RedisServerSettings:
+    """How a Redis server is reached, whose its files are, and the unit that runs it."""
+
+    login: RedisLogin
+    account: str
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class RestoreSettings:
     allow_empty: bool
     age_identity: str = field(repr=False)
     server: ServerSettings
+    redis: RedisServerSettings
     max_seconds: int
 
 
@@ -98,6 +109,11 @@ def parse(values: Mapping[str, t.Any]) -> RestoreSettings:
         for unit in filled["units"]
         if not is_unit_name(unit)
     ]
+    redis = filled.pop("redis")
+    if not is_unit_name(redis["unit"]):
+        problems.append(f"redis.unit: {redis['unit']!r} is not the name of a unit")
+    if redis["unit"] in filled["units"]:
+        problems.append(f"units: {redis['unit']} is redis.unit, which is stopped by itself")
     problems += [
         f"{name}: duplicate {value!r}"
         for name in ("artefacts", "paths", "units")
@@ -125,6 +141,7 @@ def parse(values: Mapping[str, t.Any]) -> RestoreSettings:
                 server["jobs"],
                 server["program_folder"],
             ),
+            "redis": RedisServerSettings(redis_login(redis), redis["account"], redis["unit"]),
         }
     )
 

@@ -22,14 +22,12 @@ ROWS = "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY md5(t::text)))
 REPLACE = ("-e", f"chosen_system={SYSTEM}", "-e", "restore_action=replace")
 
 
-def found(run: Path) -> dict[str, Finding]:
-    """Return the findings of a run by check."""
+def found(run: Path, name: str = HOST) -> dict[str, Finding]:
+    """Return the findings of a run about a host by check."""
     events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    return {
-        event["finding"]["check"]: event["finding"]
-        for event in events
-        if event["event"] == "finding"
-    }
+    findings = [event["finding"] for event in events if event["event"] == "finding"]
+
+    return {finding["check"]: finding for finding in findings if finding["host"] == name}
 
 
 def psql(host: t.Any, query: str, database: str = SYSTEM) -> str:

@@ -8,6 +8,8 @@ import os
 import re
 import time
 import typing as t
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ...base import isolated
 from ...base.deadline import Deadline
@@ -28,13 +30,33 @@ from .kind import (
 )
 
 SNAPSHOT: t.Final = "dump.rdb.zst"
-_NAME: t.Final = "dump.rdb"
+#: The fact with the keys of each database as the snapshot itself has them, expired ones as well.
+SNAPSHOT_DATABASES: t.Final = "snapshot_databases"
+#: What an unpacked snapshot is called.
+UNPACKED: t.Final = "dump.rdb"
 _PAUSE: t.Final = 0.1
 _KEYS: t.Final = re.compile(r"^\[info\] (\d+) keys read$", re.MULTILINE)
+_MEMORY: t.Final = re.compile(r"^\[offset \d+\] AUX FIELD used-mem = '(\d{1,18})'$", re.MULTILINE)
+_SELECTED: t.Final = re.compile(r"^\[offset (\d{1,15})\] Selecting DB ID (\d{1,5})$", re.MULTILINE)
+#: In a snapshot the number of keys of a database follows this byte.
+_SIZES: t.Final = 0xFB
 _FACTS: t.Final = ("redis_version", "aof_enabled", "maxmemory_policy")
 _KEYSPACE: t.Final = re.compile(r"db\d+")
 #: What writes in the background, of which one runs at a time.
 _WRITERS: t.Final = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress")
+
+
+class UnpackedSnapshot(t.NamedTuple):
+    """A snapshot in a staging folder, read by Redis' own checker.
+
+    ``databases`` are the keys of each database, {} where the snapshot does not hold them;
+    ``memory`` is what the server used when it was written, bytes, 0 where that is not known.
+    """
+
+    folder: str
+    keys: int
+    databases: dict[str, int]
+    memory: int
 
 
 class SnapshotKind:
@@ -49,26 +71,28 @@ class SnapshotKind:
         owner = isolated.account_of(source.account).pw_uid
         try:
             with RedisClient(source.login, place.deadline) as client:
-                path = _file_of(client)
-                info = _save(client, place.deadline)
+                path = file_of(client)
+                info = save(client, place.deadline)
         except RedisError as error:
             raise ArtefactError(str(error)) from error
 
         try:
-            snapshot = open_regular(path, owner=owner)
+            source_file = open_regular(path, owner=owner)
         except OSError as error:
             raise ArtefactError(f"'{path}' {reason_of(error)}") from error
-        with snapshot, folder.create(SNAPSHOT) as out:
-            raw = os.fstat(snapshot.fileno()).st_size
+        with source_file, folder.create(SNAPSHOT) as out:
+            raw = os.fstat(source_file.fileno()).st_size
             compress = [programs.compressing()]
-            stages = programs.run(compress, out.fileno(), place.deadline, snapshot.fileno())
-            keys = _checked_keys(out, raw, place)
+            stages = programs.run(compress, out.fileno(), place.deadline, source_file.fileno())
+            with unpacked(out, raw, place) as snapshot:
+                pass
 
         facts: dict[str, t.Any] = {
             "path": path,
             "raw_bytes": raw,
-            "keys": keys,
-            "databases": {name: _keys(text) for name, text in info.items() if _is_database(name)},
+            "keys": snapshot.keys,
+            "databases": databases_in(info),
+            SNAPSHOT_DATABASES: snapshot.databases,
             **{name: info[name] for name in _FACTS if name in info},
         }
 
@@ -76,17 +100,27 @@ class SnapshotKind:
 
     def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
         """Unpack the snapshot, have Redis' own program read it to its end, and count its keys."""
-        with open_file(artefact.files[0]) as stream:
-            keys = _checked_keys(stream, artefact.facts["raw_bytes"], place)
-        expected = artefact.facts["keys"]
-
-        return [] if keys == expected else [f"its snapshot has {keys} keys instead of {expected}"]
+        raw = artefact.facts["raw_bytes"]
+        with open_file(artefact.files[0]) as stream, unpacked(stream, raw, place) as snapshot:
+            return snapshot_problems(artefact, snapshot)
 
 
 KIND: t.Final = SnapshotKind()
 
 
-def _file_of(client: RedisClient) -> str:
+def snapshot_problems(artefact: Artefact, snapshot: UnpackedSnapshot) -> list[str]:
+    """Return what a snapshot has that the manifest has not; sets of before have totals only."""
+    facts = artefact.facts
+    if snapshot.keys != facts["keys"]:
+        return [f"its snapshot has {snapshot.keys} keys instead of {facts['keys']}"]
+    expected = facts.get(SNAPSHOT_DATABASES)
+    if expected and snapshot.databases != expected:
+        return [f"its databases have {snapshot.databases} keys instead of {expected}"]
+
+    return []
+
+
+def file_of(client: RedisClient) -> str:
     """Return the path of the server's snapshot; raises RedisError, ArtefactError."""
     folder, name = (_setting(client, name) for name in ("dir", "dbfilename"))
     if not folder.startswith("/") or not name or "/" in name:
@@ -101,7 +135,7 @@ def _setting(client: RedisClient, name: str) -> str:
     return str(reply[1]) if isinstance(reply, list) and len(reply) == 2 else ""
 
 
-def _save(client: RedisClient, deadline: Deadline) -> dict[str, str]:
+def save(client: RedisClient, deadline: Deadline) -> dict[str, str]:
     """Have a snapshot written that begins after this call, and return INFO of afterwards.
 
     That a time or a status is new proves nothing alone: a snapshot that somebody else had begun
@@ -151,7 +185,7 @@ def _figure(info: dict[str, str], name: str) -> int:
 def _idle(client: RedisClient, deadline: Deadline) -> dict[str, str]:
     """Wait until nothing is being written in the background, and return INFO; raises as above."""
     while True:
-        info = _info(client)
+        info = info_of(client)
         if not all(name in info for name in _WRITERS):
             raise ArtefactError("Redis does not say whether it writes a snapshot")
         if all(info[name] == "0" for name in _WRITERS):
@@ -160,14 +194,16 @@ def _idle(client: RedisClient, deadline: Deadline) -> dict[str, str]:
         time.sleep(_PAUSE)
 
 
-def _info(client: RedisClient) -> dict[str, str]:
+def info_of(client: RedisClient) -> dict[str, str]:
+    """Return what INFO says, by name; raises RedisError, TimeoutError."""
     pairs = (line.partition(":") for line in str(client.ask("INFO")).splitlines())
 
     return {name: value for name, _, value in pairs if value}
 
 
-def _is_database(name: str) -> bool:
-    return bool(_KEYSPACE.fullmatch(name))
+def databases_in(info: Mapping[str, str]) -> dict[str, int]:
+    """Return the keys of each database that INFO names."""
+    return {name: _keys(text) for name, text in info.items() if _KEYSPACE.fullmatch(name)}
 
 
 def _keys(text: str) -> int:
@@ -177,26 +213,57 @@ def _keys(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _checked_keys(stream: t.BinaryIO, raw: int, place: Workplace) -> int:
-    """Return how many keys a compressed snapshot has; raises ArtefactError, ProgramError."""
+@contextmanager
+def unpacked(stream: t.BinaryIO, raw: int, place: Workplace) -> Iterator[UnpackedSnapshot]:
+    """Yield a compressed snapshot of ``raw`` bytes, unpacked and read to its end.
+
+    It belongs to an account without rights. Raises ArtefactError, ProgramError, OSError.
+    """
     stream.seek(0)
     owner = programs.harmless_owner()
     with (
         staging_folder(place, *(owner or ())) as staging,
         foreign_folder(staging, owner) as folder,
-        folder.create(_NAME) as out,
+        folder.create(UNPACKED) as out,
     ):
         programs.run([programs.expanding()], out.fileno(), place.deadline, stream.fileno())
         size = os.fstat(out.fileno()).st_size
         if owner:
             os.fchown(out.fileno(), *owner)
-        check = Program(("redis-check-rdb", f"{staging}/{_NAME}"), programs.harmless())
+        check = Program(("redis-check-rdb", f"{staging}/{UNPACKED}"), programs.harmless())
         output = b"".join(programs.reading([check], None, place.deadline))
+        if size != raw:
+            raise ArtefactError(f"its snapshot has {size} bytes instead of {raw}")
 
-    if size != raw:
-        raise ArtefactError(f"its snapshot has {size} bytes instead of {raw}")
-    counted = _KEYS.search(output.decode("utf-8", "replace"))
+        yield _read_snapshot(staging, output.decode("utf-8", "replace"), out.fileno())
+
+
+def _read_snapshot(folder: str, output: str, snapshot: int) -> UnpackedSnapshot:
+    """Return what the checker wrote about a snapshot; raises ArtefactError."""
+    counted, memory = _KEYS.search(output), _MEMORY.search(output)
     if not counted:
         raise ArtefactError("redis-check-rdb does not say how many keys it read")
 
-    return int(counted[1])
+    keys = int(counted[1])
+    databases = {
+        f"db{number}": _stored_number(os.pread(snapshot, 16, int(offset)))
+        for offset, number in _SELECTED.findall(output)
+    }
+    is_whole = sum(databases.values()) == keys
+
+    return UnpackedSnapshot(
+        folder, keys, databases if is_whole else {}, int(memory[1]) if memory else 0
+    )
+
+
+def _stored_number(data: bytes) -> int:
+    """Return the number of keys that stands at the beginning of a database, 0 without one."""
+    if len(data) < 11 or data[0] != _SIZES:
+        return 0
+    form = data[1] >> 6
+    if form == 0:
+        return data[1] & 0x3F
+    if form == 1:
+        return (data[1] & 0x3F) << 8 | data[2]
+
+    return int.from_bytes(data[2:10] if data[1] & 0x3F else data[2:6], "big")

@@ -10,9 +10,9 @@ from ...base.kinds import Kinds
 from .target import Target, TargetWork
 
 if t.TYPE_CHECKING:  # never imported here: it tells Ansible what to send to the host
-    from . import files, postgresql, sqlite  # noqa: F401
+    from . import files, postgresql, redis, sqlite  # noqa: F401
 
 #: Kind of artefact -> what makes its target.
 KINDS: t.Final[Kinds[t.Callable[[TargetWork], Target]]] = Kinds(
-    __name__, ("files", "postgresql", "sqlite")
+    __name__, ("files", "postgresql", "redis", "sqlite")
 )

@@ -28,6 +28,7 @@ from ...base.text import list_some, visible
 from ...postgresql.connection import Session
 from .. import server as live
 from ..choose import RestoreError
+from ..extensions import require_extensions
 from ..locales import read_locale
 from ..server import LiveServer
 from . import toc
@@ -80,6 +81,7 @@ class DatabaseTarget:
                 f"the server ({there // 10000}) is older than that of the dump"
                 f" ({dumped // 10000}); restore on one that is at least as new"
             )
+        require_extensions(self._facts["extensions"], known["available"], there // 10000)
         client = self._client_version()
         if client < int(self._facts["client_version"]) // 10000:
             made_by = int(self._facts["client_version"]) // 10000
