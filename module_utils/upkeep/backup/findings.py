@@ -12,7 +12,7 @@ from ..base.text import limit_text, list_some
 from ..findings import Finding, Limits, Subject
 from .catalogue import BackupSet
 from .making import ArtefactFailure
-from .manifest import BackupManifest
+from .manifest import MISSING, BackupManifest
 from .settings import ArtefactSettings
 from .verify import oldest_unread
 
@@ -103,6 +103,9 @@ def made_findings(
                 unit="bytes",
             )
         )
+        if missing := artefact.facts.get(MISSING):
+            text = f"its profile has tables hashed that are not there: {list_some(missing, 3)}"
+            found.append(subject.finding("warning", text, aspect="hashed"))
 
     return found
 

@@ -19,6 +19,10 @@ FORMAT: t.Final = 1
 FILE_NAME: t.Final = "manifest.json"
 #: A larger manifest was not written by us, bytes.
 MAX_BYTES: t.Final = 64 << 20
+#: Key of the hash over its rows in the facts of a table.
+TABLE_HASH: t.Final = "hash"
+#: Fact with the tables that the profile has hashed and the database does not have.
+MISSING: t.Final = "hashed_missing"
 _STAMP: t.Final = "%Y%m%dT%H%M%SZ"
 _MOMENT: t.Final = "%Y-%m-%dT%H:%M:%SZ"
 _SET_NAME: t.Final = re.compile(r"\d{8}T\d{6}Z")

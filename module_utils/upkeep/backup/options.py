@@ -34,6 +34,13 @@ _POSTGRESQL: t.Final[Options] = {
         elements="str",
         default=[],
     ),
+    "hashed": option(
+        "list",
+        "Tables, as C(schema.table), of which a hash over all rows is kept, so that a restore finds"
+        " a value that changed where the number of rows did not. Every row of them is read.",
+        elements="str",
+        default=[],
+    ),
     "program_folder": option(
         "path",
         "Folder of C(pg_dump) and C(pg_restore). Empty means those of the newest version that"

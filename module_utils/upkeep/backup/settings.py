@@ -30,6 +30,7 @@ class DumpSettings:
     run_as: str | None
     globals: bool
     uncounted: frozenset[str]
+    hashed: frozenset[str]
     program_folder: str
 
 
@@ -240,6 +241,7 @@ def _dump(entry: Mapping[str, t.Any]) -> DumpSettings:
         run_as=entry["run_as"] or None,
         globals=entry["globals"],
         uncounted=frozenset(entry["uncounted"]),
+        hashed=frozenset(entry["hashed"]),
         program_folder=entry["program_folder"],
     )
 

@@ -67,10 +67,8 @@ class PostgresqlSource:
 
     def rows(self, text: str, values: Values, names: Names, seconds: float) -> list[Row]:
         """Return the rows of a query, asked in a read-only transaction."""
-        # Beside bound values a percent sign in a name would be taken for one more of them.
-        named = {key: [part.replace("%", "%%") for part in parts] for key, parts in names.items()}
         with self._asking(seconds):
-            return self._session.rows(text, values, **named)
+            return self._session.rows(text, values, **names)
 
     def own_rows(self, query: str, schema: str, seconds: float) -> list[Row]:
         """Return the rows of the profile's query; its tables are looked up in ``schema``."""

@@ -85,7 +85,9 @@ class Session:
     ) -> list[t.Any]:
         """Return the rows of a query; ``names`` fill {placeholders} with quoted identifiers."""
         with self._cursor() as cursor:
-            cursor.execute(_compose(query, names), values or {})
+            # Beside bound values a percent sign in a name would be taken for one more of them.
+            named = {key: [one.replace("%", "%%") for one in parts] for key, parts in names.items()}
+            cursor.execute(_compose(query, named), values or {})
             return list(cursor.fetchall())
 
     def value(

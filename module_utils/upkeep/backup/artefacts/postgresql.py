@@ -17,8 +17,9 @@ from ...base.text import list_some
 from ...postgresql.connection import DatabaseError, Session, open_session
 from .. import programs
 from ..dump_rows import count_rows
-from ..manifest import Artefact, SetFile, Stage
+from ..manifest import MISSING, TABLE_HASH, Artefact, SetFile, Stage
 from ..programs import Program
+from ..row_hash import hash_rows
 from ..settings import DumpSettings
 from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
@@ -203,10 +204,8 @@ def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
     [row] = session.rows(_FACTS)
     extensions = session.rows("SELECT extname, extversion FROM pg_extension ORDER BY 1")
     roles = session.rows("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1")
-    tables = [
-        {"schema": schema, "name": name, "rows": _rows(session, source, schema, name)}
-        for schema, name in session.rows(_TABLES)
-    ]
+    tables = [_table(session, source, schema, name) for schema, name in session.rows(_TABLES)]
+    missing = source.hashed - {f"{table['schema']}.{table['name']}" for table in tables}
 
     return {
         **dict(zip(_FACT_NAMES, row, strict=True)),
@@ -214,7 +213,16 @@ def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
         "roles": [name for (name,) in roles],
         "schema_revision": _schema_revision(session, tables),
         "tables": tables,
+        **({MISSING: sorted(missing)} if missing else {}),
     }
+
+
+def _table(session: Session, source: DumpSettings, schema: str, name: str) -> dict[str, t.Any]:
+    table = {"schema": schema, "name": name, "rows": _rows(session, source, schema, name)}
+    if f"{schema}.{name}" in source.hashed:
+        table[TABLE_HASH] = hash_rows(session, (schema, name))
+
+    return table
 
 
 def _rows(session: Session, source: DumpSettings, schema: str, name: str) -> int | None:

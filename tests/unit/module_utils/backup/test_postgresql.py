@@ -16,7 +16,7 @@ from tests.unit.module_utils.backup.conftest import Shop, message, statuses
 from tests.unit.module_utils.data_quality.conftest import make_reader
 from tests.unit.module_utils.postgresql.server import Server, binaries, server
 
-ODD = 'Odd "na\nme"; COPY (1) FROM stdin;'
+ODD = 'Odd 100%s "na\nme"; COPY (1) FROM stdin;'
 QUOTED = '"Sales"."{}"'.format(ODD.replace('"', '""'))
 TABLES = (
     "CREATE TABLE orders (id serial PRIMARY KEY, note text)",
