@@ -34,9 +34,10 @@ def verify_set(
 ) -> SetRecord:
     """Return what is known of a set after what is due of it was read.
 
-    A file is due when it was never read to its end, or not since ``due_before``. ``place`` gives
-    each artefact its time. Where nothing was due, nothing but a new problem changes. Raises
-    OSError, UnfinishedError when the set could not be looked at.
+    A file is due when it was never read to its end, or not since ``due_before``, or later than now,
+    as after the clock was set back. ``place`` gives each artefact its time. Where nothing was due,
+    nothing but a new problem changes. Raises OSError, UnfinishedError when the set could not be
+    looked at.
     """
     if one.manifest is None:
         known = one.record or SetRecord("")
@@ -50,7 +51,7 @@ def verify_set(
     anything = False
 
     for artefact in one.manifest.artefacts:
-        due = [file for file in artefact.files if read.get(file.path, due_before) <= due_before]
+        due = [file for file in artefact.files if _is_due(read.get(file.path), due_before, now)]
         if not due and not known.problems:
             continue
         anything = True
@@ -66,6 +67,10 @@ def verify_set(
     verified = now if was_seen and not problems else known.verified
 
     return known.changed(read=read, problems=tuple(problems), verified=verified)
+
+
+def _is_due(read: datetime | None, due_before: datetime, now: datetime) -> bool:
+    return read is None or not due_before < read <= now
 
 
 def layout_problems(manifest: BackupManifest, present: dict[str, int]) -> list[str]:

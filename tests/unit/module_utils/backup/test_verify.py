@@ -251,6 +251,17 @@ def test_verifying_changes_no_byte_of_a_set(shop: Shop, made: Path) -> None:
     assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
 
 
+def test_damage_is_found_though_the_clock_was_set_back(shop: Shop, made: Path) -> None:
+    [artefact] = [path for path in made.iterdir() if path.is_dir()][:1]
+    [file] = artefact.iterdir()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    shop.later(days=-1)
+
+    assert statuses(shop.verify(reread_days=0))[CHECK] == "critical"
+
+
 def test_a_catalogue_that_does_not_exist_breaks_the_promise(shop: Shop) -> None:
     assert statuses(shop.verify()) == {"backup:age": "critical", "backup:sets": "ok"}
 
