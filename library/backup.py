@@ -66,6 +66,10 @@ expired:
   returned: always
   type: list
   elements: str
+progress:
+  description: What a run makes now, for people; empty when there is none.
+  returned: with O(state=progress)
+  type: str
 findings:
   description: Partial findings, C(backup:set), C(backup:age), C(backup:retention), C(backup:NAME).
   returned: always

@@ -128,10 +128,17 @@ class ModuleAction(_RecordingAction):
     def _is_job(self) -> bool:
         return bool(self.AREA and self._task._role is not None and not self._task.no_log)
 
-    def call(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Run the module on the host and return its answer, which may come from a hostile host."""
+    def call(
+        self, args: dict[str, t.Any], task_vars: dict[str, t.Any], *, wrap_async: bool = False
+    ) -> dict[str, t.Any]:
+        """Run the module on the host and return its answer, which may come from a hostile host.
+
+        With ``wrap_async`` it is only started, see ``LongJobAction``.
+        """
         try:
-            answer: dict[str, t.Any] = self._execute_module(module_args=args, task_vars=task_vars)
+            answer: dict[str, t.Any] = self._execute_module(
+                module_args=args, task_vars=task_vars, wrap_async=wrap_async
+            )
         except AnsibleConnectionFailure as error:
             self._note_silence(str(task_vars["inventory_hostname"]), str(error))
             raise

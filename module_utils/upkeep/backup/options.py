@@ -214,8 +214,9 @@ OPTIONS: t.Final[Options] = {
     ),
     "state": option(
         "str",
-        "C(present) makes a set when one is due. C(observed) only reports what is due.",
-        choices=("present", "observed"),
+        "C(present) makes a set when one is due. C(observed) only reports what is due."
+        " C(progress) only says how far a run is that makes a set now.",
+        choices=("present", "observed", "progress"),
         default="present",
     ),
     "set": option(

@@ -23,6 +23,7 @@ from .catalogue import BackupCatalogue, BackupSet, CatalogueError, newest_verifi
 from .listing import kept_findings
 from .making import Clock, make_set, shrunk, utc_now
 from .manifest import BackupManifest, set_name
+from .progress import progress_text
 from .settings import BackupSettings, VerifySettings
 from .verify import verify_set
 
@@ -41,7 +42,8 @@ class BackupError(Exception):
 def run(settings: BackupSettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
     """Return what was done, or in check mode would be, and what was found; raises BackupError."""
     answer = _run(settings, check_mode, clock)
-    answer["findings"] += found_by.keyless_findings(settings.without_key)
+    if settings.state != "progress":
+        answer["findings"] += found_by.keyless_findings(settings.without_key)
 
     return answer
 
@@ -77,6 +79,8 @@ def is_due(newest: BackupSet | None, settings: BackupSettings, now: datetime) ->
 
 
 def _run(settings: BackupSettings, check_mode: bool, clock: Clock) -> Answer:
+    if settings.state == "progress":
+        return _progress(settings)
     if excuse := _excuse(settings):
         subject = Subject("backup:set", settings.requirements)
         return _answer(False, [subject.finding("info", excuse)], settings.root)
@@ -213,6 +217,18 @@ def _observe(settings: BackupSettings, now: datetime) -> Answer:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         unknown = subject.finding("unknown", f"the sets cannot be looked at: {reason}")
         return _answer(False, [unknown], settings.root, due=True, moment=now)
+
+
+def _progress(settings: BackupSettings) -> Answer:
+    """Return how far a run is; it holds the lock of the catalogue, so this takes none."""
+    names = [artefact.name for artefact in settings.artefacts]
+    try:
+        with BackupCatalogue(settings.root) as catalogue:
+            text = progress_text(catalogue, names)
+    except CatalogueError:
+        text = ""
+
+    return {**_answer(False, [], settings.root), "progress": text}
 
 
 def _plan(

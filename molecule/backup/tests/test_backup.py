@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import typing as t
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -21,6 +24,14 @@ SEALED = {
     "hyperopt-api1": "environment",
     "fairedge-1": "configuration",
 }
+#: The tool that fails on each host, as a new file that is found before the true one.
+SPOILED = {
+    "student-success-1": "/usr/local/sbin/zstd",
+    "hyperopt-db": "/usr/lib/postgresql/99/bin/pg_dump",
+    "hyperopt-api1": "/usr/local/sbin/age",
+    "fairedge-1": "/usr/local/sbin/redis-check-rdb",
+}
+SYSTEMS = ",".join(sorted(set(HOSTS.values())))
 Hosts = t.Callable[[str], t.Any]
 
 
@@ -176,3 +187,69 @@ def test_a_damaged_set_is_found_and_another_is_made_on_demand(
     assert done.returncode == 0, done.stdout[-2000:]
     assert statuses(record("back-up-system"), name)["backup:age"] == "ok"
     assert len(sets(fleet_host, host)) == 2
+
+
+def spoil(host: t.Any, path: str) -> None:
+    """Put a program there that fails; a file that is there already is an error."""
+    folder = PurePosixPath(path).parent
+    script = "#!/bin/sh\\necho out of luck >&2\\nexit 3\\n"
+    host.check_output(f"mkdir -p {folder} && set -C && printf '{script}' > {path}")
+    host.check_output(f"chmod 755 {path}")
+
+
+def complaints(record: Record, host: str) -> str:
+    """Return what is critical on a host."""
+    found = [f for f in record["findings"] if f["host"] == host and f["status"] == "critical"]
+
+    return " ".join(f["message"] for f in found)
+
+
+def test_a_tool_that_fails_is_named_and_the_next_run_makes_a_set(
+    fleet_host: Hosts, play: t.Any, record: t.Callable[[str], Record]
+) -> None:
+    before = {host: sets(fleet_host, host) for host in HOSTS}
+    try:
+        for host, path in SPOILED.items():
+            spoil(fleet_host(host), path)
+        play("back_up_system", "--limit", SYSTEMS)
+    finally:
+        for host, path in SPOILED.items():
+            fleet_host(host).check_output(f"rm -f {path}")
+        fleet_host("hyperopt-db").check_output("rm -r /usr/lib/postgresql/99")
+    failed = record("back-up-system")
+
+    for host, path in SPOILED.items():
+        assert f"{PurePosixPath(path).name} ended with 3" in complaints(failed, host)
+        assert sets(fleet_host, host) == before[host]
+
+    done = play("back_up_system", "--limit", SYSTEMS)
+
+    assert done.returncode == 0, done.stdout[-2000:]
+    for host in HOSTS:
+        assert len(sets(fleet_host, host)) == len(before[host]) + 1
+
+
+def test_a_set_is_made_though_the_connection_is_lost(
+    fleet_host: Hosts, play: t.Any, record: t.Callable[[str], Record]
+) -> None:
+    host = fleet_host("student-success-1")
+    before = sets(fleet_host, "student-success-1")
+    lock = f"{root('student-success-1')}/.lock"
+    host.check_output(f"flock {lock} sleep 20 >/dev/null 2>&1 & sleep 0.2")
+    answers: list[t.Any] = []
+    run = threading.Thread(
+        target=lambda: answers.append(play("back_up_system", "--limit", "student_success"))
+    )
+    run.start()
+
+    for _ in range(300):  # until the job waits for the lock
+        if host.run("pgrep -f AnsiballZ_backup.py").rc == 0:
+            break
+        time.sleep(0.2)
+    sessions = host.check_output("pgrep -f '^sshd.*: .*@'").split()
+    host.check_output(f"kill {' '.join(sessions)}")
+    run.join()
+
+    assert answers[0].returncode == 0, answers[0].stdout[-2000:]
+    assert statuses(record("back-up-system"), "student-success-1")["backup:set"] == "ok"
+    assert len(sets(fleet_host, "student-success-1")) == len(before) + 1
