@@ -19,7 +19,7 @@ from ..base.text import list_some
 #: Kinds that are restored. The others are exports for people: they are read, not put back.
 RESTORED: t.Final = ("postgresql", "redis", "sqlite", "files")
 #: Of an encrypted dump of globals nothing is needed: roles are made by their names.
-_GLOBALS: t.Final = "/globals.sql.age"
+_GLOBALS: t.Final = ("/globals.sql.zst.age", "/globals.sql.age")
 
 
 class RestoreError(Exception):

@@ -24,7 +24,11 @@ from ..settings import DumpSettings
 from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
 DUMP: t.Final = "database.dump.zst"
-GLOBALS: t.Final = "globals.sql"
+GLOBALS: t.Final = "globals.sql.zst"
+#: The first sets had them as plain text, in which a wrong bit is found by nothing but its hash.
+PLAIN_GLOBALS: t.Final = "globals.sql"
+#: More than the roles of any server, bytes.
+_MOST_GLOBALS: t.Final = 64 << 20
 #: Milliseconds to wait for a table that another session has locked.
 _LOCK_MS: t.Final = 30_000
 #: Tables may be dropped while they are locked one by one; so often it is tried.
@@ -61,7 +65,7 @@ class DumpKind:
     """Dumps of databases."""
 
     def make(self, source: DumpSettings, folder: ArtefactFolder, place: Workplace) -> MadeArtefact:
-        """Dump the database and count its rows at the same time, in one snapshot."""
+        """Count the rows of the database and dump it, in one snapshot."""
         deadline = place.deadline
         stages: list[Stage] = []
         client = _client_version(source, deadline)
@@ -84,7 +88,8 @@ class DumpKind:
             )
         if source.globals:
             with folder.create(GLOBALS) as out:
-                stages += programs.run([_pg_dumpall(source)], out.fileno(), deadline)
+                roles = [_pg_dumpall(source), programs.compressing()]
+                stages += programs.run(roles, out.fileno(), deadline)
 
         whole = {"database": source.database, "client_version": client, **facts}
 
@@ -95,8 +100,8 @@ class DumpKind:
         problems: list[str] = []
         for file in artefact.files:
             with open_file(file) as stream:
-                if file.path.endswith(f"/{GLOBALS}"):
-                    problems += _globals_problems(stream, file)
+                if is_globals(file):
+                    problems += _globals_problems(read_globals(stream, file, place.deadline))
                 else:
                     problems += _dump_problems(stream, artefact.facts, place)
 
@@ -125,10 +130,26 @@ def _key(table: Mapping[str, t.Any]) -> tuple[str, str]:
     return table["schema"], table["name"]
 
 
-def _globals_problems(stream: t.BinaryIO, file: SetFile) -> list[str]:
-    stream.seek(max(file.bytes - 200, 0))
+def is_globals(file: SetFile) -> bool:
+    """Return whether a file of an artefact is its dump of globals."""
+    return file.path.endswith((f"/{GLOBALS}", f"/{PLAIN_GLOBALS}"))
 
-    return [] if _END_OF_GLOBALS in stream.read() else ["its globals end too early"]
+
+def read_globals(stream: t.BinaryIO, file: SetFile, deadline: Deadline) -> bytes:
+    """Return the dump of globals; raises ProgramError, TimeoutError."""
+    stream.seek(0)
+    if file.path.endswith(f"/{PLAIN_GLOBALS}"):
+        return stream.read(_MOST_GLOBALS)
+
+    data = bytearray()
+    for chunk in programs.reading([programs.expanding()], stream.fileno(), deadline):
+        data += chunk[: _MOST_GLOBALS - len(data)]
+
+    return bytes(data)
+
+
+def _globals_problems(data: bytes) -> list[str]:
+    return [] if _END_OF_GLOBALS in data[-200:] else ["its globals end too early"]
 
 
 def _next_value(child: isolated.Child, values: list[t.Any], deadline: Deadline) -> t.Any:
@@ -152,7 +173,7 @@ def _wait_for(child: isolated.Child, deadline: Deadline) -> None:
 
 
 def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
-    """Yield the name of a snapshot, then what was counted in it; keep it until it is ended."""
+    """Yield the name of a snapshot and what was counted in it; keep it until it is ended."""
     session = open_session(source.login, source.database, _LOCK_MS)
     try:
         if refusal := reader.refusal(session.rows):
@@ -162,8 +183,11 @@ def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
         session.execute("SET idle_in_transaction_session_timeout = 0")
         session.execute("SET statement_timeout = 0")  # the process has a deadline
         session.execute("SET row_security = off")
-        yield _exported(session)
-        yield _facts(session, source)
+        snapshot = _exported(session)
+        # Before the dump, not beside it: two readers at once would slow down the application.
+        facts = _facts(session, source)
+        yield snapshot
+        yield facts
     except DatabaseError as error:
         raise isolated.IsolatedError(reader.advice(str(error)) or str(error)) from error
 

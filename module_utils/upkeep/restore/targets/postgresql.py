@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...backup import programs
 from ...backup.artefacts.kind import Workplace, staging_folder
-from ...backup.artefacts.postgresql import DUMP, GLOBALS
+from ...backup.artefacts.postgresql import DUMP, is_globals, read_globals
 from ...backup.manifest import SetFile
 from ...backup.programs import Program
 from ...base import isolated
@@ -35,7 +35,6 @@ from . import toc
 from .target import TargetPlan, TargetWork
 
 _LISTING_BYTES: t.Final = 64 << 20
-_GLOBALS_BYTES: t.Final = 16 << 20
 
 
 class DatabaseTarget:
@@ -257,10 +256,8 @@ class DatabaseTarget:
 
     def _role_statements(self) -> dict[str, str]:
         """Return for each role what its dump of globals says of it; passwords are not in there."""
-        file = next(
-            (one for one in self._work.artefact.files if one.path.endswith(f"/{GLOBALS}")), None
-        )
-        if file is None or file.encryption:
+        file = next(filter(is_globals, self._work.artefact.files), None)
+        if file is None:
             return {}
 
         text = self._globals(file)
@@ -276,7 +273,7 @@ class DatabaseTarget:
 
     def _globals(self, file: SetFile) -> str:
         with closing(self._work.open_file(file)) as stream:
-            return stream.read(_GLOBALS_BYTES).decode("utf-8", "replace")
+            return read_globals(stream, file, self._work.deadline).decode("utf-8", "replace")
 
     def _load_part(self, part: toc.TocPart, dump: str, password: str) -> None:
         """Load some entries, by several processes, with the rights that they need."""

@@ -77,8 +77,11 @@ def test_a_database_is_dumped_with_its_counts_and_globals(shop: Shop, pg: Server
 
     made = shop.root / answer["made"] / "database"
 
-    assert sorted(path.name for path in made.iterdir()) == ["database.dump.zst", "globals.sql"]
-    assert "PASSWORD" not in (made / "globals.sql").read_text()
+    assert sorted(path.name for path in made.iterdir()) == ["database.dump.zst", "globals.sql.zst"]
+    roles = subprocess.run(["zstd", "-dc", made / "globals.sql.zst"], stdout=-1, check=True).stdout
+
+    assert f"CREATE ROLE {ROLE}".encode() in roles
+    assert b"PASSWORD" not in roles
 
 
 def test_a_dump_can_be_restored(shop: Shop, pg: Server) -> None:
