@@ -172,14 +172,30 @@ def days(number: float) -> timedelta:
 
 
 @pytest.mark.requirement("R-hyperopt-34", "R-hyperopt-45", "R-racing-69", "R-student_success-33")
+@pytest.mark.requirement("R-student_success-72", "R-student_success-73")
+@pytest.mark.parametrize("reason", ["schedule", "demand"])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_a_set_is_whole_and_dated(monkeypatch: Patch, tmp_path: Path, system: str) -> None:
+def test_a_set_is_whole_and_dated(
+    monkeypatch: Patch, tmp_path: Path, system: str, reason: str
+) -> None:
     host = Host(monkeypatch, tmp_path, system)
-    found = host.backup()
+    found = host.backup(reason)
 
     assert {one["status"] for one in found.values()} == {"ok"}, found
     assert (host.root / "20260630T020000Z" / "manifest.json").exists()
-    evidence.add(system, found.values(), "made")
+    evidence.add(system, found.values(), "made" if reason == "schedule" else "made on demand")
+
+
+def test_the_statements_of_a_dump_are_made_on_demand_only(
+    monkeypatch: Patch, tmp_path: Path
+) -> None:
+    host = Host(monkeypatch, tmp_path, "student_success")
+
+    assert "backup:sql" not in host.backup()
+
+    host.now += days(1)
+
+    assert host.backup("demand")["backup:sql"]["status"] == "ok"
 
 
 @pytest.mark.requirement("R-racing-70", "R-racing-71", "R-student_success-74", "R-hyperopt-35")
@@ -187,6 +203,7 @@ def test_a_set_is_whole_and_dated(monkeypatch: Patch, tmp_path: Path, system: st
 @pytest.mark.requirement("R-hyperopt-36", "R-hyperopt-38", "R-hyperopt-39", "R-hyperopt-40")
 @pytest.mark.requirement("R-hyperopt-37", "R-hyperopt-41", "R-hyperopt-42")
 @pytest.mark.requirement("R-fairedge-113", "R-fairedge-114", "R-fairedge-115")
+@pytest.mark.requirement("R-student_success-72", "R-student_success-73")
 @pytest.mark.parametrize(("system", "entry"), ARTEFACTS)
 def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     monkeypatch: Patch, tmp_path: Path, system: str, entry: Entry
@@ -195,7 +212,7 @@ def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(
     host.dump("the server is not there")
     for path in host.paths(entry):
         path.unlink()
-    found = host.backup()
+    found = host.backup(entry.get("reasons", ["schedule"])[0])
 
     assert found["backup:set"]["status"] == "critical"
     assert found[f"backup:{entry['name']}"]["status"] == "critical", found
