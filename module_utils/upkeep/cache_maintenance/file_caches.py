@@ -17,7 +17,7 @@ from ..base import files, isolated
 from ..base.ownership import OwnedPath, owned_path
 from ..base.text import percentile
 from .settings import EntryClass, FileCache
-from .sweeping import CacheEntry, SweepPlan, plan_sweep
+from .sweeping import LIVES, CacheEntry, SweepPlan, plan_sweep
 from .validation import change_in, fault_of
 
 #: A larger entry is not read, bytes.
@@ -116,22 +116,22 @@ def _visited(
     """Yield the reports by class; runs in the isolated process."""
     descriptor = files.open_folder(folder)
     try:
-        sorted_entries = _entries(descriptor, cache, time.time())
+        now, names = time.time(), _names(descriptor, cache)
         yield {
-            kind.name: asdict(_report(descriptor, folder, kind, sorted_entries[kind.name], request))
+            kind.name: asdict(_report(descriptor, folder, kind, names[kind.name], request, now))
             for kind in cache.classes
         }
     finally:
         os.close(descriptor)
 
 
-def _entries(descriptor: int, cache: FileCache, now: float) -> dict[str, list[CacheEntry]]:
-    """Return the regular files of each class, the youngest first; hidden ones are being written.
+def _names(descriptor: int, cache: FileCache) -> dict[str, list[str]]:
+    """Return the names of the regular files of each class; hidden ones are being written.
 
-    An entry from the future is as old as one of this moment. One that was removed since it was
-    listed is left out. In one loop without calls: a folder may hold a hundred thousand files.
+    The highest inode comes first: most file systems give the last one to the file that was made
+    last, so what is younger than the others is met early.
     """
-    found: dict[str, list[CacheEntry]] = {kind.name: [] for kind in cache.classes}
+    found: dict[str, list[tuple[int, str]]] = {kind.name: [] for kind in cache.classes}
     matchers = [
         (found[kind.name], re.compile(fnmatch.translate(kind.files)).match)
         for kind in cache.classes
@@ -147,34 +147,97 @@ def _entries(descriptor: int, cache: FileCache, now: float) -> dict[str, list[Ca
             if count > cache.max_files:
                 raise isolated.IsolatedError(f"it holds more than {cache.max_files} files")
 
-            for entries, match in matchers:
+            for numbered, match in matchers:
                 if match(name):
-                    try:
-                        seen = item.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        break
-
-                    age = now - seen.st_mtime if seen.st_mtime < now else 0.0
-                    identity = (seen.st_ino, seen.st_mtime_ns)
-                    entries.append(CacheEntry(name, age, seen.st_size, identity))
+                    numbered.append((item.inode(), name))
                     break
 
-    for entries in found.values():
-        entries.sort(key=_AGE)
+    return {
+        kind: [name for _, name in sorted(numbered, reverse=True)]
+        for kind, numbered in found.items()
+    }
 
-    return found
+
+def _entries(
+    descriptor: int, names: Sequence[str], now: float, early: _EarlySweep | None
+) -> list[CacheEntry]:
+    """Return the entries with these names that stay for now, the youngest first.
+
+    An entry from the future is as old as one of this moment. One that was removed since it was
+    listed is left out. In one loop with few calls: a folder may hold a hundred thousand files.
+    """
+    entries: list[CacheEntry] = []
+    for name in names:
+        try:
+            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+
+        age = now - seen.st_mtime if seen.st_mtime < now else 0.0
+        entry = CacheEntry(name, age, seen.st_size, (seen.st_ino, seen.st_mtime_ns))
+        if not early or not early.takes(entry):
+            entries.append(entry)
+    entries.sort(key=_AGE)
+
+    return entries
+
+
+@dataclass
+class _EarlySweep:
+    """Removes an old entry of a class without keys at once, when a younger valid one was met.
+
+    It was looked at in this moment, so it needs no second look. All others are left to the plan.
+    """
+
+    descriptor: int
+    kind: EntryClass
+    is_valid: Callable[[CacheEntry], bool]
+    report: ClassReport
+    _has_valid: bool = False
+    _read: int = 0
+
+    def takes(self, entry: CacheEntry) -> bool:
+        """Return whether the entry is gone; an entry that cannot be removed is left to the plan."""
+        if entry.age <= LIVES * self.kind.seconds:
+            if not self._has_valid and self._read < MOST_READ:
+                self._read += 1
+                self._has_valid = self.is_valid(entry)
+            return False
+        if not self._has_valid:
+            return False
+
+        try:
+            os.unlink(entry.name, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+
+        report = self.report
+        report.due += 1
+        report.removed += 1
+        report.freed += entry.size
+        if report.due <= NAMED:
+            report.removable.append(entry.name)
+
+        return True
 
 
 def _report(
     descriptor: int,
     folder: str,
     kind: EntryClass,
-    entries: Sequence[CacheEntry],
+    names: Sequence[str],
     request: Request,
+    now: float,
 ) -> ClassReport:
     report = ClassReport()
     is_valid = _validator(folder, kind, report)
-    if not request.classes or kind.name in request.classes:
+    is_asked = not request.classes or kind.name in request.classes
+    sweeps = is_asked and request.removal == "expired" and not request.rehearsal
+    early = _EarlySweep(descriptor, kind, is_valid, report) if sweeps and not kind.key else None
+    entries = _entries(descriptor, names, now, early)
+    if is_asked:
         plan = _plan(kind, entries, request, is_valid)
         gone = _remove(descriptor, plan, request, report)
         entries = [entry for entry in entries if entry.name not in gone]
@@ -251,8 +314,9 @@ def _plan(
 def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassReport) -> set[str]:
     """Remove what is planned; return the names that are not there any more."""
     gone: set[str] = set()
-    report.due = len(plan.remove)
-    report.removable = [entry.name for entry in plan.remove[:NAMED]]
+    report.due += len(plan.remove)
+    names = [entry.name for entry in plan.remove[:NAMED]]
+    report.removable = [*report.removable, *names][:NAMED]
     report.kept = [entry.name for entry in plan.kept[:NAMED]]
     report.kept_count = len(plan.kept)
     report.reason = plan.reason

@@ -241,6 +241,32 @@ def test_what_is_written_anew_meanwhile_stays(tmp_path: Path) -> None:
     assert path.exists()
 
 
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_all_old_entries_go_wherever_the_young_one_is_met(tmp_path: Path, place: int) -> None:
+    for number in range(11):
+        page(tmp_path / "cache", str(number), 1 if number == place else 300)
+
+    report = visited(tmp_path)["html"]
+
+    assert report.due == report.removed == 10
+    assert len(report.removable) == len(set(report.removable)) == 5
+    assert report.freed == 10 * len("<tr><td>a</td></tr>" * 2)
+    assert report.count == 1
+    assert names(tmp_path) == {f"page_{place}.html"}
+
+
+def test_old_entries_stay_when_the_youngest_is_not_valid(tmp_path: Path) -> None:
+    for number in range(10):
+        page(tmp_path / "cache", str(number), 300)
+    page(tmp_path / "cache", "last", 1, rows=0)
+
+    report = visited(tmp_path)["html"]
+
+    assert report.due == report.removed == 0
+    assert report.kept_count == 10
+    assert len(names(tmp_path)) == 11
+
+
 def test_emptying_spares_what_was_written_since(tmp_path: Path) -> None:
     page(tmp_path / "cache", "old", 5)
     events(tmp_path / "cache", "old", 5)
