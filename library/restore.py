@@ -96,6 +96,11 @@ kept:
   description: For each artefact the names of what was replaced.
   returned: always
   type: dict
+restarted:
+  description: Units that ran or had failed, and were stopped and started.
+  returned: always
+  type: list
+  elements: str
 seconds:
   description: How long each phase took, the time that services were down as C(down).
   returned: always

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.module_utils.backup.conftest import Shop, message, statuses
+from tests.unit.module_utils.backup.test_redis import facts, snapshot
+from tests.unit.module_utils.redis_tune.server import running
 
 DAY = 86400
 
@@ -146,3 +148,26 @@ def test_a_backup_under_the_default_mask_is_readable_by_all(shop: Shop) -> None:
 
     assert modes == {0}
     assert shop.root.stat().st_mode & 0o077 == 0
+
+
+def test_a_snapshot_is_copied_before_redis_has_written_it(shop: Shop) -> None:
+    folder = shop.folder / "redis"
+    folder.mkdir()
+    with running(folder, 'save ""') as server:
+        server.ask("SET", "old", "x")
+        server.ask("SAVE")
+        for number in range(100):
+            server.ask("SET", f"new:{number}", "x")
+        server.ask("CONFIG", "SET", "rdb-key-save-delay", 20_000)  # as with many keys: 2 seconds
+
+        save = f"redis-cli -p {server.port} BGSAVE && cp dump.rdb copy.rdb"
+        done = recipe(f"{save} && redis-check-rdb copy.rdb", folder)
+
+        assert done.returncode == 0
+        assert "[info] 1 keys read" in done.stdout, "the copy was to lack the new keys"
+
+        server.ask("CONFIG", "SET", "rdb-key-save-delay", 0)
+        answer = shop.backup(artefacts=[snapshot(server)])
+
+    assert statuses(answer)["backup:redis"] == "ok"
+    assert facts(shop)["keys"] == 101

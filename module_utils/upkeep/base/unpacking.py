@@ -24,17 +24,21 @@ COUNTED: t.Final = ("files", "folders", "links", "raw_bytes")
 _CHUNK: t.Final = 1 << 20
 
 Counts = dict[str, int]
+#: Path of a folder -> its owner and group as numbers, and its mode.
+FolderRights = dict[str, list[int]]
 
 
 class UnpackingError(Exception):
     """An archive holds what cannot be unpacked; the message names it."""
 
 
-def unpack(stream: ChunkStream, places: Mapping[str, Folder]) -> tuple[Counts, Counts]:
+def unpack(
+    stream: ChunkStream, places: Mapping[str, Folder], above: FolderRights | None = None
+) -> tuple[Counts, Counts]:
     """Unpack what lies at or below some paths, each into the folder that stands for its parent.
 
-    Return the counts of the whole archive, and of what was unpacked. Raises UnpackingError,
-    tarfile.TarError, OSError.
+    ``above`` gets the rights of the archive's folders that these paths lie in. Return the counts of
+    the whole archive, and of what was unpacked. Raises UnpackingError, tarfile.TarError, OSError.
     """
     all_counts: Counter[str] = Counter()
     unpacked: Counter[str] = Counter()
@@ -47,6 +51,8 @@ def unpack(stream: ChunkStream, places: Mapping[str, Folder]) -> tuple[Counts, C
             all_counts.update(counts)
             found = _place(f"/{member.name}", places)
             if found is None:
+                if above is not None and member.isdir():
+                    above[f"/{member.name}"] = [member.uid, member.gid, member.mode & 0o7777]
                 _pass_over(archive, member)
                 continue
             _unpack_member(archive, member, *found)

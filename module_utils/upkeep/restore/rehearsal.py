@@ -215,6 +215,8 @@ def _compare(facts: t.Mapping[str, t.Any], server: ThrowawayServer, database: st
         for table, (schema, name), count in zip(tables, names, counts, strict=True)
         if count is None or (table["rows"] is not None and count != table["rows"])
     ]
+    if not differing:
+        differing = server.ask(lambda session: live.hash_problems(session, tables), database)
     if differing:
         raise RestoreError(f"what was restored differs: {list_some(differing, 3)}")
 

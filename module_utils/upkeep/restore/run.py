@@ -97,7 +97,7 @@ def _restore(
     has_key = bool(settings.age_identity)
     artefacts = choose_artefacts(chosen.manifest, settings.artefacts, has_key=has_key)
     steps = _steps(catalogue, chosen, artefacts, settings, deadline, now)
-    stopped = units.running(settings.units, deadline) if settings.units else []
+    stopped = units.meant_to_run(settings.units, deadline) if settings.units else []
     needs = require_space([step.plan for step in steps], settings.free_percent)
     found = [*found_by.planned(chosen, [(one.artefact, one.plan) for one in steps], settings)]
     found += found_by.libc(chosen, _libc(), settings.requirements)
@@ -136,6 +136,7 @@ def _restore(
         **_answer(True, catalogue.sets(), chosen),
         "needs_bytes": needs,
         "kept": kept,
+        "restarted": stopped if settings.action == "replace" else [],
         "seconds": {**seconds, **_phases(steps), "down": round(down, 3), "whole": whole},
         "findings": found,
     }
@@ -296,6 +297,7 @@ def _answer(changed: bool, sets: Sequence[BackupSet], chosen: ChosenSet | None =
         "sets": [_listed(one) for one in sets],
         "findings": [],
         "kept": {},
+        "restarted": [],
         "seconds": {},
         "needs_bytes": {},
     }

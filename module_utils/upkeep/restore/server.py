@@ -12,6 +12,7 @@ import time
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from ..backup.row_hash import hash_problem
 from ..base import isolated, reader
 from ..base.deadline import Deadline
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
@@ -121,6 +122,7 @@ def describe(session: Session, database: str) -> dict[str, t.Any]:
         "database": json.loads(found) if isinstance(found, str) else found,
         "roles": dict(session.rows("SELECT rolname, rolsuper FROM pg_roles")),
         "available": available_extensions(session),
+        "tablespaces": [name for (name,) in session.rows("SELECT spcname FROM pg_tablespace")],
     }
 
 
@@ -239,6 +241,11 @@ def count_rows(session: Session, tables: Iterable[tuple[str, str]]) -> list[int 
         else None
         for table in tables
     ]
+
+
+def hash_problems(session: Session, tables: Iterable[Mapping[str, t.Any]]) -> list[str]:
+    """Return which tables have other rows than their entries in a manifest say."""
+    return [problem for table in tables if (problem := hash_problem(session, table))]
 
 
 def shape_problems(session: Session, extensions: Sequence[str], indexes: int) -> list[str]:

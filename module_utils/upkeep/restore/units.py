@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Sequence
 
 from ..base import systemd
@@ -11,9 +12,15 @@ from ..base.deadline import Deadline
 from ..base.systemd import ACTIVE_STATES, SystemdError
 from .choose import RestoreError
 
+#: A unit in one of these states would run if it could: what it works on may be what is broken.
+_WOULD_RUN: t.Final = (*ACTIVE_STATES, "activating", "failed")
 
-def running(units: Sequence[str], deadline: Deadline) -> list[str]:
-    """Return the units that run; raises RestoreError for one that is not there."""
+
+def meant_to_run(units: Sequence[str], deadline: Deadline) -> list[str]:
+    """Return the units that run, or failed to; raises RestoreError for one that is not there.
+
+    One that somebody has stopped stays so.
+    """
     try:
         found = systemd.show(units, ["LoadState", "ActiveState"], deadline)
     except (SystemdError, TimeoutError) as error:
@@ -22,7 +29,7 @@ def running(units: Sequence[str], deadline: Deadline) -> list[str]:
     if missing := [unit for unit in units if found[unit].get("LoadState") != "loaded"]:
         raise RestoreError(f"there is no unit {missing[0]} on this host; correct units")
 
-    return [unit for unit in units if found[unit].get("ActiveState") in ACTIVE_STATES]
+    return [unit for unit in units if found[unit].get("ActiveState") in _WOULD_RUN]
 
 
 def stop(units: Sequence[str], deadline: Deadline) -> None:

@@ -19,6 +19,8 @@ CHECK, FIRST, SECOND = 0, 1, 2
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 #: Rows of a table and a hash over all of them, whatever order they lie in.
 ROWS = "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))) FROM public.{} t"
+#: The live database, those that were kept of it, and the one of a recovery test.
+DATABASES = "SELECT datname FROM pg_database WHERE datname LIKE 'student_success%'"
 REPLACE = ("-e", f"chosen_system={SYSTEM}", "-e", "restore_action=replace")
 
 
@@ -41,7 +43,7 @@ def state(host: t.Any) -> dict[str, str]:
     tables = {table: psql(host, ROWS.format(table)) for table in psql(host, TABLES).split()}
     uploads = host.check_output("sqlite3 %s .dump | sha256sum", SQLITE)
     models = host.check_output(f"cd {MODELS} && find . -type f -exec sha256sum {{}} + | sort")
-    rights = host.check_output(f"find {MODELS} -printf '%%P %%s %%u %%m\\n' | sort")
+    rights = host.check_output(f"find {MODELS} -printf '%P %s %u %m\\n' | sort")
 
     return {**tables, "uploads": uploads, "models": models, "rights": rights}
 
@@ -139,16 +141,31 @@ def test_wiped_data_come_back_by_one_playbook(play: t.Any, runs: t.Any, server: 
     assert server.check_output(f"systemctl show -P ActiveEnterTimestampMonotonic {UNIT}") != started
 
 
+def shape(host: t.Any) -> str:
+    """Return indexes, constraints, owner and rights of the table of interventions."""
+    return psql(
+        host,
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE indrelid = 'interventions'::regclass UNION ALL"
+        " SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE 'interventions'::regclass IN (conrelid, confrelid) UNION ALL"
+        " SELECT concat(pg_get_userbyid(relowner), ' ', relacl) FROM pg_class"
+        " WHERE oid = 'interventions'::regclass ORDER BY 1",
+    )
+
+
 def test_one_table_comes_back_beside_a_running_service(
     play: t.Any, runs: t.Any, server: t.Any
 ) -> None:
-    before = psql(server, "SELECT count(*) FROM interventions")
+    before, shaped = psql(server, "SELECT count(*) FROM interventions"), shape(server)
     psql(server, "DELETE FROM interventions")
 
     done = play("restore_backup", *REPLACE, "-e", "restore_table=public.interventions")
 
     assert done.returncode == 0, done.stdout
     assert psql(server, "SELECT count(*) FROM interventions") == before
+    assert shape(server) == shaped
+    assert "PRIMARY KEY" in shaped
     assert "upkeep_before_" in found(runs("restore-backup")[-1])["restore:database"]["message"]
 
 
@@ -176,3 +193,67 @@ def test_a_damaged_set_replaces_nothing(play: t.Any, server: t.Any) -> None:
     assert "is damaged and is not restored" in done.stdout
     assert state(server) == before
     assert server.service(UNIT).is_running
+
+
+def store(host: t.Any) -> str:
+    """Return every file of the sets with its bytes, and when each was changed."""
+    folder = "/var/backups/upkeep/student_success"
+    content = host.check_output(f"cd {folder} && find . -type f -exec sha256sum {{}} + | sort")
+    times = host.check_output(f"cd {folder} && find . -printf '%P %T@ %u %m\\n' | sort")
+
+    return f"{content}\n{times}"
+
+
+def test_no_playbook_changes_a_byte_of_the_sets(play: t.Any, server: t.Any) -> None:
+    assert play("verify_backups", "--limit", SYSTEM).returncode == 0
+    before = store(server)
+
+    for playbook, options in (
+        ("verify_backups", ("--limit", SYSTEM)),
+        ("restore_backup", ()),
+        ("restore_backup", (*REPLACE, "--check")),
+        ("restore_backup", (*REPLACE, "-e", "restore_action=side")),
+        ("restore_backup", REPLACE),
+        ("rehearse_restore", ("--limit", SYSTEM, "--check")),
+    ):
+        done = play(playbook, *options)
+
+        assert done.returncode == 0, done.stdout
+        assert store(server) == before, (playbook, options)
+
+
+@pytest.mark.requirement("R-student_success-111", "R-student_success-131")
+def test_a_bare_host_gets_everything_from_its_sets_alone(
+    play: t.Any, runs: t.Any, server: t.Any
+) -> None:
+    before = state(server)
+    query = (
+        "SELECT rolname, rolpassword FROM pg_authid"
+        " WHERE oid = (SELECT datdba FROM pg_database WHERE datname = current_database())"
+    )
+    owner, password = psql(server, query).split("|")
+    folder = "/var/backups/upkeep/student_success"
+    name = server.check_output(f"ls {folder} | tail -n 1")
+
+    server.check_output(f"systemctl stop {UNIT}")
+    for database in psql(server, DATABASES, "postgres").split():
+        psql(server, f'DROP DATABASE \\"{database}\\" WITH (FORCE)', "postgres")
+    psql(server, f"DROP ROLE {owner}", "postgres")
+    server.check_output(f"rm -rf {MODELS}* {SQLITE}* {folder}/.records")
+    server.check_output("userdel upkeep_restore")
+
+    done = play("restore_backup", *REPLACE, "-e", f"restore_set={name}")
+
+    assert done.returncode == 0, done.stdout
+
+    seen = found(runs("restore-backup")[-1])
+
+    assert f"roles made: {owner}" in seen["restore:database"]["message"]
+    assert state(server) == before
+    assert not server.service(UNIT).is_running, "somebody has stopped it"
+
+    psql(server, f"ALTER ROLE {owner} PASSWORD '{password}'", "postgres")
+    server.check_output(f"systemctl start {UNIT}")
+    server.check_output(
+        "timeout 60 sh -c 'until curl -fsS http://127.0.0.1:8001/health; do sleep 1; done'"
+    )

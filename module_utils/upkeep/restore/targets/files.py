@@ -21,6 +21,7 @@ from ...base.text import list_some, visible
 from ...base.unpacking import (
     COUNTED,
     Counts,
+    FolderRights,
     count_tree,
     move,
     move_each,
@@ -45,6 +46,7 @@ class FilesTarget:
         self._side = work.side_folder
         self._replaced: list[tuple[str, bool]] = []
         self._carried: dict[str, list[tuple[str, ...]]] = {}
+        self._made: list[str] = []
 
     @property
     def paths(self) -> list[str]:
@@ -71,23 +73,30 @@ class FilesTarget:
             archive = stack.enter_context(closing(self._work.open_file(file)))
             deadline = self._work.deadline
 
-            def work() -> Iterator[tuple[Counts, Counts]]:
+            def work() -> Iterator[tuple[Counts, Counts, FolderRights]]:
                 chunks = programs.reading([programs.expanding()], archive.fileno(), deadline)
-                yield unpack(ChunkStream(chunks), places)
+                above: FolderRights = {}
+                whole, unpacked = unpack(ChunkStream(chunks), places, above)
+                yield whole, unpacked, {path: above[path] for path in self._made if path in above}
 
             values, problem = isolated.run(work, deadline.remaining())
             if problem:
                 raise RestoreError(f"the archive cannot be unpacked: {problem}")
-            whole, unpacked = values[0]
+            whole, unpacked, rights = values[0]
             self._compare(whole, unpacked, places)
             for place in places.values():
                 place.sync_all()
+            self._finish_made(rights)
 
         return f"{unpacked['files']} files with {unpacked['raw_bytes']} bytes as in the manifest"
 
     def _make_side(self, path: str) -> Folder:
         parent, name = os.path.split(path)
+        missing = [
+            str(each) for each in (*reversed(Path(path).parents),) if not os.path.lexists(each)
+        ]
         with _opened(parent, make=True) as folder:
+            self._made += missing
             if not folder.has(self._side):
                 return folder.make(self._side)
             side = folder.enter(self._side)
@@ -95,6 +104,20 @@ class FilesTarget:
                 side.close()
                 raise RestoreError(f"'{parent}/{self._side}' was left by another restore")
             return side
+
+    def _finish_made(self, rights: FolderRights) -> None:
+        """Give the folders that were missing the rights they had, or those of what they lie in.
+
+        As root's they would keep out the service that wrote into them.
+        """
+        for path in self._made:
+            outer = Path(path).parent.stat()
+            inherited = [outer.st_uid, outer.st_gid, outer.st_mode & 0o055 | 0o700]
+            uid, gid, mode = rights.get(path, inherited)
+            with _opened(path) as folder:
+                if os.geteuid() == 0:
+                    os.fchown(folder.descriptor, uid, gid)
+                os.fchmod(folder.descriptor, mode)
 
     def _compare(self, whole: Counts, unpacked: Counts, places: dict[str, Folder]) -> None:
         """Raise RestoreError unless archive and disk hold what the manifest says."""

@@ -50,6 +50,7 @@ class DatabaseTarget:
         self._known: dict[str, t.Any] = {}
         self._notes: list[str] = []
         self._indexes = 0
+        self._options: tuple[str, ...] = ()
 
     def plan(self) -> TargetPlan:
         """Return what would be replaced, after what can be known before was checked."""
@@ -178,6 +179,7 @@ class DatabaseTarget:
 
         opened: list[tuple[str, str]] = []
         roles = [*members, self._loader]
+        self._options = self._tablespace_options(dump)
         supers = {role for role, is_super in self._known["roles"].items() if is_super}
         for part in toc.parts(entries, supers):
             if not part.by_superuser and not opened:
@@ -191,6 +193,25 @@ class DatabaseTarget:
         if self._known["database"]:
             names = self._name, self._side
             self._notes += self._server.ask(lambda session: live.copy_settings(session, *names))
+
+    def _tablespace_options(self, dump: str) -> tuple[str, ...]:
+        """Have all of it loaded into the default tablespace where one of the dump is missing."""
+        argv = (self._program("pg_restore"), "--schema-only", "--file=-")
+        with closing(open_regular(dump)) as stream:
+            chunks = programs.reading(
+                [Program(argv, programs.harmless())], stream.fileno(), self._work.deadline
+            )
+            named = toc.tablespaces(_limited(chunks, _LISTING_BYTES))
+        missing = sorted(named - {*self._known["tablespaces"]})
+        if not missing:
+            return ()
+
+        self._notes.append(
+            f"there is no tablespace {list_some(list(map(visible, missing)), 3)} here: all of it is"
+            " in the default one"
+        )
+
+        return ("--no-tablespaces",)
 
     def _chosen(self, entries: list[toc.TocEntry]) -> list[toc.TocEntry]:
         """Return the entries that are loaded."""
@@ -300,6 +321,7 @@ class DatabaseTarget:
                     f"--dbname={connection_string(self._side)}",
                     f"--use-list={listed}",
                     *(() if part.is_rows else (f"--jobs={settings.jobs}",)),
+                    *self._options,
                     named,
                 )
                 environment = login_environment(login, self._side)
@@ -325,6 +347,10 @@ class DatabaseTarget:
             for table, (schema, name), count in zip(tables, names, counts, strict=True)
             if count is None or (table["rows"] is not None and count != table["rows"])
         ]
+        if not differing:
+            differing = self._server.ask(
+                lambda session: live.hash_problems(session, tables), self._side
+            )
         if differing:
             raise RestoreError(f"what was restored differs: {list_some(differing, 3)}")
 

@@ -87,6 +87,13 @@ class TableTarget(DatabaseTarget):
         if rows is None or (expected is not None and rows != expected):
             raise RestoreError(f"{self._title} has {rows} rows instead of {expected}")
 
+        entry = next(
+            one for one in self._facts["tables"] if (one["schema"], one["name"]) == self._table
+        )
+        moved = [{**entry, "schema": self._side_schema}]
+        if self._server.ask(lambda session: live.hash_problems(session, moved), self._name):
+            raise RestoreError(f"{self._title} has other rows than the manifest's hash")
+
         mine, theirs = self._server.ask(
             lambda session: [self._columns(session, one) for one in (place, self._table)],
             self._name,

@@ -19,12 +19,14 @@ _DATABASE: t.Final = re.compile(r"DATABASE - ")
 #: Entries without an owner that only a superuser can load.
 _EXTENSION: t.Final = re.compile(r"EXTENSION - |COMMENT - EXTENSION ")
 _SCHEMA: t.Final = re.compile(r"SCHEMA - ")
-_SCHEMA_RIGHTS: t.Final = re.compile(r"ACL - SCHEMA ")
+#: Of schemas, which a superuser makes: theirs may belong to whoever owns the database.
+_ON_SCHEMA: t.Final = re.compile(r"(ACL|COMMENT|SECURITY LABEL) - SCHEMA ")
 _RIGHTS: t.Final = re.compile(r"(DEFAULT )?ACL ")
 _ROWS: t.Final = "TABLE DATA "
 _REFRESH: t.Final = re.compile(r"MATERIALIZED VIEW DATA ")
 #: They would run on all that is done after them.
 _EVENT_TRIGGER: t.Final = re.compile(r"EVENT TRIGGER - |COMMENT - EVENT TRIGGER ")
+_TABLESPACE: t.Final = re.compile(rb"SET default_tablespace = (.+);")
 #: The role that stands for the owner of the database.
 _ANY_OWNER: t.Final = "pg_database_owner"
 
@@ -77,23 +79,38 @@ def count_indexes(entries: Sequence[TocEntry]) -> int:
     return sum(one.rest.startswith(("INDEX ", "CONSTRAINT ")) for one in entries)
 
 
+def tablespaces(chunks: Iterable[bytes]) -> set[str]:
+    """Return the tablespaces that a dump, as SQL without rows, puts something in."""
+    found = set()
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if (match := _TABLESPACE.fullmatch(line)) and match[1] != b"''":
+                name = match[1].decode("utf-8", "surrogateescape")
+                found.add(name[1:-1].replace('""', '"') if name.startswith('"') else name)
+
+    return found
+
+
 def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
     """Return the parts in the order in which they are loaded.
 
     Rights come after what they are about, but for those on schemas, without which a role could not
-    be given what stands in one. Views that hold rows are filled at the end.
+    be given what stands in one. What is said about schemas comes with them. Views that hold rows
+    are filled at the end.
     """
     wanted = [one for one in entries if not _is_of_database(one) and not _is_event_trigger(one)]
     schemas = [one for one in wanted if _SCHEMA.match(one.rest) or _EXTENSION.match(one.rest)]
-    schema_rights = [one for one in wanted if _SCHEMA_RIGHTS.match(one.rest)]
+    on_schemas = [one for one in wanted if _ON_SCHEMA.match(one.rest)]
     refreshes = [one for one in wanted if _REFRESH.match(one.rest)]
-    first = {*schemas, *schema_rights}
+    first = {*schemas, *on_schemas}
     rights = [one for one in wanted if _RIGHTS.match(one.rest) and one not in first]
     last = {*rights, *refreshes}
     middle = [one for one in wanted if one not in first and one not in last]
 
     # Schemas hold no code, and only a superuser can make one for anybody.
-    found = [TocPart(True, tuple(part)) for part in (schemas, schema_rights)]
+    found = [TocPart(True, tuple(part)) for part in (schemas, on_schemas)]
     for group in (middle, rights, refreshes):
         found += _runs(group, superusers)
 

@@ -102,3 +102,11 @@ def test_what_runs_on_every_change_is_loaded_when_all_others_are() -> None:
     assert toc.parts(entries, {"postgres"}) == []
     assert [one.line for one in toc.event_triggers(entries).entries] == [entries[0].line]
     assert toc.of_table(entries, "public", "kept") == []
+
+
+def test_tablespaces_are_found_wherever_the_output_is_cut() -> None:
+    text = b"SET default_tablespace = '';\nSET default_tablespace = fast;\n" + (
+        b'SET default_tablespace = "odd ""one""";\nCREATE TABLE x (a text);\n'
+    )
+    for cut in range(len(text)):
+        assert toc.tablespaces([text[:cut], text[cut:]]) == {"fast", 'odd "one"'}

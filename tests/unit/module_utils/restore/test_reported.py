@@ -1,0 +1,229 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people report of other tools' restores, tried on ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.module_utils.backup.conftest import message, statuses
+from tests.unit.module_utils.postgresql.server import Server
+from tests.unit.module_utils.restore.conftest import (
+    ORDERS,
+    Rehearse,
+    RestoringShop,
+    dump_artefact,
+    login_of,
+)
+
+SERVICE = 1234
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners are for root")
+
+
+def rights(path: Path) -> tuple[int, int, int]:
+    """Return owner, group and mode."""
+    status = path.stat()
+
+    return status.st_uid, status.st_gid, status.st_mode & 0o7777
+
+
+@pytest.fixture
+def deep(shop: RestoringShop) -> Path:
+    """Return a file deep in the application, whose folders belong to a service."""
+    path = shop.app / "data" / "inner" / "file"
+    path.parent.mkdir(parents=True)
+    path.write_text("content")
+    (shop.app / "data").chmod(0o2770)
+    (shop.app / "data" / "inner").chmod(0o750)
+    if os.geteuid() == 0:
+        os.chown(shop.app / "data", SERVICE, SERVICE)
+        os.chown(shop.app / "data" / "inner", SERVICE, SERVICE)
+    return path
+
+
+@needs_root
+def test_folders_that_are_gone_come_back_with_their_rights(shop: RestoringShop, deep: Path) -> None:
+    outer, inner = rights(deep.parent.parent), rights(deep.parent)
+    shop.backup()
+    shutil.rmtree(shop.app / "data")
+
+    shop.restore(paths=[str(deep)])
+
+    assert deep.read_text() == "content"
+    assert rights(deep.parent) == inner
+    assert rights(deep.parent.parent) == outer
+
+
+@needs_root
+def test_folders_that_the_set_does_not_know_are_as_what_they_lie_in(
+    shop: RestoringShop, deep: Path
+) -> None:
+    inner = str(deep.parent)
+    shop.backup(artefacts=[{"name": "files", "files": {"paths": [inner]}}])
+    shutil.rmtree(shop.app / "data")
+    os.chown(shop.app, SERVICE, SERVICE)
+
+    shop.restore()
+
+    assert rights(shop.app / "data")[:2] == (SERVICE, SERVICE)
+    assert deep.read_text() == "content"
+
+
+def test_a_folder_that_nobody_may_write_comes_back_with_what_is_in_it(
+    shop: RestoringShop, deep: Path
+) -> None:
+    deep.parent.chmod(0o555)
+    shop.backup()
+    deep.parent.chmod(0o755)
+    shutil.rmtree(shop.app / "data")
+
+    shop.restore()
+
+    assert deep.read_text() == "content"
+    assert deep.parent.stat().st_mode & 0o777 == 0o555
+    deep.parent.chmod(0o755)
+
+
+def test_files_with_two_names_come_back_under_both_and_can_be_restored_twice(
+    shop: RestoringShop, deep: Path
+) -> None:
+    (shop.app / "second").hardlink_to(deep)
+    shop.backup()
+
+    for _ in range(2):
+        deep.write_text("lost")
+        shop.later(seconds=1)
+        shop.restore()
+
+        assert deep.read_text() == (shop.app / "second").read_text() == "content"
+
+
+def be_folder(path: Path) -> None:
+    """Put a folder with a file under a name."""
+    path.mkdir()
+    (path / "x").touch()
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.symlink_to("/etc/hostname"),
+        lambda path: path.symlink_to("nowhere"),
+        be_folder,
+        lambda path: os.mkfifo(path),
+    ],
+    ids=["link", "broken link", "folder", "fifo"],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_stands_under_the_name_is_kept_whatever_it_is(
+    shop: RestoringShop, deep: Path, put: Callable[[Path], None], whole: bool
+) -> None:
+    hostname = Path("/etc/hostname").read_bytes()
+    shop.backup()
+    path = shop.app if whole else deep
+    shutil.move(path, shop.folder / "aside")
+    put(path)
+
+    answer = shop.restore(paths=[] if whole else [str(path)])
+
+    assert deep.read_text() == "content"
+    assert not path.is_symlink()
+    [kept] = answer["kept"]["files"]
+    assert os.path.lexists(kept)
+    assert Path("/etc/hostname").read_bytes() == hostname
+
+
+@pytest.fixture
+def tablespace(pg: Server) -> t.Iterator[tuple[str, Path]]:
+    """Yield a tablespace with a difficult name, and its folder."""
+    name = 'fast "disk"'
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-space-"))
+    owner = Path(str(pg.query("postgres", "SHOW data_directory")[0][0])).stat()
+    if os.geteuid() == 0:
+        os.chown(folder, owner.st_uid, owner.st_gid)
+    quoted = name.replace('"', '""')
+    pg.run("postgres", f"""CREATE TABLESPACE "{quoted}" LOCATION '{folder}'""")
+    yield quoted, folder
+    pg.run("postgres", f'DROP TABLESPACE IF EXISTS "{quoted}"')
+    shutil.rmtree(folder)
+
+
+def test_a_tablespace_that_is_missing_costs_its_place_only(
+    shop: RestoringShop, pg: Server, tablespace: tuple[str, Path], rehearsed: Rehearse
+) -> None:
+    quoted, _ = tablespace
+    name = pg.create_database(
+        "",
+        *ORDERS,
+        f'CREATE TABLE far (id integer PRIMARY KEY) TABLESPACE "{quoted}"',
+        "INSERT INTO far VALUES (1)",
+    )
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+    pg.run("postgres", f"DROP DATABASE {name}", f'DROP TABLESPACE "{quoted}"')
+
+    answer = shop.restore(postgresql=login_of(pg))
+
+    assert statuses(answer)["restore:database"] == "ok"
+    assert 'no tablespace fast "disk" here' in message(answer, "restore:database")
+    assert pg.query(name, "SELECT count(*) FROM far") == [(1,)]
+    assert statuses(rehearsed())["rehearsal:database"] == "ok"
+
+
+def test_a_tablespace_that_is_there_is_used(
+    shop: RestoringShop, pg: Server, tablespace: tuple[str, Path]
+) -> None:
+    quoted, _ = tablespace
+    query = "SELECT spcname FROM pg_class c JOIN pg_tablespace s ON s.oid = c.reltablespace"
+    name = pg.create_database("", *ORDERS, f'CREATE TABLE far (id int) TABLESPACE "{quoted}"')
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+
+    answer = shop.restore(postgresql=login_of(pg))
+    found = pg.query(name, f"{query} WHERE relname = 'far'")
+    for database in (name, answer["kept"]["database"][0]):
+        pg.run("postgres", f'DROP DATABASE "{database}"')
+
+    assert found == [(quoted.replace('""', '"'),)]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("DROP SCHEMA public", "CREATE SCHEMA app", "CREATE TABLE app.x AS SELECT 1 AS a"),
+        ("DROP SCHEMA public", "CREATE SCHEMA public", *ORDERS),
+        ("ALTER SCHEMA public OWNER TO postgres", "GRANT ALL ON SCHEMA public TO PUBLIC", *ORDERS),
+        ("REVOKE ALL ON SCHEMA public FROM PUBLIC", *ORDERS),
+        ("ALTER SCHEMA public RENAME TO old", "CREATE SCHEMA public", *ORDERS),
+    ],
+    ids=["dropped", "made again", "given away", "closed", "renamed"],
+)
+def test_the_schema_public_may_be_as_it_likes(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse, statements: tuple[str, ...]
+) -> None:
+    name = pg.create_database("", *statements)
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+
+    rehearsal = rehearsed()
+    answer = shop.restore(postgresql=login_of(pg))
+
+    assert statuses(rehearsal)["rehearsal:database"] == "ok", rehearsal
+    assert statuses(answer)["restore:database"] == "ok"
+
+
+def test_rows_that_a_hash_was_kept_of_are_compared(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    name = pg.create_database("", *ORDERS)
+    shop.backup(artefacts=[dump_artefact(pg, name, hashed=["public.orders"])])
+
+    assert statuses(rehearsed())["rehearsal:database"] == "ok"
+    for options in ({}, {"table": "public.orders"}):
+        shop.later(seconds=1)
+        answer = shop.restore(postgresql=login_of(pg), **options)
+        assert statuses(answer)["restore:database"] == "ok"
