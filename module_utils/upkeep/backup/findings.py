@@ -12,7 +12,7 @@ from ..base.text import limit_text, list_some
 from ..findings import Finding, Limits, Subject
 from .catalogue import BackupSet
 from .making import ArtefactFailure
-from .manifest import MISSING, BackupManifest
+from .manifest import MISSING, MOUNTS, BackupManifest
 from .settings import ArtefactSettings
 from .verify import oldest_unread
 
@@ -106,6 +106,9 @@ def made_findings(
         if missing := artefact.facts.get(MISSING):
             text = f"its profile has tables hashed that are not there: {list_some(missing, 3)}"
             found.append(subject.finding("warning", text, aspect="hashed"))
+        if mounts := artefact.facts.get(MOUNTS):
+            text = f"other file systems are not kept, list them as paths: {list_some(mounts, 3)}"
+            found.append(subject.finding("warning", text, aspect="mounts"))
 
     return found
 

@@ -23,6 +23,8 @@ MAX_BYTES: t.Final = 64 << 20
 TABLE_HASH: t.Final = "hash"
 #: Fact with the tables that the profile has hashed and the database does not have.
 MISSING: t.Final = "hashed_missing"
+#: Fact with the folders of other file systems, which are not in an archive.
+MOUNTS: t.Final = "mounts"
 _STAMP: t.Final = "%Y%m%dT%H%M%SZ"
 _MOMENT: t.Final = "%Y-%m-%dT%H:%M:%SZ"
 _SET_NAME: t.Final = re.compile(r"\d{8}T\d{6}Z")

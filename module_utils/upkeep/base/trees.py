@@ -36,10 +36,15 @@ class TreeEntry(t.NamedTuple):
 
 @dataclass
 class TreeWalk:
-    """A walk over paths; ``left_out`` gets what is neither file, folder nor link, or vanished."""
+    """A walk over paths.
+
+    ``left_out`` gets what is neither file, folder nor link, or vanished; ``mounts`` the folders
+    that are of another file system, which are not entered.
+    """
 
     exclude: Sequence[str] = ()
     left_out: list[str] = field(default_factory=list)
+    mounts: list[str] = field(default_factory=list)
 
     def entries(self, path: str) -> Iterator[TreeEntry]:
         """Yield what stands under a path and everything below it.
@@ -96,6 +101,8 @@ class TreeWalk:
             yield TreeEntry(path, status)
             if status.st_dev == device:
                 yield from self._below(path, opened, device)
+            else:
+                self.mounts.append(path)
         else:
             self.left_out.append(path)
 

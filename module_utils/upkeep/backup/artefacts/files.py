@@ -8,14 +8,16 @@ import stat
 import tarfile
 import typing as t
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ...base import isolated
 from ...base.archives import ChunkStream, archive_reader, archive_writer, forget_members
+from ...base.files import reason_of
 from ...base.text import list_some, visible
 from ...base.trees import TreeEntry, TreeWalk
 from .. import programs
-from ..manifest import Artefact, Stage
+from ..manifest import MOUNTS, Artefact, Stage
 from ..settings import ArchiveSettings
 from .kind import ArtefactError, ArtefactFolder, MadeArtefact, OpenFile, Workplace
 
@@ -44,10 +46,9 @@ class ArchiveKind:
             ) as feed,
             archive_writer(feed) as archive,
         ):
-            for path in source.paths:
-                for entry in walk.entries(path):
-                    place.deadline.remaining()
-                    counts.update(_add(archive, entry, changed))
+            for entry in _entries(walk, source.paths):
+                place.deadline.remaining()
+                counts.update(_add(archive, entry, changed))
 
         if counts["files"] < source.least_files:
             raise ArtefactError(
@@ -60,6 +61,7 @@ class ArchiveKind:
             **{name: counts[name] for name in _COUNTED},
             "changed": [visible(path) for path in changed[:100]],
             "left_out": [visible(path) for path in walk.left_out[:100]],
+            **({MOUNTS: [visible(path) for path in walk.mounts[:100]]} if walk.mounts else {}),
         }
 
         return MadeArtefact(facts, tuple(stages))
@@ -87,6 +89,28 @@ class ArchiveKind:
 
 
 KIND: t.Final = ArchiveKind()
+
+
+def _entries(walk: TreeWalk, paths: Sequence[str]) -> Iterator[TreeEntry]:
+    """Yield what stands under paths, each file once; raises ArtefactError for a missing path."""
+    seen: set[str] | None = set() if _overlap(paths) else None
+    for path in paths:
+        try:
+            for entry in walk.entries(path):
+                if seen is not None:
+                    if entry.path in seen:
+                        continue
+                    seen.add(entry.path)
+                yield entry
+        except FileNotFoundError as error:
+            raise ArtefactError(f"'{path}' {reason_of(error)}") from error
+
+
+def _overlap(paths: Sequence[str]) -> bool:
+    """Return whether one of several paths is below another, or listed twice."""
+    ordered = sorted(f"{path.rstrip('/')}/" for path in paths)
+
+    return any(later.startswith(path) for path, later in pairwise(ordered))
 
 
 def count_members(stream: ChunkStream) -> dict[str, int]:

@@ -1,0 +1,277 @@
+# Copyright: Upkeep contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What people report in the trackers of other backup tools, tried on ours.
+
+Reports that other tests hold already are named where they are: a dump that fails or is cut short
+(Skyfay/DBackup #154, k0lter/autopostgresqlbackup #2, ansible/ansible #40424) in
+tests/faults/test_backup_programs.py and test_backup_calls.py; appended bytes, more files and
+missing files of a set (restic/restic #258, #797, pgbackrest/pgbackrest #2139) in
+tests/faults/test_backup_damage.py; a client older than the server (AmbitionEng/django-pgclone #38)
+in test_postgresql.py; expiry after a backup that failed (pgbackrest/pgbackrest #2151) in
+test_retention.py and tests/faults/test_backup_lives.py.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import typing as t
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.upkeep.backup import verify as verifying
+from ansible.module_utils.upkeep.backup.artefacts import postgresql
+from ansible.module_utils.upkeep.base.trees import TreeWalk
+
+from tests.unit.module_utils.backup.conftest import Shop, message, statuses
+from tests.unit.module_utils.backup.test_postgresql import artefact, facts_of
+from tests.unit.module_utils.data_quality.conftest import make_reader
+from tests.unit.module_utils.postgresql.server import Server, server
+
+CHECK: t.Final = "backup_set:20260301T020000Z"
+
+
+@pytest.fixture(scope="module")
+def pg() -> Server:
+    """Return the throw-away server with the role that reads."""
+    running = server()
+    make_reader(running)
+
+    return running
+
+
+def damage(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def members(shop: Shop, name: str) -> list[str]:
+    """Return the names in the archive of a set, as tar lists them."""
+    archive = shop.root / name / "files" / "files.tar.zst"
+    listed = subprocess.run(["tar", "-tf", archive], capture_output=True, check=True).stdout
+
+    return os.fsdecode(listed).splitlines()
+
+
+def test_a_path_of_several_that_is_missing_is_no_success(shop: Shop) -> None:
+    """Hold restic/restic #4467: a missing source was left out, and the exit status was 0."""
+    paths = [str(shop.app), str(shop.folder / "gone")]
+
+    answer = shop.backup(artefacts=[shop.files_artefact(paths=paths)])
+
+    assert "gone" in message(answer, "backup:files")
+    assert statuses(answer)["backup:set"] == "critical"
+    assert shop.names() == []
+
+
+def test_an_idle_file_in_wal_mode_is_copied(shop: Shop) -> None:
+    """Hold David-Crty/databasement #284: without -wal and -shm it could not be opened for reading.
+
+    Also where its folder lets nobody make those files.
+    """
+    assert not shop.database.with_name("orders.db-wal").exists()
+
+    folder = shop.folder / "data"
+    folder.mkdir()
+    shop.database.rename(folder / "orders.db")
+    shop.database = folder / "orders.db"
+    folder.chmod(0o555)
+    try:
+        answer = shop.backup(artefacts=[shop.sqlite_artefact()])
+    finally:
+        folder.chmod(0o755)
+
+    assert statuses(answer)["backup:orders"] == "ok", answer
+
+
+def test_rows_in_the_log_of_a_live_writer_are_kept(shop: Shop) -> None:
+    """Hold librefang/librefang #7966 and alike: files of a live database that were copied."""
+    with closing(sqlite3.connect(shop.database)) as writer:
+        writer.execute('INSERT INTO "Odd ""name" (note) VALUES (1)')
+        writer.commit()
+
+        assert shop.database.with_name("orders.db-wal").stat().st_size > 0
+
+        answer = shop.backup(artefacts=[shop.sqlite_artefact()])
+
+    assert statuses(answer)["backup:orders"] == "ok"
+    assert facts_of(shop)["tables"] == [{"name": 'Odd "name', "rows": 501}]
+
+
+def test_pipes_and_sockets_do_not_hang_a_backup(shop: Shop) -> None:
+    """Hold borgmatic-collective/docker-borgmatic #390 and alike: reading a pipe waits for ever."""
+    os.mkfifo(shop.app / "pipe")
+    with closing(socket.socket(socket.AF_UNIX)) as listening:
+        listening.bind(str(shop.app / "socket"))
+
+        answer = shop.backup(artefacts=[{**shop.files_artefact(), "max_seconds": 20}])
+
+    assert statuses(answer)["backup:files"] == "ok"
+    assert len(facts_of(shop)["left_out"]) == 2
+
+
+def test_a_path_that_is_listed_twice_is_kept_once(shop: Shop) -> None:
+    """Hold the cause of borgmatic-collective/docker-borgmatic #390: nested and doubled paths."""
+    paths = [str(shop.app), f"{shop.app}/main.py", str(shop.app)]
+
+    answer = shop.backup(artefacts=[shop.files_artefact(paths=paths)])
+
+    found = members(shop, answer["made"])
+
+    assert len(found) == len(set(found)), found
+
+
+def test_names_that_are_no_text_are_kept(shop: Shop) -> None:
+    """Hold reports of names in other encodings, with line breaks and escapes."""
+    odd = os.fsencode(shop.app) + b"/\xff\xfe\n\x1b[2K"
+    Path(os.fsdecode(odd)).write_text("odd")
+
+    answer = shop.backup()
+
+    assert statuses(answer)["backup:files"] == "ok"
+    assert any("main.py" in name for name in members(shop, answer["made"]))
+    assert "\x1b" not in str(answer)
+
+
+def test_what_is_mounted_below_a_path_is_named(shop: Shop) -> None:
+    """Hold the reports of folders on a disk of their own that were empty in every backup."""
+    walk = TreeWalk()
+    paths = [entry.path for entry in walk.entries("/dev")]
+
+    assert set(walk.mounts) & {"/dev/shm", "/dev/pts", "/dev/mqueue"}  # noqa: S108
+    assert not [path for path in paths if path.startswith("/dev/pts/")]
+
+
+@pytest.mark.parametrize(
+    "name", ["a=b", "postgresql://host/x", "we \"ird' \\ -d", "-Fp", "%s 100%"]
+)
+def test_a_database_of_any_name_is_dumped(shop: Shop, pg: Server, name: str) -> None:
+    """Hold reports of names that a client takes for options or for a connection string."""
+    quoted = name.replace('"', '""')
+    pg.run("postgres", f'DROP DATABASE IF EXISTS "{quoted}"', f'CREATE DATABASE "{quoted}"')
+    try:
+        pg.run(name, "CREATE TABLE orders AS SELECT generate_series(1, 7) AS n")
+
+        answer = shop.backup(artefacts=[artefact(pg, name)])
+
+        assert statuses(answer)["backup:database"] == "ok", answer
+        assert [table["rows"] for table in facts_of(shop)["tables"]] == [7]
+    finally:
+        pg.run("postgres", f'DROP DATABASE "{quoted}"')
+
+
+def test_every_damaged_file_of_a_set_is_named(shop: Shop) -> None:
+    """Hold restic/restic #21820: not all broken parts were listed, so they were mended one by one.
+
+    Also restic/restic #1359, where damage ended the program.
+    """
+    made = shop.backup(artefacts=[shop.files_artefact(), shop.sqlite_artefact()])["made"]
+    for path in ("files/files.tar.zst", "orders/database.sqlite.zst"):
+        damage(shop.root / made / path)
+
+    found = message(shop.verify(reread_days=0), CHECK)
+
+    assert "files/files.tar.zst" in found
+    assert "orders/database.sqlite.zst" in found
+
+
+def test_a_set_that_could_not_be_checked_is_not_called_good(
+    shop: Shop, pg: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hold pryv/open-pryv.io #124: nothing was checked, nothing was wrong, so it was ok."""
+    database = pg.create_database("", "CREATE TABLE orders AS SELECT 1 AS n")
+    shop.backup(artefacts=[artefact(pg, database)])
+    shop.later(hours=1)
+    monkeypatch.setattr(postgresql, "program_path", lambda *_: "/nonexistent/pg_restore")
+
+    found = statuses(shop.verify(reread_days=0))
+
+    assert found["backup:verification"] == "unknown"
+
+
+def test_an_artefact_of_a_kind_that_is_not_known_is_not_called_good(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hold the same for sets of a later version."""
+    shop.backup()
+    shop.later(hours=1)
+    monkeypatch.setattr(verifying, "KINDS", {})
+
+    assert statuses(shop.verify(reread_days=0))[CHECK] == "critical"
+
+
+def test_a_folder_without_manifest_and_a_record_without_folder_are_seen(shop: Shop) -> None:
+    """Hold pgbackrest/pgbackrest #2752: what the index and the disk did not both have, unseen."""
+    for _ in range(2):
+        made = shop.backup(reason="demand")["made"]
+        shop.later(hours=1)
+    first, _ = shop.names()
+    (shop.root / first / "manifest.json").unlink()
+    record = shop.root / ".records" / f"{made}.json"
+    (shop.root / made).rename(shop.folder / "moved")
+
+    found = statuses(shop.verify())
+
+    assert found[f"backup_set:{first}"] == "critical"
+    assert found["backup:age"] == "critical"
+
+    shop.backup(reason="demand")
+
+    assert not record.exists()
+
+
+def test_an_old_set_is_an_alarm_also_when_it_is_good(shop: Shop) -> None:
+    """Hold pgbackrest/pgbackrest #1918: verifying does not say that the newest is too old."""
+    shop.backup()
+    shop.later(days=3)
+
+    found = statuses(shop.verify())
+
+    assert found[CHECK] == "ok"
+    assert found["backup:age"] == "critical"
+
+
+def test_a_set_is_read_when_it_is_made(shop: Shop) -> None:
+    """Hold restic/restic #3684: only those who asked for it had new snapshots read."""
+    shop.backup()
+    with shop.catalogue() as catalogue:
+        [one] = catalogue.sets()
+
+    assert one.record
+    assert one.manifest
+    assert {file.path for file in one.manifest.files} == set(one.record.read)
+
+
+def test_a_link_in_the_place_of_a_set_or_a_file_is_not_followed(shop: Shop) -> None:
+    """Hold reports of links in repositories that led the check elsewhere."""
+    made = shop.backup()["made"]
+    archive = shop.root / made / "files" / "files.tar.zst"
+    archive.rename(shop.folder / "elsewhere")
+    archive.symlink_to(shop.folder / "elsewhere")
+
+    assert statuses(shop.verify(reread_days=0))[CHECK] != "ok"
+
+
+def test_what_is_restored_into_a_set_by_hand_is_read_again(shop: Shop) -> None:
+    """Hold restic/restic #3412 for sets: a file whose time and size are as they were."""
+    made = shop.backup()["made"]
+    archive = shop.root / made / "files" / "files.tar.zst"
+    before = archive.stat()
+    damage(archive)
+    os.utime(archive, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shop.later(days=31)
+
+    assert statuses(shop.verify())[CHECK] == "critical"
+
+
+def test_two_sets_of_one_second_are_two(shop: Shop) -> None:
+    """Hold reports of copies of one name that overwrote each other."""
+    first = shop.backup(reason="demand")["made"]
+    second = shop.backup(reason="demand")["made"]
+
+    assert first != second
