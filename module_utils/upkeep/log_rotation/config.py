@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -43,7 +44,7 @@ def is_usable(path: str) -> bool:
 
 def render(logs: Iterable[LogSettings]) -> str:
     """Return the configuration for logrotate's timer, which looks for files by their patterns."""
-    return _HEAD + "".join(_section(log, log.paths) for log in logs)
+    return _HEAD + "".join(_section(log, log.paths, log.paths) for log in logs)
 
 
 def render_files(logs: Iterable[LogSettings], files: Mapping[str, Sequence[str]]) -> str:
@@ -52,7 +53,9 @@ def render_files(logs: Iterable[LogSettings], files: Mapping[str, Sequence[str]]
     A log without files has no section.
     """
     return _HEAD + "".join(
-        _section(log, [_literal(path) for path in files[log.name]])
+        _section(
+            log, [_literal(path) for path in files[log.name]], map(shlex.quote, files[log.name])
+        )
         for log in logs
         if files.get(log.name)
     )
@@ -63,11 +66,11 @@ def _literal(path: str) -> str:
     return _GLOB_CHARACTERS.sub(r"[\1]", path)
 
 
-def _section(log: LogSettings, paths: Sequence[str]) -> str:
+def _section(log: LogSettings, paths: Sequence[str], words: Iterable[str]) -> str:
     """Return the section of one log; every directive is given, so that no global default counts.
 
     The names stand in one line with the brace: logrotate repeats what comes before the brace in its
-    messages, and a line break would cut them in two.
+    messages, and a line break would cut them in two. ``words`` are the same for a shell.
     """
     lines = [
         f"su {log.su_user} {log.su_group}",
@@ -89,10 +92,47 @@ def _section(log: LogSettings, paths: Sequence[str]) -> str:
         lines.append(f"maxsize {log.max_size}")
 
     lines += _new_file(log)
+    if log.archive:
+        lines += _copy_first(log, words)
     names = " ".join(f'"{path}"' for path in paths)
     body = "".join(f"    {line}\n" for line in lines)
 
     return f"\n# {log.name}\n{names} {{\n{body}}}\n"
+
+
+def _copy_first(log: LogSettings, words: Iterable[str]) -> list[str]:
+    """Copy a file before it is rotated; where that fails logrotate leaves the file as it is.
+
+    It is read with the rights of the folder's user, who may have put a link in its place. The copy
+    gets its name when it was read to its end. A script of several files gets their pattern as
+    logrotate has it, which no shell understands.
+    """
+    account = f"--reuid={log.su_user} --regid={log.su_group} --init-groups"
+    program, suffix = (ZSTD, "zst") if log.compression == "zstd" else ("/bin/gzip", "gz")
+    files = '"$1"' if _is_called_for_each_file(log) else " ".join(words)
+
+    return [
+        "prerotate",
+        "    set -e",
+        "    umask 077",
+        f"    mkdir -p '{log.archive}'",
+        f"    for file in {files}; do",
+        '        [ -s "$file" ] || continue',
+        '        stamp=$(basename -- "$file")-$(date -u +%Y%m%dT%H%M%SZ)',
+        f'        copy="{log.archive}/{log.name}-$stamp"',
+        f'        setpriv {account} {program} -q -c -- "$file" > "$copy.part"',
+        f'        {program} -q -t < "$copy.part"',
+        '        sync "$copy.part"',
+        f'        mv "$copy.part" "$copy.{suffix}"',
+        "    done",
+        f"    find '{log.archive}' -maxdepth 1 -type f -name '{log.name}-*'"
+        f" -mtime +{log.keep_days} -delete",
+        "endscript",
+    ]
+
+
+def _is_called_for_each_file(log: LogSettings) -> bool:
+    return not log.copytruncate and log.reopen is None
 
 
 def _new_file(log: LogSettings) -> list[str]:

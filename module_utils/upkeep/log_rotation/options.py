@@ -102,6 +102,13 @@ LOG: t.Final[Options] = {
         ],
         default="none",
     ),
+    "archive": option(
+        "str",
+        "Folder of root to which a compressed copy of each file is written before it is rotated,"
+        " whoever rotates it. Without a copy it is not rotated. Copies go after C(keep_days).",
+        pattern=r"(/[A-Za-z0-9_.@%+=:-]+){2,}",
+        why="absolute, at least two folders deep, without blanks and wildcards",
+    ),
     "requirements": requirements(),
 }
 

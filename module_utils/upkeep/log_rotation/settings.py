@@ -62,6 +62,7 @@ class LogSettings:
     su_group: str
     copytruncate: bool
     reopen: ReopenSignal | None
+    archive: str
     requirements: tuple[str, ...]
 
     def matches(self) -> dict[str, list[str]]:
@@ -132,6 +133,7 @@ def _log(entry: Mapping[str, t.Any]) -> LogSettings:
         su_group=entry["su_group"] or entry["group"],
         copytruncate=reopen == "copytruncate",
         reopen=ReopenSignal(reopen["unit"], reopen["signal"]) if isinstance(reopen, dict) else None,
+        archive=entry["archive"] or "",
         requirements=tuple(entry["requirements"]),
     )
 

@@ -202,7 +202,7 @@ def test_the_statements_of_a_dump_are_made_on_demand_only(
 @pytest.mark.requirement("R-trailblaze-56", "R-trailblaze-61", "R-fairedge-110", "R-hyperopt-45")
 @pytest.mark.requirement("R-hyperopt-36", "R-hyperopt-38", "R-hyperopt-39", "R-hyperopt-40")
 @pytest.mark.requirement("R-hyperopt-37", "R-hyperopt-41", "R-hyperopt-42")
-@pytest.mark.requirement("R-fairedge-113", "R-fairedge-114", "R-fairedge-115")
+@pytest.mark.requirement("R-fairedge-113", "R-fairedge-114", "R-fairedge-115", "R-fairedge-116")
 @pytest.mark.requirement("R-student_success-72", "R-student_success-73")
 @pytest.mark.parametrize(("system", "entry"), ARTEFACTS)
 def test_an_artefact_that_cannot_be_made_is_critical_and_leaves_no_set(

@@ -36,6 +36,7 @@ def entry(**changes: t.Any) -> dict[str, t.Any]:
         "su_user": None,
         "su_group": None,
         "reopen": "none",
+        "archive": None,
         "requirements": [],
         **changes,
     }
