@@ -132,8 +132,9 @@ def command_artefact() -> dict[str, t.Any]:
     """Return the entry of a program's output."""
     user = "root" if os.geteuid() == 0 else Path("~").expanduser().owner()
     argv = ["seq", "1", "20000"]
+    command = {"argv": argv, "run_as": user, "least_bytes": 100_000}
 
-    return {"name": "export", "command": {"argv": argv, "run_as": user}}
+    return {"name": "export", "command": command}
 
 
 def is_loud(shop: Shop, **options: t.Any) -> bool:

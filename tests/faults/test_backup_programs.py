@@ -121,10 +121,15 @@ def spoil_each_call(
         if called < number:
             return number - 1
 
-        assert loud, f"call {number} of {program} {how}"
+        assert loud or is_harmless(program, number, how), f"call {number} of {program} {how}"
         require_convergence(shop, options)
 
     return MOST_CALLS
+
+
+def is_harmless(program: str, number: int, how: str) -> bool:
+    """Return whether nothing is lost: the version that pg_dump says first is in its beginning."""
+    return (program, number, how) == ("pg_dump", 1, "is cut short")
 
 
 def require_convergence(shop: Shop, options: dict[str, t.Any]) -> None:
