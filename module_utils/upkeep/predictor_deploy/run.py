@@ -108,7 +108,7 @@ def _live(
     left = releases.switching()
     current = releases.current()
     switcher = switcher_of(app, releases, hook)
-    unended = left is not None or switcher.is_armed()
+    unended = left is not None or switcher.has_leftovers()
     if current == release and releases.is_confirmed(release) and not unended:
         return {"findings": [_serves_already(settings)]}
 

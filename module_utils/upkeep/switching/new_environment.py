@@ -83,8 +83,18 @@ def find(path: str) -> NewEnvironment | None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
     return NewEnvironment(
-        path, f"{path}.{stamp}", status.st_uid, status.st_gid, status.st_mode & 0o777
+        path, _free(f"{path}.{stamp}"), status.st_uid, status.st_gid, status.st_mode & 0o777
     )
+
+
+def _free(path: str) -> str:
+    """Return a path that nothing has: what is there already would be taken for the old file."""
+    taken, number = path, 1
+    while os.path.lexists(taken):
+        number += 1
+        taken = f"{path}-{number}"
+
+    return taken
 
 
 def from_note(content: t.Any) -> NewEnvironment | None:

@@ -124,6 +124,8 @@ class Switcher:
                 self.releases.end()
             if self.is_armed():
                 self._disarm()
+            if self._next_is_up():
+                self._stop_next()
             return undone
 
         self._environment = left.environment
@@ -181,6 +183,15 @@ class Switcher:
         self._disarm()
 
         return outcome
+
+    def has_leftovers(self) -> bool:
+        """Return whether a switch that is over left something that ``recover`` takes away."""
+        return self.is_armed() or self._next_is_up()
+
+    def _next_is_up(self) -> bool:
+        unit = self.server.next_unit
+
+        return self._are_up([unit], Deadline(60))
 
     def is_armed(self) -> bool:
         """Return whether the host has what goes back by itself."""
@@ -391,6 +402,9 @@ class Switcher:
     def _undo(self, previous: str, target: str) -> None:
         """Go back now, by the unit that the host would use, and see that it serves."""
         deadline = Deadline(600)
+        if self.releases.switching() is None and self.releases.current() != previous:
+            # Without the note the unit does nothing, and systemd calls that a success.
+            self.releases.begin(Switching(target, previous, time.time(), self._environment))
         self._write_undo(self.releases.require(previous), self.releases.get(target))
         systemd.reload_files(deadline)
         systemd.start(self.server.undo_unit, deadline)
@@ -402,6 +416,8 @@ class Switcher:
             self._run_as,
         )
         self._disarm()
+        if not problem and (current := self.releases.current()) != previous:
+            problem = f"'current' leads to release {current}"
         if problem:
             raise SystemdError(f"release {previous} does not serve either: {problem}")
         self.releases.end()

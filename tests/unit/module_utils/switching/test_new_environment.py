@@ -106,6 +106,14 @@ def test_what_was_cut_off_is_put_back_as_well(
     assert state(path) == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the new file must belong to root")
+def test_a_copy_of_the_same_second_is_not_taken_for_the_old_file(path: Path) -> None:
+    first = required(path)
+    Path(first.copy).write_text("older\n")
+
+    assert required(path).copy == f"{first.copy}-2"
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

@@ -302,3 +302,36 @@ def test_a_host_can_change_its_strategy_and_go_back(
     service.switcher(strategy=new).switch(service.releases.require("1"))
     assert service.answer()["version"] == "1"
     nothing_is_left(service)
+
+
+def test_a_switch_whose_end_cannot_be_noted_is_taken_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first(service)
+    real, ends = service.releases.end, []
+
+    def end() -> None:
+        real()
+        ends.append(1)
+        if len(ends) == 1:
+            raise OSError("Input/output error")
+
+    monkeypatch.setattr(service.releases, "end", end)
+    with pytest.raises(SwitchError, match="cannot be noted as confirmed"):
+        service.switcher().switch(service.add("2"))
+
+    assert service.answer()["version"] == "1"
+    assert service.releases.current() == "1"
+    nothing_is_left(service)
+
+
+def test_a_release_beside_that_was_left_running_is_ended(service: Service) -> None:
+    first(service)
+    switcher = service.switcher()
+    switcher._start_next(service.releases.require("1"))
+    assert switcher.has_leftovers()
+
+    switcher.recover()
+
+    assert not switcher.has_leftovers()
+    nothing_is_left(service)
