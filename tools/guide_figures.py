@@ -24,6 +24,8 @@ REFRESH: t.Final = "refresh_caches"
 RESTORE: t.Final = "restore_backup"
 #: Stands for playbooks/update_model.yml, which is in no cadence.
 UPDATE_MODEL: t.Final = "update_model"
+#: Stands for playbooks/roll_back.yml, likewise.
+ROLL_BACK: t.Final = "roll_back"
 #: Lists that a job reads and that playbook as well.
 REFRESHED: t.Final = frozenset({"system_file_caches"})
 #: List of a profile -> the job that reads it; None is read in every run, by every playbook.
@@ -55,6 +57,9 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_restore": RESTORE,
     "system_schedule": None,
     "system_checklist": None,
+    "system_application": "predictor_deploy",
+    "system_rollback": ROLL_BACK,
+    "system_rollback_caches": ROLL_BACK,
 }
 #: The list whose entries are about one cadence each, by its name.
 SLOTS: t.Final = "system_schedule"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """racing: a dashboard that predicts laps of an uploaded session.
 
-Predictor, chart and model are in its home.
+Predictor, chart and model are in its home; a release brings its own predictor and chart.
 """
 
 from __future__ import annotations
@@ -41,13 +41,20 @@ def load_file(path: Path) -> types.ModuleType:
     return module
 
 
+def place(home: Path, name: str) -> Path:
+    """Return where a part of the code is: in the release that runs, else in the home."""
+    released = Path(name)
+
+    return released if released.is_file() else home / name
+
+
 def make(
     config: settings.ServiceSettings,
 ) -> tuple[dict[str, health.Check], dict[str, t.Callable[..., t.Any]]]:
     """Return health checks and routes; loads the predictor and its model."""
     home = Path(config.home)
-    predictor = load_file(home / PREDICTOR).SimplePostRacePredictor(home / MODEL)
-    widget = load_file(home / WIDGET)
+    predictor = load_file(place(home, PREDICTOR)).SimplePostRacePredictor(home / MODEL)
+    widget = load_file(place(home, WIDGET))
     LOG.info("Using %s with %s", type(predictor).__name__, MODEL)
 
     def page() -> HTMLResponse:

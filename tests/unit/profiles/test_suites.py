@@ -81,6 +81,17 @@ def test_a_suite_that_passes_is_fine_and_one_that_fails_is_critical(
     evidence.add(system, [ill], "one fails")
 
 
+def test_the_release_tests_of_a_profile_are_suites_of_it() -> None:
+    unknown = []
+    for system in profiles.systems(PROJECT):
+        known = {suite["name"] for suite in profile(system).get("system_test_suites", [])}
+        for names in profile(system).get("system_release_tests", {}).values():
+            unknown += [f"{system}: {name}" for name in names if name not in known]
+
+    assert unknown == []
+    assert profile("racing")["system_release_tests"] == {"gate": ["predictor"]}
+
+
 @pytest.mark.parametrize(
     ("system", "entry"),
     [one for one in SUITES if "coverage" in one.values[1]],  # type: ignore[operator]

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
+#: The predictor is the one beside these tests: of the home, or of a release that is to serve.
+HERE: t.Final = Path(__file__).resolve().parent
 HOME: t.Final = Path(os.environ.get("RACING_HOME", "/srv/racing_analytics"))
 #: Where a candidate lies, for a test before it takes the place of the model.
 MODEL: t.Final = Path(os.environ.get("MODEL", HOME / "data/models/lightgbm_baseline.pkl"))
-SAMPLE: t.Final = (HOME / "post_race_sample_template.csv").read_text(encoding="utf-8")
+SAMPLE: t.Final = (HERE / "post_race_sample_template.csv").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def predictor() -> t.Any:
     """Return the predictor as the dashboard loads it."""
     spec = importlib.util.spec_from_file_location(
-        "predictor", HOME / "src/models/inference/simple_post_race_predictor.py"
+        "predictor", HERE / "src/models/inference/simple_post_race_predictor.py"
     )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
