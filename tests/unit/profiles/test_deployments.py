@@ -183,6 +183,28 @@ def test_an_error_in_the_log_takes_a_release_back(
         prove(system, refused["findings"], "watched for 15 minutes", 39)
 
 
+@pytest.mark.parametrize(
+    ("system", "path"),
+    [("racing", "/api/post-race/analyze"), ("student_success", "/api/predictions")],
+)
+def test_a_release_that_predicts_otherwise_is_refused(
+    service: Service, deploy: t.Any, system: str, path: str
+) -> None:
+    probes = profile(system)["system_application"]["server"]["probes"]
+    [golden] = [probe for probe in probes if probe.get("same_as_before")]
+    assert golden["path"] == path
+    assert golden["same_as_before"] == ["predictions"]
+
+    app = application(service, system, environment_file=None)
+    same = {"name": "predictions", "method": "POST", "path": path, "same_as_before": ["value"]}
+    app["server"]["probes"].append(same)
+    deploy(app, "1")
+    refused = deploy(app, "2", value=1.6)
+
+    assert refused["done"] is False
+    assert service.answer()["version"] == "1"
+
+
 def test_the_predictor_that_ran_before_is_kept(service: Service, deploy: t.Any) -> None:
     system = profile("racing")
     home = system["system_home"]
