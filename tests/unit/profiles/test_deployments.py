@@ -20,7 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.predictor_deploy import building
+import yaml
+from ansible.module_utils.upkeep.predictor_deploy import building, code_digest
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, parse
 from ansible.module_utils.upkeep.rollback.run import run as go_back
@@ -37,6 +38,9 @@ __all__ = ["service"]
 
 SYSTEMS: t.Final = [
     system for system in profiles.systems(PROJECT) if "system_application" in profile(system)
+]
+PLANTED: t.Final = yaml.safe_load((PROJECT / "demo/defects/trailblaze.yml").read_text())["defects"][
+    "way-back-missing"
 ]
 PREDICTOR: t.Final = "src/models/inference/simple_post_race_predictor.py"
 
@@ -331,6 +335,39 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
     kept = [one for one in service.folder.glob(".env.production*") if one.read_text() == "OLD=1\n"]
     assert len(kept) == 1
     prove("fairedge", answer["findings"], ".env.production.new -> .env.production", 84)
+
+
+def test_the_planted_release_has_no_way_back_and_nothing_else_is_wrong(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault of the demo fleet, in the folder of this test."""
+    shipped = profile("trailblaze")["system_application"]
+    root = service.folder / "planted"
+    files = [step["file"] for step in PLANTED["plant"] if "file" in step]
+    for file in files:
+        path = root / Path(file["path"]).relative_to(shipped["root"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file["text"])
+    release = Path(files[0]["path"]).parts[5]
+    (root / "current").symlink_to(f"releases/{release}")
+    here = code_digest.digests
+
+    def there(paths: Iterable[str]) -> dict[str, str]:
+        """Return the checksums as if the folder were that of the host."""
+        return {
+            path.replace(str(root), shipped["root"]): digest for path, digest in here(paths).items()
+        }
+
+    monkeypatch.setattr(code_digest, "digests", there)
+    app = application(service, "trailblaze", root=str(root))
+    found = {one["check"]: one for one in run(parse({"app": app}), check_mode=True)["findings"]}
+
+    assert {check: one["status"] for check, one in found.items()} == {
+        "release:app": "ok",
+        "release:app.way_back": "warning",
+        "release:app.candidate": "ok",
+    }
+    assert found["release:app.way_back"]["status"] == PLANTED["finding"]["status"]
 
 
 @pytest.fixture
