@@ -12,7 +12,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from . import access, containers, engine, faults, images, inventory, lease, manifests
+from . import access, containers, engine, faults, images, inventory, lease, manifests, releases
 from .errors import DemoError
 from .files import locked, write_atomically
 from .fleet import DEFAULT, PROJECT, Fleet, HistoryPlan, Image, load, select, without_services
@@ -261,6 +261,17 @@ def build_image(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def make_releases(arguments: argparse.Namespace) -> int:
+    """Make the repositories from which releases are deployed; needs no fleet."""
+    progress = Progress()
+    folder = arguments.state / "releases"
+    made = releases.make(folder, load())
+    tags = ", ".join((*releases.GOOD, f"{releases.BAD} (which cannot be imported)"))
+    progress.phase(f"{folder}: {', '.join(place.name for place in made)}, each with {tags}")
+
+    return 0
+
+
 def render_inventory(arguments: argparse.Namespace) -> int:
     """Write inventory/demo.yml, or only tell (exit code 1) whether it is out of date."""
     fleet = select(load(), DEFAULT, [], arguments.state)
@@ -323,6 +334,7 @@ def parse(argv: t.Sequence[str] | None) -> argparse.Namespace:
         ("status", status, [common, some]),
         ("plant", plant, [common]),
         ("image", build_image, [kind]),
+        ("releases", make_releases, [common]),
         ("render-inventory", render_inventory, [common]),
     )
 

@@ -50,7 +50,7 @@ def resolve(repository: str, version: str, cache: Path) -> Source:
     Raises SourceError, for a branch as well: what it names changes.
     """
     if not repository or repository.startswith("-"):
-        raise SourceError("no repository is named; give the profile's system_deploy_source one")
+        raise SourceError("no repository is named; the inventory says predictor_deploy_source")
     if not VERSION.fullmatch(version) or ".." in version:
         raise SourceError(f"version is {version!r}; it must be a tag or the id of a commit")
 
