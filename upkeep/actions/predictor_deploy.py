@@ -27,6 +27,8 @@ VERSION: t.Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 _COMMIT: t.Final = re.compile(r"[0-9a-f]{7,64}")
 _HASH: t.Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _SECONDS: t.Final = 600.0
+#: How a file begins that git LFS keeps elsewhere.
+_LFS: t.Final = "version https://git-lfs.github.com/spec/"
 _BLOCK: t.Final = 1 << 20
 
 
@@ -67,6 +69,7 @@ def make_archive(source: Source, lock: str, wheels: Path | None, target: Path) -
 
     It has the code, and those wheels whose hashes stand in the lock file. Raises SourceError.
     """
+    _require_whole(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -86,6 +89,29 @@ def make_archive(source: Source, lock: str, wheels: Path | None, target: Path) -
         draft.unlink(missing_ok=True)
 
     return _checksum(target)
+
+
+def _require_whole(source: Source) -> None:
+    """Raise SourceError for a commit whose archive would lack what is elsewhere.
+
+    git writes a submodule as an empty folder, and a file of LFS as a few lines that name it.
+    """
+    tree = _git(source.repository, "ls-tree", "-r", "-z", source.commit).split("\0")
+    modules = [line.partition("\t")[2] for line in tree if line.startswith("160000 ")]
+    if modules:
+        raise SourceError(
+            f"{source.version} has submodules ({', '.join(modules[:5])}), whose code would be"
+            " missing; put it into the repository, or make it a wheel that the lock file names"
+        )
+
+    words = ("grep", "-z", "-l", "-I", "-F", "-e", _LFS, source.commit, "--")
+    for found in _git(source.repository, *words, may_fail=True).split("\0"):
+        path = found.partition(":")[2]
+        if path and _git(source.repository, "show", f"{source.commit}:{path}").startswith(_LFS):
+            raise SourceError(
+                f"'{path}' is kept by git LFS, so that the release would have a pointer in its"
+                " place; models go to hosts by playbooks/update_model.yml"
+            )
 
 
 def require_staging(records: Iterable[RunRecord], check: str, release: str) -> None:
