@@ -12,7 +12,9 @@ import typing as t
 from upkeep import PROJECT
 
 #: Variables of the whole project that people set.
-OWN: t.Final = frozenset({"upkeep_environment", "upkeep_records_folder", "upkeep_store"})
+OWN: t.Final = frozenset(
+    {"upkeep_environment", "upkeep_hooks", "upkeep_records_folder", "upkeep_store"}
+)
 #: How alike two names are, 0 to 1, before one counts as a slip for the other: a letter or two in a
 #: whole name.
 ALIKE: t.Final = 0.88

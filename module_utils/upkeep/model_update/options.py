@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..base.alerts import silence_option
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
 from ..switching.options import PLAIN_PATH, SERVER
@@ -176,5 +177,6 @@ OPTIONS: t.Final[Options] = {
         pattern=r"|[0-9A-Za-z][0-9A-Za-z.-]{0,63}",
     ),
     "approved_by": option("str", "Who approved the candidate.", default=""),
+    **silence_option(),
     **deadline_option(7200),
 }

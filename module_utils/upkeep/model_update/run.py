@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..base.alerts import about_alerts
 from ..base.files import open_regular, read_bytes
 from ..base.state_file import StateFileError
 from ..base.systemd import SystemdError
@@ -115,7 +116,7 @@ class _Call:
             switched = switch_model(model, self.versions, candidate, kept, self.hook)
         finally:
             copies.clear(model)
-        self.findings.append(_confirmed(model, settings.sha256, switched))
+        self.findings.append(_confirmed(settings, settings.sha256, switched))
         gone = self.versions.prune(model.keep, [kept.id])
 
         return {"changed": True, "steps": _steps(model), "record": record, "pruned": gone}
@@ -145,7 +146,7 @@ class _Call:
             switched = switch_model(model, versions, files, present, self.hook)
         finally:
             copies.clear(model)
-        self.findings.append(_confirmed(model, wanted.digest.sha256, switched))
+        self.findings.append(_confirmed(settings, wanted.digest.sha256, switched))
 
         return {"changed": True, "steps": _steps(model), "record": record}
 
@@ -280,11 +281,12 @@ def _steps(model: UpdatedModel) -> list[str]:
     ]
 
 
-def _confirmed(model: UpdatedModel, sha256: str, switched: SwitchedModel) -> Finding:
-    seen = switched.confirmation
+def _confirmed(settings: UpdateSettings, sha256: str, switched: SwitchedModel) -> Finding:
+    model, seen = settings.model, switched.confirmation
     message = (
         f"Model {sha256[:12]} serves instead of {switched.previous.id}: confirmed by {seen.rounds}"
-        f" rounds of probes in {seen.seconds:.0f} s. Alerts were not silenced."
+        f" rounds of probes in {seen.seconds:.0f} s."
+        f" {about_alerts(settings.silenced_until)}"
     )
 
     return model.subject.finding("ok", message, aspect="update", observed=sha256)

@@ -115,6 +115,7 @@ class UpdateSettings:
     approved_sha256: str
     version: str
     approved_by: str
+    silenced_until: str
     max_seconds: int
 
     @property
@@ -145,6 +146,7 @@ def parse(values: Values) -> UpdateSettings:
         approved_sha256=given["approved_sha256"],
         version=given["version"],
         approved_by=given["approved_by"].strip(),
+        silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )
 

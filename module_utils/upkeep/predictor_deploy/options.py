@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..base.alerts import silence_option
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
 from ..switching.options import PLAIN_PATH, SERVER
@@ -116,5 +117,6 @@ OPTIONS: t.Final[Options] = {
         "Where the checksum of the code is kept while there is no release.",
         default="/var/lib/upkeep/predictor_deploy.json",
     ),
+    **silence_option(),
     **deadline_option(7200),
 }

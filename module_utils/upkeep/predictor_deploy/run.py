@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import asdict
 
+from ..base.alerts import about_alerts
 from ..base.systemd import SystemdError
 from ..findings import Finding
 from ..switching import new_environment
@@ -230,7 +231,7 @@ def _confirmed(settings: Settings, outcome: SwitchOutcome, previous: str) -> lis
     message = (
         f"Release {settings.release} serves instead of {previous}: confirmed by {seen.rounds}"
         f" rounds of probes in {seen.seconds:.0f} s; the change itself took"
-        f" {outcome.switch_seconds:.1f} s. Alerts were not silenced."
+        f" {outcome.switch_seconds:.1f} s. {about_alerts(settings.silenced_until)}"
     )
     found = [subject.finding("ok", message, observed=settings.release, expected=settings.release)]
     if seen.traffic is not None and seen.traffic < window.least_traffic:

@@ -79,6 +79,7 @@ class Settings:
     sha256: str
     retry: bool
     state_file: str
+    silenced_until: str
     max_seconds: int
 
 
@@ -104,6 +105,7 @@ def parse(values: Values) -> Settings:
         sha256=given["sha256"],
         retry=given["retry"],
         state_file=given["state_file"],
+        silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )
 

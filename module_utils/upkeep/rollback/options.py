@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..base.alerts import silence_option
 from ..base.bounded import deadline_option
 from ..base.options import Options, option, requirements
 from ..base.redis_client import redis_login_options
@@ -55,5 +56,6 @@ OPTIONS: t.Final[Options] = {
         "list", "Units that are restarted once the release serves.", elements="str", default=[]
     ),
     "requirements": requirements(),
+    **silence_option(),
     **deadline_option(7200),
 }

@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 
 from ..base import systemd
+from ..base.alerts import about_alerts
 from ..base.deadline import Deadline
 from ..base.systemd import SystemdError
 from ..findings import Finding
@@ -87,7 +88,8 @@ def _back(
     found, whole = _afterwards(settings)
     message = f"Done: release {release} serves instead of {current}."
     if settings.reason:
-        message += f" Reason: {settings.reason}"
+        message += f" Reason: {settings.reason}."
+    message += f" {about_alerts(settings.silenced_until)}"
     status = "ok" if whole else "warning"
     first = settings.subject.finding(status, message, observed=release, expected=release)
 

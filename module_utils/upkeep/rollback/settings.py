@@ -44,6 +44,7 @@ class Settings:
     caches: tuple[Cache, ...]
     dependants: tuple[str, ...]
     requirements: tuple[str, ...]
+    silenced_until: str
     max_seconds: int
 
     @property
@@ -80,6 +81,7 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
         caches=tuple(map(_cache, given["caches"])),
         dependants=tuple(given["dependants"]),
         requirements=tuple(given["requirements"]),
+        silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )
 

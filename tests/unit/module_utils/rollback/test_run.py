@@ -31,7 +31,8 @@ def test_the_newest_other_good_release_serves(service: Service, deploy: t.Any) -
     assert answer["done"] is True
     assert service.answer()["version"] == "1"
     message = answer["findings"][0]["message"]
-    assert message == "Done: release 1 serves instead of 2. Reason: wrong prices"
+    done = "Done: release 1 serves instead of 2. Reason: wrong prices."
+    assert message == f"{done} Alerts were not silenced."
 
 
 def test_it_goes_back_to_what_ran_before_the_first_release(service: Service, deploy: t.Any) -> None:
