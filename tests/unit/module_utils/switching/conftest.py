@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -95,9 +96,9 @@ class Service:
             return json.loads(answer.read())
 
 
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Return a service that runs release 0, which listens by itself."""
+@contextlib.contextmanager
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Give a service that runs release 0, which listens by itself."""
     # Paths of sockets must be short.
     folder = Path(tempfile.mkdtemp(prefix="sw-"))
     folder.chmod(0o755)
@@ -122,7 +123,15 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     made.releases.point_to(FOUND)
     systemd.start(UNIT)
 
-    yield made
+    try:
+        yield made
+    finally:
+        systemd.end()
+        shutil.rmtree(folder)
 
-    systemd.end()
-    shutil.rmtree(folder)
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Return a service that runs release 0, which listens by itself."""
+    with running(monkeypatch) as made:
+        yield made
