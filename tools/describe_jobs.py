@@ -217,6 +217,16 @@ def updated_models(entries: Sequence[Entry]) -> Iterator[Row]:
         yield [path, f"{kept}; confirmed for {seconds:g} s by our own probes, or taken back"], own
 
 
+def failover_tests(entries: Sequence[Entry]) -> Iterator[Row]:
+    """Yield what is stopped for a moment, and who must take over within what time."""
+    for test in filled("failover_tests", entries):
+        others = codes(test["others"])
+        limit = f"stopped; {others} must answer within {test['take_over_seconds']:g} s"
+        again = f"then it serves again within {test['start_seconds']:g} s"
+        age = f"at most {test['promised_days']:g} days ago"
+        yield [code(test["unit"]), f"{limit}, {again}", age], test["requirements"]
+
+
 def model_folders(folders: Sequence[Entry]) -> Iterator[Row]:
     """Yield each folder in which no other file may lie."""
     for folder in filled("model_folders", folders):
@@ -296,6 +306,13 @@ SECTIONS: t.Final[Mapping[str, Section]] = {
         "By `playbooks/update_model.yml`; what they leave is looked at every day.",
         ("file", "what is done"),
         updated_models,
+    ),
+    "failover_tests": Section(
+        "Failover",
+        "By `playbooks/test_failover.yml`, which always starts again what it stops; the quarterly"
+        " run says how long ago one passed.",
+        ("unit", "what is done", "the last that passed"),
+        failover_tests,
     ),
     "model_folders": Section(
         "Folders of models", "", ("folder", "what is required"), model_folders

@@ -41,6 +41,7 @@ JOBS: t.Final[Mapping[str, str | None]] = {
     "system_scrapers": REFRESH,
     "system_leftovers": "cache_maintenance",
     "system_data_quality": "data_quality",
+    "system_failover_tests": "failover_test",
     "system_redis": "redis_tune",
     "system_task_queue": "task_queue",
     "system_databases": "db_maintenance",

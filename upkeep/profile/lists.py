@@ -29,6 +29,7 @@ LISTS: t.Final[Mapping[str, Mapping[str, str]]] = {
         "leftovers": "system_leftovers",
     },
     "data_quality": {"checks": "system_data_quality"},
+    "failover_test": {"services": "system_failover_tests"},
     "health_check": {"checks": "system_health_checks"},
     "log_review": {"sources": "system_log_reviews"},
     "log_rotation": {"logs": "system_log_files"},
