@@ -131,7 +131,7 @@ def _live(
 
     previous = releases.current()
     try:
-        outcome = switcher.switch(target, new_environment.find(app.environment_file))
+        outcome = switcher.switch(target, new_environment.find(app.environment_file, app.root))
     except SwitchError as error:
         place = put_away(releases, release, error, app.units)
         findings.append(_refused(settings, error, previous, place))

@@ -3,7 +3,8 @@
 """A new environment file takes the place of the old one, which is kept, and goes with its release.
 
 The release is asked with the new file before it serves. The file itself is replaced only once the
-host can go back by itself, and the way back brings the old one back as well.
+host can go back by itself, and the way back brings the old one back as well. Both are kept in a
+folder of root: the file may lie where a service user could put a link in the place of a copy.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ..base.files import open_regular, read_bytes, unlink_beneath, write_atomic
+from ..base.folders import Folder
+from ..base.owner import Owner
 
 _LARGEST: t.Final = 1 << 20
 _MODE: t.Final = 0o600
+#: So many old files are kept.
+KEPT: t.Final = 5
 
 
 @dataclass(frozen=True)
@@ -49,27 +54,43 @@ class NewEnvironment:
     def put_in_place(self) -> None:
         """Install the new file, which systemd reads and nobody else has to; raises OSError."""
         old, content = read_bytes(self.path, _LARGEST), read_bytes(self.new, _LARGEST, owner=0)
-        write_atomic(self.copy, old, _MODE)
+        owner = Owner(self.uid, self.gid)
+        write_atomic(self.copy, old, self.mode, owner=owner, folder_mode=0o700)
+        write_atomic(self._copy_of_new, content, _MODE)
         write_atomic(self.path, content, _MODE)
         unlink_beneath(self.new)
 
     def script_back(self) -> str:
-        """Return a shell script that puts the old file back where it was replaced."""
-        draft = f"{self.path}.upkeep-back"
-        copy, path, new, beside = map(shlex.quote, (self.copy, self.path, self.new, draft))
-        owner = f"-o {self.uid} -g {self.gid} -m {self.mode:04o}"
+        """Return a shell script that puts both files back where they were.
 
-        return (
-            f"[ ! -e {copy} ] || {{ [ -e {new} ] || cp -p -- {path} {new};"
-            f" install -T {owner} -- {copy} {beside} && mv -T -- {beside} {path}"
-            f" && rm -f -- {copy}; }}"
-        )
+        It only renames: that follows no link.
+        """
+        pairs = ((self.copy, self.path), (self._copy_of_new, self.new))
+        steps = []
+        for kept, place in pairs:
+            kept, place = shlex.quote(kept), shlex.quote(place)
+            steps.append(f"{{ [ ! -e {kept} ] || mv -T -- {kept} {place}; }}")
+
+        return " && ".join(steps)
+
+    def keep_old(self, most: int = KEPT) -> None:
+        """Keep the old file once the new one is confirmed, and the newest of those before."""
+        unlink_beneath(self._copy_of_new)
+        stem = f"{self.path.rpartition('/')[2]}."
+        with Folder.private(self.copy.rpartition("/")[0]) as folder:
+            for old in [name for name in folder.names() if name.startswith(stem)][:-most]:
+                folder.remove(old)
+
+    @property
+    def _copy_of_new(self) -> str:
+        return f"{self.copy}.new"
 
 
-def find(path: str) -> NewEnvironment | None:
+def find(path: str, root: str) -> NewEnvironment | None:
     """Return the new file beside an environment file, None when there is none.
 
-    It must belong to root: systemd reads it as root. Raises OSError.
+    It must belong to root: systemd reads it as root. The old one is kept below ``root``, the folder
+    of the releases. Raises OSError.
     """
     if not path:
         return None
@@ -80,11 +101,13 @@ def find(path: str) -> NewEnvironment | None:
 
     with open_regular(path) as stream:
         status = os.fstat(stream.fileno())
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    copy = _free(f"{root}/environment/{path.rpartition('/')[2]}.{_stamp()}")
 
-    return NewEnvironment(
-        path, _free(f"{path}.{stamp}"), status.st_uid, status.st_gid, status.st_mode & 0o777
-    )
+    return NewEnvironment(path, copy, status.st_uid, status.st_gid, status.st_mode & 0o777)
+
+
+def _stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _free(path: str) -> str:

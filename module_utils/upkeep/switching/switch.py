@@ -181,6 +181,9 @@ class Switcher:
         except OSError as error:
             self._give_up(previous, target, f"it cannot be noted as confirmed: {error}", [])
         self._disarm()
+        if self._environment:
+            with contextlib.suppress(OSError):  # the release serves, whatever becomes of old files
+                self._environment.keep_old()
 
         return outcome
 
