@@ -135,6 +135,7 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
             "task_queue_task", "Failed tasks of which name start again?", "text", is_required=True
         ),
     ),
+    "test_failover": (Question("upkeep_confirm_production", _CONFIRMATION, "text"),),
     "update_model": (
         Question("model_update_name", "Which model? Empty: the only one.", "text"),
         Question(
