@@ -40,15 +40,6 @@ SELECT to_jsonb(d) || jsonb_build_object(
   FROM pg_database d JOIN pg_tablespace s ON s.oid = d.dattablespace
  WHERE d.datname = %(name)s
 """
-_SETTINGS: t.Final = """
-SELECT pg_get_userbyid(s.setrole), s.setrole <> 0, unnest(s.setconfig)
-  FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
- WHERE d.datname = %(name)s
-"""
-_GRANTS: t.Final = """
-SELECT a.grantee <> 0, pg_get_userbyid(a.grantee), a.privilege_type, a.is_grantable
-  FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = %(name)s
-"""
 _SCHEMAS: t.Final = """
 SELECT n.nspname, r.rolname
   FROM pg_namespace n, pg_roles r
@@ -122,6 +113,9 @@ def describe(session: Session, database: str) -> dict[str, t.Any]:
         "database": json.loads(found) if isinstance(found, str) else found,
         "roles": dict(session.rows("SELECT rolname, rolsuper FROM pg_roles")),
         "available": available_extensions(session),
+        "index_memory": int(
+            session.value("SELECT pg_size_bytes(current_setting('maintenance_work_mem'))")
+        ),
         "tablespaces": [name for (name,) in session.rows("SELECT spcname FROM pg_tablespace")],
     }
 
@@ -200,6 +194,25 @@ def make_database(session: Session, name: str, like: Mapping[str, t.Any]) -> Non
     )
 
 
+def make_loading_fast(session: Session, name: str, memory: int) -> None:
+    """Let sessions with a database build indexes in more memory, and not wait for the disk.
+
+    Whatever is committed later by a session that waits has all of this on disk as well.
+    """
+    session.execute("ALTER DATABASE {name} SET synchronous_commit = off", name=(name,))
+    if memory:
+        kilobytes = f"{memory >> 10}kB"
+        session.execute(
+            f"ALTER DATABASE {{name}} SET maintenance_work_mem = {_literal(kilobytes)}",
+            name=(name,),
+        )
+
+
+def end_fast_loading(session: Session, name: str) -> None:
+    """Take back what ``make_loading_fast`` set."""
+    session.execute("ALTER DATABASE {name} RESET ALL", name=(name,))
+
+
 def drop_database(session: Session, name: str) -> None:
     """Remove a database that we made, whoever is connected to it."""
     session.execute("DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=(name,))
@@ -276,10 +289,18 @@ def silence_triggers(session: Session) -> None:
         session.execute("ALTER EVENT TRIGGER {name} DISABLE", name=(str(name),))
 
 
-def copy_settings(session: Session, source: str, target: str) -> list[str]:
-    """Give a database the settings and rights that another one has; return what could not be."""
+def give_settings(
+    session: Session,
+    target: str,
+    settings: Sequence[Sequence[t.Any]],
+    grants: Sequence[Sequence[t.Any]],
+) -> list[str]:
+    """Give a database settings and rights that were read of another one.
+
+    Return what could not be.
+    """
     failed = []
-    for role, is_of_role, setting in session.rows(_SETTINGS, {"name": source}):
+    for role, is_of_role, setting in settings:
         name, _, value = str(setting).partition("=")
         try:
             session.rows(
@@ -297,13 +318,12 @@ def copy_settings(session: Session, source: str, target: str) -> list[str]:
         finally:
             session.rows("SELECT set_config('search_path', 'pg_catalog,pg_temp', false)")
 
-    _copy_grants(session, source, target)
+    _give_grants(session, target, grants)
 
     return failed
 
 
-def _copy_grants(session: Session, source: str, target: str) -> None:
-    grants = session.rows(_GRANTS, {"name": source})
+def _give_grants(session: Session, target: str, grants: Sequence[Sequence[t.Any]]) -> None:
     if not grants:
         return
 

@@ -30,10 +30,10 @@ from ..backup.artefacts.redis import (
 from ..backup.manifest import Artefact
 from ..backup.programs import Pipeline, Program
 from ..base.deadline import Deadline
-from ..base.kernel import read_kernel
 from ..base.redis_client import RedisClient, RedisError, RedisLogin, RedisReplyError
 from ..base.text import visible
 from .choose import RestoreError
+from .space import memory_available
 
 #: Nobody can listen there, and nothing is sent out to find out.
 _NOWHERE: t.Final = ("255.255.255.255", "1")
@@ -74,13 +74,6 @@ def check_snapshot(artefact: Artefact, open_file: OpenFile, place: Workplace) ->
     found = f"{snapshot.keys} keys in {count} databases as in the manifest"
 
     return SnapshotCheck(found, snapshot.keys, doubt)
-
-
-def memory_available() -> int:
-    """Return the memory of this host that can be had without taking it from others, bytes."""
-    found = re.search(r"^MemAvailable:\s+(\d+) kB$", read_kernel("/proc/meminfo"), re.MULTILINE)
-
-    return int(found[1]) << 10 if found else 0
 
 
 def _memory_problem(snapshot: UnpackedSnapshot, raw: int) -> str:

@@ -5,12 +5,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..base.kernel import read_kernel
 from .choose import RestoreError
 from .targets.target import TargetPlan
+
+
+def memory_available() -> int:
+    """Return the memory of this host that can be had without taking it from others, bytes."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", read_kernel("/proc/meminfo"), re.MULTILINE)
+
+    return int(found[1]) << 10 if found else 0
 
 
 def require_space(plans: Sequence[TargetPlan], free_percent: float) -> dict[str, int]:

@@ -252,7 +252,8 @@ def test_a_bare_host_gets_everything_from_its_sets_alone(
     assert state(server) == before
     assert not server.service(UNIT).is_running, "somebody has stopped it"
 
-    psql(server, f"ALTER ROLE {owner} PASSWORD '{password}'", "postgres")
+    kept = password.replace("$", r"\$")  # from the shell
+    psql(server, f"ALTER ROLE {owner} PASSWORD '{kept}'", "postgres")
     server.check_output(f"systemctl start {UNIT}")
     server.check_output(
         "timeout 60 sh -c 'until curl -fsS http://127.0.0.1:8001/health; do sleep 1; done'"

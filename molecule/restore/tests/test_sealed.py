@@ -38,7 +38,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Return the options that open the demo's key, from a vault file as people have one."""
     folder = tmp_path_factory.mktemp("vault")
     project = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
-    plain = project / ".demo" / f"mol-{os.environ['MOLECULE_SCENARIO_NAME']}" / "backup.key"
+    plain = project / ".demo" / f"mol-{os.environ['MOLECULE_SCENARIO_NAME']}" / "backup_key.json"
     (folder / "password").write_text("of this test")
     program = str(Path(sys.executable).parent / "ansible-vault")
     argv = [program, "encrypt", "--vault-password-file", str(folder / "password")]

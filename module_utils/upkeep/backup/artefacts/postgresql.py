@@ -16,6 +16,7 @@ from ...base.postgresql_programs import login_environment, program_path
 from ...base.text import list_some
 from ...postgresql.connection import DatabaseError, Session, open_session
 from .. import programs
+from ..database_settings import settings_facts
 from ..dump_rows import count_rows
 from ..manifest import MISSING, TABLE_HASH, Artefact, SetFile, Stage
 from ..programs import Program
@@ -234,6 +235,7 @@ def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
     return {
         **dict(zip(_FACT_NAMES, row, strict=True)),
         "extensions": dict(extensions),
+        **settings_facts(session, source.database),
         "roles": [name for (name,) in roles],
         "schema_revision": _schema_revision(session, tables),
         "tables": tables,

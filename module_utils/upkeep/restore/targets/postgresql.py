@@ -17,6 +17,7 @@ from pathlib import Path
 from ...backup import programs
 from ...backup.artefacts.kind import Workplace, staging_folder
 from ...backup.artefacts.postgresql import DUMP, is_globals, read_globals
+from ...backup.database_settings import GRANTS, SETTINGS, read_grants, read_settings
 from ...backup.manifest import SetFile
 from ...backup.programs import Program
 from ...base import isolated
@@ -31,10 +32,13 @@ from ..choose import RestoreError
 from ..extensions import require_extensions
 from ..locales import read_locale
 from ..server import LiveServer
+from ..space import memory_available
 from . import toc
 from .target import TargetPlan, TargetWork
 
 _LISTING_BYTES: t.Final = 64 << 20
+#: Building an index in more than this is not faster, bytes.
+_MOST_INDEX_MEMORY: t.Final = 1 << 30
 
 
 class DatabaseTarget:
@@ -190,9 +194,22 @@ class DatabaseTarget:
         self._server.ask(lambda session: live.drop_loader(session, self._loader))
         if (last := toc.event_triggers(entries)).entries:
             self._load_part(last, dump, password)
+        self._server.ask(lambda session: live.end_fast_loading(session, self._side))
+        self._notes += self._server.ask(self._give_settings)
+
+    def _give_settings(self, session: Session) -> list[str]:
+        """Give the database the settings and rights of the live one, or else those of the set.
+
+        Return what could not be.
+        """
         if self._known["database"]:
-            names = self._name, self._side
-            self._notes += self._server.ask(lambda session: live.copy_settings(session, *names))
+            rows = read_settings(session, self._name), read_grants(session, self._name)
+        elif SETTINGS in self._facts:
+            rows = self._facts[SETTINGS], self._facts[GRANTS]
+        else:
+            return ["the set does not know the settings and rights of the database itself"]
+
+        return live.give_settings(session, self._side, *rows)
 
     def _tablespace_options(self, dump: str) -> tuple[str, ...]:
         """Have all of it loaded into the default tablespace where one of the dump is missing."""
@@ -271,9 +288,19 @@ class DatabaseTarget:
         roles = [role for role in self._facts["roles"] if role != self._loader]
         made = live.make_roles(session, roles, statements)
         live.make_database(session, self._side, database)
+        live.make_loading_fast(session, self._side, self._index_memory())
         live.make_loader(session, self._loader, members, password, self._work.deadline.left)
 
         return made
+
+    def _index_memory(self) -> int:
+        """Return the memory that each process may build indexes in, 0 for what the server gives."""
+        if not Path(self._known["data_folder"]).is_dir():
+            return 0  # the server is on another host
+        share = memory_available() // (4 * self._work.settings.server.jobs)
+        memory = min(share, _MOST_INDEX_MEMORY)
+
+        return memory if memory > int(self._known["index_memory"]) else 0
 
     def _role_statements(self) -> dict[str, str]:
         """Return for each role what its dump of globals says of it; passwords are not in there."""

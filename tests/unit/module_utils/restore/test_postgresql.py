@@ -231,18 +231,16 @@ def test_a_database_and_a_role_that_are_gone_are_made(
 ) -> None:
     pg.run("postgres", "CREATE ROLE shop_gone LOGIN CONNECTION LIMIT 3")
     pg.run(database, "CREATE TABLE rest (id integer)", "ALTER TABLE rest OWNER TO shop_gone")
+    settings = pg.query("postgres", SETTINGS, database)
     shop.backup(artefacts=[dump_artefact(pg, database)])
-    pg.run(
-        "postgres",
-        f"DROP DATABASE {database}",
-        "DROP ROLE shop_gone",
-    )
+    pg.run("postgres", f"DROP DATABASE {database}", "DROP ROLE shop_gone")
 
     answer = restore(shop, pg)
 
     assert answer["kept"]["database"] == []
     assert "roles made: shop_gone" in message(answer, "restore:database")
     assert pg.query(database, COUNTS) == [(2000, 2000, 7)]
+    assert pg.query("postgres", SETTINGS, database) == settings
     assert pg.query(
         "postgres", "SELECT rolcanlogin, rolsuper FROM pg_roles WHERE rolname = 'shop_gone'"
     ) == [(True, False)]
