@@ -10,9 +10,12 @@ a folder that only its account may enter.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 import socket
 import stat
+import tempfile
 import time
 import typing as t
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..backup import programs
-from ..backup.artefacts.kind import Workplace, staging_folder
+from ..backup.artefacts.kind import Workplace
 from ..backup.programs import Pipeline, Program, ProgramError
 from ..base import isolated
 from ..base.deadline import Deadline
@@ -36,6 +39,10 @@ LIVE_FOLDERS: t.Final = ("/var/lib/postgresql",)
 LIVE_SOCKETS: t.Final = ("/var/run/postgresql",)
 #: What belongs to it in a dump, as event triggers do, can belong to a superuser only.
 _ROLE: t.Final = "postgres"
+#: What the name of its folder begins with.
+PREFIX: t.Final = "upkeep-rehearsal-"
+#: A folder that is younger may be one that another rehearsal has not locked yet, s.
+_STALE: t.Final = 60.0
 _PORT: t.Final = 5432
 _START_SECONDS: t.Final = 60.0
 _STOP_SECONDS: t.Final = 20.0
@@ -138,8 +145,10 @@ def running(
     """Yield a server that runs; raises RestoreError, ProgramError, TimeoutError, OSError."""
     owner = _owner(account)
     require_apart(account, guarded)
-    with staging_folder(place, *(owner or ())) as folder:
-        server = ThrowawayServer(folder, account if owner else None, program_folder, place.deadline)
+    name = account if owner else None
+    with _own_folder(place, owner) as folder:
+        _remove_leftovers(place, owner, lambda path: _ended(path, name, program_folder, place))
+        server = ThrowawayServer(folder, name, program_folder, place.deadline)
         data = f"{folder}/data"
         server.run(
             server.program(
@@ -163,6 +172,55 @@ def running(
             _stop(server, data)
             pipeline.kill()
             os.close(out)
+
+
+@contextlib.contextmanager
+def _own_folder(place: Workplace, owner: Owner | None) -> Iterator[str]:
+    """Yield a new folder that belongs to an account and that we hold locked.
+
+    The lock ends with us, however we end: a folder that nobody holds is a leftover.
+    """
+    path = tempfile.mkdtemp(prefix=PREFIX, dir=place.staging)
+    with Folder(open_folder(path), path) as folder:
+        try:
+            fcntl.flock(folder.descriptor, fcntl.LOCK_EX)
+            if owner:
+                os.fchown(folder.descriptor, *owner)
+            yield path
+        finally:
+            shutil.rmtree(path)
+
+
+def _remove_leftovers(
+    place: Workplace, owner: Owner | None, end_server: Callable[[str], None]
+) -> None:
+    """Remove what killed rehearsals left: a server that runs for ever, and a whole database."""
+    uids = {owner.uid if owner else os.geteuid(), os.geteuid()}
+    with Folder(open_folder(place.staging), place.staging) as staging:
+        for name in staging.names():
+            status = staging.status(name)
+            is_ours = status.st_uid in uids and stat.S_ISDIR(status.st_mode)
+            is_old = status.st_mtime < time.time() - _STALE
+            if name.startswith(PREFIX) and is_ours and is_old:
+                with staging.enter(name) as folder:
+                    if not _is_held(folder):
+                        end_server(f"{place.staging}/{name}")
+                        staging.remove(name)
+
+
+def _is_held(folder: Folder) -> bool:
+    """Return whether another rehearsal works in a folder."""
+    try:
+        fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+
+    return False
+
+
+def _ended(folder: str, account: str | None, program_folder: str, place: Workplace) -> None:
+    """End the server of a folder, if one runs."""
+    _stop(ThrowawayServer(folder, account, program_folder, place.deadline), f"{folder}/data")
 
 
 def require_apart(account: str, guarded: Sequence[str]) -> None:

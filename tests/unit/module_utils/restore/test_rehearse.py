@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
+import signal
 import subprocess
+import typing as t
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.backup.artefacts.kind import Workplace
 from ansible.module_utils.upkeep.base.deadline import Deadline
-from ansible.module_utils.upkeep.restore import throwaway
+from ansible.module_utils.upkeep.restore import rehearsal, throwaway
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 
 from tests.unit.module_utils.backup.conftest import message, statuses
@@ -215,3 +218,63 @@ def test_what_a_recovery_test_left_is_found(pg: Server, rehearsed: Rehearse) -> 
         ]
         == "unknown"
     )
+
+
+def kill_within(rehearsed: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rehearse in a process that is killed while the database is there."""
+
+    def end(*_: t.Any) -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return ""
+
+    pid = os.fork()
+    if pid == 0:
+        monkeypatch.setattr(rehearsal, "_compare", end)
+        try:
+            rehearsed()
+        finally:
+            os._exit(1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("database")
+def test_what_a_killed_rehearsal_left_is_removed(
+    rehearsed: Rehearse, staging: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_within(rehearsed, monkeypatch)
+    [left] = staging.iterdir()
+
+    assert servers(staging) != ""
+
+    rehearsed(due_days=0)
+
+    assert list(staging.iterdir()) == [left], "it could be one that is just beginning"
+
+    os.utime(left, (0, 0))
+    answer = rehearsed(due_days=0)
+
+    assert statuses(answer)["rehearsal:database"] == "ok"
+    assert list(staging.iterdir()) == []
+    assert servers(staging) == ""
+
+
+@pytest.mark.usefixtures("database")
+def test_folders_of_others_and_of_a_rehearsal_that_runs_are_left_alone(
+    rehearsed: Rehearse, staging: Path
+) -> None:
+    running, foreign = (staging / f"{throwaway.PREFIX}{name}" for name in ("running", "foreign"))
+    for folder in (running, foreign):
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+    if os.geteuid() == 0:
+        os.chown(foreign, 4321, 4321)
+    descriptor = os.open(running, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        rehearsed()
+    finally:
+        os.close(descriptor)
+
+    assert running.is_dir()
+    assert os.geteuid() != 0 or foreign.is_dir()
