@@ -207,7 +207,7 @@ def run(settings: LockSettings, check_mode: bool, now: float) -> dict[str, t.Any
 def _carry_out(settings: LockSettings, check_mode: bool, now: float) -> LockOutcome:
     path, lease = settings.path, settings.lease(now)
     if check_mode or settings.state == "inspected":
-        return inspect(path, now=now)
+        return inspect(path, now=now, steal=settings.steal, steal_from=settings.steal_from)
     if settings.state == "released":
         return release(path, lease.run_id)
     if settings.state == "renewed":
@@ -277,10 +277,10 @@ def release(path: Path, run_id: str) -> LockOutcome:
     return LockOutcome("released", holder)
 
 
-def inspect(path: Path, *, now: float) -> LockOutcome:
-    """Return who holds the lease without touching anything; an expired one counts as free."""
+def inspect(path: Path, *, now: float, steal: bool = False, steal_from: str = "") -> LockOutcome:
+    """Return who holds the lease without touching anything; one to be taken over counts as free."""
     holder = read(path)
-    is_free = holder is None or holder.expires_at <= now
+    is_free = holder is None or holder.expires_at <= now or steal or holder.run_id == steal_from
 
     return LockOutcome("free" if is_free else "held", holder)
 

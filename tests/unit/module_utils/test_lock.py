@@ -124,6 +124,15 @@ def test_release_leaves_another_runs_lease_alone(path: Path) -> None:
     assert lock.read(path) is None
 
 
+@pytest.mark.parametrize("options", [{"steal": True}, {"steal_from": "one"}])
+def test_inspect_calls_free_what_would_be_taken_over(path: Path, options: dict[str, Any]) -> None:
+    lock.take(path, lease("one"), now=NOW)
+
+    assert lock.inspect(path, now=NOW).state == "held"
+    assert lock.inspect(path, now=NOW, **options).state == "free"
+    assert lock.inspect(path, now=NOW, steal_from="two").state == "held"
+
+
 def test_inspect_writes_nothing(path: Path) -> None:
     assert lock.inspect(path, now=NOW).state == "free"
     assert not path.parent.exists()
