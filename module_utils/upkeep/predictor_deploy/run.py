@@ -88,10 +88,11 @@ def _built(settings: Settings, releases: Releases, check_mode: bool) -> dict[str
             take_out(releases, release)
 
     steps = [f"unpack release {release}", "make its virtual environment", "write its unit files"]
-    message = f"Release {release} is not on the host yet."
+    message = f"Release {release} is not on the host yet. Steps: {'; '.join(steps)}."
     told = {"needed": True, "steps": steps, "diff": _diff(releases.root, release)}
     if check_mode:
-        return {**told, "changed": True, "findings": [subject.finding("info", message)]}
+        found = subject.finding("info", message, aspect="built")
+        return {**told, "changed": True, "findings": [found]}
     if not settings.bundle:
         return {**told, "findings": []}
 
@@ -116,7 +117,10 @@ def _live(
     steps = _steps(app, current, release)
     told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
     if check_mode:
-        message = f"Release {release} would serve instead of {current or 'what runs now'}."
+        message = (
+            f"Release {release} would serve instead of {current or 'what runs now'}."
+            f" Steps: {'; '.join(steps)}."
+        )
         return {**told, "changed": True, "findings": [subject.finding("info", message)]}
 
     target = releases.require(release)

@@ -60,13 +60,14 @@ def _back(
         message = f"Release {release} serves already; nothing to go back to."
         return {"findings": [settings.subject.finding("ok", message, observed=release)]}
 
+    steps = _steps(settings, current, release)
     told = {
         "changed": True,
-        "steps": _steps(settings, current, release),
+        "steps": steps,
         "diff": {"before": f"current -> {current}\n", "after": f"current -> {release}\n"},
     }
     if check_mode:
-        message = f"Would go back from release {current} to {release}."
+        message = f"Would go back from release {current} to {release}. Steps: {'; '.join(steps)}."
         return {**told, "findings": [settings.subject.finding("info", message)]}
 
     switcher = switcher_of(settings.app, releases, hook)
