@@ -51,7 +51,8 @@ def deployed(
     planned = play("deploy_predictor", "--check", *SYSTEM, *NEW)
 
     assert not exists("/srv/releases/racing/current"), "the check changed the host"
-    assert "not on the host yet" in said(planned)
+    assert "is not on the host yet. Steps: unpack release" in said(planned)
+    assert "would serve instead of what runs now. Steps: keep what runs now" in said(planned)
     assert version() == "1.0.0"
 
     yield play("deploy_predictor", *SYSTEM, *NEW)
