@@ -11,6 +11,16 @@ import typing as t
 import pytest
 
 HOST: t.Final = "fairedge-1"
+#: The other server of the demo, version 20 on Debian 12.
+GUNICORN: t.Final = [
+    "gunicorn",
+    "--worker-class=uvicorn.workers.UvicornWorker",
+    "--workers=1",
+    "--graceful-timeout=5",
+    "services.asgi:app",
+]
+ENVIRONMENT: t.Final = "/opt/fairedge/.env.production"
+GUNICORN_LOSES: t.Final = {"restart": 1, "blue_green": 0}
 KINDS: t.Final = ("new_connection", "keep_alive_get", "keep_alive_post")
 ROOT: t.Final = "/srv/releases/fairedge"
 
@@ -134,6 +144,9 @@ def test_nothing_is_refused_and_nothing_lost_behind_nginx(fleet_host: t.Any, pla
 def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, play: t.Any) -> None:
     host = fleet_host(HOST)
     before = current(host)
+    old = host.file(ENVIRONMENT).content_string
+    owner = host.check_output("stat -c '%%U %%a' %s", ENVIRONMENT)
+    host.check_output("(cat %s; echo NEW_LINE=1) >%s.new", ENVIRONMENT, ENVIRONMENT)
     moment = "fairedge-api-undo.timer"
     arguments = json.dumps(
         {
@@ -157,8 +170,13 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, pl
     # A process that is killed looks like a connection that is lost: ssh answers 255.
     assert done.returncode == 4, done.stdout[-2000:]
     assert host.service("fairedge-api-undo.timer").is_running
+    assert "NEW_LINE=1" in host.file(ENVIRONMENT).content_string
     # What the timer starts when its time has come.
     host.check_output("systemctl start fairedge-api-undo.service")
+    assert host.file(ENVIRONMENT).content_string == old
+    assert host.check_output("stat -c '%%U %%a' %s", ENVIRONMENT) == owner
+    assert "NEW_LINE=1" in host.file(f"{ENVIRONMENT}.new").content_string
+    host.check_output("rm %s.new", ENVIRONMENT)
 
     assert current(host) == before
     assert serving(host)["version"] == "3.0.0"
@@ -202,3 +220,34 @@ def test_two_releases_beside_each_other_lose_nothing(fleet_host: t.Any, play: t.
     # Each stop ends a connection that is kept: of the release before, and of the one beside.
     assert max(lost(direct, kind) for kind in KINDS) <= 2, direct
     assert not host.service("fairedge-api-next").is_running
+
+
+@pytest.mark.parametrize(
+    ("strategy", "versions"), [("restart", ("v8", "v9")), ("blue_green", ("v10", "v11"))]
+)
+def test_gunicorn_takes_the_sockets_that_it_is_handed(
+    fleet_host: t.Any, play: t.Any, strategy: str, versions: tuple[str, str]
+) -> None:
+    host = fleet_host(HOST)
+
+    def deployed(version: str) -> subprocess.CompletedProcess[str]:
+        given = {"predictor_deploy_version": version, "switch_by": strategy, "serve_with": GUNICORN}
+        done: subprocess.CompletedProcess[str] = play("converge", "-e", json.dumps(given))
+        return done
+
+    # A host changes server and strategy with a release: only then connections may be refused.
+    before = deployed(versions[0])
+    assert before.returncode == 0, before.stdout[-3000:]
+    clients = [visit("http://127.0.0.1:80/health"), visit("http://127.0.0.1:8000/health")]
+
+    done = deployed(versions[1])
+    behind, direct = (json.loads(one.communicate(timeout=120)[0]) for one in clients)
+    print(json.dumps({"strategy": strategy, "behind nginx": behind, "directly": direct}))
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert serving(host)["version"] == f"{versions[1].removeprefix('v')}.0.0"
+    assert "gunicorn" in host.check_output("systemctl show -P ExecStart fairedge-api")
+    # When it stops, it resets a connection that it has accepted and not read yet.
+    assert max(lost(behind, kind) for kind in KINDS) <= GUNICORN_LOSES[strategy], behind
+    assert direct["new_connection"]["refused"] == 0, direct
+    assert max(lost(direct, kind) for kind in KINDS) <= 2, direct

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Make a repository of releases, and the wheel that they lock: ``make_repository.py FOLDER``.
 
-v1, v3, v6 and v7 are good; v2 cannot be imported; v4 answers its probe otherwise; v5 asks for a
+v1, v3 and v6 to v11 are good; v2 cannot be imported; v4 answers its probe otherwise; v5 asks for a
 wheel that is not there.
 """
 
@@ -87,7 +87,8 @@ def main() -> None:
     release("v4", version("wrong"))
     release("v5", version("5.0.0"), lock.replace("sha256:", "sha256:0")[:-2] + "\n")
     release("v6", version("6.0.0"))
-    release("v7", version("7.0.0"))
+    for number in range(7, 12):
+        release(f"v{number}", version(f"{number}.0.0"))
 
 
 if __name__ == "__main__":
