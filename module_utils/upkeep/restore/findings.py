@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..backup.manifest import Artefact
 from ..base.text import limit_text, list_some
 from ..findings import Finding, Subject
-from .choose import ChosenSet
+from .choose import RESTORED, ChosenSet, is_sealed
 from .settings import RestoreSettings
 from .targets.target import TargetPlan
 
@@ -59,6 +59,22 @@ def restored(
         text += f"; {note}"
 
     return _subject(artefact, settings).finding("ok", limit_text(text, _LONGEST))
+
+
+def left_out(chosen: ChosenSet, settings: RestoreSettings) -> list[Finding]:
+    """Return what a restore of everything leaves out, since its key was not given."""
+    if settings.artefacts or settings.table or settings.age_identity:
+        return []
+
+    return [
+        _subject(one, settings).finding(
+            "warning",
+            "it is encrypted and not restored: give the private key as age_identity, from a vault"
+            " file of the control host",
+        )
+        for one in chosen.manifest.artefacts
+        if one.kind in RESTORED and is_sealed(one) and (one.kind == "files" or not settings.paths)
+    ]
 
 
 def libc(chosen: ChosenSet, here: str, ids: Sequence[str]) -> list[Finding]:

@@ -100,6 +100,7 @@ def _restore(
     stopped = units.meant_to_run(settings.units, deadline) if settings.units else []
     needs = require_space([step.plan for step in steps], settings.free_percent)
     found = [*found_by.planned(chosen, [(one.artefact, one.plan) for one in steps], settings)]
+    found += found_by.left_out(chosen, settings)
     found += found_by.libc(chosen, _libc(), settings.requirements)
     if check_mode:
         return {**_answer(True, catalogue.sets(), chosen), "needs_bytes": needs, "findings": found}
@@ -118,7 +119,8 @@ def _restore(
         notes = {step.artefact.name: step.target.finish() for step in steps}
 
     whole = round(time.monotonic() - started, 3)
-    found = found_by.libc(chosen, _libc(), settings.requirements)
+    found = found_by.left_out(chosen, settings)
+    found += found_by.libc(chosen, _libc(), settings.requirements)
     found += [
         found_by.restored(
             step.artefact,

@@ -27,7 +27,10 @@ def made_key() -> tuple[str, str]:
 
 
 def seal(shop: RestoringShop, recipient: str) -> Path:
-    """Encrypt the archive of the newest set, as a making does; return its file."""
+    """Encrypt the archive of the newest set, as a making does; return its file.
+
+    Whatever else is in the set stays as it is.
+    """
     folder = shop.root / shop.names()[-1]
     plain = next(folder.glob("files/*.zst"))
     sealed = plain.with_name(f"{plain.name}.age")
@@ -37,12 +40,12 @@ def seal(shop: RestoringShop, recipient: str) -> Path:
 
     path = folder / "manifest.json"
     manifest = manifests.load(path.read_bytes(), folder.name)
-    [artefact] = manifest.artefacts
+    artefact, *others = manifest.artefacts
     data = sealed.read_bytes()
     file = manifests.SetFile(
         f"files/{sealed.name}", len(data), hashlib.sha256(data).hexdigest(), "age"
     )
-    encrypted = replace(manifest, artefacts=(replace(artefact, files=(file,)),))
+    encrypted = replace(manifest, artefacts=(replace(artefact, files=(file,)), *others))
     path.write_bytes(manifests.dump(encrypted))
     # It came to this host without its record, whose hash is that of the old manifest.
     for record in (shop.root / ".records").iterdir():
@@ -103,3 +106,24 @@ def test_a_rehearsal_compares_its_bytes(shop: RestoringShop, rehearsed: Rehearse
 
     assert statuses(answer)["rehearsal:files"] == "ok"
     assert "its key is not on this host" in message(answer, "rehearsal:files")
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_is_left_out_of_a_restore_of_everything_is_named(
+    shop: RestoringShop, check_mode: bool
+) -> None:
+    shop.backup(artefacts=[shop.files_artefact(), shop.sqlite_artefact()])
+    identity, recipient = made_key()
+    seal(shop, recipient)
+    name = shop.names()[-1]
+
+    answer = shop.restore(check_mode, set=name)
+
+    assert statuses(answer)["restore:files"] == "warning"
+    assert "it is encrypted and not restored" in message(answer, "restore:files")
+
+    shop.later(seconds=1)
+
+    assert statuses(shop.restore(set=name, age_identity=identity))["restore:files"] == "ok"
+    shop.later(seconds=1)
+    assert "restore:files" not in statuses(shop.restore(set=name, artefacts=["orders"]))
