@@ -342,3 +342,34 @@ def test_a_password_is_in_no_answer(shop: RestoringShop, tmp_path: Path, stand_i
 
     assert value == "b"
     assert SECRET not in f"{answer}{raised.value}"
+
+
+@pytest.mark.parametrize(
+    ("program", "body", "reason"),
+    [
+        ("redis-check-rdb", "exit 1", "redis-check-rdb ended with 1"),
+        ("redis-check-rdb", "exit 0", "does not say how many keys"),
+        ("redis-check-rdb", "echo '[info] 202 keys read'", "has 202 keys instead of 203"),
+        ("redis-check-rdb", "sleep 60", "took longer than 5 s"),
+        ("redis-server", "exit 3", "Redis cannot load it"),
+        ("redis-server", "sleep 60", "took longer than 5 s"),
+        ("zstd", "exit 1", "zstd ended with 1"),
+    ],
+)
+def test_a_program_that_misbehaves_replaces_nothing(
+    shop: RestoringShop,
+    lost: RedisServer,
+    stand_in: StandIn,
+    program: str,
+    body: str,
+    reason: str,
+) -> None:
+    stand_in(program, body)
+
+    with pytest.raises(RestoreError, match=reason):
+        shop.restore(artefact_seconds=5, **options(lost))
+
+    assert calls(lost) == []
+    assert lost.ask("GET", "written since") == "x"
+    assert list(lost.folder.glob(".upkeep-restoring*")) == []
+    assert list(lost.folder.glob("*.before-*")) == []
