@@ -191,17 +191,17 @@ class DatabaseTarget:
             self._load_part(part, dump, password)
 
         self._server.ask(lambda session: self._hand_over(session, opened, database), self._side)
-        self._server.ask(lambda session: live.drop_loader(session, self._loader))
         if (last := toc.event_triggers(entries)).entries:
             self._load_part(last, dump, password)
-        self._server.ask(lambda session: live.end_fast_loading(session, self._side))
-        self._notes += self._server.ask(self._give_settings)
+        self._notes += self._server.ask(self._end_loading)
 
-    def _give_settings(self, session: Session) -> list[str]:
-        """Give the database the settings and rights of the live one, or else those of the set.
+    def _end_loading(self, session: Session) -> list[str]:
+        """Take back what was for loading, and give the database its settings and rights.
 
-        Return what could not be.
+        They are those of the live one, or else those of the set. Return what could not be.
         """
+        live.drop_loader(session, self._loader)
+        live.end_fast_loading(session, self._side)
         if self._known["database"]:
             rows = read_settings(session, self._name), read_grants(session, self._name)
         elif SETTINGS in self._facts:
