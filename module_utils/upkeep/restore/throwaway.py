@@ -290,7 +290,9 @@ def _wait(server: ThrowawayServer, pipeline: Pipeline) -> None:
     limit = server.deadline.part(_START_SECONDS)
     path = f"{server.folder}/.s.PGSQL.{_PORT}"
     while True:
-        pipeline.check()
+        if pipeline.has_ended:
+            pipeline.finish(limit)  # says what it complained about
+            raise RestoreError("the server ended at once")
         limit.remaining()
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
             try:

@@ -278,3 +278,18 @@ def test_folders_of_others_and_of_a_rehearsal_that_runs_are_left_alone(
 
     assert running.is_dir()
     assert os.geteuid() != 0 or foreign.is_dir()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_server_that_ends_at_once_is_not_waited_for(
+    rehearsed: Rehearse, staging: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throwaway, "_SETTINGS", "no_such_setting = '{folder}'\n")
+    monkeypatch.setattr(throwaway, "_START_SECONDS", 3600.0)
+
+    answer = rehearsed()
+
+    assert statuses(answer)["rehearsal:database"] == "critical"
+    assert "postgres ended with 1" in message(answer, "rehearsal:database")
+    assert "no_such_setting" in message(answer, "rehearsal:database")
+    assert list(staging.iterdir()) == []
