@@ -167,16 +167,31 @@ def _entries(
     listed is left out. In one loop with few calls: a folder may hold a hundred thousand files.
     """
     entries: list[CacheEntry] = []
+    stat, unlink = os.stat, os.unlink
+    oldest_kept = now - early.life if early else 0.0
     for name in names:
         try:
-            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            seen = stat(name, dir_fd=descriptor, follow_symlinks=False)
         except FileNotFoundError:
             continue
 
-        age = now - seen.st_mtime if seen.st_mtime < now else 0.0
+        written = seen.st_mtime
+        if early and early.has_valid and written < oldest_kept:
+            try:
+                unlink(name, dir_fd=descriptor)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                pass  # the plan tries it again and reports why not
+            else:
+                early.note(name, seen.st_size)
+                continue
+
+        age = now - written if written < now else 0.0
         entry = CacheEntry(name, age, seen.st_size, (seen.st_ino, seen.st_mtime_ns))
-        if not early or not early.takes(entry):
-            entries.append(entry)
+        entries.append(entry)
+        if early and not early.has_valid:
+            early.look(entry)
     entries.sort(key=_AGE)
 
     return entries
@@ -184,43 +199,31 @@ def _entries(
 
 @dataclass
 class _EarlySweep:
-    """Removes an old entry of a class without keys at once, when a younger valid one was met.
+    """Old entries of a class without keys may go at once when a younger valid one was met.
 
-    It was looked at in this moment, so it needs no second look. All others are left to the plan.
+    Each was looked at in that moment, so it needs no second look. All others are left to the plan.
     """
 
-    descriptor: int
-    kind: EntryClass
+    life: float
     is_valid: Callable[[CacheEntry], bool]
     report: ClassReport
-    _has_valid: bool = False
+    has_valid: bool = False
     _read: int = 0
 
-    def takes(self, entry: CacheEntry) -> bool:
-        """Return whether the entry is gone; an entry that cannot be removed is left to the plan."""
-        if entry.age <= LIVES * self.kind.seconds:
-            if not self._has_valid and self._read < MOST_READ:
-                self._read += 1
-                self._has_valid = self.is_valid(entry)
-            return False
-        if not self._has_valid:
-            return False
+    def look(self, entry: CacheEntry) -> None:
+        """Remember whether this is the valid entry that old ones may go for."""
+        if entry.age <= self.life and self._read < MOST_READ:
+            self._read += 1
+            self.has_valid = self.is_valid(entry)
 
-        try:
-            os.unlink(entry.name, dir_fd=self.descriptor)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-
+    def note(self, name: str, size: int) -> None:
+        """Count an entry that is gone."""
         report = self.report
         report.due += 1
         report.removed += 1
-        report.freed += entry.size
+        report.freed += size
         if report.due <= NAMED:
-            report.removable.append(entry.name)
-
-        return True
+            report.removable.append(name)
 
 
 def _report(
@@ -235,7 +238,8 @@ def _report(
     is_valid = _validator(folder, kind, report)
     is_asked = not request.classes or kind.name in request.classes
     sweeps = is_asked and request.removal == "expired" and not request.rehearsal
-    early = _EarlySweep(descriptor, kind, is_valid, report) if sweeps and not kind.key else None
+    life = LIVES * kind.seconds
+    early = _EarlySweep(life, is_valid, report) if sweeps and not kind.key else None
     entries = _entries(descriptor, names, now, early)
     if is_asked:
         plan = _plan(kind, entries, request, is_valid)
