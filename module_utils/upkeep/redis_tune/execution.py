@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..base.deadline import Deadline
 from ..base.files import mode_of, narrow_mode, reason_of
 from ..base.redis_client import RedisClient, RedisError, RedisLogin, RedisReplyError
+from ..base.text import limit_text, visible
 from .config_file import ConfigFileError, ConfigLine, deciding_line, read_config
 from .facts import RedisFacts, parse_info
 from .planning import MIB, SettingDecision, is_defragmentation_due, purge_bytes
@@ -89,12 +90,12 @@ def after_restart(instance: Instance, facts: RedisFacts) -> list[AfterRestart] |
     ]
 
 
-def rewrite_problem(instance: Instance, facts: RedisFacts) -> str:
+def rewrite_problem(redis: RedisClient, instance: Instance, facts: RedisFacts) -> str:
     """Return why the server must not write its own file, '' when it may.
 
-    It writes users and modules of included files to its own file as well, and then does not start
-    any more, since they are there twice. It writes each pair of ``save`` to a line of its own, and
-    after an include only the last one counts.
+    It writes users and modules of included files and of its command line to its own file as well,
+    and then does not start any more, since they are there twice. It writes each pair of ``save`` to
+    a line of its own, and after an include only the last one counts.
     """
     path = facts.info.get("config_file", "")
     if not path.startswith("/"):
@@ -110,10 +111,32 @@ def rewrite_problem(instance: Instance, facts: RedisFacts) -> str:
     for line in lines:
         if line.path != path and line.name in _NOT_TWICE:
             return f"{line.place} holds '{line.name}', so that Redis would not start after it"
+    if problem := _undeclared(redis, lines):
+        return f"{problem}, and if the command line does, Redis would not start after it"
 
     save = instance.server_settings.get("save", facts.config.get("save", ""))
     if len(save.split()) > 2 and save != _built_in(facts, "save") and _includes(lines, path):
         return f"{path} includes other files, and after it only the last pair of 'save' would count"
+
+    return ""
+
+
+def _undeclared(redis: RedisClient, lines: Sequence[ConfigLine]) -> str:
+    """Return which user or module of the server no file declares, '' for none.
+
+    One that this login may not see, or this Redis does not know, is none.
+    """
+    users, modules = redis.ask_all([("ACL", "USERS"), ("MODULE", "LIST")])
+    declared = [line.value.split(" ")[0] for line in lines if line.name == "user"]
+    if isinstance(users, list) and not any(line.name == "aclfile" for line in lines):
+        found = next((user for user in users if user not in ("default", *declared)), None)
+        if found is not None:
+            return f"no file declares the user '{visible(limit_text(str(found), 60))}'"
+
+    loaded = len(modules) if isinstance(modules, list) else 0
+    written = sum(line.name == "loadmodule" for line in lines)
+    if loaded > written:
+        return f"{loaded} modules are loaded and the files declare {written}"
 
     return ""
 
@@ -139,7 +162,7 @@ def rewrite(
     Redis replaces the file by one that others may read where its umask allows that, and a password
     may be in it: the file gets no more rights than it had.
     """
-    if problem := rewrite_problem(instance, facts):
+    if problem := rewrite_problem(redis, instance, facts):
         return TuneAction(instance.name, "config_rewrite", "", "not_possible", problem)
     if check_mode:
         return TuneAction(instance.name, "config_rewrite", "", "planned")
