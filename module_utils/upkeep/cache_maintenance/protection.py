@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,18 +53,29 @@ _WORDS: t.Final = (
 _ENDINGS: t.Final = tuple(f"{sign}{word}" for word in _WORDS for sign in "_-")
 #: Names of the broker that Celery's transport puts behind the prefix of its keys, if it has one.
 _OF_BROKER: t.Final = ("_kombu.", "celery", "unacked")
-#: What Celery's transport puts between the parts of a binding.
+#: What Celery's transport puts between the parts of a binding, and between a queue and a priority,
+#: unless it is told another one (``sep``).
 _SEPARATOR: t.Final = "\x06\x16"
+#: A binding with another separator: the key of its route, which is as a rule the name of the queue,
+#: an empty pattern, the queue.
+_OWN_SEPARATOR: t.Final = re.compile(r"(?P<queue>.+)(?P<separator>.+)(?P=separator)(?P=queue)")
+_SIGNS: t.Final = re.compile(r"[\W_]+")
+#: A longer member is none of a binding.
+_LONGEST_MEMBER: t.Final = 512
 _BINDING: t.Final = "_kombu.binding."
 MOST_BINDINGS: t.Final = 1000
 
 
 @dataclass(frozen=True)
 class BrokerNames:
-    """The queues of a database, as their lists are called, and what stands before its keys."""
+    """The queues of a database, as their lists are called, and what stands before its keys.
+
+    ``separators`` may stand between a queue and a priority, besides the usual one.
+    """
 
     queues: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    separators: tuple[str, ...] = ()
 
 
 class Protection:
@@ -75,6 +87,7 @@ class Protection:
         own = [*prefixes, *(f"{prefix}{name}" for prefix in broker.prefixes for name in _OF_BROKER)]
         self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in own))
         self._queues = frozenset(queues)
+        self._separators = broker.separators
         self._suspicious = (*self._prefixes, *_WORDS, *(queue.lower() for queue in queues))
 
     def removable(self, keys: Sequence[str]) -> list[str]:
@@ -91,10 +104,16 @@ class Protection:
         lower = key.lower()
         if lower.startswith(self._prefixes):
             return True
-        if self._queues and key.split(_SEPARATOR, 1)[0] in self._queues:
+        if self._queues and (key.split(_SEPARATOR, 1)[0] in self._queues or self._is_list(key)):
             return True
 
         return any(word in lower for word in _WORDS) and _has_word(lower)
+
+    def _is_list(self, key: str) -> bool:
+        """Return whether a key is the list of a queue and a priority by another separator."""
+        parts = (key.rpartition(separator) for separator in self._separators)
+
+        return any(priority.isdigit() and queue in self._queues for queue, _, priority in parts)
 
 
 def _has_word(lower: str) -> bool:
@@ -107,14 +126,36 @@ def find_broker(redis: RedisClient) -> BrokerNames:
     """Return what names Celery uses in the chosen database; raises RedisError."""
     queues: list[str] = []
     prefixes: list[str] = []
+    separators: list[str] = []
     bindings = (key for keys in redis.scan(1000, f"*{_BINDING}*") for key in keys)
     for _, key in zip(range(MOST_BINDINGS), bindings, strict=False):
         prefix = key.partition(_BINDING)[0]
         prefixes.append(prefix)
         for member in _members(redis, key):
-            queues.append(prefix + member.rsplit(_SEPARATOR, 1)[-1])
+            names, signs = _queues_of(member)
+            queues += [prefix + name for name in names]
+            separators += signs
 
-    return BrokerNames(tuple(dict.fromkeys(queues)), tuple(filter(None, dict.fromkeys(prefixes))))
+    return BrokerNames(
+        *(tuple(filter(None, dict.fromkeys(found))) for found in (queues, prefixes, separators))
+    )
+
+
+def _queues_of(member: str) -> tuple[list[str], list[str]]:
+    """Return the queue of a binding, and its separator where that is not the usual one.
+
+    Where nobody can know which part is the queue, all that may be it, and all that may be the
+    separator: a cached key of such a name rather stays than a queue goes.
+    """
+    if _SEPARATOR in member or len(member) > _LONGEST_MEMBER:
+        return [member.rsplit(_SEPARATOR, 1)[-1]], []
+    if found := _OWN_SEPARATOR.fullmatch(member):
+        return [found["queue"]], [found["separator"]]
+
+    signs = [(sign[0], sign.end()) for sign in _SIGNS.finditer(member)]
+    queues = [member, *(member[end:] for _, end in signs)]
+
+    return queues, [text for sign, _ in signs for text in (sign, sign[: len(sign) // 2])]
 
 
 def _members(redis: RedisClient, key: str) -> list[str]:

@@ -96,3 +96,25 @@ def test_a_broker_with_a_prefix_is_found_by_it(redis: RedisServer) -> None:
         assert protection.covers(key)
     assert not protection.covers("odds:best")
     assert not protection.covers("shop:page:1")
+
+
+@pytest.mark.parametrize("separator", [":", "::", "-", " "])
+@pytest.mark.parametrize("binding", ["odds{0}{0}odds", "{0}{0}odds", "route.a{0}{0}odds"])
+def test_queues_of_a_broker_with_its_own_separator_are_found(
+    redis: RedisServer, separator: str, binding: str
+) -> None:
+    redis.ask("SADD", "_kombu.binding.odds", binding.format(separator))
+    with RedisClient(redis.login, Deadline(5)) as client:
+        protection = Protection([], find_broker(client))
+
+    keys = ["odds", f"odds{separator}3", f"odds{separator}9", "odds:best", "best:3"]
+    assert protection.removable(keys) == ["odds:best", "best:3"]
+
+
+@pytest.mark.parametrize("member", ["", ":", "::", "a" * 512, ":" * 512, "ab" * 256, "a" * 9000])
+def test_what_only_looks_like_a_binding_ends_no_look(redis: RedisServer, member: str) -> None:
+    redis.ask("SADD", "_kombu.binding.x", member)
+    with RedisClient(redis.login, Deadline(5)) as client:
+        protection = Protection([], find_broker(client))
+
+    assert protection.removable(["odds:best"]) == ["odds:best"]
