@@ -48,6 +48,17 @@ def test_take_and_give_back_never_report_a_change(
     assert lost["findings"][0]["status"] == "critical"
 
 
+def test_an_optional_run_that_meets_a_held_lock_notes_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    call(capsys, tmp_path)
+    held = call(capsys, tmp_path, run_id="r2", optional=True)
+
+    assert held["lock_state"] == "held"
+    assert held["findings"][0]["status"] == "info"
+    assert "failed" not in held
+
+
 def test_check_mode_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert call(capsys, tmp_path, _ansible_check_mode=True)["lock_state"] == "free"
     assert not (tmp_path / "locks").exists()
