@@ -37,7 +37,10 @@ class ExpectedFinding(t.NamedTuple):
 
 
 class Defect(t.NamedTuple):
-    """One fault; ``plant`` and ``undo`` are steps that demo/agent.py carries out on ``host``."""
+    """One fault; ``plant`` and ``undo`` are steps that demo/agent.py carries out on ``host``.
+
+    ``also`` are area and check of other findings on the same host that may tell of it.
+    """
 
     name: str
     system: str
@@ -47,15 +50,14 @@ class Defect(t.NamedTuple):
     undo: tuple[Step, ...]
     finding: ExpectedFinding
     mended: bool
-    also: tuple[str, ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
 
     @property
     def shows(self) -> set[tuple[str, str, str]]:
         """Return host, area and check of every finding that may tell of it."""
-        return {
-            (self.finding.host, self.finding.area, check)
-            for check in (self.finding.check, *self.also)
-        }
+        own = (self.finding.area, self.finding.check)
+
+        return {(self.finding.host, *shown) for shown in (own, *self.also)}
 
 
 class Catalogue(t.NamedTuple):
@@ -130,7 +132,7 @@ def _defect(
         plant=tuple(entry["plant"]),
         undo=tuple(entry["undo"]),
         finding=ExpectedFinding(**entry["finding"]),
-        also=tuple(entry.get("also", ())),
+        also=tuple((also["area"], also["check"]) for also in entry.get("also", ())),
     )
 
 

@@ -138,6 +138,7 @@ def test_every_round_and_every_area_of_the_weekly_run_has_faults() -> None:
         "health_check",
         "model_verification",
         "model_update",
+        "predictor_deploy",
         "log_review",
         "log_rotation",
         "redis_tune",
