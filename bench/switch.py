@@ -3,8 +3,9 @@
 """A switch of releases and the guides' ``pkill && nohup``, under the same clients, in one run.
 
 A small application that takes START seconds to start is asked without a pause, directly. The
-recipe's unavailability is the longest time without an answer on new connections, ours as well; of
-the colour switch it is also told for how long answers of both releases came.
+unavailability of each side is the longest time without an answer on new connections. Of the colour
+switch it is also told for how long new connections were answered by both releases; those that are
+kept stay with the old release until it drains, which is the profile's ``drain_seconds``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ import pytest
 import upkeep  # noqa: F401 - makes ansible.module_utils.upkeep known
 
 # isort: split
-from demo.load_client import LoadClient
+from demo.load_client import KindResult, LoadClient
 from tests.unit.module_utils.switching.conftest import UNIT, Service, running
 from tests.unit.module_utils.switching.test_switch import first
 
-ROUNDS: t.Final = 5
+ROUNDS: t.Final = 3
 START: t.Final = 2.0
 MIXED_BAR: t.Final = 0.1
 
@@ -35,15 +36,21 @@ Seen = dict[str, t.Any]
 
 
 class Gaps(LoadClient):
-    """Notes when answers came, for the longest time without one."""
+    """Notes when new connections were answered, and by which release."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "/", 600)
         self.moments: list[float] = []
+        self._new = threading.local()
+
+    def _ask_on(self, kind: str, result: KindResult) -> None:
+        self._new.is_new = kind == "new_connection"
+        super()._ask_on(kind, result)
 
     def _note_version(self, content: bytes) -> None:
-        self.moments.append(time.monotonic())
-        super()._note_version(content)
+        if self._new.is_new:
+            self.moments.append(time.monotonic())
+            super()._note_version(content)
 
     @property
     def longest(self) -> float:
