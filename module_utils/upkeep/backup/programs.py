@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -59,7 +60,7 @@ class Program:
 
 def compressing() -> Program:
     """Return the program that compresses, with a checksum over what it was given."""
-    return Program(("zstd", "-q", "--check", "-3", "-c"), harmless())
+    return Program(("zstd", "-q", "--check", "-1", "-c"), harmless())
 
 
 def expanding() -> Program:
@@ -97,7 +98,7 @@ class Pipeline:
         try:
             for number, program in enumerate(programs):
                 last = number == len(programs) - 1
-                read_end, write_end = (None, out) if last else os.pipe()
+                read_end, write_end = (None, out) if last else _wide_pipe()
                 self._start(program, source if number == 0 else own, write_end)
                 if own is not None:
                     os.close(own)
@@ -212,6 +213,15 @@ class Pipeline:
         lines = data.decode("utf-8", "replace").strip().splitlines()
 
         return visible(lines[0]) if lines else ""
+
+
+def _wide_pipe() -> tuple[int, int]:
+    """Return a pipe that holds much, so that its two programs wait less for each other."""
+    read_end, write_end = os.pipe()
+    with contextlib.suppress(OSError):  # an account may have so many of them only
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _CHUNK)
+
+    return read_end, write_end
 
 
 def _limited(argv: Sequence[str]) -> Sequence[str]:
