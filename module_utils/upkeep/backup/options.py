@@ -304,6 +304,15 @@ VERIFY_OPTIONS: t.Final[Options] = {
         pattern=_SET,
         why="the name of a set",
     ),
+    "legacy": option(
+        "list",
+        "Copies that earlier recipes left, as absolute paths with wildcards. They are listed, and"
+        " the newest of each is read; none is counted or deleted.",
+        elements="str",
+        default=[],
+        pattern=r"/[^\x00-\x1f\x7f]+",
+        why="an absolute path, with the wildcards * ? [ ]",
+    ),
     "artefact_seconds": option(
         "int", "Reading one artefact ends after this time.", default=3600, minimum=1
     ),

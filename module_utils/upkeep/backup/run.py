@@ -20,6 +20,7 @@ from . import findings as found_by
 from . import retention
 from .artefacts.kind import UnfinishedError, Workplace
 from .catalogue import BackupCatalogue, BackupSet, CatalogueError, newest_verified
+from .legacy import legacy_findings
 from .listing import kept_findings
 from .making import Clock, make_set, shrunk, utc_now
 from .manifest import BackupManifest, set_name
@@ -54,7 +55,8 @@ def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -
     if not Path(settings.root).is_dir():
         ids = settings.requirements
         age = found_by.age_finding(None, settings.promised_hours, clock(), ids)
-        return {"changed": False, "findings": [age, *kept_findings([], ids)], "sets": []}
+        left = legacy_findings(settings.legacy, False, deadline, ids)
+        return {"changed": False, "findings": [age, *kept_findings([], ids), *left], "sets": []}
 
     try:
         with BackupCatalogue(settings.root) as catalogue:
@@ -64,6 +66,9 @@ def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -
                 released = _release(catalogue, settings.release)
                 failures = _verify_each(catalogue, settings, deadline, clock())
             answer = _verified_answer(catalogue, settings, clock(), failures)
+            has_sets = catalogue.newest_verified() is not None
+            left = legacy_findings(settings.legacy, has_sets, deadline, settings.requirements)
+            answer["findings"] += left
             return {**answer, "changed": released}
     except (CatalogueError, StateFileError) as error:
         raise BackupError(str(error)) from error

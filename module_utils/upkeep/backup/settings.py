@@ -145,6 +145,7 @@ class VerifySettings:
     staging: str
     reread_days: float
     release: tuple[str, ...]
+    legacy: tuple[str, ...]
     artefact_seconds: int
     requirements: tuple[str, ...]
     max_seconds: int
@@ -206,7 +207,7 @@ def parse_verify(values: Mapping[str, t.Any]) -> VerifySettings:
     """Return the settings of a verification; raises SettingsError."""
     filled = _filled(VERIFY_OPTIONS, values)
 
-    lists = {name: tuple(filled[name]) for name in ("requirements", "release")}
+    lists = {name: tuple(filled[name]) for name in ("requirements", "release", "legacy")}
 
     return VerifySettings(**{**filled, **lists})
 
