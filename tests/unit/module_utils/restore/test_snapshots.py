@@ -105,7 +105,8 @@ def test_a_limit_of_memory_ends_the_server_and_not_the_host(
     for number in range(64):
         redis.ask("SET", f"large:{number}", "x" * (1 << 20))
     shop.backup(artefacts=[snapshot(redis)])
-    monkeypatch.setattr(snapshots, "_BASE", -(snapshots.memory_available() // 2) + (100 << 20))
+    monkeypatch.setattr(snapshots, "memory_available", lambda: 400 << 20)
+    monkeypatch.setattr(snapshots, "_BASE", -100 << 20)
 
     answer = rehearsed()
 
