@@ -71,3 +71,33 @@ def test_celery_keeps_no_list_of_failed_tasks(shop: Shop) -> None:
     shop.wait(lambda: look(shop, failed={})["failed"]["observed"] == 1)
 
     assert shop.redis.ask("LLEN", "celery_failed") == 0
+
+
+#: A process that keeps running, as a web server does, while the broker loses a key.
+SENDER: t.Final = """
+def send(text):
+    write.apply_async((text,), exchange="celery", routing_key="celery")
+
+send("first")
+app.connection_for_write().default_channel.client.delete("_kombu.binding.celery")
+send("lost")
+"""
+
+
+def test_tasks_are_dropped_without_an_error_once_the_binding_is_gone(shop: Shop) -> None:
+    shop.worker()
+    before = look(shop, workers={})
+    shop.python(SENDER)  # which reports no error
+    shop.wait(lambda: "first" in shop.notes)
+    found = look(shop, workers={})
+    shop.stop()
+    shop.worker()
+    after = look(shop, workers={})
+
+    assert "workers.bindings" not in before
+    assert found["workers"]["status"] == "ok"
+    assert found["queue_celery"]["observed"] == 0
+    assert found["workers.bindings"]["status"] == "critical"
+    assert "celery (exchange celery)" in found["workers.bindings"]["message"]
+    assert "lost" not in shop.notes
+    assert "workers.bindings" not in after

@@ -10,14 +10,17 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..base.broker import Broker
+from ..base.broker import SEPARATOR, Broker
 from ..base.deadline import Deadline
 from ..base.redis_client import RedisClient, RedisReplyError
 from .settings import Application, WatchedQueue
+from .workers import ConsumedQueue, WorkerFacts
 
 #: Where Kombu keeps messages that were taken and not acknowledged.
 UNACKED: t.Final = "unacked"
 UNACKED_INDEX: t.Final = "unacked_index"
+#: Before the name of an exchange: the set of the queues that are bound to it.
+BINDING: t.Final = "_kombu.binding."
 #: Before the name of a list whose tasks are being purged.
 PURGED: t.Final = "upkeep.purged."
 
@@ -60,6 +63,29 @@ def collect(application: Application, deadline: Deadline) -> BrokerFacts:
         oldest = redis.ask("ZRANGE", index, 0, 0, "WITHSCORES")
 
         return BrokerFacts(queues, in_hand, float(oldest[1]) if oldest else None)
+
+
+def unbound(
+    application: Application, facts: WorkerFacts, deadline: Deadline
+) -> list[ConsumedQueue]:
+    """Return queues of workers that are not bound to their exchange; RedisError, TimeoutError."""
+    separators = {naming.separator or SEPARATOR for naming in facts.naming} or {SEPARATOR}
+    names = sorted({each.exchange for each in facts.consumed})
+    if not names:
+        return []
+
+    with connected(application.broker, deadline) as redis:
+        keys = [f"{application.key_prefix}{BINDING}{name}" for name in names]
+        replies = redis.ask_all([("SMEMBERS", key) for key in keys])
+
+    bound = {
+        (member.split(separator)[-1], name)
+        for name, reply in zip(names, replies, strict=True)
+        for member in _texts(reply)
+        for separator in separators
+    }
+
+    return [each for each in facts.consumed if each not in bound]
 
 
 def connected(broker: Broker, deadline: Deadline) -> RedisClient:
@@ -105,6 +131,14 @@ def _queue(redis: RedisClient, queue: WatchedQueue, names: Sequence[str]) -> Que
         oldest=tuple(oldest),
         left=sum(lengths[len(names) :]),
     )
+
+
+def _texts(reply: t.Any) -> list[str]:
+    """Return the texts of a set; raises the error that the reply is."""
+    if isinstance(reply, RedisReplyError):
+        raise reply
+
+    return [text for text in reply or () if isinstance(text, str)]
 
 
 def _number(reply: t.Any) -> int:

@@ -16,7 +16,7 @@ from .broker_facts import BrokerFacts
 from .results import FailedTask, StoredResults
 from .settings import OF_WORKERS, Application
 from .state import SeenApplication
-from .workers import WorkerFacts, WorkerTask
+from .workers import ConsumedQueue, WorkerFacts, WorkerTask
 
 _LONGEST: t.Final = 80
 
@@ -156,6 +156,22 @@ def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Findi
             " here: use key_prefix and priority_steps of the profile, or Celery's own names"
         )
         yield application.subject("workers").finding("warning", message, aspect="lists")
+
+
+def bindings(application: Application, missing: Sequence[ConsumedQueue] | str) -> Iterator[Finding]:
+    """Yield that queues of workers are not bound to their exchange, or why nobody knows."""
+    subject = application.subject("workers")
+    if isinstance(missing, str):
+        message = f"whether the queues of the workers are bound is not known: {visible(missing)}"
+        yield subject.finding("unknown", message, aspect="bindings")
+    elif missing:
+        named = [f"{_name(each.queue)} (exchange {_name(each.exchange)})" for each in missing]
+        message = (
+            f"the broker has lost the binding of {list_some(named)}: a process that has sent"
+            " through the exchange before now loses its tasks without an error. Restart the"
+            " workers, which bind their queues, and see what removed keys of the broker"
+        )
+        yield subject.finding("critical", message, aspect="bindings", observed=len(missing))
 
 
 def _active(application: Application, facts: WorkerFacts) -> Finding:

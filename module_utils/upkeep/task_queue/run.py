@@ -93,6 +93,19 @@ def _of_workers(
         yield from report.silent(application, answer)
     else:
         yield from report.workers(application, answer)
+        yield from report.bindings(application, unbound_queues(application, settings, answer))
+
+
+def unbound_queues(
+    application: Application, settings: Settings, facts: workers.WorkerFacts
+) -> list[workers.ConsumedQueue] | str:
+    """Return queues that are not bound, or why nobody knows."""
+    try:
+        return broker_facts.unbound(application, facts, Deadline(settings.timeout))
+    except TimeoutError:
+        return f"the broker did not answer within {settings.timeout:g} s"
+    except RedisError as error:
+        return str(error)
 
 
 def _of_beat(

@@ -25,12 +25,16 @@ from .settings import Application
 PING: t.Final = 1.8
 #: How long one further answer may take, s.
 ANSWER: t.Final = 4.8
+#: Time that is kept for ending in order, s.
+RESERVE: t.Final = 1.0
 #: What Celery's driver needs, bytes.
 LIMITS: t.Final = ResourceLimits(address_space=1 << 30, file_size=0)
 #: What Redis' transport does where nobody says otherwise, s.
 VISIBILITY_TIMEOUT: t.Final = 3600.0
 #: Options of the transport that leave the process which asks.
 _TRANSPORT: t.Final = ("visibility_timeout", "global_keyprefix", "sep", "priority_steps")
+#: Queues of one worker that are looked at.
+MOST_QUEUES: t.Final = 200
 MISSING: t.Final = "the driver is missing: install the package python3-celery"
 
 Json = t.Any
@@ -42,6 +46,7 @@ _COMMANDS: t.Final[Mapping[str, Mapping[str, t.Any]]] = {
     "stats": {},
     "conf": {"with_defaults": False},
     "registered": {},
+    "active_queues": {},
 }
 
 
@@ -75,6 +80,13 @@ class ListNaming:
     steps: tuple[int, ...] | None = None
 
 
+class ConsumedQueue(t.NamedTuple):
+    """A queue from which a worker takes tasks, and the exchange that it has bound it to."""
+
+    queue: str
+    exchange: str
+
+
 @dataclass(frozen=True)
 class WorkerFacts:
     """What the workers of one broker answered.
@@ -93,6 +105,7 @@ class WorkerFacts:
     visibility_timeout: float = VISIBILITY_TIMEOUT
     registered: frozenset[str] = field(default_factory=frozenset)
     naming: tuple[ListNaming, ...] = ()
+    consumed: tuple[ConsumedQueue, ...] = ()
     silent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def gap(self, *questions: str) -> str:
@@ -141,6 +154,15 @@ def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
             name for names in answers.get("registered", {}).values() for name in names
         ),
         naming=tuple(dict.fromkeys(_naming(each) for each in transports)),
+        consumed=tuple(
+            sorted(
+                {
+                    ConsumedQueue(queue, exchange)
+                    for queues in answers.get("active_queues", {}).values()
+                    for queue, exchange in queues
+                }
+            )
+        ),
         silent={
             question: tuple(sorted(answers.get("ping", {}).keys() - answers.get(question, {})))
             for question in _COMMANDS
@@ -159,11 +181,14 @@ def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
             yield ["ping", names]
 
             for command, arguments in _COMMANDS.items() if names else ():
+                if (left := deadline.left - RESERVE) < RESERVE:
+                    return  # what was answered counts, the rest is unknown
+
                 replies = asker.broadcast(
                     command,
                     arguments=arguments,
                     reply=True,
-                    timeout=whole_waits(min(ANSWER, max(deadline.left, 1))),
+                    timeout=whole_waits(min(ANSWER, left)),
                     limit=len(names),
                     connection=connection,
                 )
@@ -244,6 +269,23 @@ def _registered(answer: Json) -> list[str]:
     return [name.partition(" ")[0] for name in names if isinstance(name, str)]
 
 
+def _consumed(answer: Json) -> list[list[str]]:
+    """Return queues with their exchanges, without those that Kombu does not bind in the broker."""
+    found: list[list[str]] = []
+    for queue in _list(answer)[:MOST_QUEUES]:
+        exchange = _dict(queue.get("exchange"))
+        names = [
+            name
+            for name in (queue.get("name"), exchange.get("name"))
+            if isinstance(name, str) and name
+        ]
+        is_bound = exchange.get("type") != "fanout" and not queue.get("no_declare")
+        if is_bound and len(names) == 2:
+            found.append(names)
+
+    return found
+
+
 _KEPT: t.Final[Mapping[str, t.Callable[[Json], Json]]] = {
     "active": _running,
     "scheduled": _waiting,
@@ -251,6 +293,7 @@ _KEPT: t.Final[Mapping[str, t.Callable[[Json], Json]]] = {
     "stats": _statistics,
     "conf": _configured,
     "registered": _registered,
+    "active_queues": _consumed,
 }
 
 

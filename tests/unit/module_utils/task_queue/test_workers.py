@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,8 +12,19 @@ import time
 import typing as t
 
 import pytest
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.task_queue import findings as report
+from ansible.module_utils.upkeep.task_queue import workers
 from ansible.module_utils.upkeep.task_queue.beat import is_beat
-from ansible.module_utils.upkeep.task_queue.workers import _KEPT, read
+from ansible.module_utils.upkeep.task_queue.broker_facts import unbound
+from ansible.module_utils.upkeep.task_queue.run import unbound_queues
+from ansible.module_utils.upkeep.task_queue.settings import parse
+from ansible.module_utils.upkeep.task_queue.workers import (
+    _KEPT,
+    ConsumedQueue,
+    WorkerFacts,
+    read,
+)
 
 from tests.unit.module_utils.task_queue.shop import Shop
 
@@ -119,6 +131,32 @@ def test_longer_waits_than_the_broker_grants_are_a_warning(shop: Shop) -> None:
     assert "a task may run 300 s" in found["message"]
 
 
+class SlowWorkers:
+    """Stands for Celery's control of workers that answer the ping, and then take their time."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def broadcast(self, command: str, *_arguments: t.Any, **_options: t.Any) -> list[t.Any]:
+        """Note the question and answer it."""
+        self.asked.append(command)
+
+        return [{"w": {}}]
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(1.5, ["ping"]), (30.0, ["ping", *_KEPT])])
+def test_answers_that_came_in_time_are_not_lost_with_those_that_did_not(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, seconds: float, asked: list[str]
+) -> None:
+    slow = SlowWorkers()
+    monkeypatch.setattr(workers, "control", lambda *_details: contextlib.nullcontext((slow, None)))
+    (application,) = parse(shop.values(workers={}, active={})).applications
+    answers = dict(workers._ask(application, seconds))
+
+    assert sorted(slow.asked) == sorted(asked)
+    assert read(answers, 0.0).names == ("w",)
+
+
 HOSTILE: t.Final = [None, 7, "x", [], {}, [None], [{}], [[1]], {"pool": 1, "total": 2}, [7]]
 
 
@@ -129,3 +167,58 @@ def test_answers_that_are_none_of_a_worker_end_no_look(command: str, answer: t.A
     facts = read({"ping": {"w": 1}, command: {"w": json.loads(json.dumps(kept))}}, 0.0)
 
     assert facts.names == ("w",)
+
+
+def not_bound(shop: Shop, *queues: t.Any, **options: t.Any) -> list[tuple[str, str]]:
+    """Return the queues that are not bound when a worker says it takes tasks from ``queues``."""
+    settings = parse(shop.values(workers={}, **options))
+    consumed = _KEPT["active_queues"](list(queues))
+    facts = read({"ping": {"w": 1}, "active_queues": {"w": consumed}}, 0.0)
+
+    return [*unbound(settings.applications[0], facts, Deadline(20))]
+
+
+def consumed(queue: str, exchange: str, **options: t.Any) -> dict[str, t.Any]:
+    """Return a queue as a worker names it."""
+    return {"name": queue, "exchange": {"name": exchange, "type": "direct"}, **options}
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["ml\x06\x16\x06\x16ml", "ml\x06\x16^ml$\x06\x16ml", "ml.#\x06\x16^ml\\..*?$\x06\x16ml"],
+)
+def test_a_queue_is_bound_to_the_exchange_that_the_worker_names(shop: Shop, member: str) -> None:
+    shop.redis.ask("SADD", "_kombu.binding.tasks", member)
+
+    assert not_bound(shop, consumed("ml", "tasks")) == []
+    assert not_bound(shop, consumed("ml", "celery")) == [("ml", "celery")]
+    assert not_bound(shop, consumed("l", "tasks")) == [("l", "tasks")]
+    assert not_bound(shop, consumed("ml", "tasks"), key_prefix="x:") == [("ml", "tasks")]
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        {"name": "q", "exchange": {"name": "all", "type": "fanout"}},
+        {"name": "q", "exchange": {"name": "", "type": "direct"}},
+        {"name": "q", "exchange": None},
+        consumed("q", "q", no_declare=True),
+    ],
+)
+def test_queues_without_a_binding_of_their_own_need_none(
+    shop: Shop, queue: dict[str, t.Any]
+) -> None:
+    assert not_bound(shop, queue) == []
+
+
+def test_a_user_that_may_not_read_bindings_leaves_them_unknown(shop: Shop) -> None:
+    shop.redis.ask("ACL", "SETUSER", "reader", "on", ">pw", "~*", "+@all", "-smembers")
+    settings = parse(shop.values(broker=shop.broker.replace("//", "//reader:pw@")))
+    facts = WorkerFacts(names=("w",), consumed=(ConsumedQueue("ml", "ml"),))
+    (found,) = report.bindings(
+        settings.applications[0], unbound_queues(settings.applications[0], settings, facts)
+    )
+
+    assert found["check"] == "task_queue:shop.workers.bindings"
+    assert found["status"] == "unknown"
+    assert "smembers" in found["message"]
