@@ -24,7 +24,8 @@ _COLUMNS: t.Final = """
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
  WHERE attrelid = %(oid)s AND attnum > 0 AND NOT attisdropped ORDER BY 1
 """
-#: What refers to the table, or to the type of its rows, and would go on to mean the old one.
+#: What refers to the table, or to the type of its rows, and would go on to mean the old one. What
+#: is the table's own, as a computed column, a trigger or a policy, comes with the restored one.
 _DEPENDENTS: t.Final = """
 SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0)
   FROM pg_depend d LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
@@ -35,6 +36,10 @@ SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0)
            SELECT oid FROM pg_type WHERE typrelid = %(oid)s
            UNION SELECT typarray FROM pg_type WHERE typrelid = %(oid)s))
    AND v.relkind IS DISTINCT FROM 'v' AND v.oid IS DISTINCT FROM %(oid)s
+   AND (d.classid, d.objid) NOT IN (
+       SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = %(oid)s
+       UNION SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = %(oid)s
+       UNION SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = %(oid)s)
 """
 _VIEWS: t.Final = """
 SELECT DISTINCT n.nspname, v.relname, pg_get_viewdef(v.oid), v.reloptions

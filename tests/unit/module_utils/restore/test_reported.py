@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.restore.choose import RestoreError
 
 from tests.unit.module_utils.backup.conftest import message, statuses
 from tests.unit.module_utils.postgresql.server import Server
@@ -227,3 +228,45 @@ def test_rows_that_a_hash_was_kept_of_are_compared(
         shop.later(seconds=1)
         answer = shop.restore(postgresql=login_of(pg), **options)
         assert statuses(answer)["restore:database"] == "ok"
+
+
+#: A table whose rows come back with other values: what they are computed with has changed since.
+RECOMPUTED: t.Final = (
+    "CREATE FUNCTION rate() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 2'",
+    "CREATE TABLE priced (id integer, price integer GENERATED ALWAYS AS (id * public.rate())"
+    " STORED)",
+    "INSERT INTO priced SELECT generate_series(1, 50)",
+    "CREATE OR REPLACE FUNCTION rate() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 3'",
+)
+OTHER_ROWS: t.Final = "priced has other rows than the manifest's hash"
+
+
+def test_rows_that_came_back_with_other_values_are_found_by_a_rehearsal(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    name = pg.create_database("", *RECOMPUTED)
+    shop.backup(artefacts=[dump_artefact(pg, name, hashed=["public.priced"])])
+
+    answer = rehearsed()
+
+    assert statuses(shop.verify())["backup:age"] == "ok"
+    assert statuses(answer)["rehearsal:database"] == "critical"
+    assert f"public.{OTHER_ROWS}" in message(answer, "rehearsal:database")
+    assert statuses(answer)["rehearsal:age"] == "critical"
+
+
+@pytest.mark.parametrize("options", [{}, {"table": "public.priced"}], ids=["database", "table"])
+def test_rows_that_came_back_with_other_values_replace_nothing(
+    shop: RestoringShop, pg: Server, options: dict[str, t.Any]
+) -> None:
+    name = pg.create_database("", *RECOMPUTED)
+    shop.backup(artefacts=[dump_artefact(pg, name, hashed=["public.priced"])])
+    pg.run(name, "DELETE FROM priced WHERE id > 7")
+
+    with pytest.raises(RestoreError, match=f"nothing was replaced: .*{OTHER_ROWS}"):
+        shop.restore(postgresql=login_of(pg), **options)
+
+    assert pg.query(name, "SELECT count(*), sum(price) FROM priced") == [(7, 56)]
+    assert pg.query(name, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^upkeep_'") == [(0,)]
+    databases = {found for (found,) in pg.query("postgres", "SELECT datname FROM pg_database")}
+    assert not [found for found in databases if found.startswith(f"{name}_")]

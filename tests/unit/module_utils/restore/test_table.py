@@ -94,6 +94,39 @@ def test_a_table_is_as_it_was_with_all_that_hangs_on_it(
         pg.run(database, "INSERT INTO lines VALUES (1, 100000)")
 
 
+def test_what_is_computed_watched_and_guarded_by_the_table_itself_comes_back(
+    shop: RestoringShop, pg: Server, role: None
+) -> None:
+    name = pg.create_database(
+        "",
+        "CREATE TABLE orders (id integer PRIMARY KEY, price integer,"
+        " gross integer GENERATED ALWAYS AS (price * 2) STORED)",
+        "INSERT INTO orders SELECT n, n FROM generate_series(1, 500) n",
+        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.price := 0; RETURN NEW; END'",
+        "CREATE TRIGGER stamp BEFORE UPDATE OF price ON orders FOR EACH ROW"
+        " WHEN (NEW.price < 0) EXECUTE FUNCTION stamp()",
+        "ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON orders USING (price < 400)",
+    )
+    shape = (
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'orders'::regclass",
+        "SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy"
+        " WHERE polrelid = 'orders'::regclass",
+        "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'orders'::regclass",
+        "SELECT relrowsecurity FROM pg_class WHERE oid = 'orders'::regclass",
+        "SELECT count(*), sum(gross) FROM orders",
+    )
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+    before = [pg.query(name, query) for query in shape]
+    pg.run(name, "DELETE FROM orders WHERE id > 100")
+
+    restore(shop, pg)
+
+    assert all(before)
+    assert [pg.query(name, query) for query in shape] == before
+
+
 def test_what_is_kept_holds_no_row_of_others_back(
     shop: RestoringShop, pg: Server, database: str
 ) -> None:
@@ -129,6 +162,10 @@ def test_rows_that_others_need_must_be_in_the_set(
         (
             "CREATE FUNCTION f(orders) RETURNS int LANGUAGE sql AS 'SELECT 1'",
             r"function public\.f\(public\.orders\)",
+        ),
+        (
+            "CREATE POLICY foreign_one ON customers USING (id IN (SELECT customer FROM orders))",
+            r"policy foreign_one on table public\.customers would go on to use the old table",
         ),
         ("CREATE TABLE child () INHERITS (orders)", "is not a table of its own"),
     ],
