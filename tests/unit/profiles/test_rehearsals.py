@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -28,11 +29,14 @@ from tests.unit.module_utils.restore.conftest import (
     rehearsed,
     shop,
     staging,
+    stand_in,
 )
 from tests.unit.profiles.limits import Entry, profile
 from tools import PROJECT, profiles
 
-__all__ = ["pg", "rehearsed", "shop", "staging"]
+__all__ = ["pg", "rehearsed", "shop", "staging", "stand_in"]
+
+StandIn = Callable[[str, str], None]
 
 SYSTEMS: t.Final = [
     system for system in profiles.systems(PROJECT) if "system_rehearsal" in profile(system)
@@ -41,7 +45,7 @@ SHIPPED: t.Final[dict[str, Entry]] = {
     system: profile(system)["system_rehearsal"] for system in SYSTEMS
 }
 
-#: Units are stopped and started in the scenario of the role only.
+#: Units are stopped and started in the scenario of the role, and by ``systemctl`` of one test.
 ON_A_HOST: t.Final = {"R-racing-75", "R-student_success-115", "R-student_success-117"}
 
 
@@ -177,6 +181,34 @@ def test_what_was_lost_is_restored(shop: RestoringShop, pg: Server, system: str)
     assert not name or pg.query(name, "SELECT count(*) FROM other") == [(1,)]
 
     evidence.add(system, answer["findings"])
+
+
+def test_the_dashboard_of_racing_is_stopped_for_a_restore_and_started_after_it(
+    shop: RestoringShop, stand_in: StandIn
+) -> None:
+    units = [
+        one["unit"]
+        for one in profile("racing")["system_self_heal"]
+        if one["component"] in ("app", "celery")
+    ]
+    log = shop.folder / "calls"
+    stand_in(
+        "systemctl",
+        f'shift 2; echo "$1 $3 $(head -c 4 {shop.app}/main.py)" >> {log}\n'
+        "test $1 != show || printf 'LoadState=loaded\\nActiveState=active\\n'",
+    )
+    shop.backup()
+    (shop.app / "main.py").write_text("lost")
+
+    answer = shop.restore(units=units, requirements=["R-racing-75"])
+    calls = [line.split() for line in log.read_text().splitlines()]
+
+    assert units == ["racing-dashboard.service"]
+    assert answer["restarted"] == units
+    assert ["stop", *units, "lost"] in calls
+    assert calls[-1] == ["start", *units, "prin"]
+
+    evidence.add("racing", answer["findings"], "racing-dashboard.service restarted")
 
 
 def test_one_table_of_trailblaze_is_restored_alone(shop: RestoringShop, pg: Server) -> None:
