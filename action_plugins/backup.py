@@ -13,6 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ansible.module_utils.upkeep.backup.options import OPTIONS
+
 from upkeep.actions.long_job import LongJobAction
 
 
@@ -20,6 +22,7 @@ class ActionModule(LongJobAction):
     """Call the module, as a job of the host when it makes a set, and record its findings."""
 
     AREA: t.ClassVar = "backup"
+    OPTIONS: t.ClassVar = OPTIONS
     MAX_SECONDS: t.ClassVar = 14400
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -4,6 +4,9 @@
 
 The module runs as a job of the host, by Ansible's own means for that, so it goes on when the
 connection is lost. Meanwhile we look whether it is done, and print a line a minute.
+
+Ansible keeps the options of a job in a file of the host until it ends. So with a secret among them
+the module runs within the connection, through which they come.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import typing as t
 from collections.abc import Iterator
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.upkeep.base.options import Options, holds_secret
 
 from upkeep.actions.base import ModuleAction, without_controller_keys
 from upkeep.run import clean
@@ -31,8 +35,10 @@ _JOB_KEYS: t.Final = ("ansible_job_id", "results_file", "started", "finished")
 
 
 class LongJobAction(ModuleAction):
-    """Calls its module as a job, unless in check mode."""
+    """Calls its module as a job, unless in check mode or with a secret."""
 
+    #: What the module takes, with which of it is secret.
+    OPTIONS: t.ClassVar[Options]
     #: Seconds that the module has when the task does not say it.
     MAX_SECONDS: t.ClassVar[int]
 
@@ -42,7 +48,7 @@ class LongJobAction(ModuleAction):
 
     def call_as_job(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Run the module on the host and return its answer, as ``call`` does."""
-        if self._task.check_mode:
+        if self._task.check_mode or holds_secret(self.OPTIONS, args):
             return self.call(args, task_vars)
 
         seconds = int(args.get("max_seconds") or self.MAX_SECONDS) + GRACE

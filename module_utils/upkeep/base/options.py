@@ -171,6 +171,14 @@ def nearest(name: str, known: t.Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(names)}"
 
 
+def holds_secret(options: Options, values: t.Any) -> bool:
+    """Return whether a secret is given among values, of which some may not fit their options."""
+    if not isinstance(values, Mapping):
+        return bool(values)  # text that Ansible takes for a mapping, perhaps
+
+    return any(_is_secret(spec, values[name]) for name, spec in options.items() if values.get(name))
+
+
 def number(value: float) -> str:
     """Return a number for people: whole ones without point or exponent."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:g}"
@@ -181,6 +189,14 @@ def entry_place(place: str, entry: t.Any, position: int) -> str:
     name = entry.get("name") if isinstance(entry, Mapping) else None
 
     return f"{place} '{name}'" if isinstance(name, str) and name else f"{place}[{position}]"
+
+
+def _is_secret(spec: Option, value: t.Any) -> bool:
+    if "options" not in spec:
+        return bool(spec.get("no_log"))
+    items = value if isinstance(value, list | tuple) else [value]
+
+    return any(holds_secret(spec["options"], item) for item in items)
 
 
 def _value_problems(spec: Option, value: t.Any, place: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.upkeep.base.options import (
     OptionError,
     argument_spec,
+    holds_secret,
     option,
     parse,
     problems,
@@ -147,3 +148,25 @@ def test_a_message_does_not_show_a_secret() -> None:
     assert found[1] == "tokens[0] is ***; it must match [a-z]+"
     assert "db.example.org" in found[2]
     assert "hunter2" not in "".join(found).lower()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"name": "a", "logins": [{"user": "b"}, {"password": ""}]}, False),
+        ({"logins": [{"user": "b"}, {"password": "x"}]}, True),
+        ({"login": {"password": "x"}}, True),
+        ({"login": {"user": "b"}, "logins": None}, False),
+        ({"login": "user=b password=x"}, True),
+        ({"unknown": "x"}, False),
+    ],
+)
+def test_a_secret_is_found_wherever_it_lies(values: dict[str, Any], expected: bool) -> None:
+    login = {"user": option("str", "User."), "password": option("str", "Password.", secret=True)}
+    declared = {
+        "name": option("str", "Name."),
+        "login": option("dict", "Login.", options=login),
+        "logins": option("list", "Logins.", elements="dict", options=login),
+    }
+
+    assert holds_secret(declared, values) is expected

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.upkeep.backup.options import OPTIONS
 
 from upkeep.actions import long_job
 from upkeep.actions.long_job import GRACE, LINE_SECONDS, SILENT_SECONDS, LongJobAction
@@ -23,6 +24,7 @@ Answer = dict[str, t.Any] | Exception
 class FakeJob(LongJobAction):
     """An action with a host that answers what a test says; nothing of Ansible is started."""
 
+    OPTIONS = OPTIONS
     MAX_SECONDS = 3600
 
     def __init__(self, answers: Iterator[Answer], check_mode: bool = False) -> None:
@@ -174,3 +176,24 @@ def test_check_mode_starts_no_job() -> None:
 
     assert job.call_as_job({}, HOST) == {"changed": False}
     assert job.calls == ["call"]
+
+
+@pytest.mark.parametrize(
+    "artefact",
+    [
+        {"name": "database", "postgresql": {"database": "shop", "login_password": "s3cret"}},
+        {"name": "cache", "redis": {"password": "s3cret"}},
+    ],
+)
+def test_a_password_is_in_no_job_whose_options_lie_in_a_file(artefact: dict[str, t.Any]) -> None:
+    job = FakeJob(iter(()))
+
+    job.call_as_job({"artefacts": [{"name": "files", "files": {}}, artefact]}, HOST)
+
+    assert job.calls == ["call"]
+
+
+def test_a_password_that_is_empty_is_none() -> None:
+    job, _ = run([DONE], artefacts=[{"name": "cache", "redis": {"password": ""}}])
+
+    assert job.calls[0] == "start"
