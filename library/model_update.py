@@ -10,7 +10,8 @@ module: model_update
 short_description: Let a new model file serve once it has proved itself, or go back
 version_added: "0.3.0"
 description:
-  - With V(live) puts a candidate beside the file that serves, has it loaded as the service user
+  - With V(live) copies a candidate to a folder of root and checks it on the way, puts that copy
+    beside the file that serves, has it loaded as the service user
     with warnings as errors, measures it on the reference set beside the model that serves, keeps
     that one with its metadata, renames, restarts and watches. Our own probes decide. A candidate
     that does not prove itself is taken back with what it showed as evidence.
@@ -47,7 +48,7 @@ EXAMPLES = r"""
           listen: ["127.0.0.1:8000"]
           probes: [{name: health, path: /health}]
     state: live
-    candidate: /var/lib/upkeep/incoming/risk_model/model
+    upload: candidates/risk.pkl
     sha256: "{{ checked.sha256 }}"
     approved_by: A. Reviewer
 

@@ -84,11 +84,17 @@ def digest_of(stream: t.BinaryIO, into: t.BinaryIO | None = None) -> ModelDigest
         sha256.update(block)
         md5.update(block)
         size += len(block)
-        view = memoryview(block)
-        while into is not None and view:
-            view = view[into.write(view) :]
+        if into is not None:
+            _write_all(into, block)
 
     return ModelDigest(sha256.hexdigest(), md5.hexdigest(), size)
+
+
+def _write_all(into: t.BinaryIO, block: bytes) -> None:
+    """Write a block to a file without a buffer, which may take less than it is given."""
+    view = memoryview(block)
+    while view:
+        view = view[into.write(view) :]
 
 
 def copy_into(folder: Folder, name: str, stream: t.BinaryIO, mark: Mark | None) -> ModelDigest:
@@ -96,7 +102,8 @@ def copy_into(folder: Folder, name: str, stream: t.BinaryIO, mark: Mark | None) 
     folder.remove(name)
     try:
         with folder.create(name) as made:
-            digest_of(stream, made)
+            while block := stream.read(_BLOCK):
+                _write_all(made, block)
             if mark:
                 os.fchown(made.fileno(), mark.uid, mark.gid)
                 os.fchmod(made.fileno(), mark.mode)

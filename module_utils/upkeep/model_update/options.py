@@ -158,10 +158,21 @@ OPTIONS: t.Final[Options] = {
     ),
     "candidate": option(
         "path",
-        "File of the candidate on the host, for V(live). Without it nothing is done but to see"
-        " whether it serves.",
+        "File of the candidate on the host, for V(live): no link of others, and of root or of"
+        " O(candidate_owner). It stays where it is. Without it and O(upload) nothing is done but to"
+        " see whether it serves.",
     ),
     "candidate_metadata": option("path", "Its metadata on the host."),
+    "candidate_owner": option(
+        "int", "User id whom these files may belong to as well.", default=0, minimum=0
+    ),
+    "upload": option(
+        "path",
+        "File of the candidate on the controller, instead of O(candidate). It is sent to a"
+        " temporary folder of the user that connects, which is removed at the end. Nothing is sent"
+        " in check mode.",
+    ),
+    "upload_metadata": option("path", "Its metadata on the controller."),
     "sha256": option("str", "Checksum of the candidate.", default="", pattern=r"|[0-9a-f]{64}"),
     "approved_sha256": option(
         "str",

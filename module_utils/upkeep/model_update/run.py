@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import typing as t
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -104,9 +106,9 @@ class _Call:
         if not settings.candidate:
             return {"needed": True, "changed": bool(self.findings), "steps": _steps(model)}
 
-        candidate = _candidate(settings)
-        record = _record(settings, candidate)
         try:
+            candidate = _brought(settings, self.versions)
+            record = _record(settings, candidate)
             mark = copies.mark_of(model)
             copies.put_beside(model, candidate, mark)
             copies.require_readable(model)
@@ -116,6 +118,7 @@ class _Call:
             switched = switch_model(model, self.versions, candidate, kept, self.hook)
         finally:
             copies.clear(model)
+            self.versions.forget_brought()
         self.findings.append(_confirmed(settings, settings.sha256, switched))
         gone = self.versions.prune(model.keep, [kept.id])
 
@@ -157,6 +160,7 @@ class _Call:
             return
         previous = recover(model, self.versions)
         copies.clear(model)
+        self.versions.forget_brought()
         if previous:
             message = (
                 f"an update had been cut off before it was confirmed; model {previous.id} served"
@@ -191,17 +195,19 @@ class _Call:
         return {"needed": True, "changed": True, "steps": _steps(model), "record": record}
 
 
-def _candidate(settings: UpdateSettings) -> ModelFiles:
-    """Return the candidate as it arrived; raises UpdateError for another one than was sent."""
-    with open_regular(settings.candidate) as stream:
-        digest = copies.digest_of(stream)
-    if digest.sha256 != settings.sha256:
-        raise UpdateError(
-            f"the candidate has the checksum {digest.sha256[:12]}..., not"
-            f" {settings.sha256[:12]}...; it was cut short or changed on the way: send it again"
-        )
-
-    return ModelFiles(settings.candidate, settings.candidate_metadata, digest)
+def _brought(settings: UpdateSettings, versions: Versions) -> ModelFiles:
+    """Return a copy of the candidate that root alone can change; raises OSError, UpdateError."""
+    with contextlib.ExitStack() as opened:
+        streams = [
+            opened.enter_context(
+                open_regular(
+                    path, owner={0, os.geteuid(), settings.candidate_owner}, trusted_links=True
+                )
+            )
+            for path in (settings.candidate, settings.candidate_metadata)
+            if path
+        ]
+        return versions.bring(streams[0], streams[1] if streams[1:] else None, settings.sha256)
 
 
 def _require_approved(settings: UpdateSettings) -> None:

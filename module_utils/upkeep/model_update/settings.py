@@ -111,6 +111,7 @@ class UpdateSettings:
     state: str
     candidate: str
     candidate_metadata: str
+    candidate_owner: int
     sha256: str
     approved_sha256: str
     version: str
@@ -142,6 +143,7 @@ def parse(values: Values) -> UpdateSettings:
         state=given["state"],
         candidate=given["candidate"] or "",
         candidate_metadata=given["candidate_metadata"] or "",
+        candidate_owner=given["candidate_owner"],
         sha256=given["sha256"],
         approved_sha256=given["approved_sha256"],
         version=given["version"],
@@ -205,6 +207,9 @@ def _model_problems(model: Values, place: str) -> Iterator[str]:
 
 
 def _call_problems(given: Values) -> Iterator[str]:
+    for name in ("upload", "upload_metadata"):
+        if given[name]:
+            yield f"{name} is set; only the action of this name can send a file to the host"
     if given["state"] == "looked":
         return
 

@@ -16,7 +16,7 @@ from ..switching import unit_files
 from ..switching.settings import Server
 from .copies import BESIDE
 from .settings import UpdatedModel
-from .versions import SWITCHING, KeptVersion, Versions
+from .versions import GOING_BACK, SWITCHING, KeptVersion, Versions
 
 #: Seconds beyond what the steps of an update may take.
 SLACK: t.Final = 120
@@ -28,19 +28,25 @@ def undo_unit(model: UpdatedModel) -> str:
 
 
 def undo_steps(model: UpdatedModel, versions: Versions, previous: KeptVersion) -> list[list[str]]:
-    """Return the commands that go back; one that begins with '-' may fail."""
+    """Return the commands that go back; one that begins with '-' may fail.
+
+    Owner and mode are set in the folder of root: where the service user may write, a link could
+    take the place of the file meanwhile. From there on it is only renamed, which follows no link.
+    """
     files, mark = versions.files(previous), previous.mark
     install = ["/usr/bin/install", "-T", "-o", str(mark.uid), "-g", str(mark.gid)]
     install += ["-m", f"{mark.mode:04o}"]
-    pairs = [(files.path, model.file)]
+    pairs = [(files.path, GOING_BACK[0], model.file)]
     steps = []
     if model.metadata and files.metadata:
-        pairs.append((files.metadata, model.metadata.name))
+        pairs.append((files.metadata, GOING_BACK[1], model.metadata.name))
     elif model.metadata:
         steps.append(["/usr/bin/rm", "-f", f"{model.folder}/{model.metadata.name}"])
-    for kept, name in pairs:
-        beside = f"{model.folder}/{BESIDE}{name}"
-        steps.append([*install, kept, beside])
+    for kept, own, name in pairs:
+        own, beside = f"{versions.path}/{own}", f"{model.folder}/{BESIDE}{name}"
+        steps.append([*install, kept, own])
+        # What is mounted of its own is copied there; only then does one rename bring it live.
+        steps.append(["/usr/bin/mv", "-T", own, beside])
         steps.append(["/usr/bin/mv", "-T", beside, f"{model.folder}/{name}"])
 
     return [

@@ -24,8 +24,20 @@ _MODEL: t.Final = "model"
 _METADATA: t.Final = "metadata"
 #: An update that is not confirmed yet.
 SWITCHING: t.Final = "switching.json"
-#: Files of the folder that are no versions.
-_OTHERS: t.Final = (SWITCHING, "undone.json", "refused", "candidate", "training")
+#: What the unit that goes back makes on its way: a model, and its metadata.
+GOING_BACK: t.Final = ("back.model", "back.metadata")
+#: The candidate of a call, as it was checked.
+BROUGHT: t.Final = "brought"
+#: What is in the folder and is no version.
+_OTHERS: t.Final = (
+    SWITCHING,
+    "undone.json",
+    "refused",
+    "candidate",
+    "training",
+    BROUGHT,
+    *GOING_BACK,
+)
 
 
 @dataclass(frozen=True)
@@ -126,8 +138,37 @@ class Versions:
     def end(self) -> None:
         """Note that an update is confirmed, or taken back."""
         with self.folder() as folder:
-            folder.remove(SWITCHING)
+            for name in (SWITCHING, *GOING_BACK):
+                folder.remove(name)
             folder.sync()
+
+    def bring(self, candidate: t.BinaryIO, metadata: t.BinaryIO | None, sha256: str) -> ModelFiles:
+        """Copy a candidate to where root alone can change it, and return the copy.
+
+        What is read is hashed on the way, so what was checked is what is used. Raises OSError,
+        UpdateError for another checksum.
+        """
+        place = f"{self.path}/{BROUGHT}"
+        with self.folder() as folder:
+            folder.remove(BROUGHT)
+            with folder.make(BROUGHT) as brought:
+                with brought.create(_MODEL) as made:
+                    digest = digest_of(candidate, made)
+                if digest.sha256 != sha256:
+                    raise UpdateError(
+                        f"the candidate has the checksum {digest.sha256[:12]}..., not"
+                        f" {sha256[:12]}...; it was cut short or changed on the way: send it again"
+                    )
+                if metadata:
+                    with brought.create(_METADATA) as made:
+                        digest_of(metadata, made)
+
+        return ModelFiles(f"{place}/{_MODEL}", f"{place}/{_METADATA}" if metadata else "", digest)
+
+    def forget_brought(self) -> None:
+        """Delete the copy of a candidate, as far as that goes; nothing there is fine."""
+        with contextlib.suppress(OSError), Folder.private(self.path) as folder:
+            folder.remove(BROUGHT)
 
     def put_evidence(self, sha256: str, evidence: Mapping[str, t.Any]) -> str:
         """Keep why a candidate was refused; return the path."""

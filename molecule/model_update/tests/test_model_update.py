@@ -82,7 +82,9 @@ def test_the_candidate_serves_and_is_recorded(server: t.Any, place: Path) -> Non
     assert (file.user, file.mode) == ("racing", 0o644)
     assert server.run(f"find {KEPT} -name version.json").stdout.count("version.json") == 1
     assert not server.service(TIMER).is_running
-    assert server.run("ls /var/lib/upkeep/incoming").stdout == ""
+    assert not server.file(f"{KEPT}/brought").exists
+    assert not server.file("/var/lib/upkeep/incoming").exists
+    assert server.run("find / -xdev -path '*/ansible-tmp-*/candidate*'").stdout == ""
 
 
 def test_a_second_run_changes_nothing(records: t.Any) -> None:

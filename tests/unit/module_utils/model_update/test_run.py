@@ -132,6 +132,66 @@ def test_a_candidate_that_was_cut_short_or_swapped_is_refused(shop: Shop, conten
     assert shop.answer() == "old"
 
 
+def test_what_was_checked_is_what_serves(shop: Shop) -> None:
+    given, place = shop.make("new"), Path(shop.versions().path) / "brought"
+    swapped: list[str] = []
+
+    def swap(moment: str) -> None:
+        swapped.append(moment)
+        Path(given["candidate"]).write_text('{"version": "evil", "slope": 2.0}')
+        assert {path.stat().st_mode & 0o777 for path in (place, *place.iterdir())} <= {0o700, 0o600}
+
+    answer = shop.call("live", given, hook=swap)
+
+    assert answer["done"], answer["findings"]
+    assert swapped
+    assert shop.answer() == "new"
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_a_candidate_that_is_no_regular_file_is_refused(shop: Shop, kind: str) -> None:
+    given = shop.make("new")
+    path = Path(given["candidate"])
+    if kind == "link":
+        path.rename(path.with_name("elsewhere"))
+        path.symlink_to("elsewhere")
+        path.parent.chmod(0o777)
+    else:
+        path.unlink()
+        os.mkfifo(path) if kind == "fifo" else path.mkdir()
+
+    answer = shop.call("live", given)
+
+    assert not answer["done"]
+    assert "not a regular file" in message(answer)
+    assert shop.answer() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_candidate_must_belong_to_root_or_to_who_sent_it(shop: Shop) -> None:
+    given = shop.make("new")
+    for name in ("candidate", "candidate_metadata"):
+        os.chown(given[name], 12345, 12345)
+
+    refused = shop.call("live", given)
+    accepted = shop.call("live", {**given, "candidate_owner": 12345})
+
+    assert "belongs to the user id 12345" in message(refused)
+    assert accepted["done"], accepted["findings"]
+
+
+def test_a_copy_that_a_killed_run_left_is_removed(shop: Shop) -> None:
+    with pytest.raises(KilledError):
+        shop.call("live", shop.make("new"), hook=killed_at("armed"))
+    place = Path(shop.versions().path) / "brought"
+    place.mkdir(mode=0o700)
+
+    shop.call("live", {**shop.make("new"), "candidate": "", "candidate_metadata": ""})
+
+    assert not place.exists()
+
+
 def test_a_model_that_nobody_approved_is_neither_kept_nor_replaced(shop: Shop) -> None:
     answer = shop.call("live", {**shop.make("new"), "approved_sha256": "0" * 64})
 
@@ -225,6 +285,34 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(shop: Shop, moment: s
     assert shop.answer() == "old"
     assert shop.files() == old
     assert shop.versions().pending() is None
+
+
+def test_the_way_back_sets_rights_where_no_service_user_may_write(shop: Shop) -> None:
+    versions = shop.versions()
+    kept = versions.keep(copies.mark_of(versions.model))
+
+    steps = undo.undo_steps(versions.model, versions, kept)
+
+    there = [step for step in steps if str(shop.home) in " ".join(step)]
+    assert there
+    assert {step[0] for step in there} == {"/usr/bin/mv"}
+
+
+def test_the_way_back_follows_no_link_that_the_service_user_put(shop: Shop) -> None:
+    other = shop.folder / "other"
+    other.write_text("of somebody else")
+    other.chmod(0o600)
+    with pytest.raises(KilledError):
+        shop.call("live", shop.make("new"), hook=killed_at("swapped"))
+    for name in ("app.json", ".upkeep-new.app.json"):
+        (shop.home / name).unlink(missing_ok=True)
+        (shop.home / name).symlink_to(other)
+
+    shop.systemd.start(UNDO)
+
+    assert (other.read_text(), other.stat().st_mode & 0o777) == ("of somebody else", 0o600)
+    assert not shop.model.is_symlink()
+    assert shop.answer() == "old"
 
 
 def test_the_way_back_does_nothing_once_it_is_confirmed(shop: Shop) -> None:
