@@ -122,6 +122,13 @@ options:
             type: list
             elements: str
             default: []
+          hashed:
+            description: Tables, as C(schema.table), of which a hash over
+              all rows is kept, so that a restore finds a value that changed
+              where the number of rows did not. Every row of them is read.
+            type: list
+            elements: str
+            default: []
           program_folder:
             description: Folder of C(pg_dump) and C(pg_restore). Empty means
               those of the newest version that is installed.
@@ -237,9 +244,10 @@ options:
     default: schedule
   state:
     description: C(present) makes a set when one is due. C(observed) only
-      reports what is due.
+      reports what is due. C(progress) only says how far a run is that makes
+      a set now.
     type: str
-    choices: [present, observed]
+    choices: [present, observed, progress]
     default: present
   set:
     description: >-

@@ -44,6 +44,13 @@ options:
     type: list
     elements: str
     default: []
+  legacy:
+    description: Copies that earlier recipes left, as absolute paths with
+      wildcards. They are listed, and the newest of each is read; none is
+      counted or deleted.
+    type: list
+    elements: str
+    default: []
   artefact_seconds:
     description: Reading one artefact ends after this time. At least 1.
     type: int

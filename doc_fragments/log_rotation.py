@@ -89,6 +89,11 @@ options:
             C(WINCH)).
         type: raw
         default: none
+      archive:
+        description: Folder of root to which a compressed copy of each file
+          is written before it is rotated, whoever rotates it. Without a copy
+          it is not rotated. Copies go after C(keep_days).
+        type: str
       requirements:
         description: Ids of the requirements that ask for this, as C(R-<system>-<number>).
         type: list

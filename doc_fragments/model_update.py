@@ -326,11 +326,26 @@ options:
     choices: [looked, live, back, trained]
     default: looked
   candidate:
-    description: File of the candidate on the host, for V(live). Without it
-      nothing is done but to see whether it serves.
+    description: >-
+      File of the candidate on the host, for V(live): no link of others, and
+      of root or of O(candidate_owner). It stays where it is. Without it and
+      O(upload) nothing is done but to see whether it serves.
     type: path
   candidate_metadata:
     description: Its metadata on the host.
+    type: path
+  candidate_owner:
+    description: User id whom these files may belong to as well. At least
+      0.
+    type: int
+    default: 0
+  upload:
+    description: File of the candidate on the controller, instead of O(candidate).
+      It is sent to a temporary folder of the user that connects, which is
+      removed at the end. Nothing is sent in check mode.
+    type: path
+  upload_metadata:
+    description: Its metadata on the controller.
     type: path
   sha256:
     description: Checksum of the candidate.
@@ -348,6 +363,11 @@ options:
     default: ""
   approved_by:
     description: Who approved the candidate.
+    type: str
+    default: ""
+  silenced_until:
+    description: Until when alerts are silenced, as M(call_hooks) returns
+      it; empty without that.
     type: str
     default: ""
   max_seconds:

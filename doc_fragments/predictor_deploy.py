@@ -311,6 +311,11 @@ options:
       release.
     type: path
     default: /var/lib/upkeep/predictor_deploy.json
+  silenced_until:
+    description: Until when alerts are silenced, as M(call_hooks) returns
+      it; empty without that.
+    type: str
+    default: ""
   max_seconds:
     description: Seconds after which the module ends itself and everything
       it has started, and fails. From 1 to 86400.

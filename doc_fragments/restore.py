@@ -84,7 +84,8 @@ options:
     type: str
     default: ""
   allow_empty:
-    description: Whether a database without a single row may be restored.
+    description: Whether a database without a single row, or without a single
+      key, may be restored.
     type: bool
     default: false
   postgresql:
@@ -148,6 +149,46 @@ options:
           the newest version that is installed.
         type: path
         default: ""
+  redis:
+    description: How to reach the server of Redis.
+    type: dict
+    default: {}
+    suboptions:
+      host:
+        description: Name, address or path of the socket of the server.
+        type: str
+        default: 127.0.0.1
+      port:
+        description: Port of the server. From 1 to 65535.
+        type: int
+        default: 6379
+      username:
+        description: User of Redis' access control list.
+        type: str
+      password:
+        description: Password. Never shown.
+        type: str
+      tls:
+        description: Connect with TLS.
+        type: bool
+        default: false
+      verify_tls:
+        description: Refuse a certificate that is expired, not trusted or
+          made out to another name.
+        type: bool
+        default: true
+      ca_file:
+        description: Trust these authorities instead of those of the host.
+        type: path
+      account:
+        description: System account that the server's files belong to.
+        type: str
+        default: redis
+      unit:
+        description: Unit that runs the server. It is stopped while its snapshot
+          is replaced, and started.
+        type: str
+        default: redis-server.service
   max_seconds:
     description: Seconds after which the module ends itself and everything
       it has started, and fails. From 1 to 86400.

@@ -351,6 +351,11 @@ options:
     type: list
     elements: str
     default: []
+  silenced_until:
+    description: Until when alerts are silenced, as M(call_hooks) returns
+      it; empty without that.
+    type: str
+    default: ""
   max_seconds:
     description: Seconds after which the module ends itself and everything
       it has started, and fails. From 1 to 86400.

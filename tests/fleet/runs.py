@@ -22,7 +22,7 @@ class Play(t.Protocol):
 QUIET: t.Final = ("ok", "info")
 #: Ends of the names of checks that measure time, which says more about the machine that runs these
 #: tests.
-SPEEDS: t.Final = (".latency", ":query-ms")
+SPEEDS: t.Final = (".latency", ":query-ms", ".statements")
 
 
 def read(folder: Path) -> Record:
