@@ -144,10 +144,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--url", required=True)
     parser.add_argument("--post", default="/", help="path of the requests by POST")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end a second after standard input does"
+    )
     options = parser.parse_args(argv)
-    print(json.dumps(LoadClient(options.url, options.post, options.seconds).run()))
+    client = LoadClient(options.url, options.post, options.seconds)
+    if options.until_eof:
+        threading.Thread(target=_end_after_input, args=(client,), daemon=True).start()
+    print(json.dumps(client.run()))
 
     return 0
+
+
+def _end_after_input(client: LoadClient) -> None:
+    sys.stdin.read()
+    client.end_in(1)
 
 
 if __name__ == "__main__":

@@ -112,12 +112,13 @@ def test_a_failed_gate_leaves_what_serves(fleet_host: t.Any, play: t.Any) -> Non
 
 
 def visit(url: str) -> subprocess.Popen[bytes]:
-    """Start the clients on the host, for a minute."""
+    """Start the clients on the host; they go on until somebody waits for what they have seen."""
     return subprocess.Popen(
         [
-            "podman", "exec", f"upkeep-mol-predictor_deploy-{HOST}",
-            "python3", "/usr/local/lib/load_client.py", "--url", url, "--seconds", "60",
+            "podman", "exec", "--interactive", f"upkeep-mol-predictor_deploy-{HOST}", "python3",
+            "/usr/local/lib/load_client.py", "--url", url, "--seconds", "400", "--until-eof",
         ],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )  # fmt: skip
 
