@@ -29,6 +29,16 @@ MOST_OPCODES: t.Final = 20_000_000
 #: What LightGBM writes first, and behind its trees, in its own text format, which holds no code.
 LIGHTGBM: t.Final = b"tree\n"
 LIGHTGBM_END: t.Final = b"end of trees"
+#: What gradient boosting of scikit-learn minimizes, from its release 1.4 on.
+_LOSSES: t.Final = (
+    "AbsoluteError",
+    "ExponentialLoss",
+    "HalfBinomialLoss",
+    "HalfMultinomialLoss",
+    "HalfSquaredError",
+    "HuberLoss",
+    "PinballLoss",
+)
 #: What models of LightGBM and scikit-learn need to be loaded. None of it can be given code to run.
 ALLOWED: t.Final = frozenset(
     (
@@ -47,6 +57,16 @@ ALLOWED: t.Final = frozenset(
         "numpy.random._mt19937.MT19937",
         "numpy.random._pickle.__randomstate_ctor",
         "numpy.random._pickle.__bit_generator_ctor",
+        "numpy.random.bit_generator.SeedSequence",
+        "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
+        *(f"sklearn._loss.loss.{name}" for name in _LOSSES),
+        *(f"sklearn._loss._loss.Cy{name}" for name in _LOSSES),
+        *(f"sklearn._loss._loss.__pyx_unpickle_Cy{name}" for name in _LOSSES),
+        "sklearn._loss.link.HalfLogitLink",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.link.MultinomialLogit",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
         "sklearn.ensemble._forest.RandomForestClassifier",

@@ -215,6 +215,35 @@ def test_a_profile_may_allow_a_name_but_none_that_runs_things() -> None:
             require_harmless(GOOD, "m", [never])
 
 
+#: What gradient boosting of scikit-learn 1.2, 1.4 and 1.9 imports beside its trees.
+BOOSTING: t.Final = {
+    "1.2": ["sklearn.ensemble._gb_losses.BinomialDeviance"],
+    "1.4": [
+        "sklearn._loss._loss.CyHalfBinomialLoss",
+        "sklearn._loss._loss.__pyx_unpickle_CyHalfBinomialLoss",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.loss.HalfBinomialLoss",
+    ],
+    "1.9": [
+        "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
+        "sklearn._loss._loss.CyHalfMultinomialLoss",
+        "sklearn._loss.link.MultinomialLogit",
+        "sklearn._loss.loss.HalfMultinomialLoss",
+    ],
+}
+
+
+@pytest.mark.parametrize("release", BOOSTING)
+def test_gradient_boosting_of_all_releases_is_allowed(release: str) -> None:
+    for name in BOOSTING[release]:
+        module, _, last = name.rpartition(".")
+        assert require_harmless(f"c{module}\n{last}\n.".encode(), "m") == [name]
+
+    with pytest.raises(CandidateError, match="not allowed"):
+        require_harmless(b"csklearn._loss.loss\n_LOSSES\n.", "m")
+
+
 @pytest.mark.parametrize(
     ("sha256", "md5", "reason"),
     [("", "", "name the checksum"), ("0" * 64, "", "has the SHA-256"), (None, "0" * 32, "the MD5")],
