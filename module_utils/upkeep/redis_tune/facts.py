@@ -21,8 +21,20 @@ READ_SETTINGS: t.Final = (
     "activedefrag",
     "tcp-backlog",
 )
-#: Keys that Celery's transport keeps, also while no task waits.
-BROKER_KEYS: t.Final = ("_kombu.binding.celery", "unacked", "unacked_index", "unacked_mutex")
+#: Keys that Celery's transport keeps, also while no task waits and whatever its queues are called,
+#: and those of RQ, Dramatiq and arq.
+BROKER_KEYS: t.Final = (
+    "_kombu.binding.celery",
+    "_kombu.binding.celery.pidbox",
+    "unacked",
+    "unacked_index",
+    "unacked_mutex",
+    "rq:queues",
+    "dramatiq:__heartbeats__",
+    "arq:queue",
+)
+#: Sets of Sidekiq, whose names alone tell too little.
+BROKER_SETS: t.Final = ("queues", "processes")
 _DATABASE: t.Final = re.compile(r"db(\d+)")
 _KEYS: t.Final = re.compile(r"keys=(\d+),expires=(\d+)")
 #: More databases with keys than this are not searched for a broker's.
@@ -106,14 +118,28 @@ def read_settings(redis: RedisClient) -> tuple[dict[str, str], str]:
 
 
 def _broker_key(redis: RedisClient, facts: RedisFacts) -> str:
-    """Return a key of Celery's transport that the server holds, '' for none."""
+    """Return a key that the transport of a task queue keeps on the server, '' for none."""
     for database in sorted(facts.databases)[:MAX_DATABASES]:
-        try:
-            redis.ask("SELECT", database)
-            for key in BROKER_KEYS:
-                if redis.ask("EXISTS", key):
-                    return f"{key} in database {database}"
-        except RedisReplyError:
-            continue  # not this user's database or keys: what the profile says has to do
+        selected, *found = redis.ask_all(
+            [
+                ("SELECT", database),
+                *(("EXISTS", key) for key in BROKER_KEYS),
+                *(("SCARD", key) for key in BROKER_SETS),
+            ]
+        )
+        if isinstance(selected, RedisReplyError):
+            continue  # not this user's database: what the profile says has to do
+
+        keys, sets = found[: len(BROKER_KEYS)], found[len(BROKER_KEYS) :]
+        held = [key for key, reply in zip(BROKER_KEYS, keys, strict=True) if _is_there(reply)]
+        if all(map(_is_there, sets)):
+            held += BROKER_SETS
+        if held:
+            return f"{held[0]} in database {database}"
 
     return ""
+
+
+def _is_there(reply: t.Any) -> bool:
+    """Return whether a key is there; one that may not be seen, or is of another type, is not."""
+    return isinstance(reply, int) and reply > 0

@@ -18,6 +18,12 @@ from .state import Counters
 
 _LONGEST_NAME: t.Final = 80
 _NOUNS: t.Final = {"cache": "cache", "broker": "broker", "mixed": "cache and a broker"}
+#: Why Redis cannot write its file, and what helps. It writes a new one beside it and renames that.
+_WRITING: t.Final = {
+    "Permission denied": "its user must be able to write to the folder of the file",
+    "Read-only file system": "the unit must not mount the folder of the file read-only",
+    "Invalid argument": "the folder of the file has to be mounted, not the file alone",
+}
 
 
 def unreachable(instance: Instance, reason: str) -> list[Finding]:
@@ -89,7 +95,7 @@ def persistence(
     if rewritten and rewritten.status in ("failed", "not_possible"):
         message = (
             "what is set would be lost by a restart, since the server cannot write its file:"
-            f" {visible(rewritten.message)}"
+            f" {visible(rewritten.message)}{_advice(rewritten.message)}"
         )
         return subject.finding("warning", message)
     if isinstance(lost, str):
@@ -100,6 +106,11 @@ def persistence(
         return subject.finding("info", "the settings would be written to the server's file")
 
     return subject.finding("warning", f"a restart would change {list_some([*map(_told, lost)])}")
+
+
+def _advice(reason: str) -> str:
+    """Return the clause on what to do about a file that Redis cannot write, '' for none."""
+    return next((f"; {clause}" for words, clause in _WRITING.items() if words in reason), "")
 
 
 def snapshots(instance: Instance, facts: RedisFacts) -> Finding:

@@ -69,7 +69,7 @@ def policy_problem(policy: str, purpose: str, broker_key: str) -> str:
     if policy.startswith("allkeys-") and broker_key:
         return (
             f"it would evict tasks: this server is called a cache, yet it holds {broker_key} as"
-            " the broker of Celery does"
+            " a broker of tasks does"
         )
 
     return ""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,3 +18,12 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     """Give a server with a file of its own."""
     with running(tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder that other accounts can reach, as the folders of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
