@@ -12,7 +12,7 @@ from ..base.text import limit_text, list_some
 from ..findings import Finding, Limits, Subject
 from .catalogue import BackupSet
 from .making import ArtefactFailure
-from .manifest import MISSING, MOUNTS, BackupManifest
+from .manifest import BROKEN_REFERENCES, MISSING, MOUNTS, BackupManifest
 from .settings import ArtefactSettings
 from .verify import oldest_unread
 
@@ -109,6 +109,11 @@ def made_findings(
         if mounts := artefact.facts.get(MOUNTS):
             text = f"other file systems are not kept, list them as paths: {list_some(mounts, 3)}"
             found.append(subject.finding("warning", text, aspect="mounts"))
+        if broken := artefact.facts.get(BROKEN_REFERENCES):
+            text = "rows refer to rows that are not there; the set has them as they are"
+            found.append(
+                subject.finding("warning", text, aspect="references", observed=broken, expected=0)
+            )
 
     return found
 

@@ -19,6 +19,7 @@ from ..backup.artefacts.postgresql import DUMP
 from ..backup.catalogue import BackupCatalogue
 from ..backup.hashing import hash_of
 from ..backup.manifest import Artefact, SetFile
+from ..backup.programs import ProgramError
 from ..base import isolated
 from ..base.files import open_folder
 from ..base.folders import Folder
@@ -35,6 +36,8 @@ from .snapshots import check_snapshot
 from .throwaway import ThrowawayServer
 
 _NAME: t.Final = "database.dump"
+#: So much of what pg_amcheck found is kept, bytes.
+_MOST_OUTPUT: t.Final = 400
 
 
 @dataclass
@@ -155,16 +158,26 @@ def _rehearse_database(
         done.answers = _answers(done.artefact, settings.queries, server, database)
     with done.phase("amcheck"):
         server.ask(live.silence_triggers, database)
-        server.run(
-            server.program(
-                "pg_amcheck",
-                "--install-missing",
-                "--heapallindexed",
-                "--no-password",
-                connection_string(database),
-                database=database,
-            )
-        )
+        _require_sound(server, database)
+
+
+def _require_sound(server: ThrowawayServer, database: str) -> None:
+    """Raise RestoreError unless every table and index can be read and fits the others."""
+    check = server.program(
+        "pg_amcheck",
+        "--install-missing",
+        "--heapallindexed",
+        "--no-password",
+        connection_string(database),
+        database=database,
+    )
+    output = bytearray()
+    try:
+        for chunk in programs.reading([check], None, server.deadline):
+            output += chunk[: _MOST_OUTPUT - len(output)]
+    except ProgramError as error:  # what it found stands in its output
+        found = " ".join(output.decode("utf-8", "replace").split())
+        raise RestoreError(f"{error}: {visible(found)}" if found else str(error)) from error
 
 
 def _unpack(

@@ -25,11 +25,13 @@ from ansible.module_utils.upkeep.backup.catalogue import BackupCatalogue
 from ansible.module_utils.upkeep.backup.manifest import BackupManifest
 from ansible.module_utils.upkeep.backup.record import SetRecord
 from ansible.module_utils.upkeep.backup.settings import parse, parse_verify
-from ansible.module_utils.upkeep.findings import Finding
+from ansible.module_utils.upkeep.findings import Finding, complete, finding
 
 from tests import evidence
 from tests.unit.profiles.limits import Entry, numbers, profile
+from tests.unit.profiles.role_inputs import role_input
 from tools import PROJECT, profiles
+from upkeep.judge.gate import HOLDING_CHECKS, decide
 
 Patch = pytest.MonkeyPatch
 SYSTEMS: t.Final = tuple(
@@ -330,6 +332,57 @@ def test_a_set_is_verified_to_its_last_byte(
     assert [one["status"] for one in ill] == ["critical"], ill
     evidence.add(system, [one for one in well if one["check"] == "backup:age"], "verified")
     evidence.add(system, [{**ill[0], "check": "backup_set"}], "damaged")
+
+
+def gate(system: str, found: list[Finding]) -> list[str]:
+    """Return why nothing may be changed on a host of a system that holds its lock."""
+    seen = [finding("lock:system", "ok", "held"), *found]
+    whole = [complete(one, system=system, host="here", area="any") for one in seen]
+
+    return decide(
+        hosts=["here"],
+        live={"here"},
+        findings={"here": whole},
+        holding_checks=HOLDING_CHECKS,
+        required_checks=role_input("gate_required_checks", system, [system, "app"]),
+    ).reasons
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_nothing_is_changed_without_a_verified_set_as_young_as_promised(
+    monkeypatch: Patch, tmp_path: Path, system: str
+) -> None:
+    host = Host(monkeypatch, tmp_path, system)
+    promised = role_input("backup_promised_hours", system, [system, "app"])
+
+    def look() -> list[Finding]:
+        values = {**host._common(), "artefacts": host.artefacts, "state": "observed"}
+        settings = parse({**values, "promised_hours": promised, "due_hours": promised})
+        return t.cast(list[Finding], runs.run(settings, False, lambda: host.now)["findings"])
+
+    without = gate(system, look())
+    host.has_sets_of(NOW)
+    host.now = NOW + timedelta(hours=promised)
+    young = gate(system, look())
+    host.now += timedelta(minutes=1)
+    old = gate(system, look())
+
+    assert without == ["here has backup:age (critical)"]
+    assert young == []
+    assert old == ["here has backup:age (critical)"]
+    assert gate(system, []) == ["no host reported a check 'backup:age'"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_age_and_size_are_followed_over_time(system: str) -> None:
+    followed = {
+        (one.get("area"), one["check"]): one.get("target")
+        for one in role_input("verdict_kpis", system, [system, "app"])
+    }
+    promised = role_input("backup_promised_hours", system, [system, "app"])
+
+    assert followed[("backup", "backup:age")] == {"at_most": promised}
+    assert ("backup", "backup:size") in followed
 
 
 def test_every_number_of_backups_is_reached_here() -> None:

@@ -32,6 +32,7 @@ from tests.unit.module_utils.restore.conftest import (
     stand_in,
 )
 from tests.unit.profiles.limits import Entry, profile
+from tests.unit.profiles.role_inputs import role_input
 from tools import PROJECT, profiles
 
 __all__ = ["pg", "rehearsed", "shop", "staging", "stand_in"]
@@ -186,11 +187,7 @@ def test_what_was_lost_is_restored(shop: RestoringShop, pg: Server, system: str)
 def test_the_dashboard_of_racing_is_stopped_for_a_restore_and_started_after_it(
     shop: RestoringShop, stand_in: StandIn
 ) -> None:
-    units = [
-        one["unit"]
-        for one in profile("racing")["system_self_heal"]
-        if one["component"] in ("app", "celery")
-    ]
+    units = role_input("restore_units", "racing", ["racing", "app"])
     log = shop.folder / "calls"
     stand_in(
         "systemctl",

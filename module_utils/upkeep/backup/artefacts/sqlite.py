@@ -17,7 +17,7 @@ from ...base.files import open_regular, reason_of
 from ...base.ownership import owned_path
 from ...base.text import list_some
 from .. import programs
-from ..manifest import Artefact
+from ..manifest import BROKEN_REFERENCES, Artefact
 from ..settings import SqliteCopySettings
 from .kind import (
     ArtefactError,
@@ -32,6 +32,8 @@ from .kind import (
 COPY: t.Final = "database.sqlite.zst"
 _NAME: t.Final = "database.sqlite"
 _BUSY_SECONDS: t.Final = 30.0
+#: So many broken references are counted.
+_MOST_BROKEN: t.Final = 1000
 
 
 class SqliteCopyKind:
@@ -124,7 +126,7 @@ def _checked(path: str, deadline: Deadline) -> dict[str, t.Any]:
         [(verdict,), *_] = copy.execute("PRAGMA integrity_check(5)").fetchall()
         if verdict != "ok":
             raise ArtefactError(f"integrity_check finds: {verdict}")
-        broken = copy.execute("PRAGMA foreign_key_check").fetchmany(1000)
+        broken = copy.execute("PRAGMA foreign_key_check").fetchmany(_MOST_BROKEN)
         version = copy.execute("PRAGMA user_version").fetchone()[0]
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 ORDER BY 1"
         names = [name for (name,) in copy.execute(query)]
@@ -133,7 +135,7 @@ def _checked(path: str, deadline: Deadline) -> dict[str, t.Any]:
     return {
         "sqlite_version": sqlite3.sqlite_version,
         "user_version": version,
-        "broken_references": len(broken),
+        BROKEN_REFERENCES: len(broken),
         "tables": tables,
     }
 

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import pwd
+import re
 import subprocess
+import tempfile
 import threading
 import typing as t
 from pathlib import Path
@@ -82,6 +87,67 @@ def test_a_database_is_dumped_with_its_counts_and_globals(shop: Shop, pg: Server
 
     assert f"CREATE ROLE {ROLE}".encode() in roles
     assert b"PASSWORD" not in roles
+
+
+def test_the_manifest_says_what_a_dump_was_made_of_and_with(shop: Shop, pg: Server) -> None:
+    database = pg.create_database("", *TABLES)
+    shop.backup(artefacts=[artefact(pg, database)])
+    with shop.catalogue() as catalogue:
+        manifest = catalogue.sets()[-1].manifest
+
+    assert manifest
+
+    facts = manifest.artefacts[0].facts
+    [expected] = pg.query(
+        database,
+        "SELECT current_setting('server_version_num')::int, datcollate, datctype, datcollversion,"
+        " (SELECT system_identifier::text FROM pg_control_system())"
+        " FROM pg_database WHERE datname = current_database()",
+    )
+    names = ("server_version", "collate", "ctype", "collation_version", "system_identifier")
+
+    assert tuple(facts[name] for name in names) == expected
+    assert facts["client_version"] // 10000 >= facts["server_version"] // 10000
+    assert facts["extensions"].keys() == {"plpgsql"}
+    assert re.fullmatch("[0-9A-F]+/[0-9A-F]+", facts["lsn"])
+    assert facts["database_bytes"] > 0
+    assert {stage.name for stage in manifest.artefacts[0].stages} == {
+        "pg_dump",
+        "pg_dumpall",
+        "zstd",
+    }
+    assert all(stage.status == 0 for stage in manifest.artefacts[0].stages)
+    assert all(stage.seconds >= 0 for stage in manifest.artefacts[0].stages)
+    assert manifest.source["libc"].startswith("glibc ")
+    assert manifest.source.keys() == {"kernel", "os", "libc", "python"}
+    assert manifest.host == platform.node()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_a_dump_is_made_by_an_account_that_cannot_enter_the_set(shop: Shop, pg: Server) -> None:
+    Path(str(pg.login["host"])).chmod(0o711)  # so that the account can connect
+    database = pg.create_database("", *TABLES)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        tools = Path(name)
+        tools.chmod(0o711)
+        log = tools / "accounts"
+        log.touch()
+        os.chown(log, *pwd.getpwnam("nobody")[2:4])
+        for program in ("pg_dump", "pg_dumpall"):
+            real = binaries() / program
+            body = f'#!/bin/sh\necho "{program} $(id -un)" >> {log}\nexec {real} "$@"\n'
+            (tools / program).write_text(body)
+            (tools / program).chmod(0o755)
+        entry = artefact(pg, database, run_as="nobody", login_user=ROLE, program_folder=str(tools))
+        answer = shop.backup(artefacts=[entry])
+        calls = set(log.read_text().splitlines())
+
+    assert statuses(answer)["backup:database"] == "ok", answer
+    assert calls == {"pg_dump nobody", "pg_dumpall nobody"}
+
+    dump = shop.root / answer["made"] / "database" / "database.dump.zst"
+
+    assert (dump.stat().st_uid, dump.stat().st_mode & 0o777) == (0, 0o600)
 
 
 def test_a_dump_can_be_restored(shop: Shop, pg: Server) -> None:

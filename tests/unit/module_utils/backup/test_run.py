@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
 import subprocess
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -289,6 +291,42 @@ def test_check_mode_expects_the_set_that_would_be_made(shop: Shop) -> None:
     answer = shop.backup(check_mode=True)
 
     assert statuses(answer) == {"backup:age": "info"}
+
+
+def test_check_mode_lists_the_sets_that_would_go(shop: Shop) -> None:
+    for _ in range(3):
+        shop.backup()
+        shop.later(days=10)
+
+    answer = shop.backup(check_mode=True, retention={"last": 1, "days": 1})
+
+    assert answer["expired"] == ["20260301T020000Z", "20260311T020000Z"]
+    assert message(answer, "backup:retention") == "2 sets were redundant"
+    assert len(shop.names()) == 3
+
+
+def test_references_that_are_broken_are_a_warning(shop: Shop) -> None:
+    with closing(sqlite3.connect(shop.database)) as connection:
+        connection.execute('CREATE TABLE lines (order_id REFERENCES "Odd ""name" (id))')
+        connection.execute("INSERT INTO lines VALUES (1), (99998), (99999)")
+        connection.commit()
+
+    answer = shop.backup(artefacts=[shop.sqlite_artefact()])
+    [found] = [one for one in answer["findings"] if one["check"] == "backup:orders.references"]
+
+    assert statuses(answer)["backup:orders"] == "ok"
+    assert (found["status"], found["observed"]) == ("warning", 2)
+
+
+def test_a_sqlite_file_that_is_damaged_leaves_no_set(shop: Shop) -> None:
+    with shop.database.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xff" * 4096)
+
+    answer = shop.backup(artefacts=[shop.sqlite_artefact()])
+
+    assert statuses(answer)["backup:orders"] == "critical"
+    assert shop.names() == []
 
 
 def test_nothing_is_made_on_a_host_that_nobody_accepted(shop: Shop) -> None:

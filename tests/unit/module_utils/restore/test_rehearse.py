@@ -159,6 +159,26 @@ def test_a_set_that_verifies_and_cannot_be_restored_is_found(
     assert servers(staging) == ""
 
 
+def test_an_index_that_does_not_fit_its_table_is_found(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    # Each row is there, and every query without the index answers.
+    name = pg.create_database(
+        "",
+        *ORDERS,
+        "CREATE FUNCTION wobble(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS"
+        " 'SELECT (pg_catalog.random() * 1e9)::integer'",
+        "CREATE INDEX wobbling ON orders (public.wobble(id))",
+    )
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+
+    answer = rehearsed(queries=[QUERY])
+
+    assert statuses(answer)["rehearsal:database"] == "critical"
+    assert "pg_amcheck ended with 2: btree index " in message(answer, "rehearsal:database")
+    assert "wobbling" in message(answer, "rehearsal:database")
+
+
 @pytest.mark.usefixtures("database")
 def test_it_may_take_a_limited_time(rehearsed: Rehearse) -> None:
     answer = rehearsed(recovery_seconds=0.01)
