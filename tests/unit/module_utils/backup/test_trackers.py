@@ -14,9 +14,11 @@ test_retention.py and tests/faults/test_backup_lives.py.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import typing as t
 from contextlib import closing
 from pathlib import Path
@@ -24,14 +26,16 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.backup import verify as verifying
 from ansible.module_utils.upkeep.backup.artefacts import postgresql
+from ansible.module_utils.upkeep.base.reader import ROLE
 from ansible.module_utils.upkeep.base.trees import TreeWalk
 
 from tests.unit.module_utils.backup.conftest import Shop, message, statuses
-from tests.unit.module_utils.backup.test_postgresql import artefact, facts_of
+from tests.unit.module_utils.backup.test_postgresql import artefact, facts_of, restore
 from tests.unit.module_utils.data_quality.conftest import make_reader
 from tests.unit.module_utils.postgresql.server import Server, server
 
 CHECK: t.Final = "backup_set:20260301T020000Z"
+MOUNTED: t.Final = "/dev/shm"  # noqa: S108 - of which only one new file is written
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,10 @@ def members(shop: Shop, name: str) -> list[str]:
 
 
 def test_a_path_of_several_that_is_missing_is_no_success(shop: Shop) -> None:
-    """Hold restic/restic #4467: a missing source was left out, and the exit status was 0."""
+    """Hold restic/restic #4467: a missing source was left out, and the exit status was 0.
+
+    Also borgbackup/borg #3902, where a set without any file was made of it.
+    """
     paths = [str(shop.app), str(shop.folder / "gone")]
 
     answer = shop.backup(artefacts=[shop.files_artefact(paths=paths)])
@@ -67,6 +74,22 @@ def test_a_path_of_several_that_is_missing_is_no_success(shop: Shop) -> None:
     assert "gone" in message(answer, "backup:files")
     assert statuses(answer)["backup:set"] == "critical"
     assert shop.names() == []
+
+
+def test_a_folder_that_is_empty_is_no_success(shop: Shop) -> None:
+    """Hold duplicati/duplicati #4496: the disk was not mounted, and the newest backup was empty.
+
+    Also grke/burp #733 and nextcloud/all-in-one #4005.
+    """
+    shop.backup()
+    shop.later(days=1)
+    shutil.rmtree(shop.app)
+    shop.app.mkdir()
+
+    answer = shop.backup()
+
+    assert message(answer, "backup:files") == "there are 0 files; at least 1 are expected"
+    assert len(shop.names()) == 1
 
 
 def test_an_idle_file_in_wal_mode_is_copied(shop: Shop) -> None:
@@ -127,7 +150,7 @@ def test_a_path_that_is_listed_twice_is_kept_once(shop: Shop) -> None:
 
 
 def test_names_that_are_no_text_are_kept(shop: Shop) -> None:
-    """Hold reports of names in other encodings, with line breaks and escapes."""
+    """Hold borgbackup/borg #8183 and #382: names in other encodings ended the list or the run."""
     odd = os.fsencode(shop.app) + b"/\xff\xfe\n\x1b[2K"
     Path(os.fsdecode(odd)).write_text("odd")
 
@@ -139,7 +162,7 @@ def test_names_that_are_no_text_are_kept(shop: Shop) -> None:
 
 
 def test_what_is_mounted_below_a_path_is_named(shop: Shop) -> None:
-    """Hold the reports of folders on a disk of their own that were empty in every backup."""
+    """Hold restic/restic #909 and alike: what was mounted below was left out without a word."""
     walk = TreeWalk()
     paths = [entry.path for entry in walk.entries("/dev")]
 
@@ -147,11 +170,66 @@ def test_what_is_mounted_below_a_path_is_named(shop: Shop) -> None:
     assert not [path for path in paths if path.startswith("/dev/pts/")]
 
 
+@pytest.mark.skipif(not os.path.ismount(MOUNTED), reason="needs a mounted folder")
+def test_a_path_that_is_a_mount_itself_is_kept(shop: Shop) -> None:
+    """Hold andrewchambers/bupstash #345: with one file system, nothing of such a path was kept."""
+    with tempfile.NamedTemporaryFile(dir=MOUNTED, prefix="upkeep-test-") as file:
+        paths = [entry.path for entry in TreeWalk().entries(MOUNTED)]
+
+    assert file.name in paths
+
+
+def test_rows_behind_a_policy_are_all_kept(shop: Shop, pg: Server) -> None:
+    """Hold Archmonger/django-dbbackup #496: a policy for rows hid them, or ended the dump."""
+    database = pg.create_database(
+        "",
+        "CREATE TABLE orders AS SELECT generate_series(1, 9) AS n",
+        "ALTER TABLE orders ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE orders FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY few ON orders USING (n < 3)",
+    )
+
+    answer = shop.backup(artefacts=[artefact(pg, database)])
+
+    assert statuses(answer)["backup:database"] == "ok", answer
+    assert [table["rows"] for table in facts_of(shop)["tables"]] == [9]
+
+
+def test_rows_of_an_unlogged_table_are_kept(shop: Shop, pg: Server) -> None:
+    """Hold amelielabs/amelie #63: a backup that succeeded, and rows that were not in it."""
+    database = pg.create_database(
+        "", "CREATE UNLOGGED TABLE orders AS SELECT generate_series(1, 9) AS n"
+    )
+
+    answer = shop.backup(artefacts=[artefact(pg, database)])
+
+    assert statuses(answer)["backup:database"] == "ok", answer
+    assert [table["rows"] for table in facts_of(shop)["tables"]] == [9]
+
+
+def test_large_objects_are_kept_or_it_is_no_success(shop: Shop, pg: Server) -> None:
+    """Hold dimitri/pgcopydb #14 and ankane/pgsync #229: large objects were left out silently."""
+    database = pg.create_database("", "SELECT lo_from_bytea(4711, 'content')")
+    refused = shop.backup(artefacts=[artefact(pg, database)])
+    pg.run(database, f"GRANT SELECT ON LARGE OBJECT 4711 TO {ROLE}")
+    answer = shop.backup(artefacts=[artefact(pg, database)])
+    target = pg.create_database()
+    restore(pg, shop.root / answer["made"] / "database" / "database.dump.zst", target)
+
+    assert "large object" in message(refused, "backup:database")
+    assert statuses(answer)["backup:database"] == "ok", answer
+    assert pg.query(target, "SELECT lo_get(4711) = 'content'") == [(True,)]
+
+
 @pytest.mark.parametrize(
-    "name", ["a=b", "postgresql://host/x", "we \"ird' \\ -d", "-Fp", "%s 100%"]
+    "name", ["a=b", "postgresql://host/x", "we \"ird' \\ -d", "-Fp", "%s 100%", "Shop-prod"]
 )
 def test_a_database_of_any_name_is_dumped(shop: Shop, pg: Server, name: str) -> None:
-    """Hold reports of names that a client takes for options or for a connection string."""
+    """Hold names that a client takes for options or for a connection string.
+
+    As skaiworldwide-oss/agensgraph #588, hestiacp/hestiacp #1084 and
+    commandprompt/Audax-Data-Manager #910.
+    """
     quoted = name.replace('"', '""')
     pg.run("postgres", f'DROP DATABASE IF EXISTS "{quoted}"', f'CREATE DATABASE "{quoted}"')
     try:
@@ -206,7 +284,10 @@ def test_an_artefact_of_a_kind_that_is_not_known_is_not_called_good(
 
 
 def test_a_folder_without_manifest_and_a_record_without_folder_are_seen(shop: Shop) -> None:
-    """Hold pgbackrest/pgbackrest #2752: what the index and the disk did not both have, unseen."""
+    """Hold pgbackrest/pgbackrest #2752: what the index and the disk did not both have, unseen.
+
+    Also #2723, where a whole backup was gone and all was well.
+    """
     for _ in range(2):
         made = shop.backup(reason="demand")["made"]
         shop.later(hours=1)
@@ -270,7 +351,7 @@ def test_what_is_restored_into_a_set_by_hand_is_read_again(shop: Shop) -> None:
 
 
 def test_two_sets_of_one_second_are_two(shop: Shop) -> None:
-    """Hold reports of copies of one name that overwrote each other."""
+    """Hold theoriclabs/LeanDB #74 and ninetails-io/gnucash-mcp #67: one name for two copies."""
     first = shop.backup(reason="demand")["made"]
     second = shop.backup(reason="demand")["made"]
 
