@@ -7,6 +7,7 @@ Needs a running fleet (``python -m demo up``).
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -36,6 +37,21 @@ def test_a_weekly_run_stays_within_its_budget(clean_run: Record) -> None:
     assert set(clean_run["hosts"]) - {"localhost"} == MAINTAINED
     tasks = {name: host["remote_tasks"] for name, host in clean_run["hosts"].items()}
     assert {name: count for name, count in tasks.items() if count > MOST_TASKS} == {}
+
+
+@pytest.mark.parametrize(
+    ("roles", "most"),
+    [(("redis_tune", "cache_maintenance", "task_queue", "log_rotation"), 5), (("backup",), 3)],
+)
+def test_roles_with_nothing_to_do_start_few_modules(
+    clean_run: Record, roles: tuple[str, ...], most: int
+) -> None:
+    started: Counter[str] = Counter()
+    for role in clean_run["roles"]:
+        if role["role"] in roles:
+            started.update(role["remote_tasks_by_host"])
+
+    assert max(started.values()) <= most, started
 
 
 @pytest.mark.parametrize("cadence", ["quarter_hourly", "hourly"])
