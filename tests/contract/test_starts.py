@@ -202,9 +202,10 @@ def test_an_interrupted_run_leaves_its_report(newest: Controller) -> None:
     newest.wait_for_change()
     run = started.cancel()
 
-    assert run.code == -15
-    assert outcome(run.folder) == "interrupted"
+    assert outcome(run.folder) == "interrupted", run.output[-3000:]
     assert (run.folder / "report.html").is_file()
+    # 250 where ansible-core first meets the end of a worker, which got the signal as well.
+    assert run.code in (-15, 250), run.output[-3000:]
 
 
 def away(

@@ -9,6 +9,7 @@ when this process, the run or the controller is killed, the release before serve
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import typing as t
 from collections.abc import Callable, Sequence
@@ -193,6 +194,8 @@ class Switcher:
 
     def _next_is_up(self) -> bool:
         unit = self.server.next_unit
+        if not os.path.lexists(f"{unit_files.TRANSIENT}/{unit}"):
+            return False  # nothing has started it since the host booted
 
         return self._are_up([unit], Deadline(60))
 

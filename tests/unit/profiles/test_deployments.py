@@ -332,7 +332,7 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
 
     assert answer["done"] is True, answer
     assert path.read_text() == "NEW=1\n"
-    kept = [one for one in service.folder.glob(".env.production*") if one.read_text() == "OLD=1\n"]
+    kept = [one for one in service.folder.rglob(".env.production*") if one.read_text() == "OLD=1\n"]
     assert len(kept) == 1
     prove("fairedge", answer["findings"], ".env.production.new -> .env.production", 84)
 

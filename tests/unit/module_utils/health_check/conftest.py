@@ -47,6 +47,8 @@ def listen() -> Iterator[Listen]:
     yield start
     over.set()
     for listener in listeners:
+        # Else the thread goes on waiting, and may get what comes to the next socket of its number.
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 
