@@ -79,6 +79,7 @@ class ModuleServer(RedisClient):
     [
         ([["name", "search"], ["name", "json"]], "2 modules are loaded and the files declare 1"),
         ([["name", "search"]], ""),
+        ([["name", "search", "path", "/s.so"], ["name", "vectorset", "ver", 1, "path", ""]], ""),
         ([], ""),
         (RedisReplyError("NOPERM"), ""),
     ],
