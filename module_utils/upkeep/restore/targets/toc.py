@@ -18,6 +18,8 @@ _ENTRY: t.Final = re.compile(r"(?P<number>\d+); (?P<table>\d+) (?P<id>\d+) (?P<r
 _DATABASE: t.Final = re.compile(r"DATABASE - ")
 #: Entries without an owner that only a superuser can load.
 _EXTENSION: t.Final = re.compile(r"EXTENSION - |COMMENT - EXTENSION ")
+#: What is in large objects, of whatever owners: it runs no code when it is loaded.
+_LARGE_OBJECTS: t.Final = re.compile(r"BLOBS - ")
 _SCHEMA: t.Final = re.compile(r"SCHEMA - ")
 #: Of schemas, which a superuser makes: theirs may belong to whoever owns the database.
 _ON_SCHEMA: t.Final = re.compile(r"(ACL|COMMENT|SECURITY LABEL) - SCHEMA ")
@@ -75,8 +77,14 @@ def owners(entries: Sequence[TocEntry]) -> set[str]:
 
 
 def count_indexes(entries: Sequence[TocEntry]) -> int:
-    """Return how many indexes are made, those of constraints included."""
-    return sum(one.rest.startswith(("INDEX ", "CONSTRAINT ")) for one in entries)
+    """Return how many indexes are made, those of constraints included.
+
+    That of a partition is attached to that of its table by an entry of its own.
+    """
+    return sum(
+        one.rest.startswith(("INDEX ", "CONSTRAINT ")) and not one.rest.startswith("INDEX ATTACH ")
+        for one in entries
+    )
 
 
 def tablespaces(chunks: Iterable[bytes]) -> set[str]:
@@ -177,7 +185,7 @@ def _runs(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
     """Return entries in runs of neighbours that need the same rights, rows apart from others."""
 
     def kind(one: TocEntry) -> tuple[bool, bool]:
-        by_superuser = one.owner in superusers if one.owner else _is_extension(one)
+        by_superuser = one.owner in superusers if one.owner else _is_superusers(one)
         return by_superuser, one.rest.startswith(_ROWS)
 
     return [TocPart(key[0], tuple(run)) for key, run in itertools.groupby(entries, kind)]
@@ -187,8 +195,9 @@ def _is_event_trigger(entry: TocEntry) -> bool:
     return bool(_EVENT_TRIGGER.match(entry.rest))
 
 
-def _is_extension(entry: TocEntry) -> bool:
-    return bool(_EXTENSION.match(entry.rest))
+def _is_superusers(entry: TocEntry) -> bool:
+    """Return whether an entry without an owner can be loaded by a superuser only."""
+    return bool(_EXTENSION.match(entry.rest) or _LARGE_OBJECTS.match(entry.rest))
 
 
 def _one_line(name: str) -> str:

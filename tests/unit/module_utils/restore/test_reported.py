@@ -193,6 +193,69 @@ def test_a_tablespace_that_is_there_is_used(
     assert found == [(quoted.replace('""', '"'),)]
 
 
+def test_tables_in_parts_come_back_with_their_indexes(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    name = pg.create_database(
+        "",
+        "CREATE TABLE events (day date, n integer, PRIMARY KEY (day, n)) PARTITION BY RANGE (day)",
+        "CREATE TABLE early PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-07-01')",
+        "CREATE TABLE late PARTITION OF events FOR VALUES FROM ('2026-07-01') TO ('2027-01-01')",
+        "INSERT INTO events SELECT '2026-01-01'::date + n, n FROM generate_series(1, 300) n",
+        "CREATE INDEX by_number ON events (n)",
+    )
+    indexes = "SELECT relname, relkind FROM pg_class WHERE relkind IN ('i', 'I') AND oid > 16383"
+    before = set(pg.query(name, indexes))
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+    pg.run(name, "DELETE FROM events")
+
+    rehearsal = rehearsed()
+    answer = shop.restore(postgresql=login_of(pg))
+
+    assert statuses(rehearsal)["rehearsal:database"] == "ok", rehearsal
+    assert statuses(answer)["restore:database"] == "ok"
+    assert pg.query(name, "SELECT count(*) FROM events") == [(300,)]
+    assert len(before) == 6
+    assert set(pg.query(name, indexes)) == before
+
+
+def test_large_objects_come_back_with_their_owners(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    """Hold dimitri/pgcopydb #915 and planetscale/pgcopydb #47."""
+    name = pg.create_database("", *ORDERS)
+    pg.run("postgres", "CREATE ROLE shop_objects")
+    for number, owner in ((4711, "postgres"), (4712, "shop_objects")):
+        pg.run(
+            name,
+            f"SELECT lo_from_bytea({number}, 'content {number}')",
+            f"GRANT SELECT ON LARGE OBJECT {number} TO upkeep_read",
+            f"ALTER LARGE OBJECT {number} OWNER TO {owner}",
+        )
+    objects = (
+        "SELECT oid::bigint, pg_get_userbyid(lomowner)::text, convert_from(lo_get(oid), 'UTF8')"
+        " FROM pg_largeobject_metadata ORDER BY 1"
+    )
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        pg.run(name, "SELECT lo_unlink(4711), lo_unlink(4712)")
+
+        rehearsal = rehearsed()
+        shop.restore(postgresql=login_of(pg))
+        found = pg.query(name, objects)
+    finally:
+        named = "SELECT datname FROM pg_database WHERE datname LIKE %s"
+        for (made,) in pg.query("postgres", named, f"{name}%"):
+            pg.run("postgres", f'DROP DATABASE "{made}" WITH (FORCE)')
+        pg.run("postgres", "DROP ROLE shop_objects")
+
+    assert statuses(rehearsal)["rehearsal:database"] == "ok", rehearsal
+    assert found == [
+        (4711, "postgres", "content 4711"),
+        (4712, "shop_objects", "content 4712"),
+    ]
+
+
 @pytest.mark.parametrize(
     "statements",
     [

@@ -64,6 +64,33 @@ def test_only_a_superusers_things_are_loaded_by_one() -> None:
     ]
 
 
+def test_an_index_that_is_attached_is_counted_once() -> None:
+    listing = "\n".join(
+        f"{number}; 0 {number} {rest} app"
+        for number, rest in enumerate(
+            [
+                "INDEX public events_n_idx",
+                "INDEX public early_n_idx",
+                "INDEX ATTACH public early_n_idx",
+                "CONSTRAINT public events events_pkey",
+                "FK CONSTRAINT public events events_fkey",
+            ],
+            start=1,
+        )
+    )
+
+    assert toc.count_indexes(toc.read_toc(listing, ["app"])) == 3
+
+
+def test_large_objects_are_filled_by_a_superuser() -> None:
+    listing = "1; 2613 4711 BLOB - 4711 app\n2; 0 0 BLOBS - BLOBS \n"
+
+    assert [part.by_superuser for part in toc.parts(toc.read_toc(listing, ["app"]), ())] == [
+        False,
+        True,
+    ]
+
+
 def test_nothing_of_the_database_itself_is_loaded() -> None:
     loaded = {number for part in toc.parts(ENTRIES, ()) for number in numbers(part)}
 
