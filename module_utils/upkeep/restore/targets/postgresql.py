@@ -185,7 +185,7 @@ class DatabaseTarget:
         roles = [*members, self._loader]
         self._options = self._tablespace_options(dump)
         supers = {role for role, is_super in self._known["roles"].items() if is_super}
-        for part in toc.parts(entries, supers):
+        for part in toc.parts(entries, supers, self._keys_to_superusers(entries, supers, dump)):
             if not part.by_superuser and not opened:
                 opened = self._server.ask(lambda one: live.open_schemas(one, roles), self._side)
             self._load_part(part, dump, password)
@@ -229,6 +229,21 @@ class DatabaseTarget:
         )
 
         return ("--no-tablespaces",)
+
+    def _keys_to_superusers(
+        self, entries: list[toc.TocEntry], supers: set[str], dump: str
+    ) -> frozenset[toc.TocEntry]:
+        """Return the foreign keys that only a superuser can make."""
+        if not toc.has_keys_to_superusers(entries, supers):
+            return frozenset()
+        argv = (self._program("pg_restore"), "--section=post-data", "--file=-")
+        with closing(open_regular(dump)) as stream:
+            chunks = programs.reading(
+                [Program(argv, programs.harmless())], stream.fileno(), self._work.deadline
+            )
+            text = b"".join(_limited(chunks, _LISTING_BYTES)).decode("utf-8", "surrogateescape")
+
+        return toc.keys_to_superusers(entries, supers, text)
 
     def _chosen(self, entries: list[toc.TocEntry]) -> list[toc.TocEntry]:
         """Return the entries that are loaded."""

@@ -29,6 +29,14 @@ _REFRESH: t.Final = re.compile(r"MATERIALIZED VIEW DATA ")
 #: They would run on all that is done after them.
 _EVENT_TRIGGER: t.Final = re.compile(r"EVENT TRIGGER - |COMMENT - EVENT TRIGGER ")
 _TABLESPACE: t.Final = re.compile(rb"SET default_tablespace = (.+);")
+_IDENTIFIER: t.Final = r'(?:"(?:[^"]|"")*"|[^\s".(),]+)'
+_REFERENCES: t.Final = re.compile(
+    rf"^    ADD CONSTRAINT {_IDENTIFIER} FOREIGN KEY "
+    rf"\((?:PERIOD )?{_IDENTIFIER}(?:, (?:PERIOD )?{_IDENTIFIER})*\)"
+    rf" REFERENCES ({_IDENTIFIER})\.({_IDENTIFIER})\(",
+    re.MULTILINE,
+)
+_FOREIGN_KEY: t.Final = "FK CONSTRAINT "
 #: The role that stands for the owner of the database.
 _ANY_OWNER: t.Final = "pg_database_owner"
 
@@ -95,14 +103,45 @@ def tablespaces(chunks: Iterable[bytes]) -> set[str]:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if (match := _TABLESPACE.fullmatch(line)) and match[1] != b"''":
-                name = match[1].decode("utf-8", "surrogateescape")
-                found.add(name[1:-1].replace('""', '"') if name.startswith('"') else name)
+                found.add(_plain(match[1].decode("utf-8", "surrogateescape")))
 
     return found
 
 
-def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
-    """Return the parts in the order in which they are loaded.
+def has_keys_to_superusers(entries: Sequence[TocEntry], superusers: Collection[str]) -> bool:
+    """Return whether a foreign key of somebody else may refer to the table of a superuser."""
+    return any(
+        one.rest.startswith(_FOREIGN_KEY) and one.owner not in superusers for one in entries
+    ) and bool(_tables_of(entries, superusers))
+
+
+def keys_to_superusers(
+    entries: Sequence[TocEntry], superusers: Collection[str], text: str
+) -> frozenset[TocEntry]:
+    """Return the foreign keys that refer to tables of superusers; ``text`` is SQL of the dump.
+
+    Whoever owns such a key was let have it, and its checks run with the rights of the superuser
+    anyway. Where the text does not have as many keys as the listing, nobody can tell which they
+    are.
+    """
+    keys = [one for one in entries if one.rest.startswith(_FOREIGN_KEY)]
+    referred = [
+        f"{_one_line(_plain(match[1]))} {_one_line(_plain(match[2]))}"
+        for match in _REFERENCES.finditer(text)
+    ]
+    if len(keys) != len(referred):
+        return frozenset()
+    tables = _tables_of(entries, superusers)
+
+    return frozenset(key for key, name in zip(keys, referred, strict=True) if name in tables)
+
+
+def parts(
+    entries: Sequence[TocEntry],
+    superusers: Collection[str],
+    keys: Collection[TocEntry] = (),
+) -> list[TocPart]:
+    """Return the parts in the order in which they are loaded; ``keys`` need a superuser.
 
     Rights come after what they are about, but for those on schemas, without which a role could not
     be given what stands in one. What is said about schemas comes with them. Views that hold rows
@@ -120,7 +159,7 @@ def parts(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocP
     # Schemas hold no code, and only a superuser can make one for anybody.
     found = [TocPart(True, tuple(part)) for part in (schemas, on_schemas)]
     for group in (middle, rights, refreshes):
-        found += _runs(group, superusers)
+        found += _runs(group, superusers, keys)
 
     return [part for part in found if part.entries]
 
@@ -169,7 +208,7 @@ def of_table(entries: Sequence[TocEntry], schema: str, name: str) -> list[TocEnt
         for one in entries
         if (
             not _is_event_trigger(one)
-            and not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", "FK CONSTRAINT "))
+            and not one.rest.startswith((_ROWS, "MATERIALIZED VIEW DATA ", _FOREIGN_KEY))
         )
         or one.rest.startswith(data)
     ]
@@ -181,12 +220,14 @@ def _is_of_database(entry: TocEntry) -> bool:
     return entry.rest.startswith(kinds)
 
 
-def _runs(entries: Sequence[TocEntry], superusers: Collection[str]) -> list[TocPart]:
+def _runs(
+    entries: Sequence[TocEntry], superusers: Collection[str], keys: Collection[TocEntry]
+) -> list[TocPart]:
     """Return entries in runs of neighbours that need the same rights, rows apart from others."""
 
     def kind(one: TocEntry) -> tuple[bool, bool]:
         by_superuser = one.owner in superusers if one.owner else _is_superusers(one)
-        return by_superuser, one.rest.startswith(_ROWS)
+        return by_superuser or one in keys, one.rest.startswith(_ROWS)
 
     return [TocPart(key[0], tuple(run)) for key, run in itertools.groupby(entries, kind)]
 
@@ -198,6 +239,20 @@ def _is_event_trigger(entry: TocEntry) -> bool:
 def _is_superusers(entry: TocEntry) -> bool:
     """Return whether an entry without an owner can be loaded by a superuser only."""
     return bool(_EXTENSION.match(entry.rest) or _LARGE_OBJECTS.match(entry.rest))
+
+
+def _tables_of(entries: Sequence[TocEntry], roles: Collection[str]) -> set[str]:
+    """Return schema and name, in one text, of the tables of some roles."""
+    return {
+        one.rest.removeprefix("TABLE ").removesuffix(f" {_one_line(one.owner)}")
+        for one in entries
+        if one.owner in roles and one.rest.startswith("TABLE ")
+    }
+
+
+def _plain(identifier: str) -> str:
+    """Return a name as it is, of one that may stand in quotes."""
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
 def _one_line(name: str) -> str:

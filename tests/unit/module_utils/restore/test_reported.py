@@ -219,6 +219,65 @@ def test_tables_in_parts_come_back_with_their_indexes(
     assert set(pg.query(name, indexes)) == before
 
 
+def test_an_index_that_lacks_a_partition_comes_back_as_it_was(
+    shop: RestoringShop, pg: Server
+) -> None:
+    name = pg.create_database(
+        "",
+        "CREATE TABLE events (n integer) PARTITION BY RANGE (n)",
+        "CREATE TABLE early PARTITION OF events FOR VALUES FROM (1) TO (9)",
+        "INSERT INTO events VALUES (1)",
+        "CREATE INDEX half_made ON ONLY events (n)",
+    )
+    shop.backup(artefacts=[dump_artefact(pg, name)])
+
+    answer = shop.restore(postgresql=login_of(pg))
+
+    assert statuses(answer)["restore:database"] == "ok"
+    assert pg.query(
+        name, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'half_made'::regclass"
+    ) == [(False,)]
+
+
+def test_a_foreign_key_to_a_table_of_a_superuser_comes_back(
+    shop: RestoringShop, pg: Server
+) -> None:
+    """Hold what a person makes as postgres among the tables of an application."""
+    pg.run("postgres", "CREATE ROLE shop_keys")
+    name = pg.create_database(
+        "",
+        'CREATE TABLE "Made by ""hand" (id integer PRIMARY KEY)',
+        "CREATE TABLE orders (id integer PRIMARY KEY, other integer)",
+        'INSERT INTO "Made by ""hand" VALUES (1)',
+        "INSERT INTO orders VALUES (1, 1)",
+        'ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES "Made by ""hand"',
+        "ALTER TABLE orders ADD FOREIGN KEY (other) REFERENCES orders",
+        "ALTER TABLE orders OWNER TO shop_keys",
+    )
+    keys = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
+    before = sorted(pg.query(name, keys))
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        pg.run(name, "DROP TABLE orders")
+
+        answer = shop.restore(postgresql=login_of(pg))
+        after = sorted(pg.query(name, keys))
+    finally:
+        drop(pg, name, "shop_keys")
+
+    assert statuses(answer)["restore:database"] == "ok"
+    assert len(before) == 2
+    assert after == before
+
+
+def drop(pg: Server, name: str, role: str) -> None:
+    """Drop a database with what a restore kept of it, and a role."""
+    named = "SELECT datname FROM pg_database WHERE datname LIKE %s"
+    for (made,) in pg.query("postgres", named, f"{name}%"):
+        pg.run("postgres", f'DROP DATABASE "{made}" WITH (FORCE)')
+    pg.run("postgres", f"DROP ROLE {role}")
+
+
 def test_large_objects_come_back_with_their_owners(
     shop: RestoringShop, pg: Server, rehearsed: Rehearse
 ) -> None:
@@ -244,10 +303,7 @@ def test_large_objects_come_back_with_their_owners(
         shop.restore(postgresql=login_of(pg))
         found = pg.query(name, objects)
     finally:
-        named = "SELECT datname FROM pg_database WHERE datname LIKE %s"
-        for (made,) in pg.query("postgres", named, f"{name}%"):
-            pg.run("postgres", f'DROP DATABASE "{made}" WITH (FORCE)')
-        pg.run("postgres", "DROP ROLE shop_objects")
+        drop(pg, name, "shop_objects")
 
     assert statuses(rehearsal)["rehearsal:database"] == "ok", rehearsal
     assert found == [

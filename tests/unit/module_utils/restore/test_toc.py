@@ -82,6 +82,49 @@ def test_an_index_that_is_attached_is_counted_once() -> None:
     assert toc.count_indexes(toc.read_toc(listing, ["app"])) == 3
 
 
+def test_foreign_keys_to_tables_of_superusers_need_one() -> None:
+    listing = "\n".join(
+        f"{number}; 0 {number} {rest}"
+        for number, rest in enumerate(
+            [
+                "TABLE public x app",
+                'TABLE S "p y z postgres',
+                "TABLE public y app",
+                "FK CONSTRAINT public x one app",
+                "FK CONSTRAINT public x two app",
+                "FK CONSTRAINT public y three app",
+            ],
+            start=1,
+        )
+    )
+    entries = toc.read_toc(listing, ROLES)
+    text = (
+        "ALTER TABLE ONLY public.x\n"
+        '    ADD CONSTRAINT one FOREIGN KEY ("a, (b") REFERENCES public.y(id);\n'
+        "ALTER TABLE ONLY public.x\n"
+        '    ADD CONSTRAINT "t""wo" FOREIGN KEY (a, b) REFERENCES "S ""p"."y\nz"(id, n);\n'
+        "ALTER TABLE public.y\n"
+        "    ADD CONSTRAINT three FOREIGN KEY (a) REFERENCES public.x(id) NOT VALID;\n"
+    )
+    keys = toc.keys_to_superusers(entries, {"postgres"}, text)
+
+    assert toc.has_keys_to_superusers(entries, {"postgres"})
+    assert not toc.has_keys_to_superusers(entries, {"somebody"})
+    assert [one.line.partition(";")[0] for one in keys] == ["5"]
+    assert [
+        (part.by_superuser, numbers(part)) for part in toc.parts(entries, {"postgres"}, keys)
+    ] == [(False, [1]), (True, [2]), (False, [3, 4]), (True, [5]), (False, [6])]
+
+
+def test_keys_in_a_comment_are_not_taken_for_keys() -> None:
+    listing = "1; 0 1 TABLE public y postgres\n2; 0 2 FK CONSTRAINT public x one app"
+    key = "    ADD CONSTRAINT one FOREIGN KEY (a) REFERENCES public.y(id);\n"
+    entries = toc.read_toc(listing, ROLES)
+
+    assert len(toc.keys_to_superusers(entries, {"postgres"}, key)) == 1
+    assert toc.keys_to_superusers(entries, {"postgres"}, key + key) == frozenset()
+
+
 def test_large_objects_are_filled_by_a_superuser() -> None:
     listing = "1; 2613 4711 BLOB - 4711 app\n2; 0 0 BLOBS - BLOBS \n"
 
