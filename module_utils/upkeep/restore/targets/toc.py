@@ -20,6 +20,9 @@ _DATABASE: t.Final = re.compile(r"DATABASE - ")
 _EXTENSION: t.Final = re.compile(r"EXTENSION - |COMMENT - EXTENSION ")
 #: What is in large objects, of whatever owners: it runs no code when it is loaded.
 _LARGE_OBJECTS: t.Final = re.compile(r"BLOBS - ")
+#: Their owners need rights that come later, on a server or on the database. They run no code when
+#: they are loaded.
+_RIGHTS_LATER: t.Final = ("SERVER - ", "USER MAPPING - ", "FOREIGN TABLE ", "PUBLICATION ")
 _SCHEMA: t.Final = re.compile(r"SCHEMA - ")
 #: Of schemas, which a superuser makes: theirs may belong to whoever owns the database.
 _ON_SCHEMA: t.Final = re.compile(r"(ACL|COMMENT|SECURITY LABEL) - SCHEMA ")
@@ -227,7 +230,8 @@ def _runs(
 
     def kind(one: TocEntry) -> tuple[bool, bool]:
         by_superuser = one.owner in superusers if one.owner else _is_superusers(one)
-        return by_superuser or one in keys, one.rest.startswith(_ROWS)
+        needs_rights = one in keys or one.rest.startswith(_RIGHTS_LATER)
+        return by_superuser or needs_rights, one.rest.startswith(_ROWS)
 
     return [TocPart(key[0], tuple(run)) for key, run in itertools.groupby(entries, kind)]
 

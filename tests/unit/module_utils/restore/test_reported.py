@@ -270,6 +270,47 @@ def test_a_foreign_key_to_a_table_of_a_superuser_comes_back(
     assert after == before
 
 
+def test_what_its_owner_could_not_make_again_alone_comes_back(
+    shop: RestoringShop, pg: Server
+) -> None:
+    """Hold rights on a server and on the database, which come after what needs them."""
+    pg.run("postgres", "CREATE ROLE shop_far")
+    name = pg.create_database("", *ORDERS, "CREATE EXTENSION postgres_fdw")
+    pg.run(
+        name,
+        "ALTER TABLE orders OWNER TO shop_far",
+        f"GRANT CREATE ON DATABASE {name} TO shop_far",
+        "GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO shop_far",
+        "CREATE SERVER own FOREIGN DATA WRAPPER postgres_fdw",
+        "ALTER SERVER own OWNER TO shop_far",
+        "CREATE SERVER lent FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nowhere')",
+        "GRANT USAGE ON FOREIGN SERVER lent TO shop_far",
+        "CREATE USER MAPPING FOR shop_far SERVER own OPTIONS (user 'x')",
+        "CREATE FOREIGN TABLE far (id integer) SERVER lent",
+        "ALTER FOREIGN TABLE far OWNER TO shop_far",
+        "CREATE PUBLICATION news FOR TABLE orders",
+        "ALTER PUBLICATION news OWNER TO shop_far",
+    )
+    queries = (
+        "SELECT srvname, pg_get_userbyid(srvowner) FROM pg_foreign_server ORDER BY 1",
+        "SELECT relname, pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'far'",
+        "SELECT pubname, pg_get_userbyid(pubowner) FROM pg_publication",
+        "SELECT tablename FROM pg_publication_tables",
+        "SELECT usename FROM pg_user_mappings",
+    )
+    before = [pg.query(name, query) for query in queries]
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        answer = shop.restore(postgresql=login_of(pg))
+        after = [pg.query(name, query) for query in queries]
+    finally:
+        drop(pg, name, "shop_far")
+
+    assert statuses(answer)["restore:database"] == "ok"
+    assert after == before
+    assert all(before)
+
+
 def drop(pg: Server, name: str, role: str) -> None:
     """Drop a database with what a restore kept of it, and a role."""
     named = "SELECT datname FROM pg_database WHERE datname LIKE %s"
