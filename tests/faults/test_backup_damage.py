@@ -10,6 +10,7 @@ the same for tests.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import typing as t
@@ -22,12 +23,13 @@ from ansible.module_utils.upkeep.backup import manifest as manifests
 from ansible.module_utils.upkeep.backup import verify as verifying
 from ansible.module_utils.upkeep.backup.artefacts.kind import Workplace
 from ansible.module_utils.upkeep.backup.catalogue import BackupSet
-from ansible.module_utils.upkeep.backup.manifest import BackupManifest, SetFile
+from ansible.module_utils.upkeep.backup.manifest import BackupManifest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 
 from tests.faults.conftest import HOURS, command_artefact, dump_artefact, sample
 from tests.unit.module_utils.backup.conftest import Shop, message, statuses
 from tests.unit.module_utils.postgresql.server import Server, binaries
+from tests.unit.module_utils.redis_tune.server import running
 from upkeep import PROJECT
 
 #: Places in each file that are tried.
@@ -39,7 +41,15 @@ FILES: t.Final = {
     "files/files.tar.zst": "the end of the compressed stream, or members against counts",
     "orders/database.sqlite.zst": "the end of the compressed stream, or integrity_check",
     "export/output.zst": "the end of the compressed stream",
+    "redis/dump.rdb.zst": "the end of the compressed stream, or redis-check-rdb",
+    "entries/journal.export.zst": "the end of the compressed stream",
+    "secrets/files.tar.zst.age": "the size of the plain file",
 }
+#: What can be read with a key only, which the host does not have: a wrong bit in it was read back
+#: before it was encrypted.
+SEALED: t.Final = "secrets/files.tar.zst.age"
+RECIPIENT: t.Final = "age17nazuvedn759pq8phkr4y0ssxa9qku260ernegc4c0w7ytte8qpsq4cafd"
+ACCOUNT: t.Final = "root" if os.geteuid() == 0 else Path("~").expanduser().owner()
 FOUND_BY: t.Final = {
     "truncated": "bytes instead of",
     "longer": "bytes instead of",
@@ -63,14 +73,29 @@ def original(pg: Server, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     )
     database = pg.create_database("", *tables)
     (shop.app / "image").write_bytes(bytes(range(256)) * 50)
-    shop.backup(
-        artefacts=[
-            dump_artefact(pg, database, binaries()),
-            shop.files_artefact(),
-            shop.sqlite_artefact(),
-            command_artefact(),
-        ]
-    )
+    tools = shop.folder / "tools"
+    tools.mkdir()
+    (tools / "journalctl").write_text("#!/bin/sh\nseq 1 3000\n")
+    (tools / "journalctl").chmod(0o755)
+    (shop.folder / "redis").mkdir()
+    with pytest.MonkeyPatch.context() as patch, running(shop.folder / "redis") as redis:
+        patch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+        for number in range(500):
+            redis.ask("SET", f"key:{number}", f"value {number}")
+        made = shop.backup(
+            artefacts=[
+                dump_artefact(pg, database, binaries()),
+                shop.files_artefact(),
+                shop.sqlite_artefact(),
+                command_artefact(),
+                {"name": "redis", "redis": {"port": redis.port, "account": ACCOUNT}},
+                {"name": "entries", "journal": {"units": ["shop.service"], "days": 7}},
+                {**shop.files_artefact(), "name": "secrets", "encrypt": True},
+            ],
+            recipient=RECIPIENT,
+        )
+
+    assert set(statuses(made).values()) == {"ok"}, made
 
     return shop
 
@@ -130,7 +155,8 @@ def test_damage_of_a_published_file_is_found_wherever_it_is(
 def test_damage_that_was_hashed_as_if_it_were_right_is_found(damaged: Shop, name: str) -> None:
     path = the_set(damaged) / name
     good = path.read_bytes()
-    for number, bad in enumerate([*cuts(good), *bits(good)]):
+    tried = [*cuts(good)] if name == SEALED else [*cuts(good), *bits(good)]
+    for number, bad in enumerate(tried):
         path.write_bytes(bad)
 
         assert meaning_problems(damaged, name), f"{FILES[name]} did not find damage {number}"
@@ -150,7 +176,7 @@ def meaning_problems(shop: Shop, name: str) -> list[str]:
         for file in artefact.files:
             with (shop.root / one.name / file.path).open("rb") as stream:
                 size, digest = verifying.hash_of(stream, Deadline(30))
-            files.append(SetFile(file.path, size, digest))
+            files.append(replace(file, bytes=size, sha256=digest))
 
         return verifying.artefact_problems(
             replace(artefact, files=tuple(files)),
