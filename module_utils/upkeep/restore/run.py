@@ -252,7 +252,8 @@ def _replace(
         problems = units.start(stopped, Deadline(GRACE / 2))
         left = _discard(steps) if not back else ""
         also = "".join(f"; {text}" for text in (*back, *problems))
-        raise RestoreError(f"all is as it was before: {_reason(error)}{also}{left}") from error
+        state = "not all is as it was before" if back else "all is as it was before"
+        raise RestoreError(f"{state}: {_reason(error)}{also}{left}") from error
 
     problems = units.start(stopped, Deadline(max(deadline.left, GRACE / 2)))
 

@@ -15,6 +15,7 @@ import pytest
 from ansible.module_utils.upkeep.restore import run as runs
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 from ansible.module_utils.upkeep.restore.targets import files as files_target
+from ansible.module_utils.upkeep.restore.targets import sqlite as sqlite_target
 
 from tests.unit.module_utils.backup.conftest import message, statuses
 from tests.unit.module_utils.restore.conftest import RestoringShop
@@ -385,6 +386,26 @@ def test_all_is_as_before_when_a_rename_fails(
 
     assert (shop.app / "main.py").read_text() != BROKEN
     assert (shop.app / "app.log").read_text() == "a line"
+
+
+def test_what_cannot_be_put_back_is_named(
+    shop: RestoringShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.backup(artefacts=[shop.files_artefact(), shop.sqlite_artefact()])
+    break_app(shop)
+
+    def refuse(*_: t.Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sqlite_target.SqliteTarget, "replace", refuse)
+    monkeypatch.setattr(files_target.FilesTarget, "put_back", refuse)
+
+    with pytest.raises(RestoreError, match=r"^not all is as it was before: .*files was replaced"):
+        shop.restore()
+
+    [kept] = shop.kept(shop.app)
+
+    assert (kept / "main.py").read_text() == BROKEN
 
 
 def test_services_are_stopped_while_things_are_replaced(
