@@ -23,6 +23,8 @@ MAX_BYTES: t.Final = 64 << 20
 TABLE_HASH: t.Final = "hash"
 #: Fact with the tables that the profile has hashed and the database does not have.
 MISSING: t.Final = "hashed_missing"
+#: The fact with the names of the server's superusers; missing in older sets.
+SUPERUSERS: t.Final = "superusers"
 #: The fact of a SQLite file with the number of its rows that refer to a row that is not there.
 BROKEN_REFERENCES: t.Final = "broken_references"
 #: Fact with the folders of other file systems, which are not in an archive.

@@ -18,7 +18,7 @@ from ..backup.artefacts.kind import Workplace
 from ..backup.artefacts.postgresql import DUMP
 from ..backup.catalogue import BackupCatalogue
 from ..backup.hashing import hash_of
-from ..backup.manifest import Artefact, SetFile
+from ..backup.manifest import SUPERUSERS, Artefact, SetFile
 from ..backup.programs import ProgramError
 from ..base import isolated
 from ..base.files import open_folder
@@ -152,6 +152,7 @@ def _rehearse_database(
         server.load(dump, database, settings.jobs)
     with done.phase("compare"):
         done.found = _compare(facts, server, database)
+        done.doubt = _doubt(facts, server, database)
     with done.phase("analyze"):
         server.ask(live.analyze, database)
     with done.phase("queries"):
@@ -238,6 +239,19 @@ def _compare(facts: t.Mapping[str, t.Any], server: ThrowawayServer, database: st
         raise RestoreError("not a single row was restored")
 
     return f"{rows} rows in {len(tables)} tables as in the manifest"
+
+
+def _doubt(facts: t.Mapping[str, t.Any], server: ThrowawayServer, database: str) -> str:
+    """Return why a restore would be refused though all can be loaded here, '' for no reason."""
+    supers = facts.get(SUPERUSERS, ())
+    parts = server.ask(lambda session: live.parts_of_superusers(session, supers), database)
+    if not parts:
+        return ""
+
+    return (
+        f"a restore would be refused, since {list_some(parts, 3)} is a part of a superuser's table"
+        " and belongs to somebody else: give it to the superuser (ALTER TABLE ... OWNER TO ...)"
+    )
 
 
 def _answers(

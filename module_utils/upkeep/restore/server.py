@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ..backup.row_hash import hash_problem
 from ..base import isolated, reader
 from ..base.deadline import Deadline
+from ..base.text import visible
 from ..postgresql.connection import DatabaseError, DriverMissingError, Session, open_session
 from .choose import RestoreError
 from .settings import ServerSettings
@@ -54,6 +55,13 @@ SELECT count(*), count(*) FILTER (WHERE NOT i.indisvalid AND c.relkind = 'i')
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+
+#: Tables that are a part of a table of another owner, with both owners, that of the whole first.
+_PARTS: t.Final = """
+SELECT c.oid::regclass::text, pg_get_userbyid(p.relowner), pg_get_userbyid(c.relowner)
+  FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+ WHERE c.relkind IN ('r', 'p', 'f') AND c.relowner <> p.relowner ORDER BY 1
 """
 
 #: What can be analyzed without asking another server: nothing that a foreign table is a part of.
@@ -273,6 +281,17 @@ def shape_problems(session: Session, extensions: Sequence[str], indexes: int) ->
         missing.append(f"{invalid} of its indexes are invalid")
 
     return missing
+
+
+def parts_of_superusers(session: Session, superusers: Iterable[str]) -> list[str]:
+    """Return tables of others that are a part of a superuser's, which a restore cannot make."""
+    supers = set(superusers)
+
+    return [
+        visible(str(name))
+        for name, whole, part in session.rows(_PARTS)
+        if whole in supers and part not in supers
+    ]
 
 
 def analyze(session: Session) -> None:

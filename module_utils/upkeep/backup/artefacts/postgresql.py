@@ -18,7 +18,7 @@ from ...postgresql.connection import DatabaseError, Session, open_session
 from .. import programs
 from ..database_settings import settings_facts
 from ..dump_rows import count_rows
-from ..manifest import MISSING, TABLE_HASH, Artefact, SetFile, Stage
+from ..manifest import MISSING, SUPERUSERS, TABLE_HASH, Artefact, SetFile, Stage
 from ..programs import Program
 from ..row_hash import hash_rows
 from ..settings import DumpSettings
@@ -228,7 +228,9 @@ def _lock(session: Session, tables: Iterable[t.Any]) -> None:
 def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
     [row] = session.rows(_FACTS)
     extensions = session.rows("SELECT extname, extversion FROM pg_extension ORDER BY 1")
-    roles = session.rows("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1")
+    roles = session.rows(
+        "SELECT rolname, rolsuper FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
+    )
     tables = [_table(session, source, schema, name) for schema, name in session.rows(_TABLES)]
     missing = source.hashed - {f"{table['schema']}.{table['name']}" for table in tables}
 
@@ -236,7 +238,8 @@ def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
         **dict(zip(_FACT_NAMES, row, strict=True)),
         "extensions": dict(extensions),
         **settings_facts(session, source.database),
-        "roles": [name for (name,) in roles],
+        "roles": [name for name, _ in roles],
+        SUPERUSERS: [name for name, is_super in roles if is_super],
         "schema_revision": _schema_revision(session, tables),
         "tables": tables,
         **({MISSING: sorted(missing)} if missing else {}),

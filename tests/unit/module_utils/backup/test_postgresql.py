@@ -109,6 +109,8 @@ def test_the_manifest_says_what_a_dump_was_made_of_and_with(shop: Shop, pg: Serv
     assert tuple(facts[name] for name in names) == expected
     assert facts["client_version"] // 10000 >= facts["server_version"] // 10000
     assert facts["extensions"].keys() == {"plpgsql"}
+    assert "postgres" in facts["superusers"]
+    assert ROLE not in facts["superusers"]
     assert re.fullmatch("[0-9A-F]+/[0-9A-F]+", facts["lsn"])
     assert facts["database_bytes"] > 0
     assert {stage.name for stage in manifest.artefacts[0].stages} == {

@@ -26,6 +26,7 @@ from tests.unit.module_utils.restore.conftest import (
     Rehearse,
     RestoringShop,
     dump_artefact,
+    login_of,
 )
 
 QUERY = {"name": "newest order", "query": "SELECT max(id) FROM public.orders", "at_least": 1000}
@@ -157,6 +158,50 @@ def test_a_set_that_verifies_and_cannot_be_restored_is_found(
     assert statuses(answer)["rehearsal:database"] == "critical"
     assert "cannot be restored" in message(answer, "rehearsal:database")
     assert servers(staging) == ""
+
+
+def test_what_a_restore_would_refuse_is_a_warning(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    pg.run("postgres", "CREATE ROLE shop_part")
+    name = pg.create_database(
+        "",
+        "CREATE TABLE whole (n integer) PARTITION BY RANGE (n)",
+        "CREATE TABLE part PARTITION OF whole FOR VALUES FROM (1) TO (9)",
+        "INSERT INTO whole VALUES (1)",
+        "ALTER TABLE part OWNER TO shop_part",
+    )
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        answer = rehearsed()
+        with pytest.raises(RestoreError, match="must be owner of table whole"):
+            shop.restore(postgresql=login_of(pg))
+    finally:
+        pg.run("postgres", f"DROP DATABASE {name} WITH (FORCE)", "DROP ROLE shop_part")
+
+    assert statuses(answer)["rehearsal:database"] == "warning"
+    assert "a restore would be refused, since public.part is" in message(answer, "rehearsal:database")
+    assert statuses(answer)["rehearsal:age"] == "ok"
+
+
+def test_a_materialized_view_that_its_owner_cannot_fill_is_found(
+    pg: Server, shop: RestoringShop, rehearsed: Rehearse
+) -> None:
+    pg.run("postgres", "CREATE ROLE shop_view")
+    name = pg.create_database(
+        "",
+        *ORDERS,
+        "CREATE MATERIALIZED VIEW numbers AS SELECT id FROM orders",
+        "ALTER MATERIALIZED VIEW numbers OWNER TO shop_view",
+    )
+    try:
+        shop.backup(artefacts=[dump_artefact(pg, name)])
+        answer = rehearsed()
+    finally:
+        pg.run("postgres", f"DROP DATABASE {name} WITH (FORCE)", "DROP ROLE shop_view")
+
+    assert statuses(answer)["rehearsal:database"] == "critical"
+    assert "permission denied for table orders" in message(answer, "rehearsal:database")
 
 
 def test_an_index_that_does_not_fit_its_table_is_found(
