@@ -22,6 +22,7 @@ from .folders import Folder
 #: What is counted of an archive and of a tree.
 COUNTED: t.Final = ("files", "folders", "links", "raw_bytes")
 _CHUNK: t.Final = 1 << 20
+_ZEROS: t.Final = bytes(_CHUNK)
 
 Counts = dict[str, int]
 #: Path of a folder -> its owner and group as numbers, and its mode.
@@ -189,11 +190,16 @@ def _unpack_member(
 
 
 def _copy(archive: tarfile.TarFile, member: tarfile.TarInfo, out: t.BinaryIO) -> None:
+    """Write a file; where it holds nothing but zeros it takes no room."""
     content = archive.extractfile(member)
     while content and (chunk := content.read(_CHUNK)):
+        if chunk == _ZEROS[: len(chunk)]:
+            out.seek(len(chunk), os.SEEK_CUR)
+            continue
         left = memoryview(chunk)
         while left:
             left = left[out.write(left) :]
+    out.truncate()  # to where we are, behind zeros at the end as well
 
 
 def _pass_over(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:

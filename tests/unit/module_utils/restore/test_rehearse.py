@@ -180,7 +180,9 @@ def test_what_a_restore_would_refuse_is_a_warning(
         pg.run("postgres", f"DROP DATABASE {name} WITH (FORCE)", "DROP ROLE shop_part")
 
     assert statuses(answer)["rehearsal:database"] == "warning"
-    assert "a restore would be refused, since public.part is" in message(answer, "rehearsal:database")
+    assert "a restore would be refused, since public.part is" in message(
+        answer, "rehearsal:database"
+    )
     assert statuses(answer)["rehearsal:age"] == "ok"
 
 

@@ -353,6 +353,32 @@ def test_large_objects_come_back_with_their_owners(
     ]
 
 
+def test_a_file_with_holes_fills_no_disk(shop: RestoringShop) -> None:
+    """Hold restic/restic #79 and gilbertchen/duplicacy #68: a restore wrote all the zeros out."""
+    sparse = shop.app / "sparse"
+    size = (64 << 20) + 12345
+    for offset in (0, 32 << 20):
+        with sparse.open("r+b" if offset else "wb") as stream:
+            stream.seek(offset)
+            stream.write(b"content")
+            stream.truncate(size)
+    (shop.app / "zeros").write_bytes(bytes(3000))
+    shop.backup()
+    sparse.unlink()
+
+    answer = shop.restore()
+    with sparse.open("rb") as stream:
+        start = stream.read(8)
+        stream.seek(32 << 20)
+        middle = stream.read(8)
+
+    assert statuses(answer)["restore:files"] == "ok"
+    assert (start, middle) == (b"content\0", b"content\0")
+    assert sparse.stat().st_size == size
+    assert sparse.stat().st_blocks * 512 < 8 << 20
+    assert (shop.app / "zeros").read_bytes() == bytes(3000)
+
+
 @pytest.mark.parametrize(
     "statements",
     [
