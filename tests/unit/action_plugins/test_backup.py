@@ -69,6 +69,7 @@ def made(folder: Path, password: str) -> list[str]:
     return [Path(name).name for name in listed.stdout.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("password", ["", "s3cret"])
 def test_options_with_a_password_are_in_no_file_of_the_host(tmp_path: Path, password: str) -> None:
     found = made(tmp_path, password)
