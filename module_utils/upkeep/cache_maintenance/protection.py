@@ -31,11 +31,17 @@ PREFIXES: t.Final = (
     "throttle",
     "queue",
     "rq:",
+    "arq:",
     "bull:",
+    "dramatiq",
+    "huey",
     "sidekiq",
+    "upkeep.",
     "session",
     "idempotency",
 )
+#: Jobs of Sidekiq that wait for their time, and those that failed: whole keys.
+_NAMES: t.Final = frozenset({"schedule", "retry", "dead"})
 #: Words that protect a key wherever a part of it ends in one: ``shop:lock:7``, ``x_queues:mail``.
 _WORDS: t.Final = (
     "lock",
@@ -88,7 +94,7 @@ class Protection:
         self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in own))
         self._queues = frozenset(queues)
         self._separators = broker.separators
-        self._suspicious = (*self._prefixes, *_WORDS, *(queue.lower() for queue in queues))
+        self._suspicious = (*self._prefixes, *_WORDS, *_NAMES, *(queue.lower() for queue in queues))
 
     def removable(self, keys: Sequence[str]) -> list[str]:
         """Return the keys that are not protected."""
@@ -102,7 +108,7 @@ class Protection:
     def covers(self, key: str) -> bool:
         """Return whether a key is protected."""
         lower = key.lower()
-        if lower.startswith(self._prefixes):
+        if lower.startswith(self._prefixes) or lower in _NAMES:
             return True
         if self._queues and (key.split(_SEPARATOR, 1)[0] in self._queues or self._is_list(key)):
             return True

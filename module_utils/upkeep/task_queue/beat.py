@@ -23,8 +23,8 @@ from ..base.kernel import read_kernel
 from ..base.owner import Owner
 from ..base.redis_client import RedisError
 from .broker_facts import connected
+from .celery_processes import PROC, beats, status_of
 
-PROC: t.Final = "/proc"
 #: The table of connections of a busy host is long, bytes.
 _TABLE: t.Final = 16 << 20
 _ESTABLISHED: t.Final = "01"
@@ -47,7 +47,7 @@ class BeatFacts:
 
 def collect(application: str, broker: Broker, deadline: Deadline) -> BeatFacts:
     """Return what there is of an application's beat; raises OSError where /proc is not readable."""
-    found = _beats(application)
+    found = beats(application)
     processes = tuple(sorted(found))
     if len(processes) != 1:
         return BeatFacts(processes)
@@ -70,49 +70,9 @@ def collect(application: str, broker: Broker, deadline: Deadline) -> BeatFacts:
     return BeatFacts(processes, min(idle, default=None), uptime)
 
 
-def is_beat(words: t.Sequence[str], application: str) -> bool:
-    """Return whether a command line is that of a beat, or of a worker that has one inside."""
-    names = {word.removeprefix("--app=").removeprefix("-A") for word in words}
-    has_celery = any(Path(word).name.startswith("celery") for word in words)
-
-    return has_celery and application in names and bool({"beat", "-B", "--beat"} & {*words})
-
-
-def _beats(application: str) -> dict[int, list[str]]:
-    """Return the beats with their command lines; the processes of one worker count once."""
-    found = {pid: words for pid, words in _commands() if is_beat(words, application)}
-
-    return {pid: words for pid, words in found.items() if _parent(pid) not in found}
-
-
-def _commands() -> Iterator[tuple[int, list[str]]]:
-    """Yield each process with the words of its command line."""
-    for entry in os.scandir(PROC):
-        if entry.name.isdecimal():
-            try:
-                # Where a title was set, blanks stand between the words.
-                words = read_kernel(f"{PROC}/{entry.name}/cmdline").replace("\0", " ").split()
-            except OSError:
-                continue  # it has ended
-
-            yield int(entry.name), words
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(_status(pid)[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-def _status(pid: int) -> list[str]:
-    """Return the fields of a process behind its name; raises OSError."""
-    return read_kernel(f"{PROC}/{pid}/stat").rpartition(")")[2].split()
-
-
 def _uptime(pid: int) -> float:
     """Return for how many seconds a process has run; raises OSError, ValueError, IndexError."""
-    started = int(_status(pid)[19]) / os.sysconf("SC_CLK_TCK")
+    started = int(status_of(pid)[19]) / os.sysconf("SC_CLK_TCK")
 
     return float(read_kernel(f"{PROC}/uptime").split()[0]) - started
 

@@ -45,11 +45,15 @@ class QueueFacts:
 
 @dataclass(frozen=True)
 class BrokerFacts:
-    """What one broker holds; ``oldest_in_hand`` is when the oldest one was taken, by its clock."""
+    """What one broker holds; ``oldest_in_hand`` is when the oldest one was taken, by its clock.
+
+    ``forgotten`` tasks in hand are not in the index by which Kombu finds those to give back.
+    """
 
     queues: tuple[QueueFacts, ...]
     in_hand: int
     oldest_in_hand: float | None
+    forgotten: int = 0
 
 
 def collect(application: Application, deadline: Deadline) -> BrokerFacts:
@@ -58,11 +62,23 @@ def collect(application: Application, deadline: Deadline) -> BrokerFacts:
         queues = tuple(
             _queue(redis, queue, application.lists(queue.name)) for queue in application.queues
         )
-        in_hand = int(redis.ask("HLEN", f"{application.key_prefix}{UNACKED}"))
-        index = f"{application.key_prefix}{UNACKED_INDEX}"
+        unacked, index = (f"{application.key_prefix}{name}" for name in (UNACKED, UNACKED_INDEX))
+        in_hand, indexed = _lengths_in_hand(redis, unacked, index)
+        forgotten = max(in_hand - indexed, 0)
+        if forgotten:
+            # Tasks come and go: only what is missing twice is missing.
+            held, found = _lengths_in_hand(redis, unacked, index)
+            forgotten = min(forgotten, max(held - found, 0))
         oldest = redis.ask("ZRANGE", index, 0, 0, "WITHSCORES")
 
-        return BrokerFacts(queues, in_hand, float(oldest[1]) if oldest else None)
+        return BrokerFacts(queues, in_hand, float(oldest[1]) if oldest else None, forgotten)
+
+
+def _lengths_in_hand(redis: RedisClient, unacked: str, index: str) -> tuple[int, int]:
+    """Return how many tasks are in hand, and how many the index has."""
+    held, found = redis.ask_all([("HLEN", unacked), ("ZCARD", index)])
+
+    return _number(held), _number(found)
 
 
 def unbound(

@@ -12,7 +12,7 @@ from ..base.broker import SEPARATOR
 from ..base.text import limit_text, list_some, visible
 from ..findings import Finding, Limits, Subject
 from .beat import BeatFacts
-from .broker_facts import BrokerFacts
+from .broker_facts import UNACKED, UNACKED_INDEX, BrokerFacts
 from .results import FailedTask, StoredResults
 from .settings import OF_WORKERS, Application
 from .state import SeenApplication
@@ -58,15 +58,22 @@ def queues(application: Application, broker: BrokerFacts) -> Iterator[Finding]:
             yield subject.finding("warning", message, aspect="left", observed=facts.left)
 
 
-def in_hand(application: Application, broker: BrokerFacts, now: float) -> Finding:
-    """Return how many tasks workers have taken, and since when they hold the oldest one."""
+def in_hand(application: Application, broker: BrokerFacts, now: float) -> Iterator[Finding]:
+    """Yield how many tasks workers have taken, since when, and how many nobody gives back."""
     subject, limits = application.subject("in_hand"), _limits(application, "in_hand")
     age = 0.0 if broker.oldest_in_hand is None else max(now - broker.oldest_in_hand, 0.0)
     message = f"{broker.in_hand} tasks are in the hands of workers"
     if broker.in_hand:
         message += f", the oldest for {age:.0f} s"
 
-    return subject.measured(round(age), limits, message, "see what the workers do", unit="s")
+    yield subject.measured(round(age), limits, message, "see what the workers do", unit="s")
+
+    if broker.forgotten:
+        message = (
+            f"{broker.forgotten} tasks that workers have taken are missing in {UNACKED_INDEX}: when"
+            f" their worker is lost, no other one gets them; see {UNACKED} of the broker"
+        )
+        yield subject.finding("warning", message, aspect="forgotten", observed=broker.forgotten)
 
 
 def oldest(application: Application, seen: SeenApplication, now: float) -> Finding:
@@ -103,7 +110,7 @@ def silent(application: Application, reason: str) -> Iterator[Finding]:
 def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
     """Yield what the workers answered."""
     if "workers" in application.aspects:
-        yield _workers(application, facts)
+        yield from _workers(application, facts)
 
     for aspect, (judge, questions) in _BY_QUESTIONS.items():
         if aspect in application.aspects:
@@ -122,19 +129,32 @@ def _with_gap(subject: Subject, found: Finding, gap: str) -> Finding:
     return subject.finding("unknown", f"{found['message']}; {gap}")
 
 
-def _workers(application: Application, facts: WorkerFacts) -> Finding:
-    least = application.aspects["workers"]["at_least"]
-    message = f"{len(facts.names)} of at least {least} workers answer"
+def _workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
+    subject, least = application.subject("workers"), application.aspects["workers"]["at_least"]
+    message = f"{facts.count} of at least {least} workers answer"
     if facts.names:
         message += f": {list_some([*map(visible, facts.names)])}"
+    if facts.here:
+        message += (
+            f"; {facts.here} run on this host: they hang, or work in the pool solo, which answers"
+            " between two tasks only"
+        )
 
-    return application.subject("workers").measured(
-        len(facts.names),
+    yield subject.measured(
+        facts.count,
         Limits(critical=least, side="below"),
         message,
         "see the units of the workers and their log",
         unit="workers",
     )
+
+    if facts.namesakes:
+        named = [f"{visible(name)} ({more + 1})" for name, more in sorted(facts.namesakes.items())]
+        message = (
+            f"several workers have the name {list_some(named)}, so that figures of them are"
+            " missing: give each one a name of its own by --hostname"
+        )
+        yield subject.finding("warning", message, aspect="names", observed=len(named))
 
 
 def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ def _of_broker(
     yield report.looked_at(application)
     yield from report.queues(application, broker)
     if "in_hand" in application.aspects:
-        yield report.in_hand(application, broker, now)
+        yield from report.in_hand(application, broker, now)
     if "oldest" in application.aspects:
         yield report.oldest(application, seen, now)
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import datetime as dt
 import time
 import typing as t
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..base import isolated
 from ..base.broker import control, whole_waits
 from ..base.deadline import Deadline
 from ..base.processes import ResourceLimits
 from ..base.text import list_some, visible
+from . import celery_processes
 from .settings import Application
 
 #: How long all workers have to answer; who is slower counts as silent. Two waits of Kombu, s.
@@ -93,7 +95,8 @@ class WorkerFacts:
 
     ``time_limit`` is the longest that any of them sets, ``visibility_timeout`` the shortest.
     ``naming`` is how they name the lists of the broker, where that is not Celery's own way, and
-    ``silent`` which of those in ``names`` gave no answer to a question.
+    ``silent`` which of those in ``names`` gave no answer to a question. ``namesakes`` is how many
+    more answered by a name. ``here`` is the number of workers on this host, where none answered.
     """
 
     names: tuple[str, ...] = ()
@@ -107,6 +110,13 @@ class WorkerFacts:
     naming: tuple[ListNaming, ...] = ()
     consumed: tuple[ConsumedQueue, ...] = ()
     silent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    namesakes: Mapping[str, int] = field(default_factory=dict)
+    here: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many workers answered, also those that share a name."""
+        return len(self.names) + sum(self.namesakes.values())
 
     def gap(self, *questions: str) -> str:
         """Return the clause that says who did not answer a question, '' when all did."""
@@ -129,7 +139,17 @@ def collect(application: Application, deadline: Deadline) -> WorkerFacts | str:
     if found["ping"] and problem:
         return problem
 
-    return read(found, time.time())
+    facts = read(found, time.time())
+
+    return facts if facts.names else replace(facts, here=_workers_here(application.process))
+
+
+def _workers_here(process: str) -> int:
+    """Return how many workers of an application run on this host; 0 where nobody can see that."""
+    try:
+        return len(celery_processes.workers(process)) if process else 0
+    except OSError:
+        return 0
 
 
 def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
@@ -163,6 +183,7 @@ def read(answers: Mapping[str, Mapping[str, Json]], now: float) -> WorkerFacts:
                 }
             )
         ),
+        namesakes=dict(answers.get("namesakes", {})),
         silent={
             question: tuple(sorted(answers.get("ping", {}).keys() - answers.get(question, {})))
             for question in _COMMANDS
@@ -177,10 +198,10 @@ def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
         asked = control(application.broker, application.name, application.key_prefix)
         with asked as (asker, connection):
             replies = asker.broadcast("ping", reply=True, timeout=PING, connection=connection)
-            names = _by_worker(replies)
-            yield ["ping", names]
+            yield ["ping", _by_worker(replies)]
+            yield ["namesakes", _namesakes(replies)]
 
-            for command, arguments in _COMMANDS.items() if names else ():
+            for command, arguments in _COMMANDS.items() if replies else ():
                 if (left := deadline.left - RESERVE) < RESERVE:
                     return  # what was answered counts, the rest is unknown
 
@@ -189,7 +210,7 @@ def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
                     arguments=arguments,
                     reply=True,
                     timeout=whole_waits(min(ANSWER, left)),
-                    limit=len(names),
+                    limit=len(replies),
                     connection=connection,
                 )
                 yield from _handed_on(command, _by_worker(replies))
@@ -216,6 +237,13 @@ def _by_worker(replies: Json) -> dict[str, Json]:
         for worker, answer in found.items()
         if not (isinstance(answer, dict) and answer.keys() == {"error"})
     }
+
+
+def _namesakes(replies: Json) -> dict[str, Json]:
+    """Return how many more workers answered by a name that one of them has."""
+    names = Counter(name for reply in replies or () for name in reply)
+
+    return {name: number - 1 for name, number in names.items() if number > 1}
 
 
 def _running(answer: Json) -> list[list[Json]]:

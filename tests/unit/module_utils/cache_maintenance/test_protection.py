@@ -38,6 +38,14 @@ from tests.unit.module_utils.redis_tune.server import RedisServer
         "laravel_database_queues:default",
         "shop_session:abc",
         "app:queue:mail",
+        "upkeep.purged.celery",
+        "upkeep.put_back.shop-celery-20261127T204000",
+        "dramatiq:default.msgs",
+        "arq:job:1",
+        "huey.redis.shop",
+        "schedule",
+        "retry",
+        "dead",
     ],
 )
 def test_it_is_protected(key: str) -> None:
@@ -53,6 +61,8 @@ def test_it_is_protected(key: str) -> None:
         "x:rates:EUR",
         "clock:1",
         "best-block:1",
+        "retry:page:1",
+        "schedule:2026-11-27",
         "o\nx",
         "",
     ],

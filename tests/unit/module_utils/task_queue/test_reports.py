@@ -215,6 +215,29 @@ def test_what_a_worker_did_not_answer_is_unknown(question: str, aspects: set[str
     assert found["workers"]["observed"] == 2
 
 
+def test_a_start_that_is_later_than_the_broker_waits_is_a_warning() -> None:
+    """Kombu gives the task to another worker meanwhile, each time it waits so long."""
+    found = answered(10.0, scheduled={"w1": [["pay", 21_610.0]], "w2": []})["visibility_timeout"]
+
+    assert found["status"] == "warning"
+    assert "pay starts in 21600 s" in found["message"]
+
+
+@pytest.mark.parametrize(("indexed", "forgotten"), [(0, 3), (1, 2), (3, 0)])
+def test_tasks_that_no_other_worker_would_get_are_told(
+    shop: Shop, indexed: int, forgotten: int
+) -> None:
+    for number in range(3):
+        shop.redis.ask("HSET", "unacked", f"tag{number}", "[]")
+    for number in range(indexed):
+        shop.redis.ask("ZADD", "unacked_index", int(time.time()), f"tag{number}")
+    found = look(shop, in_hand={"warning": 60})
+
+    assert found["in_hand"]["status"] == "ok"
+    assert ("in_hand.forgotten" in found) is bool(forgotten)
+    assert found.get("in_hand.forgotten", {}).get("observed", 0) == forgotten
+
+
 def test_a_task_that_runs_too_long_is_said_although_a_worker_is_silent() -> None:
     found = answered(99.0, active={"w1": [["pay", 0.0]]})
 

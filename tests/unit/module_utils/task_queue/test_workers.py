@@ -15,8 +15,8 @@ import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.task_queue import findings as report
 from ansible.module_utils.upkeep.task_queue import workers
-from ansible.module_utils.upkeep.task_queue.beat import is_beat
 from ansible.module_utils.upkeep.task_queue.broker_facts import unbound
+from ansible.module_utils.upkeep.task_queue.celery_processes import is_beat, is_worker
 from ansible.module_utils.upkeep.task_queue.run import unbound_queues
 from ansible.module_utils.upkeep.task_queue.settings import parse
 from ansible.module_utils.upkeep.task_queue.workers import (
@@ -118,6 +118,42 @@ def test_a_broker_that_hides_its_connections_leaves_the_last_run_unknown(shop: S
 )
 def test_a_beat_is_known_by_its_command_line(line: str, expected: bool) -> None:
     assert is_beat(line.split(), "app.celery") is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/usr/bin/python3 -m celery -A app.celery worker --pool=solo", True),
+        ("[celeryd: w@h:MainProcess] -active- (-A app.celery worker)", False),
+        ("celery -A app.celery beat", False),
+        ("celery -A other.celery worker", False),
+    ],
+)
+def test_a_worker_is_known_by_its_command_line(line: str, expected: bool) -> None:
+    assert is_worker(line.split(), "app.celery") is expected
+
+
+def test_a_busy_worker_of_the_pool_solo_is_not_called_stopped(shop: Shop) -> None:
+    """Such a worker answers between two tasks only, and other tools call it down."""
+    shop.start("worker", "--pool=solo", "--without-gossip", "--without-mingle")
+    shop.python("slow.delay('x', 60)")
+    shop.wait(lambda: "begin x" in shop.notes)
+    found = shop.look(workers={})["workers"]
+
+    assert found["status"] == "critical"
+    assert "1 run on this host: they hang, or work in the pool solo" in found["message"]
+
+
+def test_workers_that_share_a_name_are_counted_and_told(shop: Shop) -> None:
+    for _ in range(2):
+        shop.start("worker", "--concurrency=1", "--hostname=one@test", "--loglevel=INFO")
+    shop.wait(lambda: (shop.folder / "log").read_text().count(" ready.") == 2)
+    found = shop.look(workers={"at_least": 2})
+
+    assert found["workers"]["status"] == "ok"
+    assert found["workers"]["observed"] == 2
+    assert found["workers.names"]["status"] == "warning"
+    assert "one@test (2)" in found["workers.names"]["message"]
 
 
 def test_longer_waits_than_the_broker_grants_are_a_warning(shop: Shop) -> None:
