@@ -42,7 +42,7 @@ class Broker:
 
 
 def parse_broker(url: str, verify_tls: bool = True, ca_file: str | None = None) -> Broker:
-    """Return the broker of a URL; raises BrokerError."""
+    """Return the broker of a URL, whose query is left out; raises BrokerError."""
     # Errors of urlsplit quote the URL, and with it the password.
     try:
         parts = urlsplit(url)
@@ -67,7 +67,8 @@ def parse_broker(url: str, verify_tls: bool = True, ca_file: str | None = None) 
         ca_file=ca_file,
     )
 
-    return Broker(url, login, int(path or 0))
+    # Applications tell Celery there how to verify a certificate; our own options do that here.
+    return Broker(parts._replace(query="", fragment="").geturl(), login, int(path or 0))
 
 
 def key_prefix_option() -> Option:
