@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import time
 import typing as t
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +34,8 @@ LIMITS: t.Final = ResourceLimits(address_space=1 << 30, file_size=0)
 VISIBILITY_TIMEOUT: t.Final = 3600.0
 #: Options of the transport that leave the process which asks.
 _TRANSPORT: t.Final = ("visibility_timeout", "global_keyprefix", "sep", "priority_steps")
+#: Workers of one process id on two hosts have not started within so many seconds.
+SAME_START: t.Final = 2.0
 #: Queues of one worker that are looked at.
 MOST_QUEUES: t.Final = 200
 MISSING: t.Final = "the driver is missing: install the package python3-celery"
@@ -199,7 +200,6 @@ def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
         with asked as (asker, connection):
             replies = asker.broadcast("ping", reply=True, timeout=PING, connection=connection)
             yield ["ping", _by_worker(replies)]
-            yield ["namesakes", _namesakes(replies)]
 
             for command, arguments in _COMMANDS.items() if replies else ():
                 if (left := deadline.left - RESERVE) < RESERVE:
@@ -213,15 +213,17 @@ def _ask(application: Application, seconds: float) -> Iterator[list[Json]]:
                     limit=len(replies),
                     connection=connection,
                 )
-                yield from _handed_on(command, _by_worker(replies))
+                yield from _handed_on(command, replies)
     except ImportError as error:
         raise isolated.IsolatedError(MISSING) from error
 
 
-def _handed_on(command: str, answers: Mapping[str, Json]) -> Iterator[list[Json]]:
-    """Yield what of the answers leaves this process."""
+def _handed_on(command: str, replies: Json) -> Iterator[list[Json]]:
+    """Yield what of the replies leaves this process."""
+    answers = _by_worker(replies)
     if command == "stats":
         yield ["transport", {worker: _transport(each) for worker, each in answers.items()}]
+        yield ["namesakes", _namesakes(replies)]
 
     yield [command, {worker: _KEPT[command](each) for worker, each in answers.items()}]
 
@@ -240,10 +242,15 @@ def _by_worker(replies: Json) -> dict[str, Json]:
 
 
 def _namesakes(replies: Json) -> dict[str, Json]:
-    """Return how many more workers answered by a name that one of them has."""
-    names = Counter(name for reply in replies or () for name in reply)
+    """Return how many more workers have the name of one; one that answers twice is one."""
+    found: dict[str, list[tuple[Json, float]]] = {}
+    for name, answer in ((name, each) for reply in replies or () for name, each in reply.items()):
+        pid, uptime = _dict(answer).get("pid"), _number(_dict(answer).get("uptime")) or 0.0
+        known = found.setdefault(name, [])
+        if not any(pid == other and abs(uptime - since) < SAME_START for other, since in known):
+            known.append((pid, uptime))
 
-    return {name: number - 1 for name, number in names.items() if number > 1}
+    return {name: len(known) - 1 for name, known in found.items() if len(known) > 1}
 
 
 def _running(answer: Json) -> list[list[Json]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient, RedisError, RedisReplyError
-from ansible.module_utils.upkeep.cache_maintenance import redis_keys
+from ansible.module_utils.upkeep.cache_maintenance import findings, redis_keys
 from ansible.module_utils.upkeep.cache_maintenance.settings import RedisCache
 
 from tests.unit.module_utils.cache_maintenance.folders import settings
@@ -191,11 +191,18 @@ def test_the_time_ends_it(redis: RedisServer) -> None:
     assert redis.ask("DBSIZE") == 0
 
 
-def test_few_matches_show_in_the_share(redis: RedisServer) -> None:
-    fill(redis, 5)
-    fill(redis, 995, "other")
+@pytest.mark.parametrize(("matching", "is_advised"), [(5, True), (10, False)])
+def test_few_matches_show_in_the_share_and_life_times_are_advised(
+    redis: RedisServer, matching: int, is_advised: bool
+) -> None:
+    fill(redis, matching)
+    fill(redis, 1000 - matching, "other")
+    given = cache(redis)
+    seen = removed(redis, rehearsal=True)
+    found = findings.swept_keys(given, given.patterns[0], seen, rehearsal=True, aspect="swept")
 
-    assert removed(redis, rehearsal=True).share == 0.5
+    assert seen.share == matching / 10
+    assert ("give them a life time instead" in found["message"]) is is_advised
 
 
 def test_a_server_that_is_not_there_or_refuses_is_an_error(tmp_path: Path) -> None:

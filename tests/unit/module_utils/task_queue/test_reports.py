@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.upkeep.base.broker import SEPARATOR
 from ansible.module_utils.upkeep.task_queue import findings as report
 from ansible.module_utils.upkeep.task_queue.settings import parse
-from ansible.module_utils.upkeep.task_queue.workers import _by_worker, read
+from ansible.module_utils.upkeep.task_queue.workers import _by_worker, _namesakes, read
 
 from tests.unit.module_utils.task_queue.shop import Shop
 from tests.unit.module_utils.task_queue.test_run import look, stored
@@ -251,6 +251,19 @@ def test_without_any_worker_it_is_not_known_what_runs() -> None:
 
     assert found["workers"]["status"] == "critical"
     assert {found[aspect]["status"] for aspect in OF_QUESTIONS} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("second", "more"),
+    [
+        ({"pid": 7, "uptime": 101}, {}),  # the same one, connected twice
+        ({"pid": 8, "uptime": 100}, {"w1": 1}),
+        ({"pid": 7, "uptime": 5000}, {"w1": 1}),  # in another container
+        ({"pid": None, "uptime": "x"}, {"w1": 1}),
+    ],
+)
+def test_a_worker_that_answers_twice_is_one(second: Answer, more: Answer) -> None:
+    assert _namesakes([{"w1": {"pid": 7, "uptime": 100}}, {"w1": second}]) == more
 
 
 def test_that_a_command_failed_in_a_worker_is_no_answer_to_it() -> None:
