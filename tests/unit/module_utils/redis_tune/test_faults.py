@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.redis_tune import run as runs
 
-from tests.unit.module_utils.redis_tune.server import RedisServer
+from tests.unit.module_utils.redis_tune.server import RedisServer, running
 from tests.unit.module_utils.redis_tune.test_run import WANTED, by_aspect, done, tune
 from tests.unit.module_utils.redis_tune.troubles import (
     Secured,
@@ -151,3 +152,35 @@ def test_counters_that_cannot_be_kept_are_a_finding_and_the_server_is_tuned(
     assert done(answer) == ["config_set done", "config_rewrite done"]
     assert answer["findings"][-1]["check"] == "redis_tune:state"
     assert answer["findings"][-1]["status"] == "warning"
+
+
+# Commands that were renamed.
+
+
+@pytest.mark.parametrize(
+    ("command", "aspects"),
+    [
+        ("INFO", {""}),
+        ("CONFIG", {"", "maxmemory"}),
+        ("SLOWLOG", {"slow_log"}),
+        ("SCAN", {"keys_without_expiry", "must_expire"}),
+        ("TTL", {"keys_without_expiry", "must_expire"}),
+        ("SELECT", {"keys_without_expiry", "must_expire"}),
+    ],
+)
+def test_what_a_renamed_command_hides_is_unknown_and_the_rest_is_looked_at(
+    tmp_path: Path, command: str, aspects: set[str]
+) -> None:
+    with running(tmp_path, f'rename-command {command} ""') as server:
+        server.ask("SET", "opportunities:1", "x")
+        options: dict[str, t.Any] = {
+            **LIMIT,
+            "slow_log": {},
+            "memory": {},
+            "hit_ratio": {},
+            "clients": {},
+            "keys_without_expiry": {"must_expire": ["opportunities:*"]},
+        }
+        found = by_aspect(tune(server, **options))
+
+    assert {name for name, item in found.items() if item["status"] == "unknown"} == aspects
