@@ -54,6 +54,13 @@ options:
           of C(broker_transport_options).
         type: str
         default: ""
+      result_prefix:
+        description: >-
+          What the application puts before each key of its results: C(global_keyprefix)
+          of C(result_backend_transport_options), and the underscore that
+          Celery adds to one that ends in a letter or a digit.
+        type: str
+        default: ""
       priority_steps:
         description: Steps of priority that the application uses; those of
           Celery itself by default.

@@ -376,6 +376,21 @@ def failed(
         yield subject.finding("unknown", message, aspect="names", observed=nameless)
 
 
+def foreign_results(
+    application: Application, aspect: str, stored: StoredResults
+) -> Iterator[Finding]:
+    """Yield that all results of the back end have keys of another kind than the application's."""
+    if stored.count or not stored.foreign:
+        return
+
+    named = list_some([f"'{_name(prefix)}'" for prefix in stored.foreign])
+    message = (
+        f"no result has the prefix '{application.result_prefix}', and others have {named}: use"
+        " result_prefix of the profile, if they are of this application"
+    )
+    yield application.subject(aspect).finding("unknown", message, aspect="prefix")
+
+
 def _failed_at(task: FailedTask, seen: SeenApplication, now: float) -> float:
     """Return when a task failed; where nothing tells, when it was first seen."""
     return task.at if task.at is not None else seen.failed.get(task.id, now)

@@ -75,6 +75,15 @@ _APPLICATION: t.Final[Options] = {
         default="",
     ),
     "key_prefix": key_prefix_option(),
+    "result_prefix": option(
+        "str",
+        "What the application puts before each key of its results: C(global_keyprefix) of"
+        " C(result_backend_transport_options), and the underscore that Celery adds to one that ends"
+        " in a letter or a digit.",
+        default="",
+        pattern="[A-Za-z0-9_.:@{}-]{0,100}",
+        why="since it becomes part of keys",
+    ),
     "priority_steps": option(
         "list",
         "Steps of priority that the application uses; those of Celery itself by default.",

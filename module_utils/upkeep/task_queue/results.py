@@ -24,6 +24,8 @@ HEAD: t.Final = 64
 LARGEST: t.Final = 256 << 10
 #: Entries of the application's own list that are read.
 MOST_LISTED: t.Final = 1000
+#: Prefixes of other applications that are looked at.
+MOST_FOREIGN: t.Final = 100
 FAILURE: t.Final = "FAILURE"
 
 Json = dict[str, t.Any]
@@ -49,7 +51,8 @@ class FailedTask:
 class StoredResults:
     """Results of a back end; ``is_partial`` when time or number ended the search.
 
-    ``unread`` of them may be failed ones: they are not JSON, or too large to be read.
+    ``unread`` of them may be failed ones: they are not JSON, or too large to be read. ``foreign``
+    is what stands before keys of results that are none of the application's.
     """
 
     count: int
@@ -57,25 +60,35 @@ class StoredResults:
     scanned: int
     is_partial: bool
     unread: int = 0
+    foreign: tuple[str, ...] = ()
 
 
 def collect(application: Application, deadline: Deadline, max_scanned: int) -> StoredResults:
     """Return the stored results; raises RedisError or TimeoutError."""
     found: set[str] = set()
     failed: list[FailedTask] = []
+    foreign: set[str] = set()
     scanned = unread = 0
+    own = f"{application.result_prefix}{PREFIX}"
+
+    def stored(is_partial: bool) -> StoredResults:
+        others = tuple(sorted(foreign))
+        return StoredResults(len(found), tuple(failed), scanned, is_partial, unread, others)
+
     with connected(application.backend, Deadline(deadline.left + 10)) as redis:
         for keys in redis.scan(PORTION):
             scanned += len(keys)
-            names = [key for key in keys if key.startswith(PREFIX) and key not in found]
+            names = [key for key in keys if key.startswith(own) and key not in found]
             found.update(names)
-            some, silent = _failed(redis, names)
+            if not found and len(foreign) < MOST_FOREIGN:
+                foreign.update(key.partition(PREFIX)[0] for key in keys if PREFIX in key)
+            some, silent = _failed(redis, names, own)
             failed += some
             unread += silent
             if scanned >= max_scanned or deadline.is_over():
-                return StoredResults(len(found), tuple(failed), scanned, True, unread)
+                return stored(is_partial=True)
 
-    return StoredResults(len(found), tuple(failed), scanned, False, unread)
+    return stored(is_partial=False)
 
 
 def listed(application: Application, name: str, deadline: Deadline) -> list[FailedTask]:
@@ -86,7 +99,7 @@ def listed(application: Application, name: str, deadline: Deadline) -> list[Fail
     return [_entry(text) for text in entries or ()]
 
 
-def _failed(redis: RedisClient, names: Sequence[str]) -> tuple[list[FailedTask], int]:
+def _failed(redis: RedisClient, names: Sequence[str], own: str) -> tuple[list[FailedTask], int]:
     """Return the failed tasks among some results, and how many results cannot be read."""
     heads = _replies(redis, [("GETRANGE", name, 0, HEAD - 1) for name in names])
     suspects = [name for name, head in zip(names, heads, strict=True) if _may_have_failed(head)]
@@ -99,7 +112,7 @@ def _failed(redis: RedisClient, names: Sequence[str]) -> tuple[list[FailedTask],
     for name, text in zip(small, _replies(redis, [("GET", key) for key in small]), strict=True):
         found = _parsed(text)
         if found.get("status") == FAILURE:
-            failed.append(_of_result(name.removeprefix(PREFIX), found))
+            failed.append(_of_result(name.removeprefix(own), found))
         unread += text is not None and "status" not in found
 
     return failed, unread

@@ -165,6 +165,8 @@ def _of_results(
             yield report.results(application, stored)
         else:
             yield from report.failed(application, failures, seen, now, stored.unread)
+        if not isinstance(stored, str):
+            yield from report.foreign_results(application, aspect, stored)
 
 
 def _keep(settings: Settings, seen: dict[str, SeenApplication]) -> list[Finding]:

@@ -70,6 +70,7 @@ class Application:
     backend: Broker
     process: str
     key_prefix: str
+    result_prefix: str
     priority_steps: tuple[int, ...]
     queues: tuple[WatchedQueue, ...]
     tasks: tuple[LimitedTask, ...]
@@ -198,6 +199,7 @@ def _application(entry: Mapping[str, t.Any]) -> Application:
         backend=parse_broker(entry["backend"], *tls) if entry["backend"] else broker,
         process=entry["application"],
         key_prefix=entry["key_prefix"],
+        result_prefix=entry["result_prefix"],
         priority_steps=tuple(entry["priority_steps"]),
         queues=tuple(
             WatchedQueue(item["name"], Limits.of(item), tuple(item["requirements"]))

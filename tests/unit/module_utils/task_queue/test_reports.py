@@ -147,6 +147,30 @@ def test_large_results_of_tasks_that_succeeded_need_no_word(shop: Shop) -> None:
     assert "failed.unread" not in look(shop, failed={})
 
 
+@pytest.mark.parametrize("prefix", ["shop_", "shop:", "{a}.b-"])
+def test_results_with_a_prefix_are_found_by_it_and_told_without_it(shop: Shop, prefix: str) -> None:
+    content = json.dumps({"status": "FAILURE", "task_id": "one", "result": {"exc_type": "X"}})
+    shop.redis.ask("SET", f"{prefix}celery-task-meta-one", content)
+    without = look(shop, results={}, failed={"warning": 0})
+    named = look(shop, result_prefix=prefix, results={}, failed={"warning": 0})
+
+    assert without["results.prefix"]["status"] == "unknown"
+    assert without["failed.prefix"]["status"] == "unknown"
+    assert f"'{prefix}'" in without["failed.prefix"]["message"]
+    assert named["results"]["observed"] == 1
+    assert named["failed"]["status"] == "warning"
+    assert "failed.prefix" not in named
+
+
+def test_results_of_others_in_the_same_back_end_need_no_word(shop: Shop) -> None:
+    for name in ("celery-task-meta-own", "other_celery-task-meta-x"):
+        shop.redis.ask("SET", name, '{"status": "SUCCESS"}')
+    found = look(shop, results={}, failed={})
+
+    assert found["results"]["observed"] == 1
+    assert "results.prefix" not in found
+
+
 @pytest.mark.parametrize(
     "error",
     [
