@@ -42,6 +42,8 @@ PREFIXES: t.Final = (
 )
 #: Jobs of Sidekiq that wait for their time, and those that failed: whole keys.
 _NAMES: t.Final = frozenset({"schedule", "retry", "dead"})
+#: Results of Celery, which may have a prefix.
+_RESULTS: t.Final = ("celery-task-meta-", "celery-taskset-meta-", "chord-unlock-")
 #: Words that protect a key wherever a part of it ends in one: ``shop:lock:7``, ``x_queues:mail``.
 _WORDS: t.Final = (
     "lock",
@@ -94,7 +96,13 @@ class Protection:
         self._prefixes = (*PREFIXES, *(prefix.lower() for prefix in own))
         self._queues = frozenset(queues)
         self._separators = broker.separators
-        self._suspicious = (*self._prefixes, *_WORDS, *_NAMES, *(queue.lower() for queue in queues))
+        self._suspicious = (
+            *self._prefixes,
+            *_WORDS,
+            *_NAMES,
+            *_RESULTS,
+            *(queue.lower() for queue in queues),
+        )
 
     def removable(self, keys: Sequence[str]) -> list[str]:
         """Return the keys that are not protected."""
@@ -109,6 +117,8 @@ class Protection:
         """Return whether a key is protected."""
         lower = key.lower()
         if lower.startswith(self._prefixes) or lower in _NAMES:
+            return True
+        if any(text in lower for text in _RESULTS):
             return True
         if self._queues and (key.split(_SEPARATOR, 1)[0] in self._queues or self._is_list(key)):
             return True

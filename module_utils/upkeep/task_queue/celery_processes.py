@@ -40,6 +40,8 @@ def status_of(pid: int) -> list[str]:
 
 
 def _is_of(words: t.Sequence[str], application: str, marks: set[str]) -> bool:
+    # With setproctitle, Celery puts its arguments into a title with these signs.
+    words = [word.strip("[]():") for word in words]
     names = {word.removeprefix("--app=").removeprefix("-A") for word in words}
     has_celery = any(Path(word).name.startswith("celery") for word in words)
 

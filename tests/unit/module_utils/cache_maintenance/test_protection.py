@@ -43,6 +43,8 @@ from tests.unit.module_utils.redis_tune.server import RedisServer
         "dramatiq:default.msgs",
         "arq:job:1",
         "huey.redis.shop",
+        "shop_celery-task-meta-1",
+        "shop:chord-unlock-1",
         "schedule",
         "retry",
         "dead",
