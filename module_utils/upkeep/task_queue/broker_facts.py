@@ -86,7 +86,7 @@ def unbound(
 ) -> list[ConsumedQueue]:
     """Return queues of workers that are not bound to their exchange; RedisError, TimeoutError."""
     separators = {naming.separator or SEPARATOR for naming in facts.naming} or {SEPARATOR}
-    names = sorted({each.exchange for each in facts.consumed})
+    names = sorted({each.exchange for each in facts.consumed if each.exchange})
     if not names:
         return []
 
@@ -101,7 +101,7 @@ def unbound(
         for separator in separators
     }
 
-    return [each for each in facts.consumed if each not in bound]
+    return [each for each in facts.consumed if each.exchange and each not in bound]
 
 
 def connected(broker: Broker, deadline: Deadline) -> RedisClient:

@@ -118,6 +118,7 @@ def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
             yield _with_gap(subject, judge(application, facts), facts.gap(*questions))
 
     yield from _other_lists(application, facts)
+    yield from _deserted(application, facts)
     yield from _running(application, facts)
 
 
@@ -176,6 +177,25 @@ def _other_lists(application: Application, facts: WorkerFacts) -> Iterator[Findi
             " here: use key_prefix and priority_steps of the profile, or Celery's own names"
         )
         yield application.subject("workers").finding("warning", message, aspect="lists")
+
+
+def _deserted(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
+    """Yield the queues of the profile from which no worker takes tasks, although some answer."""
+    consumed = {each.queue for each in facts.consumed}
+    for queue in application.queues:
+        if not facts.names or queue.name in consumed:
+            continue
+
+        subject = application.subject(f"queue_{queue.name}", queue.requirements)
+        message = (
+            f"no worker takes tasks from the queue {queue.name}, although {facts.count} answer"
+        )
+        if gap := facts.gap("active_queues"):
+            yield subject.finding("unknown", f"{message}; {gap}", aspect="workers")
+            continue
+
+        message += ": Celery may lose its queues when the broker was away; restart the workers"
+        yield subject.finding("critical", message, aspect="workers", observed=0)
 
 
 def bindings(application: Application, missing: Sequence[ConsumedQueue] | str) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ class ListNaming:
 
 
 class ConsumedQueue(t.NamedTuple):
-    """A queue from which a worker takes tasks, and the exchange that it has bound it to."""
+    """A queue from which a worker takes tasks, and the exchange it was bound to, '' for none."""
 
     queue: str
     exchange: str
@@ -305,18 +305,14 @@ def _registered(answer: Json) -> list[str]:
 
 
 def _consumed(answer: Json) -> list[list[str]]:
-    """Return queues with their exchanges, without those that Kombu does not bind in the broker."""
+    """Return queues with their exchanges, '' for one to which Kombu binds nothing in the broker."""
     found: list[list[str]] = []
     for queue in _list(answer)[:MOST_QUEUES]:
-        exchange = _dict(queue.get("exchange"))
-        names = [
-            name
-            for name in (queue.get("name"), exchange.get("name"))
-            if isinstance(name, str) and name
-        ]
+        name, exchange = queue.get("name"), _dict(queue.get("exchange"))
         is_bound = exchange.get("type") != "fanout" and not queue.get("no_declare")
-        if is_bound and len(names) == 2:
-            found.append(names)
+        bound_to = exchange.get("name") if is_bound else ""
+        if isinstance(name, str):
+            found.append([name, bound_to if isinstance(bound_to, str) else ""])
 
     return found
 

@@ -68,6 +68,29 @@ def test_lists_that_are_not_counted_are_said(options: Answer, said: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ({"w1": [["celery", "celery"]], "w2": []}, None),
+        ({"w1": [["celery", ""]], "w2": []}, None),
+        ({"w1": [], "w2": []}, "critical"),
+        ({"w1": [["other", "other"]], "w2": [["celery2", ""]]}, "critical"),
+        ({"w1": []}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_workers_that_answer_and_have_lost_their_queue_are_told(
+    answers: Answer, status: str | None
+) -> None:
+    """Celery answers a ping after its broker was restarted, and may take no task any more."""
+    entry = {"name": "x", "broker": "redis://h", "queues": [{"name": "celery"}], "workers": {}}
+    (application,) = parse({"applications": [entry]}).applications
+    facts = read({"ping": {"w1": {}, "w2": {}}, "active_queues": answers}, 0.0)
+    found = {item["check"].partition(".")[2]: item for item in report.workers(application, facts)}
+
+    assert found.get("queue_celery.workers", {}).get("status") == status
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {},

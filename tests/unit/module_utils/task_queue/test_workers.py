@@ -150,6 +150,18 @@ def test_a_busy_worker_of_the_pool_solo_is_not_called_stopped(shop: Shop) -> Non
     assert "1 run on this host: they hang, or work in the pool solo" in found["message"]
 
 
+def test_a_worker_that_takes_no_task_any_more_is_critical(shop: Shop) -> None:
+    shop.worker()
+    before = shop.look(workers={})
+    shop.python("app.control.cancel_consumer('celery', reply=True); write.delay('waits')")
+    found = shop.look(workers={})
+
+    assert "queue_celery.workers" not in before
+    assert found["workers"]["status"] == "ok"
+    assert found["queue_celery"]["observed"] == 1
+    assert found["queue_celery.workers"]["status"] == "critical"
+
+
 def test_workers_that_share_a_name_are_counted_and_told(shop: Shop) -> None:
     for _ in range(2):
         shop.start("worker", "--concurrency=1", "--hostname=one@test", "--loglevel=INFO")
