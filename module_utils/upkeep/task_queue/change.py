@@ -23,7 +23,7 @@ from . import copies, retry
 from .broker_facts import PURGED, connected
 from .copies import CopyError
 from .retry import RetryError
-from .settings import ChangeSettings
+from .settings import Application, ChangeSettings
 
 #: Messages in one file of a copy, and at once over the line.
 PORTION: t.Final = 500
@@ -59,7 +59,7 @@ def purge(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
         returned = sum(_return(redis, each) for each in lists)
         copy = f"{application.name}-{name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
         folder = Path(settings.folder) / copy
-        number = _saved_and_deleted(redis, lists, folder, application.broker.place)
+        number = _saved_and_deleted(redis, lists, folder, application)
 
     more = f"; {returned} that an earlier purge had left aside were among them" if returned else ""
     if not number:
@@ -71,7 +71,7 @@ def purge(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
 def put_back(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
     """Put the tasks of a copy back, each once, as the oldest of their lists."""
     folder = Path(settings.folder) / settings.copy
-    portions = copies.read_manifest(folder)
+    portions = copies.read_manifest(folder, settings.application.name)
     marks = f"{PUT_BACK}{settings.copy}"
     number = 0
     with connected(settings.application.broker, _deadline(settings)) as redis:
@@ -111,7 +111,9 @@ _CHANGES: t.Final[Mapping[str, Callable[[ChangeSettings, bool], dict[str, t.Any]
 }
 
 
-def _saved_and_deleted(redis: RedisClient, lists: list[str], folder: Path, place: str) -> int:
+def _saved_and_deleted(
+    redis: RedisClient, lists: list[str], folder: Path, application: Application
+) -> int:
     """Move lists aside, save them and delete them; return the number of their tasks."""
     moved = [name for name in lists if _move_aside(redis, name)]
     if not moved:
@@ -122,7 +124,7 @@ def _saved_and_deleted(redis: RedisClient, lists: list[str], folder: Path, place
             copies.write_portion(folder, number, name, messages)
             for number, (name, messages) in enumerate(_messages(redis, moved), start=1)
         ]
-        copies.write_manifest(folder, place, portions)
+        copies.write_manifest(folder, application.name, application.broker.place, portions)
     except BaseException:
         # What cannot be put back now stays aside, where the next purge finds it.
         with contextlib.suppress(RedisError, TimeoutError):

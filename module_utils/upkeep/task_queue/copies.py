@@ -54,10 +54,13 @@ def write_portion(folder: Path, number: int, name: str, messages: list[str]) -> 
     return SavedPortion(file, name, len(messages), digest)
 
 
-def write_manifest(folder: Path, broker: str, portions: list[SavedPortion]) -> None:
+def write_manifest(
+    folder: Path, application: str, broker: str, portions: list[SavedPortion]
+) -> None:
     """Complete a copy; raises CopyError."""
     content = {
         "version": VERSION,
+        "application": application,
         "broker": broker,
         "portions": [portion.__dict__ for portion in portions],
     }
@@ -67,13 +70,16 @@ def write_manifest(folder: Path, broker: str, portions: list[SavedPortion]) -> N
         raise CopyError(f"{folder / MANIFEST} cannot be written: {reason_of(error)}") from error
 
 
-def read_manifest(folder: Path) -> list[SavedPortion]:
-    """Return the portions of a copy in their order; raises CopyError."""
+def read_manifest(folder: Path, application: str) -> list[SavedPortion]:
+    """Return the portions of a copy in their order; raises CopyError, also for another's copy."""
     path = folder / MANIFEST
     try:
         found = json.loads(read_bytes(path, LARGEST, owner=(0,), trusted_links=True))
         if found["version"] != VERSION:
             raise CopyError(f"{path} was written by another version of Upkeep")
+        # The first copies did not name it.
+        if found.get("application", application) != application:
+            raise CopyError(f"{path} is of {visible(str(found['application']))}: name that one")
         return [
             SavedPortion(str(item["file"]), str(item["list"]), int(item["count"]), item["sha256"])
             for item in found["portions"]

@@ -188,6 +188,19 @@ def test_a_damaged_copy_is_not_put_back_even_in_part(filled: Shop) -> None:
     assert tasks(filled) == []
 
 
+def test_a_copy_goes_back_only_to_the_application_that_it_is_of(filled: Shop) -> None:
+    purged = changed(filled, "purge")
+    other = filled.entry(name="other", broker=filled.broker.replace("/0", "/5"), purge={})
+    with pytest.raises(ChangeError, match="is of shop"):
+        changed(filled, "put_back", applications=[other], copy=purged["saved_as"])
+    manifest = filled.folder / "copies" / purged["saved_as"] / copies.MANIFEST
+    content = json.loads(manifest.read_text())
+    del content["application"]
+    manifest.write_text(json.dumps(content))
+
+    assert changed(filled, "put_back", copy=purged["saved_as"])["number"] == 1202
+
+
 def test_a_copy_without_its_manifest_is_none(filled: Shop) -> None:
     purged = changed(filled, "purge")
     (filled.folder / "copies" / purged["saved_as"] / copies.MANIFEST).unlink()

@@ -91,6 +91,15 @@ def test_a_broker_that_is_lost_in_between_leaves_the_rest_unknown(
     assert second["queue_celery"]["observed"] == 1
 
 
+def test_after_a_restart_of_the_broker_workers_and_queues_are_found_again(shop: Shop) -> None:
+    shop.worker()
+    shop.redis.restart()
+    shop.wait(lambda: shop.look(workers={})["workers"]["status"] == "ok")
+    found = shop.look(workers={}, in_hand={}, oldest={}, statistics={})
+
+    assert {item["status"] for item in found.values()} == {"ok"}
+
+
 @pytest.mark.parametrize(
     ("command", "unknown"),
     [("LLEN", {"", "results", "failed"}), ("SCAN", {"results", "failed"})],
