@@ -227,6 +227,10 @@ def leftovers(entry: Leftovers, report: LeftoverReport | str, rehearsal: bool) -
     if report.failed:
         message = f"{_named(report.failed)} could not be removed: see owner and mode of the folder"
         return subject.finding("warning", message, **details)
+    if report.unread:
+        message = f"{_named(report.unread)} could not be searched; {len(report.due)} files"
+        message += f" {'would be' if rehearsal else 'were'} removed elsewhere{stay}"
+        return subject.finding("unknown", message, **details)
     if not report.due:
         return subject.finding("ok", f"no file named {entry.files!r} is left over{stay}", **details)
 

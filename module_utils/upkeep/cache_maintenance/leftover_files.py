@@ -23,6 +23,8 @@ _COMPANIONS: t.Final = ("-wal", "-shm", "-journal")
 #: Folders that are never searched.
 _SKIPPED: t.Final = frozenset((".git", ".hg", ".svn", "node_modules", "venv", ".venv"))
 MOST: t.Final = 10_000
+#: Inode that stands for a folder that cannot be read: no file has it.
+_UNREAD: t.Final = 0
 _MOST_DEPTH: t.Final = 40
 
 
@@ -32,13 +34,17 @@ class LeftoverError(Exception):
 
 @dataclass
 class LeftoverReport:
-    """Paths that may go, those that were removed, and those that are in use or young."""
+    """Paths that may go, those that were removed, and those that are in use or young.
+
+    ``unread`` are folders into which nobody could look.
+    """
 
     due: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     in_use: list[str] = field(default_factory=list)
     young: int = 0
     failed: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def clean(leftovers: Leftovers, rehearsal: bool, seconds: float) -> LeftoverReport:
@@ -62,7 +68,9 @@ def clean(leftovers: Leftovers, rehearsal: bool, seconds: float) -> LeftoverRepo
     opened = _open_files() if values else frozenset()
     for path, age, inode, device in values:
         kept = path in leftovers.keep
-        if kept or (device, inode) in opened:
+        if inode == _UNREAD:
+            report.unread.append(path)
+        elif kept or (device, inode) in opened:
             report.in_use.append(path)
         elif age < leftovers.seconds:
             report.young += 1
@@ -76,9 +84,18 @@ def clean(leftovers: Leftovers, rehearsal: bool, seconds: float) -> LeftoverRepo
 
 
 def _search(root: str, leftovers: Leftovers) -> Iterator[tuple[str, float, int, int]]:
-    """Yield path, age, inode and device of each file; runs in the isolated process."""
+    """Yield path, age, inode and device of each file, and folders that cannot be read.
+
+    Runs in the isolated process.
+    """
     device, now, count = os.lstat(root).st_dev, time.time(), 0
-    for folder, inner, names in os.walk(root, followlinks=False):
+    unread: list[str] = []
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # gone meanwhile
+            unread.append(f"{error.filename}: {files.reason_of(error)}")
+
+    for folder, inner, names in os.walk(root, onerror=note, followlinks=False):
         depth = folder.count("/") - root.count("/")
         inner[:] = [
             name
@@ -95,6 +112,9 @@ def _search(root: str, leftovers: Leftovers) -> Iterator[tuple[str, float, int, 
             if count > MOST:
                 raise isolated.IsolatedError(f"more than {MOST} files are named like that")
             yield path, _age(path, status, now), status.st_ino, status.st_dev
+
+    for path in unread[:MOST]:
+        yield path, 0.0, _UNREAD, device
 
 
 def _is_on(folder: str, name: str, device: int) -> bool:

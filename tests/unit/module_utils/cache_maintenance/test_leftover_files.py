@@ -9,6 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.cache_maintenance.findings import leftovers
 from ansible.module_utils.upkeep.cache_maintenance.leftover_files import (
     LeftoverError,
     LeftoverReport,
@@ -106,3 +107,25 @@ def test_the_owner_removes_and_not_root(tmp_path: Path) -> None:
 
     assert "Permission denied" in report.failed[0]
     assert path.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("name", ["", "inner", "in\nner"])
+def test_a_folder_that_its_owner_cannot_read_is_unknown(tmp_path: Path, name: str) -> None:
+    open_way(tmp_path)
+    root = tmp_path / "root"
+    path = put(root, "test_a.db", "x", 30)
+    closed = root / name
+    closed.mkdir(exist_ok=True)
+    for each in (root, path, closed):
+        os.chown(each, 65534, 65534)
+    closed.chmod(0o300)
+
+    report = cleaned(root)
+    entry = {"name": "tests", "root": str(root), "files": "test_*.db"}
+    found = leftovers(settings(tmp_path, leftovers=[entry]).leftovers[0], report, rehearsal=False)
+
+    assert report.unread == [f"{closed}: Permission denied"]
+    assert report.removed == ([str(path)] if name else [])
+    assert found["status"] == "unknown"
+    assert f"could not be searched; {len(report.removed)} files were" in found["message"]

@@ -71,6 +71,14 @@ def test_a_missing_program_user_or_file_is_said(tmp_path: Path) -> None:
         run(warming(tmp_path, "", environment_file=str(tmp_path / "none")), tmp_path)
 
 
+def test_a_lock_that_cannot_be_made_is_said_and_nothing_runs(tmp_path: Path) -> None:
+    (tmp_path / "guard").mkdir()
+    with pytest.raises(ProgramError, match="cannot be locked"):
+        run(warming(tmp_path, "open('out', 'w')"), tmp_path)
+
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_second_one_does_not_begin_beside_the_first(tmp_path: Path) -> None:
     with files.exclusive(str(tmp_path / "guard")), pytest.raises(HeldError):
         run(warming(tmp_path, "open('out', 'w')"), tmp_path)
