@@ -42,6 +42,7 @@ def change(play: t.Any, tmp_path: Path) -> Callable[..., t.Any]:
         ("", "ok"),
         ("queue_celery", "ok"),
         ("queue_planted", "warning"),
+        ("queue_planted.workers", "critical"),
         ("workers", "ok"),
         ("active", "ok"),
         ("scheduled", "ok"),

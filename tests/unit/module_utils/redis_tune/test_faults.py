@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.deadline import Deadline
+from ansible.module_utils.upkeep.base.redis_client import RedisClient, RedisReplyError
 from ansible.module_utils.upkeep.redis_tune import run as runs
 
-from tests.unit.module_utils.redis_tune.server import RedisServer, running
+from tests.unit.module_utils.redis_tune.server import PATIENCE, RedisServer, running
 from tests.unit.module_utils.redis_tune.test_run import WANTED, by_aspect, done, tune
 from tests.unit.module_utils.redis_tune.troubles import (
     Secured,
@@ -89,6 +92,26 @@ def test_a_server_that_loads_its_data_is_left_alone(redis: RedisServer) -> None:
     assert "never set below 1.2 times" in afterwards["maxmemory"]["message"]
     assert redis.setting("maxmemory-policy") == "noeviction"
     assert redis.ask("DBSIZE") == 20_001
+
+
+def test_a_server_that_runs_a_script_without_end_is_left_alone(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "busy-reply-threshold 20") as server,
+        RedisClient(server.login, Deadline(PATIENCE)) as client,
+    ):
+        client.send([("EVAL", "while true do end", 0)])
+        give_up = Deadline(PATIENCE)
+        with contextlib.suppress(RedisReplyError):
+            while give_up.remaining():
+                server.ask("PING")
+        meanwhile = tune(server, **LIMIT)
+        server.ask("SCRIPT", "KILL")
+        client.receive(1)  # the end of the script
+        afterwards = tune(server, **LIMIT)
+
+    assert by_aspect(meanwhile)[""]["status"] == "unknown"
+    assert "a script that does not end" in by_aspect(meanwhile)[""]["message"]
+    assert done(afterwards) == ["config_set done", "config_rewrite done"]
 
 
 # Lost in between.
