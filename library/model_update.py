@@ -18,8 +18,8 @@ description:
   - From before the change until it is confirmed a timer of the host stands ready to go back, so
     that a run that is killed leaves no model that nobody confirmed.
   - With V(back) a kept model serves again, watched in the same way; what served is kept before.
-  - With V(trained) the profile's command makes a candidate in a limited unit. The file that serves
-    is put back when the training changed it.
+  - With V(trained) the models of the folder are copied with their metadata; the profile's commands
+    make and test a candidate in a limited unit. What serves is put back when one changed it.
   - With V(looked) reports updates that were cut off, leftovers, and a way back that is missing.
   - A model that is refused is a finding and C(done=false), not a failure of the module. It writes
     no trusted record; the role does once all hosts have confirmed.

@@ -207,8 +207,10 @@ def updated_models(entries: Sequence[Entry]) -> Iterator[Row]:
             fits = f"an R2 of at least {evaluation['r2']:g} for {code(evaluation['reference'])}"
             yield [path, f"measured beside what serves: {fits}"], evaluation["requirements"] or own
 
-        if training := model["training"]:
+        for training in model["trainings"]:
             made = f"{code(' '.join(training['command']))} makes a candidate"
+            if training["test"]:
+                made += f", {code(' '.join(training['test']))} tests it"
             yield [path, made], training["requirements"] or own
 
         seconds = model["server"]["confirmation"]["seconds"]

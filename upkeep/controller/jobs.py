@@ -119,7 +119,10 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
         Question("restore_table", "Only one table (schema.table)? Empty: all.", "text"),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
     ),
-    "retrain_model": (Question("model_update_name", "Which model? Empty: the only one.", "text"),),
+    "retrain_model": (
+        Question("model_update_name", "Which model? Empty: the only one.", "text"),
+        Question("model_update_training", "Which training? Empty: the only one.", "text"),
+    ),
     "return_model": (
         Question("model_update_name", "Which model? Empty: the only one.", "text"),
         Question("model_update_version", "Which kept version? Empty: the newest other.", "text"),

@@ -87,18 +87,28 @@ EVALUATION: t.Final[Options] = {
 }
 
 TRAINING: t.Final[Options] = {
+    "name": option("str", "Name of the training.", required=True, pattern=r"[a-z0-9][a-z0-9_-]*"),
     "command": option(
         "list", "The command, run in the root.", elements="str", required=True, min_items=1
     ),
     "output": option(
         "str",
-        "File below the root that it leaves; not the serving one.",
+        "File below the root that it leaves; no file that serves. Its metadata lie beside it.",
         required=True,
         pattern=PLAIN_BELOW,
     ),
+    "test": option(
+        "list",
+        "Command that is run in the same way once the candidate is made. When it fails, the"
+        " candidate is not handed over.",
+        elements="str",
+        default=[],
+    ),
     "memory_mb": option("int", "Most memory, MB.", default=2048, minimum=16),
     "cpu_percent": option("int", "Most of one processor, %.", default=50, minimum=1),
-    "seconds": option("int", "Most seconds.", default=7200, minimum=1, maximum=86400),
+    "seconds": option(
+        "int", "Most seconds of each command.", default=7200, minimum=1, maximum=86400
+    ),
     "requirements": requirements(),
 }
 
@@ -120,7 +130,9 @@ MODEL: t.Final[Options] = {
         "How a candidate is measured before it serves. Without it a person decides alone.",
         options=EVALUATION,
     ),
-    "training": option("dict", "How a candidate is made.", options=TRAINING),
+    "trainings": option(
+        "list", "Ways to make a candidate.", elements="dict", options=TRAINING, default=[]
+    ),
     "server": option(
         "dict",
         "What serves, and how it is asked. C({sha256}) in C(equals) of a probe stands for the"
@@ -136,7 +148,13 @@ MODEL: t.Final[Options] = {
         default="/var/lib/upkeep/models",
         pattern=PLAIN_PATH,
     ),
-    "keep": option("int", "Models that are kept.", default=5, minimum=1, why="one is the way back"),
+    "keep": option(
+        "int",
+        "Models that are kept, and as many copies of before a training.",
+        default=5,
+        minimum=1,
+        why="one is the way back",
+    ),
     "requirements": requirements(),
 }
 
@@ -155,6 +173,11 @@ OPTIONS: t.Final[Options] = {
         " model serve again. V(trained) has a candidate made.",
         default="looked",
         choices=["looked", "live", "back", "trained"],
+    ),
+    "training": option(
+        "str",
+        "Which of its trainings V(trained) means. Not needed where there is only one.",
+        default="",
     ),
     "candidate": option(
         "path",

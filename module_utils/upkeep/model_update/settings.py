@@ -52,10 +52,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Training:
-    """The command that makes a candidate, and what it may take."""
+    """The command that makes a candidate, the one that tests it, and what they may take."""
 
+    name: str
     command: tuple[str, ...]
     output: str
+    test: tuple[str, ...]
     memory_mb: int
     cpu_percent: int
     seconds: int
@@ -73,7 +75,7 @@ class UpdatedModel:
     metadata: MetadataName | None
     user: str
     evaluation: Evaluation | None
-    training: Training | None
+    trainings: tuple[Training, ...]
     server: Server
     workers: tuple[str, ...]
     versions: str
@@ -109,6 +111,7 @@ class UpdateSettings:
     models: tuple[UpdatedModel, ...]
     name: str
     state: str
+    training_name: str
     candidate: str
     candidate_metadata: str
     candidate_owner: int
@@ -124,6 +127,11 @@ class UpdateSettings:
         """The model that a call is about which does more than look."""
         return next(model for model in self.models if model.name == self.name)
 
+    @property
+    def training(self) -> Training:
+        """The training that a call with the state V(trained) is about."""
+        return next(each for each in self.model.trainings if each.name == self.training_name)
+
 
 def parse(values: Values) -> UpdateSettings:
     """Return the settings for the values of the options; raises UpdateOptionError."""
@@ -133,7 +141,11 @@ def parse(values: Values) -> UpdateSettings:
     except options.OptionError as error:
         raise UpdateOptionError(str(error)) from None
 
-    given["name"] = _chosen_name(given)
+    given["name"] = _chosen_name(given["models"], given["name"])
+    trainings: Sequence[Values] = next(
+        (m["trainings"] for m in given["models"] if m["name"] == given["name"]), []
+    )
+    given["training"] = _chosen_name(trainings, given["training"])
     if problems := [*_models_problems(given["models"]), *_call_problems(given)]:
         raise UpdateOptionError("\n".join(problems))
 
@@ -141,6 +153,7 @@ def parse(values: Values) -> UpdateSettings:
         models=tuple(_model(model) for model in given["models"]),
         name=given["name"],
         state=given["state"],
+        training_name=given["training"],
         candidate=given["candidate"] or "",
         candidate_metadata=given["candidate_metadata"] or "",
         candidate_owner=given["candidate_owner"],
@@ -161,20 +174,24 @@ def _filled(model: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**model, "server": {**server, "confirmation": confirmation}}
 
 
-def _chosen_name(given: Values) -> str:
-    """Return the name of the model that is meant: the only one's where none is given."""
-    only = given["models"][0]["name"] if len(given["models"]) == 1 else ""
+def _chosen_name(entries: Sequence[Values], name: str) -> str:
+    """Return the name of the entry that is meant: the only one's where none is given."""
+    only = entries[0]["name"] if len(entries) == 1 else ""
 
-    return str(given["name"] or only)
+    return str(name or only)
 
 
 def _models_problems(models: Sequence[Values]) -> Iterator[str]:
     for position, model in enumerate(models):
         yield from _model_problems(model, options.entry_place("models", model, position))
 
-    names = [model["name"] for model in models]
+    yield from _duplicates(models, "models")
+
+
+def _duplicates(entries: Sequence[Values], place: str) -> Iterator[str]:
+    names = [entry["name"] for entry in entries]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"models: duplicate name {name!r}"
+        yield f"{place}: duplicate name {name!r}"
 
 
 def _model_problems(model: Values, place: str) -> Iterator[str]:
@@ -187,14 +204,13 @@ def _model_problems(model: Values, place: str) -> Iterator[str]:
         if not is_unit_name(unit) or not unit.endswith(".service"):
             yield f"{place}.workers: {unit!r} is not the name of a service"
 
-    evaluation, training = model["evaluation"] or {}, model["training"] or {}
+    evaluation = model["evaluation"] or {}
     paths = {
         "root": model["root"],
         "versions": model["versions"],
         "path": model["path"],
         **{f"evaluation.{key}": evaluation.get(key) or "" for key in ("reference", "predictor")},
         "evaluation.inputs": evaluation.get("inputs") or "",
-        "training.output": training.get("output") or "",
     }
     for key, path in paths.items():
         if ".." in path.split("/"):
@@ -202,8 +218,19 @@ def _model_problems(model: Values, place: str) -> Iterator[str]:
 
     if model["user"] == "root":
         yield f"{place}.user is 'root'; a model runs code, name its service user"
-    if training and training["output"] == model["path"]:
-        yield f"{place}.training.output is the file that serves; let it write another one"
+    yield from _training_problems(model, f"{place}.trainings")
+
+
+def _training_problems(model: Values, place: str) -> Iterator[str]:
+    yield from _duplicates(model["trainings"], place)
+    for training in model["trainings"]:
+        own, output = f"{place} {training['name']!r}.output", training["output"]
+        if ".." in output.split("/"):
+            yield f"{own} is {output!r}; it must not have '..'"
+        if output == model["path"]:
+            yield f"{own} is the file that serves; let it write another one"
+        if model["metadata"] and output.rpartition("/")[0] == model["path"].rpartition("/")[0]:
+            yield f"{own} lies beside the metadata that serve; let it write another folder"
 
 
 def _call_problems(given: Values) -> Iterator[str]:
@@ -227,8 +254,16 @@ def _call_problems(given: Values) -> Iterator[str]:
         has_model, has_metadata = bool(given["candidate"]), bool(given["candidate_metadata"])
         if model["metadata"] and has_model and not has_metadata:
             yield "candidate_metadata is missing; the figures of the old model would stay"
-    if given["state"] == "trained" and not model["training"]:
-        yield f"models {given['name']!r}.training is missing; state trained needs a command"
+    if given["state"] == "trained":
+        yield from _choice_problems(model, given["training"])
+
+
+def _choice_problems(model: Values, name: str) -> Iterator[str]:
+    names = [each["name"] for each in model["trainings"]]
+    if not names:
+        yield f"models {model['name']!r}.trainings is empty; state trained needs a command"
+    elif name not in names:
+        yield f"training is {name!r}; those of {model['name']!r} are: {', '.join(names)}"
 
 
 def _model(given: Values) -> UpdatedModel:
@@ -243,7 +278,7 @@ def _model(given: Values) -> UpdatedModel:
         metadata=MetadataName(**given["metadata"]) if given["metadata"] else None,
         user=given["user"],
         evaluation=_evaluation(given["evaluation"], root),
-        training=_training(given["training"], root),
+        trainings=tuple(_training(each, root) for each in given["trainings"]),
         server=switching.server(given["server"]),
         workers=tuple(given["workers"]),
         versions=given["versions"].rstrip("/"),
@@ -264,18 +299,10 @@ def _evaluation(given: Values | None, root: str) -> Evaluation | None:
     return Evaluation(**{**given, **files, "inputs": inputs, "requirements": requirements})
 
 
-def _training(given: Values | None, root: str) -> Training | None:
-    if not given:
-        return None
+def _training(given: Values, root: str) -> Training:
+    lists = {key: tuple(given[key]) for key in ("command", "test", "requirements")}
 
-    return Training(
-        **{
-            **given,
-            "command": tuple(given["command"]),
-            "output": f"{root}/{given['output']}",
-            "requirements": tuple(given["requirements"]),
-        }
-    )
+    return Training(**{**given, **lists, "output": f"{root}/{given['output']}"})
 
 
 def _probe_for(probe: Probe, sha256: str) -> Probe:

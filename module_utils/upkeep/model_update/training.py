@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 import subprocess
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from ..base.files import open_resolved, reason_of
-from ..base.folders import Folder
+from ..base.files import open_regular, open_resolved, reason_of
 from ..base.redact import redact
 from ..base.text import limit_text, visible
+from ..findings import Finding
 from . import copies
 from .copies import Mark, ModelDigest, ModelFiles, TouchedError, UpdateError
 from .settings import Training, UpdatedModel, UpdateSettings
@@ -22,36 +23,51 @@ from .versions import Versions
 LARGEST: t.Final = 2 << 30
 #: Folder and names under which a candidate waits to be fetched.
 CANDIDATE: t.Final = "candidate"
-#: Folder of what serves while a training runs.
-SET_ASIDE: t.Final = "training"
 _SHOWN: t.Final = 400
 _SPARE: t.Final = 60
 
 
+@dataclass(frozen=True)
+class BeforeTraining:
+    """A model that serves while a training runs, and the copy of it from before."""
+
+    model: UpdatedModel
+    files: ModelFiles
+    mark: Mark
+
+
 def train(settings: UpdateSettings, versions: Versions, check_mode: bool) -> dict[str, t.Any]:
     """Return the module's answer with the candidate; raises UpdateError, OSError."""
-    model, training = settings.model, t.cast(Training, settings.model.training)
+    model, training = settings.model, settings.training
     subject = model.subject._replace(requirements=training.requirements or model.requirements)
     command = " ".join(training.command)
     if check_mode:
         message = f"'{command}' would make a candidate."
         return {"changed": True, "findings": [subject.finding("info", message, aspect="training")]}
 
-    before, serving = _stamp(training.output), _set_aside(model, versions)
+    # One training may make several models, in the folder of all.
+    near = [each for each in settings.models if each.root == model.root]
+    stamp, before = _stamp(training.output), [_set_aside(each) for each in near]
     try:
-        _run(model, training)
+        _run(unit_command(training.command, training, model, near), training, "training")
+        if _stamp(training.output) in (None, stamp):
+            raise UpdateError(f"the training left no new file '{training.output}'")
+        if training.test:
+            test = unit_command(training.test, training, model, near)
+            _run(test, training, "test of the candidate")
     finally:
-        _require_untouched(model, serving)
-    if _stamp(training.output) in (None, before):
-        raise UpdateError(f"the training left no new file '{training.output}'")
+        _require_untouched(before)
 
     digest = _fetched(model, training, versions)
     message = f"'{command}' made the candidate {digest.sha256[:12]}: {digest.bytes} bytes."
-    found = subject.finding("ok", message, aspect="training", observed=digest.sha256)
+    found = [subject.finding("ok", message, aspect="training", observed=digest.sha256)]
+    if training.test:
+        message = f"The candidate passed '{' '.join(training.test)}'."
+        found.append(subject.finding("ok", message, aspect="test"))
 
     return {
         "changed": True,
-        "findings": [found],
+        "findings": [*map(_copy_finding, before), *found],
         "candidate": {
             "path": f"{versions.path}/{CANDIDATE}/{model.file}",
             "metadata": f"{versions.path}/{CANDIDATE}/{model.metadata.name}"
@@ -62,8 +78,23 @@ def train(settings: UpdateSettings, versions: Versions, check_mode: bool) -> dic
     }
 
 
-def unit_command(model: UpdatedModel, training: Training) -> list[str]:
-    """Return the command that runs the training in a limited unit of its own."""
+def _copy_finding(before: BeforeTraining) -> Finding:
+    path = before.files.path
+    message = f"What serves was copied to '{path.rpartition('/')[0]}' before the training."
+
+    return before.model.subject.finding("ok", message, aspect="copy", observed=path)
+
+
+def unit_command(
+    command: Sequence[str],
+    training: Training,
+    model: UpdatedModel,
+    near: Sequence[UpdatedModel],
+) -> list[str]:
+    """Return what runs a command in a limited unit that may not write the files that serve."""
+    serving = [each.path for each in near]
+    # Metadata may be missing, a path without '-' may not.
+    serving += [f"-{each.folder}/{each.metadata.name}" for each in near if each.metadata]
     limits: Mapping[str, str] = {
         "User": model.user,
         "WorkingDirectory": model.root,
@@ -74,7 +105,7 @@ def unit_command(model: UpdatedModel, training: Training) -> list[str]:
         "IOSchedulingClass": "idle",
         "RuntimeMaxSec": str(training.seconds),
         "NoNewPrivileges": "yes",
-        "ReadOnlyPaths": model.path,
+        "ReadOnlyPaths": " ".join(serving),
     }
 
     return [
@@ -86,14 +117,14 @@ def unit_command(model: UpdatedModel, training: Training) -> list[str]:
         "--quiet",
         *(f"--property={name}={value}" for name, value in limits.items()),
         "--",
-        *training.command,
+        *command,
     ]
 
 
-def _run(model: UpdatedModel, training: Training) -> None:
+def _run(command: Sequence[str], training: Training, what: str) -> None:
     try:
         done = subprocess.run(  # noqa: S603 - argv list from the profile
-            unit_command(model, training),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,12 +132,12 @@ def _run(model: UpdatedModel, training: Training) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UpdateError(f"the training cannot be run: {error}") from error
+        raise UpdateError(f"the {what} cannot be run: {error}") from error
 
     if done.returncode:
         said = done.stdout.decode("utf-8", "replace")[-_SHOWN:]
         last = limit_text(visible(redact(" ".join(said.split()))), _SHOWN)
-        raise UpdateError(f"the training ended with {done.returncode}: {last or 'it said nothing'}")
+        raise UpdateError(f"the {what} ended with {done.returncode}: {last or 'it said nothing'}")
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
@@ -118,52 +149,60 @@ def _stamp(path: str) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _set_aside(model: UpdatedModel, versions: Versions) -> tuple[ModelFiles, Mark]:
-    """Copy what serves to where no training can change it; it is no version."""
+def _set_aside(model: UpdatedModel) -> BeforeTraining:
+    """Copy what serves to where no training can change it."""
     mark = copies.mark_of(model)
-    with copies.serving_folder(model) as serving, versions.folder() as kept:
-        kept.remove(SET_ASIDE)
-        with kept.make(SET_ASIDE) as place, serving.read(model.file) as stream:
-            digest = copies.copy_into(place, model.file, stream, None)
 
-    return ModelFiles(f"{versions.path}/{SET_ASIDE}/{model.file}", "", digest), mark
+    return BeforeTraining(model, Versions(model).set_aside(mark), mark)
 
 
-def _require_untouched(model: UpdatedModel, serving: tuple[ModelFiles, Mark]) -> None:
+def _require_untouched(before: Sequence[BeforeTraining]) -> None:
     """Put back what serves and raise TouchedError when the training changed it.
 
     The unit cannot write it where the host has mount namespaces; in a container without them
     systemd leaves that limit out without a word.
     """
-    files, mark = serving
+    if problems := [problem for each in before if (problem := _put_back(each))]:
+        raise TouchedError("; ".join(problems))
+
+
+def _put_back(before: BeforeTraining) -> str:
+    """Put back what a training changed; return what happened, '' when it changed nothing."""
+    model, files = before.model, before.files
     try:
-        with copies.serving_folder(model) as folder:
-            if _is_same(folder, model.file, files.digest):
-                return
-            copies.put_beside(model, files, mark)
-            folder.rename(copies.BESIDE + model.file, model.file)
+        if _is_same(model, files):
+            return ""
+        copies.put_beside(model, files, before.mark)
+        copies.bring_live(model, has_metadata=bool(files.metadata))
     except (OSError, UpdateError) as error:
         copies.clear(model)
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise TouchedError(
+        return (
             f"the training changed '{model.path}', which serves, and it cannot be put back:"
-            f" {reason}. A person must step in; what it was is kept as '{files.path}' until the"
-            " next training"
-        ) from error
+            f" {reason}. A person must step in; what it was is kept as '{files.path}'"
+        )
 
-    raise TouchedError(
+    return (
         f"the training changed '{model.path}', which serves; its file is what it was again. Let the"
         " training write elsewhere"
     )
 
 
-def _is_same(folder: Folder, name: str, digest: ModelDigest) -> bool:
-    """Return whether a file is what it was; one that is gone or no file any more is not."""
-    try:
-        with folder.read(name) as stream:
-            return copies.digest_of(stream) == digest
-    except OSError:
-        return False
+def _is_same(model: UpdatedModel, files: ModelFiles) -> bool:
+    """Return whether model and metadata are what they were; what is gone or no file is not."""
+    with copies.serving_folder(model) as folder:
+        try:
+            with folder.read(model.file) as stream:
+                if copies.digest_of(stream) != files.digest:
+                    return False
+            if not model.metadata:
+                return True
+            if not files.metadata:
+                return not folder.has(model.metadata.name)
+            with folder.read(model.metadata.name) as stream, open_regular(files.metadata) as kept:
+                return copies.digest_of(stream) == copies.digest_of(kept)
+        except OSError:
+            return False
 
 
 def _fetched(model: UpdatedModel, training: Training, versions: Versions) -> ModelDigest:

@@ -28,13 +28,15 @@ SWITCHING: t.Final = "switching.json"
 GOING_BACK: t.Final = ("back.model", "back.metadata")
 #: The candidate of a call, as it was checked.
 BROUGHT: t.Final = "brought"
+#: Folder of what served before trainings.
+SET_ASIDE: t.Final = "training"
 #: What is in the folder and is no version.
 _OTHERS: t.Final = (
     SWITCHING,
     "undone.json",
     "refused",
     "candidate",
-    "training",
+    SET_ASIDE,
     BROUGHT,
     *GOING_BACK,
 )
@@ -100,18 +102,49 @@ class Versions:
             if known := self._intact_with(digest):
                 return known
 
-            moment = f"{now or dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-            name = _free_name(folder, f"{moment}-{digest.sha256[:12]}")
-            with folder.make(name) as place:
-                with serving.read(self.model.file) as stream:
-                    copied = copy_into(place, _MODEL, stream, None)
-                if copied != digest:
-                    folder.remove(name)
-                    raise UpdateError(f"'{self.model.path}' changed while it was copied")
-                version = KeptVersion(name, digest, mark, self._keep_metadata(serving, place))
-                state_file.save(f"{self.path}/{name}/{_FACTS}", _FORMAT, asdict(version))
-                place.sync()
-            folder.sync()
+            return self._copied(serving, folder, mark, digest, now)
+
+    def set_aside(self, mark: Mark, now: dt.datetime | None = None) -> ModelFiles:
+        """Copy what serves, with its metadata, to a dated folder; raises OSError, UpdateError.
+
+        Nobody approved it by that, so it is no version to go back to. The oldest beyond
+        ``keep`` go.
+        """
+        with serving_folder(self.model) as serving, self.folder() as folder:
+            with serving.read(self.model.file) as stream:
+                digest = digest_of(stream)
+            with contextlib.suppress(FileExistsError):
+                folder.make(SET_ASIDE).close()
+            with folder.enter(SET_ASIDE) as place:
+                copied = self._copied(serving, place, mark, digest, now)
+                for name in place.names()[: -self.model.keep]:
+                    place.remove(name)
+
+        path = f"{self.path}/{SET_ASIDE}/{copied.id}"
+        metadata = f"{path}/{_METADATA}" if copied.has_metadata else ""
+
+        return ModelFiles(f"{path}/{_MODEL}", metadata, digest)
+
+    def _copied(
+        self,
+        serving: Folder,
+        folder: Folder,
+        mark: Mark,
+        digest: ModelDigest,
+        now: dt.datetime | None,
+    ) -> KeptVersion:
+        moment = f"{now or dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
+        name = _free_name(folder, f"{moment}-{digest.sha256[:12]}")
+        with folder.make(name) as place:
+            with serving.read(self.model.file) as stream:
+                copied = copy_into(place, _MODEL, stream, None)
+            if copied != digest:
+                folder.remove(name)
+                raise UpdateError(f"'{self.model.path}' changed while it was copied")
+            version = KeptVersion(name, digest, mark, self._keep_metadata(serving, place))
+            state_file.save(f"{folder.path}/{name}/{_FACTS}", _FORMAT, asdict(version))
+            place.sync()
+        folder.sync()
 
         return version
 

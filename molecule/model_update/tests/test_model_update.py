@@ -191,6 +191,8 @@ def test_training_makes_a_candidate_and_leaves_what_serves(
 
     assert done.returncode == 0, done.stdout[-3000:]
     assert (place / "trained" / f"{HOST}-lightgbm_baseline.model").stat().st_size > 1000
+    copies = server.check_output(f"sha256sum {KEPT}/training/*/model")
+    assert before[0] in copies
     assert state(server) == before
 
 

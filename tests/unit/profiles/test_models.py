@@ -155,6 +155,7 @@ def test_a_folder_without_models_is_a_warning(tmp_path: Path) -> None:
     keep("student_success", {name: found[name]}, "no model", "warning")
 
 
+@pytest.mark.requirement("R-student_success-35")
 def test_the_figures_of_the_training_are_told(tmp_path: Path) -> None:
     found = Host("student_success", tmp_path).findings()["model:binary_model.metadata"]
     told = f"{found['observed']} {found['message']}"

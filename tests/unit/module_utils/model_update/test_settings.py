@@ -21,6 +21,7 @@ MODEL: t.Final[dict[str, t.Any]] = {
         "probes": [{"name": "health", "path": "/health", "equals": {".sha": "{sha256}"}}],
     },
 }
+TRAINING: t.Final = {"name": "fast", "command": ["x"], "output": "new/risk.pkl"}
 LIVE: t.Final = {"state": "live", "candidate": "/x", "sha256": SHA, "approved_by": "A. Reviewer"}
 
 
@@ -56,12 +57,31 @@ def test_a_probe_expects_the_checksum_of_what_must_serve() -> None:
         ({"server": {"unit": "x.service", "listen": ["1:2"]}}, {}, "probes is empty"),
         ({"metadata": {"name": "../f.json"}}, {}, ".metadata.name"),
         ({"metadata": {"name": "f.json"}}, LIVE, "candidate_metadata is missing"),
-        ({"training": {"command": ["x"], "output": "models/risk.pkl"}}, {}, "is the file that"),
+        ({"trainings": [{**TRAINING, "output": "models/risk.pkl"}]}, {}, "is the file that"),
+        ({"trainings": [{**TRAINING, "output": "../risk.pkl"}]}, {}, "output"),
+        ({"trainings": [{**TRAINING, "output": "new/../x"}]}, {}, "it must not have '..'"),
+        ({"trainings": [TRAINING, TRAINING]}, {}, "duplicate name 'fast'"),
+        (
+            {"metadata": {"name": "f.json"}, "trainings": [{**TRAINING, "output": "models/new"}]},
+            {},
+            "beside the metadata that serve",
+        ),
+        (
+            {"trainings": [TRAINING]},
+            {"state": "trained", "training": "x"},
+            "training is 'x'; those of 'risk' are: fast",
+        ),
+        (
+            {"trainings": [TRAINING, {**TRAINING, "name": "slow"}]},
+            {"state": "trained"},
+            "training is ''; those of 'risk' are: fast, slow",
+        ),
         ({"keep": 0}, {}, ".keep is 0"),
         ({}, {**LIVE, "sha256": ""}, "sha256 is empty"),
         ({}, {**LIVE, "sha256": "A" * 64}, "sha256"),
         ({}, {**LIVE, "approved_by": " "}, "approved_by is empty"),
-        ({}, {"state": "trained"}, "training is missing"),
+        ({}, {"state": "trained"}, "trainings is empty"),
+        ({}, {**LIVE, "upload": "/x"}, "upload is set; only the action"),
         ({}, {"state": "back", "version": "../x"}, "version"),
     ],
 )
@@ -82,6 +102,17 @@ def test_one_of_several_models_is_named() -> None:
     for name in ("", "other"):
         with pytest.raises(UpdateOptionError, match="the models of this host are: risk, stock"):
             parse({"models": models, "name": name, "state": "back"})
+
+
+def test_the_only_training_need_not_be_named() -> None:
+    model = {**MODEL, "trainings": [TRAINING]}
+
+    assert parse({"models": [model], "state": "trained"}).training.name == "fast"
+
+    model["trainings"] = [TRAINING, {**TRAINING, "name": "slow"}]
+    given = {"models": [model], "state": "trained", "training": "slow"}
+
+    assert parse(given).training.output == "/srv/shop/new/risk.pkl"
 
 
 def test_two_models_of_one_name_are_refused() -> None:
