@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..base.deadline import Deadline
 from ..base.files import open_regular, open_resolved, reason_of
 from ..base.redact import redact
 from ..base.text import limit_text, visible
@@ -24,7 +25,9 @@ LARGEST: t.Final = 2 << 30
 #: Folder and names under which a candidate waits to be fetched.
 CANDIDATE: t.Final = "candidate"
 _SHOWN: t.Final = 400
-_SPARE: t.Final = 60
+#: Seconds that systemd has to end a unit, and that are kept to put back what was changed.
+_ENDING: t.Final = 60
+_PUTTING_BACK: t.Final = 120
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,13 @@ def train(settings: UpdateSettings, versions: Versions, check_mode: bool) -> dic
     # One training may make several models, in the folder of all.
     near = [each for each in settings.models if each.root == model.root]
     stamp, before = _stamp(training.output), [_set_aside(each) for each in near]
+    units = TrainingUnits(model, training, near, Deadline(_seconds_for(settings.max_seconds)))
     try:
-        _run(unit_command(training.command, training, model, near), training, "training")
+        units.run("training", training.command)
         if _stamp(training.output) in (None, stamp):
             raise UpdateError(f"the training left no new file '{training.output}'")
         if training.test:
-            test = unit_command(training.test, training, model, near)
-            _run(test, training, "test of the candidate")
+            units.run("test", training.test)
     finally:
         _require_untouched(before)
 
@@ -85,59 +88,73 @@ def _copy_finding(before: BeforeTraining) -> Finding:
     return before.model.subject.finding("ok", message, aspect="copy", observed=path)
 
 
-def unit_command(
-    command: Sequence[str],
-    training: Training,
-    model: UpdatedModel,
-    near: Sequence[UpdatedModel],
-) -> list[str]:
-    """Return what runs a command in a limited unit that may not write the files that serve."""
-    serving = [each.path for each in near]
-    # Metadata may be missing, a path without '-' may not.
-    serving += [f"-{each.folder}/{each.metadata.name}" for each in near if each.metadata]
-    limits: Mapping[str, str] = {
-        "User": model.user,
-        "WorkingDirectory": model.root,
-        "MemoryMax": f"{training.memory_mb}M",
-        "MemorySwapMax": "0",
-        "CPUQuota": f"{training.cpu_percent}%",
-        "Nice": "15",
-        "IOSchedulingClass": "idle",
-        "RuntimeMaxSec": str(training.seconds),
-        "NoNewPrivileges": "yes",
-        "ReadOnlyPaths": " ".join(serving),
-    }
+@dataclass(frozen=True)
+class TrainingUnits:
+    """Runs commands in limited units that may not write the files that serve."""
 
-    return [
-        "systemd-run",
-        f"--unit=upkeep-training-{model.name}",
-        "--wait",
-        "--collect",
-        "--pipe",
-        "--quiet",
-        *(f"--property={name}={value}" for name, value in limits.items()),
-        "--",
-        *command,
-    ]
+    model: UpdatedModel
+    training: Training
+    near: Sequence[UpdatedModel]
+    deadline: Deadline
+
+    def run(self, what: str, command: Sequence[str]) -> None:
+        """Run a command to its end; ``what`` names its unit. Raises UpdateError."""
+        seconds = min(self.training.seconds, int(self.deadline.left))
+        if seconds < 1:
+            raise UpdateError(f"no time is left for the {what}; raise max_seconds")
+        try:
+            done = subprocess.run(  # noqa: S603 - argv list from the profile
+                self.argv(what, command, seconds),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=seconds + _ENDING,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UpdateError(f"the {what} cannot be run: {error}") from error
+
+        if done.returncode:
+            said = done.stdout.decode("utf-8", "replace")[-_SHOWN:]
+            last = limit_text(visible(redact(" ".join(said.split()))), _SHOWN)
+            reason = f"the {what} ended with {done.returncode}: {last or 'it said nothing'}"
+            raise UpdateError(reason)
+
+    def argv(self, what: str, command: Sequence[str], seconds: int) -> list[str]:
+        """Return what runs a command in its unit."""
+        serving = [each.path for each in self.near]
+        # Metadata may be missing, a path without '-' may not.
+        serving += [f"-{each.folder}/{each.metadata.name}" for each in self.near if each.metadata]
+        limits: Mapping[str, str] = {
+            "User": self.model.user,
+            "WorkingDirectory": self.model.root,
+            "MemoryMax": f"{self.training.memory_mb}M",
+            "MemorySwapMax": "0",
+            "CPUQuota": f"{self.training.cpu_percent}%",
+            "Nice": "15",
+            "IOSchedulingClass": "idle",
+            "RuntimeMaxSec": str(seconds),
+            "NoNewPrivileges": "yes",
+            "ReadOnlyPaths": " ".join(serving),
+        }
+
+        return [
+            "systemd-run",
+            # A name of its own each: that of a unit that has just ended may still be taken.
+            f"--unit=upkeep-{what}-{self.model.name}",
+            "--wait",
+            "--collect",
+            "--pipe",
+            "--quiet",
+            *(f"--property={name}={value}" for name, value in limits.items()),
+            "--",
+            *command,
+        ]
 
 
-def _run(command: Sequence[str], training: Training, what: str) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 - argv list from the profile
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=training.seconds + _SPARE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UpdateError(f"the {what} cannot be run: {error}") from error
-
-    if done.returncode:
-        said = done.stdout.decode("utf-8", "replace")[-_SHOWN:]
-        last = limit_text(visible(redact(" ".join(said.split()))), _SHOWN)
-        raise UpdateError(f"the {what} ended with {done.returncode}: {last or 'it said nothing'}")
+def _seconds_for(max_seconds: int) -> float:
+    """Return the seconds for all commands of a call, which is killed after ``max_seconds``."""
+    return max(max_seconds - _ENDING - _PUTTING_BACK, max_seconds / 2)
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

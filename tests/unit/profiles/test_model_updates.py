@@ -189,7 +189,7 @@ def test_a_candidate_that_its_test_refuses_is_not_handed_over(school: Shop) -> N
 
     assert not answer["done"]
     assert answer["candidate"] == {}
-    assert "the test of the candidate ended with 5" in answer["findings"][-1]["message"]
+    assert "the test ended with 5" in answer["findings"][-1]["message"]
 
 
 @pytest.mark.requirement("R-student_success-81")

@@ -8,9 +8,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.model_update import settings
 from ansible.module_utils.upkeep.model_update.run import run
-from ansible.module_utils.upkeep.model_update.training import unit_command
+from ansible.module_utils.upkeep.model_update.training import TrainingUnits
 
 from tests.unit.module_utils.model_update.conftest import Shop, message, statuses
 
@@ -127,7 +128,8 @@ def test_the_unit_has_limits_and_cannot_write_what_serves(shop: Shop) -> None:
     models = [shop.options(trainings=[training]), other]
     one, two = settings.parse({"models": models}).models
 
-    command = unit_command(("train",), one.trainings[0], one, [one, two])
+    units = TrainingUnits(one, one.trainings[0], [one, two], Deadline(3600))
+    command = units.argv("training", ("train",), 60)
 
     paths = f"{shop.model} {shop.home}/other.json -{shop.home}/figures.json"
     assert f"--property=ReadOnlyPaths={paths}" in command
@@ -171,8 +173,22 @@ def test_a_candidate_that_fails_its_test_is_not_handed_over(shop: Shop) -> None:
     answer = trained(shop, MAKE, test="echo wrong class; exit 4")
 
     assert not answer["done"]
-    assert "the test of the candidate ended with 4: wrong class" in message(answer)
+    assert "the test ended with 4: wrong class" in message(answer)
     assert answer["candidate"] == {}
+
+
+def test_a_training_ends_before_the_module_does(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "systemd-run").write_text(f"#!/bin/sh\necho $@ >> {tmp_path}/calls\nexit 1\n")
+
+    shop.call(
+        "trained",
+        {"max_seconds": 1000},
+        trainings=[{"name": "fast", "command": ["train"], "output": "new/m"}],
+    )
+
+    words = (tmp_path / "calls").read_text().split()
+    (limit,) = [word for word in words if word.startswith("--property=RuntimeMaxSec=")]
+    assert 700 < int(limit.rpartition("=")[2]) <= 820
 
 
 def test_a_test_that_changes_what_serves_is_undone(shop: Shop) -> None:
