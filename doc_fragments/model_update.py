@@ -114,20 +114,32 @@ options:
             type: list
             elements: str
             default: []
-      training:
-        description: How a candidate is made.
-        type: dict
+      trainings:
+        description: Ways to make a candidate.
+        type: list
+        elements: dict
+        default: []
         suboptions:
+          name:
+            description: Name of the training.
+            type: str
+            required: true
           command:
             description: The command, run in the root.
             type: list
             elements: str
             required: true
           output:
-            description: File below the root that it leaves; not the serving
-              one.
+            description: File below the root that it leaves; no file that
+              serves. Its metadata lie beside it.
             type: str
             required: true
+          test:
+            description: Command that is run in the same way once the candidate
+              is made. When it fails, the candidate is not handed over.
+            type: list
+            elements: str
+            default: []
           memory_mb:
             description: Most memory, MB. At least 16.
             type: int
@@ -137,7 +149,7 @@ options:
             type: int
             default: 50
           seconds:
-            description: Most seconds. From 1 to 86400.
+            description: Most seconds of each command. From 1 to 86400.
             type: int
             default: 7200
           requirements:
@@ -305,7 +317,8 @@ options:
         type: path
         default: /var/lib/upkeep/models
       keep:
-        description: Models that are kept. At least 1, one is the way back.
+        description: Models that are kept, and as many copies of before a
+          training. At least 1, one is the way back.
         type: int
         default: 5
       requirements:
@@ -325,6 +338,11 @@ options:
     type: str
     choices: [looked, live, back, trained]
     default: looked
+  training:
+    description: Which of its trainings V(trained) means. Not needed where
+      there is only one.
+    type: str
+    default: ""
   candidate:
     description: >-
       File of the candidate on the host, for V(live): no link of others, and
