@@ -19,6 +19,9 @@ from tools import PROJECT
 #: Where every command of a demo or test run leaves its output.
 LOGS: t.Final = PROJECT / ".cache" / "logs"
 TAIL_LINES: t.Final = 40
+#: Reasons of a failure that are named at the end of a run, and characters of each.
+REASONS: t.Final = 6
+REASON_WIDTH: t.Final = 240
 #: Seconds between the polite and the firm end of a command that overran.
 GRACE: t.Final = 30.0
 
@@ -170,3 +173,20 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
     shown = log.relative_to(PROJECT) if log.is_relative_to(PROJECT) else log
     return "\n".join([f"  the end of {shown}:", *(f"  | {line}" for line in text)])
+
+
+def reasons(log: Path) -> list[str]:
+    """Return the lines of a log that name what failed, the last ones, each cut.
+
+    They are pytest's: of each failed test the first line of its error and, at the end, its name;
+    and Ansible's errors.
+    """
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if line.startswith(("FAILED ", "[ERROR]: "))
+        or (line.startswith("E  ") and not before.startswith("E"))
+    ]
+
+    return [line[:REASON_WIDTH] for line in found[-REASONS:]]

@@ -25,7 +25,17 @@ from demo.errors import DemoError as FleetError
 from demo.fleet import DEFAULT
 from tools import PROJECT, demo, evidence_lines, molecule
 from tools import sanity as ansible_test
-from tools.process import LOGS, end_all, environment, run_logged, stop_all, tail, tool
+from tools.process import (
+    LOGS,
+    REASON_WIDTH,
+    end_all,
+    environment,
+    reasons,
+    run_logged,
+    stop_all,
+    tail,
+    tool,
+)
 
 #: Folders of tests/ -> the part that runs them. A test holds this list against what is there.
 FOLDERS: t.Final = {
@@ -117,9 +127,9 @@ def contract() -> Count:
 def scenarios() -> Count:
     """Run all Molecule scenarios; each counts as one check, and so does that there is one."""
     outcomes = molecule.run_all(molecule.scenarios(), programs=molecule.oldest())
-    names = [name for name, outcome in outcomes.items() if outcome.code]
-    failures.extend(f"scenario {name}" for name in names)
-    failed = len(names)
+    logs = {name: outcome.log for name, outcome in outcomes.items() if outcome.code}
+    failures.extend("\n  ".join([f"scenario {name}", *reasons(log)]) for name, log in logs.items())
+    failed = len(logs)
     return Count(len(outcomes) - failed, failed) if outcomes else Count(failed=1)
 
 
@@ -218,17 +228,23 @@ def read_junit(path: Path) -> Count:
 
 
 def failed_tests(path: Path) -> list[str]:
-    """Return the names of the failed tests of a pytest report, ``file::test``."""
+    """Return the failed tests of a pytest report: ``file::test`` and how its error begins."""
     if not path.is_file():
         return []
 
     cases = ElementTree.parse(path).getroot().iter("testcase")  # noqa: S314
 
     return [
-        f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}"
+        f"{case.get('classname', '').replace('.', '/')}::{case.get('name')}{_begin(error)}"
         for case in cases
-        if case.find("failure") is not None or case.find("error") is not None
+        for error in (*case.findall("failure"), *case.findall("error"))
     ]
+
+
+def _begin(error: ElementTree.Element) -> str:
+    """Return how the message of a test's error begins, on one line."""
+    said = " ".join(error.get("message", "").split())
+    return f"\n  {said[:REASON_WIDTH]}" if said else ""
 
 
 def summary(results: t.Mapping[str, tuple[Count, float]], failed: t.Sequence[str] = ()) -> str:

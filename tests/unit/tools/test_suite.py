@@ -57,15 +57,29 @@ def test_failed_tests_are_named_above_the_table(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
         '<testsuites><testsuite><testcase classname="tests.unit.test_x" name="test_a">'
-        '<failure>no</failure></testcase><testcase classname="tests.unit.test_x" name="test_b"/>'
+        '<failure message="assert 1&#10; == 2">no</failure></testcase>'
+        '<testcase classname="tests.unit.test_x" name="test_b"/>'
         "</testsuite></testsuites>"
     )
 
     failed = suite.failed_tests(report)
     lines = suite.summary({"unit": (suite.Count(1, 1), 1.0)}, failed).splitlines()
 
-    assert failed == ["tests/unit/test_x::test_a"]
-    assert lines[1] == "failed: tests/unit/test_x::test_a"
+    assert failed == ["tests/unit/test_x::test_a\n  assert 1 == 2"]
+    assert lines[1:3] == ["failed: tests/unit/test_x::test_a", "  assert 1 == 2"]
+
+
+def test_a_scenario_that_failed_says_why_above_the_table(tmp_path: Path) -> None:
+    log = tmp_path / "molecule-app.log"
+    log.write_text(
+        "CRITICAL  app/host  process:ended\nE       assert 1 == 2\nE        +  where\n\n"
+        f"FAILED tests/test_app.py::test_it\n[ERROR]: Task failed: {'x' * 900}\n"
+    )
+
+    found = process.reasons(log)
+
+    assert found[:2] == ["E       assert 1 == 2", "FAILED tests/test_app.py::test_it"]
+    assert len(found[2]) == process.REASON_WIDTH
 
 
 def test_a_long_list_of_failures_is_cut() -> None:
