@@ -39,14 +39,14 @@ class KindResult:
     longest: float = 0.0
     losses: list[str] = field(default_factory=list)
 
-    def lose(self, error: Exception) -> None:
-        """Count a request without an answer."""
+    def lose(self, error: Exception, moment: float) -> None:
+        """Count a request without an answer, ``moment`` seconds after the first one."""
         if isinstance(error, ConnectionRefusedError):
             self.refused += 1
         else:
             self.reset += 1
         if len(self.losses) < 5:
-            self.losses.append(f"{type(error).__name__}: {error}")
+            self.losses.append(f"{moment:.2f} s: {type(error).__name__}: {error}")
 
 
 class LoadClient:
@@ -90,6 +90,7 @@ class LoadClient:
         connection = self._connect()
         method, path = ("POST", self._post) if kind == "keep_alive_post" else ("GET", self._get)
         body = b"{}" if method == "POST" else None
+        first = time.monotonic()
         while time.monotonic() < self._end:
             began = time.monotonic()
             result.sent += 1
@@ -98,7 +99,7 @@ class LoadClient:
                 answer = connection.getresponse()
                 content = answer.read()
             except (OSError, http.client.HTTPException) as error:
-                result.lose(error)
+                result.lose(error, time.monotonic() - first)
                 connection.close()
                 connection = self._connect()
                 time.sleep(0.01)
