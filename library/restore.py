@@ -18,7 +18,9 @@ description:
 extends_documentation_fragment: [restore]
 attributes:
   check_mode:
-    description: Says which set, what would be replaced and how much room that needs.
+    description: >-
+      Says which set, what would be replaced, how much room that needs, and how long it took when
+      it was rehearsed.
     support: full
   diff_mode:
     description: Shows nothing; RV(kept) names what was replaced.

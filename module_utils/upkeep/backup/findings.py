@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..base.text import limit_text, list_some
-from ..findings import Finding, Limits, Subject
+from ..findings import MOST_LINES, Finding, Limits, Subject
 from .catalogue import BackupSet
 from .making import ArtefactFailure
 from .manifest import BROKEN_REFERENCES, MISSING, MOUNTS, BackupManifest
-from .settings import ArtefactSettings
+from .settings import ArtefactSettings, BackupSettings
 from .verify import oldest_unread
 
 _HOUR: t.Final = 3600.0
@@ -53,6 +53,29 @@ def age_finding(
 def planned_finding(ids: Sequence[str]) -> Finding:
     """Return what is found in check mode where a set is due."""
     return Subject("backup:age", tuple(ids)).finding("info", "a set is due and would be made first")
+
+
+def retention_findings(
+    problem: str, expired: Sequence[str], settings: BackupSettings, *, planned: bool = False
+) -> list[Finding]:
+    """Return which sets went, or in check mode would go; nothing without a policy."""
+    if settings.retention is None:
+        return []
+    ids = settings.retention.requirements or settings.requirements
+    subject = Subject("backup:retention", ids)
+    if problem:
+        return [subject.finding("critical", f"nothing was deleted: {problem}")]
+    if not expired:
+        return [subject.finding("ok", "no set is redundant", observed=0)]
+
+    verb = "would be deleted" if planned else "deleted"
+    text = f"redundant, {verb}: {list_some(expired, 5)}"
+
+    return [
+        subject.finding(
+            "info" if planned else "ok", text, observed=len(expired), lines=expired[:MOST_LINES]
+        )
+    ]
 
 
 def keyless_findings(artefacts: Sequence[ArtefactSettings]) -> list[Finding]:

@@ -148,7 +148,7 @@ def _make_and_expire(
         catalogue.delete(name)
     expired += plan.expired
     found += _kept(catalogue, settings, clock())
-    found += _retention_finding(plan.problem, expired, settings)
+    found += found_by.retention_findings(plan.problem, expired, settings)
 
     return _answer(
         bool(cleared or made or expired),
@@ -193,7 +193,7 @@ def _preview(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime
     plan = _plan(catalogue, settings, now)
     planned = found_by.planned_finding(settings.requirements)
     found = [planned] if due else _kept(catalogue, settings, now)
-    found += _retention_finding(plan.problem, plan.expired, settings)
+    found += found_by.retention_findings(plan.problem, plan.expired, settings, planned=True)
 
     return _answer(due or bool(plan.expired), found, settings.root, due=due, expired=plan.expired)
 
@@ -243,19 +243,6 @@ def _plan(
         return retention.RetentionPlan(())
 
     return retention.plan(catalogue.sets(), settings.retention, now)
-
-
-def _retention_finding(
-    problem: str, expired: Sequence[str], settings: BackupSettings
-) -> list[Finding]:
-    if settings.retention is None:
-        return []
-    ids = settings.retention.requirements or settings.requirements
-    subject = Subject("backup:retention", ids)
-    if problem:
-        return [subject.finding("critical", f"nothing was deleted: {problem}")]
-
-    return [subject.finding("ok", f"{len(expired)} sets were redundant", observed=len(expired))]
 
 
 def _kept(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> list[Finding]:

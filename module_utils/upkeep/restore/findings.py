@@ -10,6 +10,7 @@ from ..backup.manifest import Artefact
 from ..base.text import limit_text, list_some
 from ..findings import Finding, Subject
 from .choose import RESTORED, ChosenSet, is_sealed
+from .last_rehearsals import LastRehearsals
 from .settings import RestoreSettings
 from .targets.target import TargetPlan
 
@@ -17,12 +18,22 @@ _LONGEST = 500
 
 
 def planned(
-    chosen: ChosenSet, plans: Sequence[tuple[Artefact, TargetPlan]], settings: RestoreSettings
+    chosen: ChosenSet,
+    plans: Sequence[tuple[Artefact, TargetPlan]],
+    known: LastRehearsals,
+    settings: RestoreSettings,
 ) -> list[Finding]:
-    """Return what a restore would do, for each artefact."""
+    """Return what a restore would do, for each artefact, and how long a rehearsal took for it."""
+    text = f"the set {chosen.one.name} would be restored"
+    seconds = known.seconds_of([artefact.name for artefact, _ in plans])
+    if seconds is None:
+        text += "; how long that takes is not known, since no rehearsal of it has passed"
+    else:
+        bound = "at most " if settings.table or settings.paths else ""
+        text += f"; that takes {bound}about {seconds:.0f} s, as its rehearsal at {known.tried} did"
     found = [
         Subject("restore:set", settings.requirements).finding(
-            "info", f"the set {chosen.one.name} would be restored", observed=chosen.one.name
+            "info", text, observed=chosen.one.name
         )
     ]
     for artefact, plan in plans:

@@ -39,6 +39,10 @@ _FREE: t.Final = option(
     maximum=90,
 )
 
+_STATE_FILE: t.Final = option(
+    "path", "Where the last rehearsals are kept.", default="/var/lib/upkeep/rehearsals.json"
+)
+
 #: What both modules take.
 _CATALOGUE: t.Final[Options] = {
     "system": VERIFY_OPTIONS["system"],
@@ -143,6 +147,7 @@ OPTIONS: t.Final[Options] = {
         "dict", "How to reach the server of databases.", options=_POSTGRESQL, default={}
     ),
     "redis": option("dict", "How to reach the server of Redis.", options=_REDIS, default={}),
+    "state_file": _STATE_FILE,
     **deadline_option(14400),
 }
 
@@ -205,11 +210,7 @@ REHEARSE_OPTIONS: t.Final[Options] = {
         options={**login_options("postgres"), "run_as": run_as_option("postgres")},
         default={},
     ),
-    "state_file": option(
-        "path",
-        "Where the last rehearsals are kept.",
-        default="/var/lib/upkeep/rehearsals.json",
-    ),
+    "state_file": _STATE_FILE,
     "jobs": _JOBS,
     "program_folder": _PROGRAM_FOLDER,
     **deadline_option(14400),

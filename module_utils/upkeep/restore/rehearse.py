@@ -7,24 +7,24 @@ from __future__ import annotations
 import tarfile
 import time
 import typing as t
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..backup.artefacts.kind import ArtefactError, Workplace
 from ..backup.catalogue import BackupCatalogue, CatalogueError
 from ..backup.making import Clock, utc_now
-from ..backup.manifest import moment_text, read_moment
+from ..backup.manifest import moment_text
 from ..backup.programs import ProgramError
-from ..base import isolated, state_file
+from ..base import isolated
 from ..base.deadline import Deadline
 from ..base.files import reason_of
 from ..base.state_file import StateFileError
 from ..findings import Finding
 from ..postgresql.connection import DatabaseError, DriverMissingError, open_session
+from . import last_rehearsals
 from . import rehearsal_findings as found_by
 from .choose import ChosenSet, RestoreError, choose_set
+from .last_rehearsals import LastRehearsals
 from .rehearsal import ArtefactRehearsal, OpenSet, rehearse
 from .settings import RehearsalSettings
 from .space import require_room
@@ -33,7 +33,6 @@ from .space import require_room
 GRACE: t.Final = 60.0
 _LOCK_SECONDS: t.Final = 60.0
 _LOCK_MS: t.Final = 10_000
-_VERSION: t.Final = 1
 _FAILURES: t.Final = (
     ArtefactError, CatalogueError, isolated.IsolatedError, ProgramError, StateFileError,
     TimeoutError, tarfile.TarError, OSError, KeyError, TypeError, ValueError, RestoreError,
@@ -42,23 +41,11 @@ _FAILURES: t.Final = (
 Answer = dict[str, t.Any]
 
 
-@dataclass(frozen=True)
-class LastRehearsals:
-    """What is known from before: when one passed, when one was tried, and why that failed."""
-
-    passed: str = ""
-    set: str = ""
-    seconds: float = 0.0
-    tried: str = ""
-    problem: str = ""
-    phases: Mapping[str, float] = field(default_factory=dict)
-
-
 def run(settings: RehearsalSettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
     """Return how the rehearsal went, if one was due, and what was found; raises RestoreError."""
     deadline = Deadline(settings.max_seconds)
     try:
-        known = _load(settings)
+        known = last_rehearsals.load(settings.state_file, settings.system)
         now = clock()
         first = _first_set(settings)
         is_due = first is not None and _is_due(known, settings, now)
@@ -66,9 +53,9 @@ def run(settings: RehearsalSettings, check_mode: bool, clock: Clock = utc_now) -
         phases: dict[str, float] = {}
         if is_due and settings.rehearse and not check_mode:
             known, phases, found = _rehearse(settings, known, deadline, clock)
-            _save(settings, known)
+            last_rehearsals.save(settings.state_file, settings.system, known)
 
-        found.append(found_by.age(_passed(known), first, known.problem, settings, clock()))
+        found.append(found_by.age(known.passed_at, first, known.problem, settings, clock()))
         found += _left_behind(settings, deadline)
     except _FAILURES as error:
         raise RestoreError(_reason(error)) from error
@@ -83,7 +70,7 @@ def run(settings: RehearsalSettings, check_mode: bool, clock: Clock = utc_now) -
 
 
 def _is_due(known: LastRehearsals, settings: RehearsalSettings, now: datetime) -> bool:
-    passed = _passed(known)
+    passed = known.passed_at
     if passed is None or known.problem:
         return True
 
@@ -187,23 +174,6 @@ def _left_behind(settings: RehearsalSettings, deadline: Deadline) -> list[Findin
     found = [name for name in names if name in settings.left_behind]
 
     return [found_by.left_behind(found, problem, settings)]
-
-
-def _passed(known: LastRehearsals) -> datetime | None:
-    return read_moment(known.passed) if known.passed else None
-
-
-def _load(settings: RehearsalSettings) -> LastRehearsals:
-    state = state_file.load(settings.state_file, _VERSION) or {}
-    entry = state.get("systems", {}).get(settings.system)
-
-    return LastRehearsals(**entry) if entry else LastRehearsals()
-
-
-def _save(settings: RehearsalSettings, known: LastRehearsals) -> None:
-    state = state_file.load(settings.state_file, _VERSION) or {}
-    systems = {**state.get("systems", {}), settings.system: asdict(known)}
-    state_file.save(settings.state_file, _VERSION, {"systems": systems})
 
 
 def _reason(error: BaseException) -> str:

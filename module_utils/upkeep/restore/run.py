@@ -29,8 +29,9 @@ from ..base.kernel import read_kernel
 from ..base.state_file import StateFileError
 from ..base.text import limit_text
 from ..base.unpacking import UnpackingError
+from ..findings import Finding
 from . import findings as found_by
-from . import units
+from . import last_rehearsals, units
 from .choose import ChosenSet, RestoreError, choose_artefacts, choose_set, require_bytes
 from .sealed import SealedArtefact, unsealed
 from .settings import RestoreSettings
@@ -99,10 +100,8 @@ def _restore(
     steps = _steps(catalogue, chosen, artefacts, settings, deadline, now)
     stopped = units.meant_to_run(settings.units, deadline) if settings.units else []
     needs = require_space([step.plan for step in steps], settings.free_percent)
-    found = [*found_by.planned(chosen, [(one.artefact, one.plan) for one in steps], settings)]
-    found += found_by.left_out(chosen, settings)
-    found += found_by.libc(chosen, _libc(), settings.requirements)
     if check_mode:
+        found = _planned_findings(chosen, steps, settings)
         return {**_answer(True, catalogue.sets(), chosen), "needs_bytes": needs, "findings": found}
 
     with_time = time.monotonic()
@@ -142,6 +141,23 @@ def _restore(
         "seconds": {**seconds, **_phases(steps), "down": round(down, 3), "whole": whole},
         "findings": found,
     }
+
+
+def _planned_findings(
+    chosen: ChosenSet, steps: Sequence[_Step], settings: RestoreSettings
+) -> list[Finding]:
+    """Return what a restore would do, and how long that takes as far as that is known."""
+    try:
+        known = last_rehearsals.load(settings.state_file, settings.system)
+    except (StateFileError, TypeError, AttributeError):
+        known = last_rehearsals.LastRehearsals()  # a damaged file must not keep anybody from this
+    plans = [(step.artefact, step.plan) for step in steps]
+
+    return [
+        *found_by.planned(chosen, plans, known, settings),
+        *found_by.left_out(chosen, settings),
+        *found_by.libc(chosen, _libc(), settings.requirements),
+    ]
 
 
 def _steps(

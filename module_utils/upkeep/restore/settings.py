@@ -61,6 +61,7 @@ class RestoreSettings:
     age_identity: str = field(repr=False)
     server: ServerSettings
     redis: RedisServerSettings
+    state_file: str
     max_seconds: int
 
 

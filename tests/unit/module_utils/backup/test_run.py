@@ -301,8 +301,21 @@ def test_check_mode_lists_the_sets_that_would_go(shop: Shop) -> None:
     answer = shop.backup(check_mode=True, retention={"last": 1, "days": 1})
 
     assert answer["expired"] == ["20260301T020000Z", "20260311T020000Z"]
-    assert message(answer, "backup:retention") == "2 sets were redundant"
+    assert message(answer, "backup:retention") == (
+        "redundant, would be deleted: 20260301T020000Z, 20260311T020000Z"
+    )
     assert len(shop.names()) == 3
+
+
+def test_a_run_names_the_sets_that_went(shop: Shop) -> None:
+    keep = {"last": 1, "days": 1}
+    shop.backup()
+    shop.later(days=10)
+
+    answers = [shop.backup(retention=keep) for _ in range(2)]
+
+    assert message(answers[0], "backup:retention") == "redundant, deleted: 20260301T020000Z"
+    assert message(answers[1], "backup:retention") == "no set is redundant"
 
 
 def test_references_that_are_broken_are_a_warning(shop: Shop) -> None:

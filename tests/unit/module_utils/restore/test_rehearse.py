@@ -360,3 +360,25 @@ def test_a_server_that_ends_at_once_is_not_waited_for(
     assert "postgres ended with 1" in message(answer, "rehearsal:database")
     assert "no_such_setting" in message(answer, "rehearsal:database")
     assert list(staging.iterdir()) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_check_mode_of_a_restore_says_how_long_its_rehearsal_took(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    state = shop.folder / "rehearsals.json"
+    options = {"postgresql": login_of(pg), "state_file": str(state)}
+    before = shop.restore(check_mode=True, **options)
+    phases = rehearsed()["seconds"]
+    files = sum(phases[name] for name in phases if name.startswith("files."))
+    after = shop.restore(check_mode=True, **options)
+    alone = shop.restore(check_mode=True, artefacts=["files"], **options)
+    one = shop.restore(check_mode=True, table="public.orders", **options)
+    state.write_text("damaged")
+    damaged = shop.restore(check_mode=True, **options)
+
+    assert "how long that takes is not known" in message(before, "restore:set")
+    assert "that takes about " in message(after, "restore:set")
+    assert f"takes about {files:.0f} s, as its rehearsal" in message(alone, "restore:set")
+    assert "that takes at most about " in message(one, "restore:set")
+    assert "how long that takes is not known" in message(damaged, "restore:set")
