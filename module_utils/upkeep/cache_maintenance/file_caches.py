@@ -10,7 +10,7 @@ import os
 import re
 import time
 import typing as t
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ..base import files, isolated
@@ -164,66 +164,103 @@ def _entries(
     """Return the entries with these names that stay for now, the youngest first.
 
     An entry from the future is as old as one of this moment. One that was removed since it was
-    listed is left out. In one loop with few calls: a folder may hold a hundred thousand files.
+    listed is left out.
     """
     entries: list[CacheEntry] = []
+    left = iter(names)
+    for entry in _looked_at(descriptor, left, now):
+        entries.append(entry)
+        if early and early.allows(entry):
+            break
+
+    # Removing in the order of the inodes costs file systems least.
+    rest = list(left)[::-1]
+    entries += _swept(descriptor, rest, now, early) if early else _looked_at(descriptor, rest, now)
+    entries.sort(key=_AGE)
+
+    return entries
+
+
+def _looked_at(descriptor: int, names: Iterable[str], now: float) -> Iterator[CacheEntry]:
+    """Yield the entries that are there."""
+    for name in names:
+        try:
+            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+
+        yield _entry(name, seen, now)
+
+
+def _entry(name: str, seen: os.stat_result, now: float) -> CacheEntry:
+    age = now - seen.st_mtime if seen.st_mtime < now else 0.0
+
+    return CacheEntry(name, age, seen.st_size, (seen.st_ino, seen.st_mtime_ns))
+
+
+def _swept(
+    descriptor: int, names: Sequence[str], now: float, early: _EarlySweep
+) -> list[CacheEntry]:
+    """Remove what is past its time; return the entries that stay for now.
+
+    In one loop with few calls: a folder may hold a hundred thousand files. What cannot be removed
+    is left to the plan, which tries it again and reports why not.
+    """
     stat, unlink = os.stat, os.unlink
-    oldest_kept = now - early.life if early else 0.0
+    oldest_kept = now - early.life
+    kept: list[CacheEntry] = []
+    removed: list[str] = []
+    freed = 0
     for name in names:
         try:
             seen = stat(name, dir_fd=descriptor, follow_symlinks=False)
         except FileNotFoundError:
             continue
 
-        written = seen.st_mtime
-        if early and early.has_valid and written < oldest_kept:
-            try:
+        try:
+            if seen.st_mtime < oldest_kept:
                 unlink(name, dir_fd=descriptor)
-            except FileNotFoundError:
+                removed.append(name)
+                freed += seen.st_size
                 continue
-            except OSError:
-                pass  # the plan tries it again and reports why not
-            else:
-                early.note(name, seen.st_size)
-                continue
+        except FileNotFoundError:
+            continue
+        except OSError:
+            pass
+        kept.append(_entry(name, seen, now))
 
-        age = now - written if written < now else 0.0
-        entry = CacheEntry(name, age, seen.st_size, (seen.st_ino, seen.st_mtime_ns))
-        entries.append(entry)
-        if early and not early.has_valid:
-            early.look(entry)
-    entries.sort(key=_AGE)
+    early.note(removed, freed)
 
-    return entries
+    return kept
 
 
 @dataclass
 class _EarlySweep:
     """Old entries of a class without keys may go at once when a younger valid one was met.
 
-    Each was looked at in that moment, so it needs no second look. All others are left to the plan.
+    Each is looked at in that moment, so it needs no second look. All others are left to the plan.
     """
 
     life: float
     is_valid: Callable[[CacheEntry], bool]
     report: ClassReport
-    has_valid: bool = False
     _read: int = 0
 
-    def look(self, entry: CacheEntry) -> None:
-        """Remember whether this is the valid entry that old ones may go for."""
-        if entry.age <= self.life and self._read < MOST_READ:
-            self._read += 1
-            self.has_valid = self.is_valid(entry)
+    def allows(self, entry: CacheEntry) -> bool:
+        """Return whether this is a valid entry that old ones may go for."""
+        if entry.age > self.life or self._read >= MOST_READ:
+            return False
 
-    def note(self, name: str, size: int) -> None:
-        """Count an entry that is gone."""
-        report = self.report
-        report.due += 1
-        report.removed += 1
-        report.freed += size
-        if report.due <= NAMED:
-            report.removable.append(name)
+        self._read += 1
+
+        return self.is_valid(entry)
+
+    def note(self, names: Sequence[str], size: int) -> None:
+        """Count entries that are gone."""
+        self.report.due += len(names)
+        self.report.removed += len(names)
+        self.report.freed += size
+        self.report.removable += names[:NAMED]
 
 
 def _report(
