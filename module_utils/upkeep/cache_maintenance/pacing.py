@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..base.redis_client import RedisClient, RedisReplyError
@@ -90,3 +90,13 @@ class PacedClient:
             raise refused
 
         return replies
+
+    def scan(self, pattern: str) -> Iterator[list[str]]:
+        """Yield the keys that match, a portion at a time; raises as ``ask_all`` does."""
+        cursor = "0"
+        while True:
+            words = ("SCAN", cursor, "MATCH", pattern, "COUNT", self.pace.size)
+            ((cursor, keys),) = self.ask_all([words])
+            yield keys
+            if cursor == "0":
+                return

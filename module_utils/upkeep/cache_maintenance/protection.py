@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..base.redis_client import RedisClient, RedisReplyError
@@ -70,7 +70,7 @@ _OWN_SEPARATOR: t.Final = re.compile(r"(?P<queue>.+)(?P<separator>.+)(?P=separat
 _SIGNS: t.Final = re.compile(r"[\W_]+")
 #: A longer member is none of a binding.
 _LONGEST_MEMBER: t.Final = 512
-_BINDING: t.Final = "_kombu.binding."
+BINDING: t.Final = "_kombu.binding."
 MOST_BINDINGS: t.Final = 1000
 
 
@@ -138,14 +138,18 @@ def _has_word(lower: str) -> bool:
     return any(part in _WORDS or part.endswith(_ENDINGS) for part in parts)
 
 
-def find_broker(redis: RedisClient) -> BrokerNames:
-    """Return what names Celery uses in the chosen database; raises RedisError."""
+def find_broker(redis: RedisClient, scan: Callable[[str], Iterable[list[str]]]) -> BrokerNames:
+    """Return what names Celery uses in the chosen database; raises RedisError.
+
+    ``scan`` yields the keys that match a pattern, by portions. All keys have to be looked at, since
+    a prefix can stand before the names of a broker.
+    """
     queues: list[str] = []
     prefixes: list[str] = []
     separators: list[str] = []
-    bindings = (key for keys in redis.scan(1000, f"*{_BINDING}*") for key in keys)
+    bindings = (key for keys in scan(f"*{BINDING}*") for key in keys)
     for _, key in zip(range(MOST_BINDINGS), bindings, strict=False):
-        prefix = key.partition(_BINDING)[0]
+        prefix = key.partition(BINDING)[0]
         prefixes.append(prefix)
         for member in _members(redis, key):
             names, signs = _queues_of(member)

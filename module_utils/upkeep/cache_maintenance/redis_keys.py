@@ -110,20 +110,13 @@ def remove(
     work = Deadline(cache.max_seconds)
     lasting = Deadline(cache.max_seconds + timeout)
     with connect(cache, lasting) as redis, connect(cache, lasting) as probe:
-        protection = Protection(cache.protected, find_broker(redis))
         report.scanned = int(redis.ask("DBSIZE"))
-        walk = _Walk(
-            PacedClient(redis, probe, pace),
-            pattern,
-            protection,
-            report,
-            idle,
-            rehearsal,
-            is_cluster=_is_cluster(redis),
-        )
+        paced, is_cluster = PacedClient(redis, probe, pace), _is_cluster(redis)
         try:
+            protection = Protection(cache.protected, find_broker(redis, paced.scan))
+            walk = _Walk(paced, pattern, protection, report, idle, rehearsal, is_cluster)
             walk.run(work)
-        except (TooSlowError, RedisError, TimeoutError) as error:
+        except TooSlowError as error:
             report.problem = str(error)
 
     report.longest = pace.longest
@@ -154,21 +147,24 @@ class _Walk:
     is_cluster: bool
 
     def run(self, work: Deadline) -> None:
-        """Remove each portion, then ask for the next one, until the end or the deadline."""
-        cursor = "0"
-        while True:
-            size = self.paced.pace.size
-            scan = ("SCAN", cursor, "MATCH", self.pattern.pattern, "COUNT", size)
-            ((cursor, keys),) = self.paced.ask_all([scan])
-            free = self._chosen(keys)
-            if free and not self.rehearsal:
-                self.report.removed += sum(self.paced.ask_all(self._removals(free)))
+        """Remove each portion, then ask for the next one, until the end or the deadline.
 
-            if cursor == "0":
-                return
-            if work.is_over():
-                self.report.problem = f"{work.seconds:g} s were over"
-                return
+        What goes wrong is in the report then; raises TooSlowError.
+        """
+        try:
+            for number, keys in enumerate(self.paced.scan(self.pattern.pattern)):
+                if number and work.is_over():
+                    self.report.problem = f"{work.seconds:g} s were over"
+                    return
+                self._remove(keys)
+        except (RedisError, TimeoutError) as error:
+            self.report.problem = str(error)
+
+    def _remove(self, keys: list[str]) -> None:
+        """Remove those of a portion that may go."""
+        free = self._chosen(keys)
+        if free and not self.rehearsal:
+            self.report.removed += sum(self.paced.ask_all(self._removals(free)))
 
     def _removals(self, keys: list[str]) -> list[tuple[str, ...]]:
         return [("UNLINK", key) for key in keys] if self.is_cluster else [("UNLINK", *keys)]

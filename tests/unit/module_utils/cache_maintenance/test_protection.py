@@ -18,6 +18,10 @@ from hypothesis import strategies as st
 from tests.unit.module_utils.redis_tune.server import RedisServer
 
 
+def found_broker(client: RedisClient) -> BrokerNames:
+    return find_broker(client, lambda pattern: client.scan(pattern=pattern))
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -92,7 +96,7 @@ def test_queues_are_those_that_bindings_name(redis: RedisServer) -> None:
     redis.ask("SADD", "_kombu.binding.celery", "celery\x06\x16\x06\x16celery")
     redis.ask("SADD", "_kombu.binding.odds", "odds\x06\x16\x06\x16odds.high")
     with RedisClient(redis.login, Deadline(5)) as client:
-        found = find_broker(client)
+        found = found_broker(client)
 
     assert sorted(found.queues) == ["celery", "odds.high"]
     assert found.prefixes == ()
@@ -102,7 +106,7 @@ def test_a_broker_with_a_prefix_is_found_by_it(redis: RedisServer) -> None:
     redis.ask("SADD", "shop:_kombu.binding.odds", "odds\x06\x16\x06\x16odds")
     redis.ask("SET", "page:_kombu.binding.html", "a page that only has such a name")
     with RedisClient(redis.login, Deadline(5)) as client:
-        protection = Protection([], find_broker(client))
+        protection = Protection([], found_broker(client))
 
     for key in ("shop:odds", "shop:odds\x06\x163", "shop:celery", "shop:unacked_index"):
         assert protection.covers(key)
@@ -117,7 +121,7 @@ def test_queues_of_a_broker_with_its_own_separator_are_found(
 ) -> None:
     redis.ask("SADD", "_kombu.binding.odds", binding.format(separator))
     with RedisClient(redis.login, Deadline(5)) as client:
-        protection = Protection([], find_broker(client))
+        protection = Protection([], found_broker(client))
 
     keys = ["odds", f"odds{separator}3", f"odds{separator}9", "odds:best", "best:3"]
     assert protection.removable(keys) == ["odds:best", "best:3"]
@@ -127,6 +131,6 @@ def test_queues_of_a_broker_with_its_own_separator_are_found(
 def test_what_only_looks_like_a_binding_ends_no_look(redis: RedisServer, member: str) -> None:
     redis.ask("SADD", "_kombu.binding.x", member)
     with RedisClient(redis.login, Deadline(5)) as client:
-        protection = Protection([], find_broker(client))
+        protection = Protection([], found_broker(client))
 
     assert protection.removable(["odds:best"]) == ["odds:best"]

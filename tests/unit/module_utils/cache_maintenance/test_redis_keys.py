@@ -14,6 +14,8 @@ import pytest
 from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.base.redis_client import RedisClient, RedisError, RedisReplyError
 from ansible.module_utils.upkeep.cache_maintenance import findings, redis_keys
+from ansible.module_utils.upkeep.cache_maintenance.pacing import MOST
+from ansible.module_utils.upkeep.cache_maintenance.protection import BINDING
 from ansible.module_utils.upkeep.cache_maintenance.settings import RedisCache
 
 from tests.unit.module_utils.cache_maintenance.folders import settings
@@ -175,6 +177,20 @@ def test_it_stops_when_others_wait_and_says_so(redis: RedisServer) -> None:
 
     assert "another client had to wait" in report.problem
     assert report.removed < 20_000
+
+
+def test_the_look_for_a_broker_is_paced_as_the_removal_is(redis: RedisServer) -> None:
+    fill(redis, 5000)
+    redis.ask("CONFIG", "SET", "slowlog-log-slower-than", 0, "slowlog-max-len", 10_000)
+    redis.ask("SLOWLOG", "RESET")
+    removed(redis)
+    commands = [entry[3] for entry in redis.ask("SLOWLOG", "GET", 10_000)]
+
+    scans = [words for words in commands if words[0] == "SCAN"]
+    portions = [int(words[words.index("COUNT") + 1]) for words in scans]
+
+    assert {words[words.index("MATCH") + 1] for words in scans} == {"cached:*", f"*{BINDING}*"}
+    assert max(portions) <= MOST
 
 
 def test_the_time_ends_it(redis: RedisServer) -> None:
