@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import re
 import subprocess
 import typing as t
 from collections.abc import Collection, Iterator, Sequence
@@ -29,6 +30,9 @@ _PROGRAMS: t.Final = {
     "zstd": (ZSTD, "-q", "-3", "--check", "--rm"),
     "gzip": ("/bin/gzip", "-q"),
 }
+_ENDINGS: t.Final = {"zstd": ".zst", "gzip": ".gz"}
+#: What they say of a file that was not written to its end.
+_CUT_SHORT: t.Final = re.compile("premature end|unexpected end")
 
 
 def vanished(log: LogSettings, live: Collection[str]) -> list[RotatedFile]:
@@ -103,12 +107,21 @@ def compress(log: LogSettings, files: Sequence[RotatedFile]) -> dict[str, str]:
 def _compressed(log: LogSettings, file: RotatedFile) -> str:
     """Return why a file could not be compressed, '' when it could.
 
-    Both programs refuse links, write beside the file and remove it once they succeeded.
+    Both programs refuse links, write beside the file and remove it once they succeeded. What one of
+    them left when it was killed is removed first: the file itself is still there.
     """
-    argv = [*_PROGRAMS[log.compression], file.path]
+    packed = rotated_files.parse_rotated(file.path + _ENDINGS[log.compression])
+    if packed and _CUT_SHORT.search(_ended(log, "-q", "-t", packed.path)):
+        rotated_files.remove([packed], log.su_user)
+
+    return _ended(log, *_PROGRAMS[log.compression][1:], file.path)
+
+
+def _ended(log: LogSettings, *words: str) -> str:
+    """Return why the program that compresses a log failed, '' when it did not."""
     try:
         done = subprocess.run(  # noqa: S603 - an argv list; the path is absolute
-            argv,
+            [_PROGRAMS[log.compression][0], *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
