@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,18 @@ def test_old_entries_stay_when_the_youngest_is_not_valid(tmp_path: Path) -> None
     assert report.due == report.removed == 0
     assert report.kept_count == 10
     assert len(names(tmp_path)) == 11
+
+
+def test_two_sweeps_at_once_are_no_trouble_to_each_other(tmp_path: Path) -> None:
+    page(tmp_path / "cache", "live", 1)
+    for number in range(1000):
+        page(tmp_path / "cache", str(number), 300)
+    with ThreadPoolExecutor() as pool:
+        reports = [done["html"] for done in pool.map(visited, [tmp_path] * 3)]
+
+    assert sum(report.removed for report in reports) == 1000
+    assert [report.failed for report in reports] == [[], [], []]
+    assert names(tmp_path) == {"page_live.html"}
 
 
 def test_emptying_spares_what_was_written_since(tmp_path: Path) -> None:
