@@ -96,7 +96,15 @@ def test_emptying_takes_declared_keys_and_spares_the_queue(
     fleet_host: FleetHost, play: t.Any
 ) -> None:
     host = fleet_host(KEYS)
-    done = play("converge", "-e", "cache_maintenance_empty=all", "--limit", KEYS)
+    asked = ["--limit", KEYS, "-e", "cache_maintenance_empty=all"]
+    asked += ["-e", "production_guard_environment=production"]
+    refused = play("converge", *asked)
+
+    assert refused.returncode != 0
+    assert "upkeep_confirm_production=fairedge" in refused.stdout
+    assert host.check_output("redis-cli -n 1 EXISTS opportunities:planted") == "1"
+
+    done = play("converge", *asked, "-e", "upkeep_confirm_production=fairedge")
 
     assert done.returncode == 0, done.stdout
     assert host.check_output("redis-cli -n 1 EXISTS opportunities:planted") == "0"
