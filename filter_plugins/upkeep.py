@@ -104,6 +104,13 @@ def rehearsals_due(looks: t.Iterable[Answer]) -> list[Answer]:
     return [look for look in looks if look.get("due")]
 
 
+def last_message(answer: Answer, otherwise: str = "it ended without an answer") -> str:
+    """Return the last message that a task recorded, else why it failed, else ``otherwise``."""
+    recorded = answer.get("upkeep_recorded") or []
+
+    return str(recorded[-1]["message"] if recorded else answer.get("msg") or otherwise)
+
+
 class FilterModule:
     """The filters by the name that playbooks use."""
 
@@ -115,6 +122,7 @@ class FilterModule:
             "for_components": for_components,
             "holds_lock": holds_lock,
             "failed_before": failed_before,
+            "last_message": last_message,
             "on_component": on_component,
             "registered": registered,
             "rehearsals_due": rehearsals_due,

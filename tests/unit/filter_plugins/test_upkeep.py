@@ -125,3 +125,17 @@ def test_what_goes_host_by_host_stops_at_the_first_failure() -> None:
     assert before("b", done, built, built) == []
     assert before("b", built, built, built) == ["a"]
     assert before("a", built, built, failed) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"upkeep_recorded": [{"message": "first"}, {"message": "last"}], "msg": "no"}, "last"),
+        ({"upkeep_recorded": [], "msg": "the module was killed"}, "the module was killed"),
+        ({}, "it ended without an answer"),
+    ],
+    ids=["recorded", "failed", "nothing"],
+)
+def test_a_person_is_told_the_last_that_is_known(answer: dict[str, Any], message: str) -> None:
+    assert load().last_message(answer) == message
+    assert load().last_message({}, "nobody asked") == "nobody asked"
