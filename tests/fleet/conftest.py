@@ -56,7 +56,7 @@ def play(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> Play
         if not name.startswith(("ANSIBLE_", "UPKEEP_"))
     }
 
-    def run(cadence: str, *arguments: str) -> Record:
+    def run(cadence: str, *arguments: str, failing: t.Collection[str] = ()) -> Record:
         store = tmp_path_factory.mktemp(cadence)
         command = [tool, f"--inventory={running.inventory}", f"playbooks/{cadence}.yml", *arguments]
         env = {**clean, "UPKEEP_STORE": str(store)}
@@ -69,8 +69,13 @@ def play(running: fleet.Fleet, tmp_path_factory: pytest.TempPathFactory) -> Play
         [folder] = (store / "runs").glob("*-*-*")
         record = read(folder)
 
-        assert [task for task in record["failed_tasks"] if task["role"] != "verdict"] == []
-        assert record["outcome"] == {0: "ok", 2: "findings"}[done.returncode]
+        failed = [task for task in record["failed_tasks"] if task["role"] != "verdict"]
+        if failing:
+            assert {task["task"] for task in failed} == set(failing), failed
+            assert (done.returncode, record["outcome"]) == (2, "failed")
+        else:
+            assert failed == []
+            assert record["outcome"] == {0: "ok", 2: "findings"}[done.returncode]
 
         return record
 

@@ -15,10 +15,15 @@ Key = tuple[str, str, str]
 class Play(t.Protocol):
     """Runs the playbook of a cadence."""
 
-    def __call__(self, cadence: str, *arguments: str) -> Record:
-        """Return the record of the run, in which no task failed."""
+    def __call__(self, cadence: str, *arguments: str, failing: t.Collection[str] = ()) -> Record:
+        """Return the record of the run, in which exactly the named tasks failed, none by default.
+
+        Those of the verdict do not count.
+        """
 
 
+#: Module executions on a host that has nothing to ship.
+MOST_STARTS: t.Final = 20
 QUIET: t.Final = ("ok", "info")
 #: Ends of the names of checks that measure time, which says more about the machine that runs these
 #: tests.

@@ -17,12 +17,14 @@ import pytest
 from demo import containers, engine, fleet
 from demo.releases import BAD
 from tests.fleet.conftest import FLEET
-from tests.fleet.runs import Play, Record, changed
+from tests.fleet.runs import MOST_STARTS, Play, Record, changed
 from tools import PROJECT
 
 HOST: t.Final = "racing-1"
 SYSTEM: t.Final = ("--limit", "racing")
 NEW: t.Final = ("-e", "predictor_deploy_version=v1.1.0")
+#: The one task that fails for a release that does not prove itself.
+REFUSED: t.Final = "predictor_deploy : Go live | Stop where the release was refused"
 #: To what ran before the first deployment.
 BACK: t.Final = ("-e", "rollback_release=0")
 
@@ -96,7 +98,10 @@ def test_a_release_is_tested_and_serves_and_a_second_run_changes_nothing(
     }
     assert version() == "1.1.0"
 
-    assert changed(play("deploy_predictor", *SYSTEM, *NEW)) == set()
+    second = play("deploy_predictor", *SYSTEM, *NEW)
+
+    assert changed(second) == set()
+    assert second["hosts"][HOST]["remote_tasks"] <= MOST_STARTS
 
 
 @pytest.mark.usefixtures("deployed")
@@ -105,9 +110,13 @@ def test_a_release_that_cannot_be_imported_never_serves(
 ) -> None:
     before = version()
 
-    with pytest.raises(AssertionError):
-        play("deploy_predictor", *SYSTEM, "-e", f"predictor_deploy_version={BAD}")
+    record = play(
+        "deploy_predictor", *SYSTEM, "-e", f"predictor_deploy_version={BAD}", failing=[REFUSED]
+    )
 
+    assert statuses(record)["release:app"] == "critical"
+    assert "was not confirmed: asked before it served: " in said(record)
+    assert "nothing that serves was changed; evidence: /srv/releases/racing/" in said(record)
     assert version() == before
     assert exists("/srv/releases/racing/quarantine")
 
@@ -125,4 +134,7 @@ def test_the_way_back_is_gone_and_a_second_run_changes_nothing(
 
     assert statuses(first) == {"rollback:app": "ok"}
     assert version() == "1.0.0"
-    assert changed(play("roll_back", *SYSTEM, *BACK)) == set()
+    second = play("roll_back", *SYSTEM, *BACK)
+
+    assert changed(second) == set()
+    assert second["hosts"][HOST]["remote_tasks"] <= MOST_STARTS
