@@ -8,50 +8,17 @@ import sys
 import typing as t
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from upkeep.actions.base import ModuleAction
-
-#: The option that names a file of the controller, and the one that names it on the host.
-UPLOADS: t.Final = {"upload": "candidate", "upload_metadata": "candidate_metadata"}
+from upkeep.actions.upload import UploadAction
 
 
-class ActionModule(ModuleAction):
-    """Send what the options name once, as it is: the module checks it while it takes it over."""
+class ActionModule(UploadAction):
+    """Send the candidate and its metadata, call the module and record its findings."""
 
     AREA: t.ClassVar = "model_update"
-
-    def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the module's answer; nothing that was sent is left on the host."""
-        files = {
-            UPLOADS[name]: Path(path).expanduser().absolute()
-            for name in UPLOADS
-            if (path := args.pop(name, None))
-        }
-        if twice := sorted(name for name in files if args.get(name)):
-            raise AnsibleActionFail(f"{twice[0]} is sent and named on the host as well; name one")
-        if not files or self._task.check_mode:
-            return self.call(args, task_vars)
-
-        for path in files.values():
-            if not path.is_file():
-                raise AnsibleActionFail(f"'{path}' is not a file of the controller")
-
-        folder = self._make_tmp_path()
-        try:
-            for name, path in files.items():
-                args[name] = self._connection._shell.join_path(folder, name)
-                self._transfer_file(str(path), args[name])
-            return self.call({**args, "candidate_owner": self._user_id()}, task_vars)
-        finally:
-            self._remove_tmp_path(folder, force=True)
-
-    def _user_id(self) -> int:
-        """Return the id of the user that connects, to whom belongs what is sent."""
-        told = self._low_level_execute_command("id -u", sudoable=False)
-        if told["rc"] or not told["stdout"].strip().isdecimal():
-            raise AnsibleActionFail(f"the host does not say who connects: {told['stderr']}")
-
-        return int(told["stdout"])
+    UPLOADS: t.ClassVar = {
+        "upload": "candidate",
+        "upload_metadata": "candidate_metadata",
+    }
+    OWNER: t.ClassVar = "candidate_owner"

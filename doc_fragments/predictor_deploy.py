@@ -296,7 +296,20 @@ options:
     type: str
     default: ""
   bundle:
-    description: Archive of the release on the host, for V(built).
+    description: >-
+      Archive of the release on the host, for V(built): of root or of O(bundle_owner).
+      Without it and O(upload) nothing is done but to see whether the release
+      is there.
+    type: path
+  bundle_owner:
+    description: User id whom the archive may belong to as well. At least
+      0.
+    type: int
+    default: 0
+  upload:
+    description: Archive of the release on the controller, instead of O(bundle).
+      It is sent to a temporary folder of the user that connects, which is
+      removed at the end. Nothing is sent in check mode.
     type: path
   sha256:
     description: Checksum of the archive.

@@ -21,7 +21,7 @@ from ..switching import unit_files
 from ..switching.releases import FOUND, Release, Releases
 from . import code_digest
 from .settings import App, Settings
-from .unpacking import checksum, unpack
+from .unpacking import checked, unpack
 
 #: Free space that must be left beside the release, bytes.
 SPARE: t.Final = 256 << 20
@@ -38,16 +38,15 @@ def build(settings: Settings, releases: Releases) -> Release:
     """Build a release from its archive; raises BuildError, and what was begun is no release."""
     app, release = settings.app, settings.release
     deadline = Deadline(settings.max_seconds)
-    if checksum(settings.bundle) != settings.sha256:
-        raise BuildError("the archive on this host has another checksum than on the controller")
-
-    _require_space(app, settings.bundle)
-    releases.discard(release)
-    with _made(releases, release) as folder:
-        unpack(settings.bundle, folder)
-        if not folder.has("code"):
-            raise BuildError("the archive has no folder 'code'")
-        _require_folder(releases.path(release, "code", app.folder), app)
+    owners = {0, os.geteuid(), settings.bundle_owner}
+    with checked(settings.bundle, settings.sha256, owners) as archive:
+        _require_space(app, os.fstat(archive.fileno()).st_size)
+        releases.discard(release)
+        with _made(releases, release) as folder:
+            unpack(archive, folder, settings.sha256)
+            if not folder.has("code"):
+                raise BuildError("the archive has no folder 'code'")
+            _require_folder(releases.path(release, "code", app.folder), app)
 
     _make_environment(app, releases.path(release), deadline)
     write_units(app, releases, release, app.command, takes_socket=True)
@@ -135,8 +134,8 @@ def _opened(folder: Folder, name: str) -> Folder:
     return made
 
 
-def _require_space(app: App, bundle: str) -> None:
-    size = Path(bundle).stat().st_size
+def _require_space(app: App, size: int) -> None:
+    """Raise BuildError where a release from an archive of this size, in bytes, does not fit."""
     place = Path(app.root)
     while not place.is_dir():
         place = place.parent

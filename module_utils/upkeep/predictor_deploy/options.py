@@ -109,7 +109,20 @@ OPTIONS: t.Final[Options] = {
     ),
     "version": option("str", "Tag or commit that somebody asked for.", default=""),
     "commit": option("str", "Commit of the source.", default="", pattern=r"|[0-9a-f]{40,64}"),
-    "bundle": option("path", "Archive of the release on the host, for V(built)."),
+    "bundle": option(
+        "path",
+        "Archive of the release on the host, for V(built): of root or of O(bundle_owner). Without"
+        " it and O(upload) nothing is done but to see whether the release is there.",
+    ),
+    "bundle_owner": option(
+        "int", "User id whom the archive may belong to as well.", default=0, minimum=0
+    ),
+    "upload": option(
+        "path",
+        "Archive of the release on the controller, instead of O(bundle). It is sent to a temporary"
+        " folder of the user that connects, which is removed at the end. Nothing is sent in check"
+        " mode.",
+    ),
     "sha256": option("str", "Checksum of the archive.", default="", pattern=r"|[0-9a-f]{64}"),
     "retry": option("bool", "Whether a release in quarantine may be tried again.", default=False),
     "state_file": option(

@@ -76,6 +76,7 @@ class Settings:
     version: str
     commit: str
     bundle: str
+    bundle_owner: int
     sha256: str
     retry: bool
     state_file: str
@@ -102,6 +103,7 @@ def parse(values: Values) -> Settings:
         version=given["version"],
         commit=given["commit"],
         bundle=given["bundle"] or "",
+        bundle_owner=given["bundle_owner"],
         sha256=given["sha256"],
         retry=given["retry"],
         state_file=given["state_file"],

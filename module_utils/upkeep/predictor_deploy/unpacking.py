@@ -10,7 +10,7 @@ import os
 import posixpath
 import tarfile
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..base.archives import ChunkStream, archive_reader, forget_members
 from ..base.files import open_regular, reason_of
@@ -27,41 +27,61 @@ class UnpackError(Exception):
     """An archive that is not what it must be; the message is a sentence without a full stop."""
 
 
-def checksum(path: str) -> str:
-    """Return the SHA-256 of a file; raises UnpackError."""
-    summed_up = hashlib.sha256()
+@contextlib.contextmanager
+def checked(path: str, sha256: str, owners: Collection[int]) -> Iterator[t.BinaryIO]:
+    """Give an archive of these owners that has this checksum; raises UnpackError."""
     try:
-        with open_regular(path) as stream:
-            while block := stream.read(_BLOCK):
-                summed_up.update(block)
+        stream = open_regular(path, owner=owners, trusted_links=True)
     except OSError as error:
         raise UnpackError(f"'{path}' cannot be read: {reason_of(error)}") from error
+
+    with stream:
+        if _checksum(stream) != sha256:
+            raise UnpackError(
+                "the archive on this host has another checksum than on the controller"
+            )
+        stream.seek(0)
+        yield stream
+
+
+def unpack(stream: t.BinaryIO, folder: Folder, sha256: str) -> None:
+    """Unpack an archive into an empty folder; raises UnpackError, OSError.
+
+    The checksum is that of what was unpacked: whoever owns the file may have written to it since.
+    """
+    members, total = 0, 0
+    summed_up = hashlib.sha256()
+    chunks = ChunkStream(_summed(stream, summed_up))
+    try:
+        with archive_reader(chunks) as archive:
+            for member in archive:
+                members, total = members + 1, total + member.size
+                if members > MOST_MEMBERS or total > MOST_BYTES:
+                    raise UnpackError("the archive is larger than any release")
+                _put(archive, member, folder)
+                forget_members(archive)
+        chunks.drain()
+    except (tarfile.TarError, EOFError) as error:
+        raise UnpackError(f"the archive is damaged: {error}") from error
+
+    if not members:
+        raise UnpackError("the archive is empty")
+    if summed_up.hexdigest() != sha256:
+        raise UnpackError("the archive was changed while it was unpacked")
+
+
+def _checksum(stream: t.BinaryIO) -> str:
+    summed_up = hashlib.sha256()
+    for _ in _summed(stream, summed_up):
+        pass
 
     return summed_up.hexdigest()
 
 
-def unpack(path: str, folder: Folder) -> None:
-    """Unpack an archive into an empty folder; raises UnpackError, OSError."""
-    members, total = 0, 0
-    with open_regular(path) as stream:
-        chunks = ChunkStream(_chunks(stream))
-        try:
-            with archive_reader(chunks) as archive:
-                for member in archive:
-                    members, total = members + 1, total + member.size
-                    if members > MOST_MEMBERS or total > MOST_BYTES:
-                        raise UnpackError("the archive is larger than any release")
-                    _put(archive, member, folder)
-                    forget_members(archive)
-        except (tarfile.TarError, EOFError) as error:
-            raise UnpackError(f"the archive is damaged: {error}") from error
-
-    if not members:
-        raise UnpackError("the archive is empty")
-
-
-def _chunks(stream: t.BinaryIO) -> Iterator[bytes]:
+def _summed(stream: t.BinaryIO, summed_up: hashlib._Hash) -> Iterator[bytes]:
+    """Yield what a stream has, and add it to a checksum."""
     while block := stream.read(_BLOCK):
+        summed_up.update(block)
         yield block
 
 

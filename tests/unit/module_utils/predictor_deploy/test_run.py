@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.predictor_deploy import building
+from ansible.module_utils.upkeep.predictor_deploy import building, unpacking
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, Settings, parse
 from ansible.module_utils.upkeep.switching import unit_files
@@ -194,6 +194,32 @@ def test_a_truncated_archive_is_no_release(service: Service) -> None:
     path.write_bytes(path.read_bytes()[:700])
 
     assert "another checksum" in run(settings, check_mode=False)["findings"][0]["message"]
+
+
+def test_an_archive_that_is_changed_while_it_is_unpacked_is_no_release(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects owns what was sent, until the module ends."""
+    settings = built(service, "1")
+    sha256 = settings.sha256
+    archive(service.folder, {"code/app.json": "{}", "code/more.py": "print()"})
+    monkeypatch.setattr(unpacking, "_checksum", lambda _: sha256)
+
+    answer = run(settings, check_mode=False)
+
+    assert "was changed while it was unpacked" in answer["findings"][0]["message"]
+    assert not (service.folder / "shop/releases/1/release.json").exists()
+
+
+def test_an_archive_of_somebody_else_is_not_read(service: Service) -> None:
+    settings = built(service, "1")
+    os.chown(settings.bundle, 65534, 65534)
+
+    refused = run(settings, check_mode=False)
+    answer = run(replace(settings, bundle_owner=65534), check_mode=False)
+
+    assert "cannot be read: " in refused["findings"][0]["message"]
+    assert answer["done"] is True
 
 
 def test_a_full_disk_is_told_before_anything_is_unpacked(
