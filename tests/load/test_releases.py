@@ -3,7 +3,8 @@
 """A release takes the place of another under load: what three kinds of clients lose meanwhile.
 
 The clients ask the service directly, with nothing in front that would ask again. `make test` plays
-each change once, `make test-load` (UPKEEP_LOAD=full) many times.
+each change once, `make test-load` (UPKEEP_LOAD=full) many times. What was met is printed, as rows
+of the table of docs/roles/predictor_deploy.md.
 """
 
 from __future__ import annotations
@@ -52,8 +53,22 @@ def lost(seen: dict[str, t.Any], kind: str) -> int:
     return sum(int(seen[kind][key]) for key in ("refused", "reset", "server_errors"))
 
 
-def judge(seen: dict[str, t.Any], strategy: str, outcomes: list[SwitchOutcome]) -> None:
+def tell(change: str, times: int, seen: dict[str, t.Any]) -> None:
+    """Print what the clients met during a change that was made so many times."""
+    for kind in KINDS:
+        met = seen[kind]
+        print(
+            f"\n| {change} | {times} | {kind} | {met['sent']} | {met['refused']} | {met['reset']}"
+            f" | {met['server_errors']} | {met['longest']:.2f} |",
+            end="",
+        )
+
+
+def judge(
+    change: str, seen: dict[str, t.Any], strategy: str, outcomes: list[SwitchOutcome]
+) -> None:
     """Assert what a strategy holds."""
+    tell(f"{change}, `{strategy}`", len(outcomes), seen)
     for kind in KINDS:
         assert seen[kind]["refused"] == 0, seen
         assert seen[kind]["server_errors"] == 0, seen
@@ -77,7 +92,7 @@ def test_releases_take_the_place_of_each_other(service: Service, strategy: str) 
             made = service.add(str(number), strategy, start=START)
             outcomes.append(service.switcher(strategy=strategy).switch(made))
 
-    judge(seen, strategy, outcomes)
+    judge("deploy", seen, strategy, outcomes)
     assert set(seen["versions"]) == {str(number) for number in range(1, 2 + ROUNDS)}
 
 
@@ -93,16 +108,18 @@ def test_a_release_is_gone_back_from(service: Service, strategy: str) -> None:
             target = service.releases.require(str(1 + number % 2))
             outcomes.append(switcher.switch(target))
 
-    judge(seen, strategy, outcomes)
+    judge("go back", seen, strategy, outcomes)
 
 
 def test_the_recipe_of_the_guides_refuses_connections(service: Service) -> None:
     """`pkill && nohup`: what listens by itself does so once it has started."""
     with visited(service) as seen:
-        time.sleep(0.5)
-        service.systemd.stop(UNIT)
-        time.sleep(START)
-        service.systemd.start(UNIT)
-        time.sleep(0.5)
+        for _ in range(ROUNDS):
+            time.sleep(0.5)
+            service.systemd.stop(UNIT)
+            time.sleep(START)
+            service.systemd.start(UNIT)
+            time.sleep(0.5)
 
+    tell("`pkill` and `nohup`", ROUNDS, seen)
     assert seen["new_connection"]["refused"] > 0, seen
