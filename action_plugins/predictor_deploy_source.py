@@ -18,7 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from upkeep import PROJECT
 from upkeep.actions.base import ControlAction
-from upkeep.actions.predictor_deploy import SourceError, make_archive, require_staging, resolve
+from upkeep.actions.predictor_deploy import (
+    SourceError,
+    files_of,
+    make_archive,
+    require_staging,
+    resolve,
+)
 from upkeep.run import events
 from upkeep.run.archive import local_folder
 from upkeep.store import StoreError, open_store
@@ -33,12 +39,13 @@ class ActionModule(ControlAction):
         "lock": {"type": "str", "default": "requirements.lock"},
         "wheels": {"type": "path", "default": ""},
         "archive": {"type": "bool", "default": False},
+        "files": {"type": "bool", "default": False},
         "cache": {"type": "path", "default": ""},
         "staging_check": {"type": "str", "default": ""},
     }
 
     def act(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return ``release``, ``commit``, and ``path`` and ``sha256`` of the archive."""
+        """Return ``release``, ``commit``, ``files``, ``path`` and ``sha256`` of the archive."""
         cache = Path(args["cache"] or PROJECT / ".cache" / "releases")
         try:
             source = resolve(args["repository"], args["version"], cache / "mirrors")
@@ -51,6 +58,7 @@ class ActionModule(ControlAction):
                 "commit": source.commit,
                 "path": "",
                 "sha256": "",
+                "files": files_of(source, cache / "archives") if args["files"] else {},
             }
             if args["archive"]:
                 path = cache / "archives" / f"{source.release}.tar"

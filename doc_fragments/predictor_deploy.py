@@ -315,6 +315,12 @@ options:
     description: Checksum of the archive.
     type: str
     default: ""
+  files:
+    description: What the code of the release has, path to checksum, so that
+      check mode can say what would change while the release is not on the
+      host; M(predictor_deploy_source) returns it.
+    type: dict
+    default: {}
   retry:
     description: Whether a release in quarantine may be tried again.
     type: bool

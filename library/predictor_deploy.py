@@ -23,10 +23,12 @@ description:
 extends_documentation_fragment: [predictor_deploy]
 attributes:
   check_mode:
-    description: Reports the release and the steps, and changes nothing.
+    description: Reports the release, the files that would be others and the steps, changes nothing.
     support: full
   diff_mode:
-    description: Shows where the link to the serving release leads.
+    description: >-
+      Shows where the link to the serving release leads; in check mode also which files of the code
+      and what of units, sockets and the environment file would be others. Secrets are masked.
     support: full
 author:
   - Upkeep contributors (!UNKNOWN)
@@ -70,6 +72,12 @@ steps:
   returned: always
   type: list
   elements: str
+files:
+  description: >-
+    C(changed), C(added) and C(removed) are files of the code that would be others, C(same) counts
+    the rest.
+  returned: in check mode, when another release would serve
+  type: dict
 current:
   description: Id of the release that serves; empty before the first deployment.
   returned: always

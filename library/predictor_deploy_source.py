@@ -35,6 +35,10 @@ options:
     description: Whether the archive is written.
     type: bool
     default: false
+  files:
+    description: Whether the files of the release are named with their checksums.
+    type: bool
+    default: false
   cache:
     description: Where mirrors and archives are kept; C(.cache/releases) of the project without it.
     type: path
@@ -67,6 +71,10 @@ commit:
   description: Commit of the source.
   returned: success
   type: str
+files:
+  description: Path to checksum of the files and links of the code; empty unless asked for.
+  returned: success
+  type: dict
 path:
   description: Where the archive is on the controller; empty when none was asked for.
   returned: success

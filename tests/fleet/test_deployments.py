@@ -54,7 +54,9 @@ def deployed(
 
     assert not exists("/srv/releases/racing/current"), "the check changed the host"
     assert "is not on the host yet. Steps: unpack release" in said(planned)
-    assert "would serve instead of what runs now. Steps: keep what runs now" in said(planned)
+    assert "would serve instead of what runs now. Files: " in said(planned)
+    assert "services/settings.py changed" in said(planned)
+    assert "Steps: keep what runs now as release 0" in said(planned)
     assert version() == "1.0.0"
 
     yield play("deploy_predictor", *SYSTEM, *NEW)
@@ -128,6 +130,7 @@ def test_the_way_back_is_gone_and_a_second_run_changes_nothing(
     planned = play("roll_back", "--check", *SYSTEM, *BACK)
 
     assert "Would go back" in said(planned)
+    assert "services/settings.py changed" in said(planned)
     assert version() == "1.1.0"
 
     first = play("roll_back", *SYSTEM, *BACK)

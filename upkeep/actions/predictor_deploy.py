@@ -30,6 +30,8 @@ _SECONDS: t.Final = 600.0
 #: How a file begins that git LFS keeps elsewhere.
 _LFS: t.Final = "version https://git-lfs.github.com/spec/"
 _BLOCK: t.Final = 1 << 20
+#: Where the code is in an archive.
+_CODE: t.Final = "code/"
 
 
 class SourceError(ValueError):
@@ -73,14 +75,7 @@ def make_archive(source: Source, lock: str, wheels: Path | None, target: Path) -
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        _git(
-            source.repository,
-            "archive",
-            "--format=tar",
-            "--prefix=code/",
-            f"--output={draft}",
-            source.commit,
-        )
+        _write_code(source, draft)
         chosen = _wheels(_lock_text(source, lock), wheels)
         if chosen:  # an archive that is opened to add nothing cannot be read any more
             _append(draft, chosen)
@@ -89,6 +84,43 @@ def make_archive(source: Source, lock: str, wheels: Path | None, target: Path) -
         draft.unlink(missing_ok=True)
 
     return _checksum(target)
+
+
+def files_of(source: Source, folder: Path) -> dict[str, str]:
+    """Return path -> checksum of the code of a release, as code_digest.py has them on a host.
+
+    ``folder`` gets an archive that is removed again. Raises SourceError.
+    """
+    _require_whole(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{source.release}.{os.getpid()}"
+    try:
+        _write_code(source, draft)
+        with tarfile.open(draft, "r:") as tar:
+            return {
+                member.name.removeprefix(_CODE): _member_digest(tar, member)
+                for member in tar
+                if member.issym() or member.isreg()
+            }
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_code(source: Source, target: Path) -> None:
+    words = ("archive", "--format=tar", f"--prefix={_CODE}", f"--output={target}", source.commit)
+    _git(source.repository, *words)
+
+
+def _member_digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return f"-> {member.linkname}"
+
+    content = tar.extractfile(member)
+    summed = hashlib.sha256()
+    while content and (block := content.read(_BLOCK)):
+        summed.update(block)
+
+    return f"{'x' if member.mode & 0o100 else '-'}{summed.hexdigest()}"
 
 
 def _require_whole(source: Source) -> None:

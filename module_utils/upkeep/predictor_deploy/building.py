@@ -87,6 +87,15 @@ def write_units(
     app: App, releases: Releases, release: str, command: Sequence[str], *, takes_socket: bool
 ) -> None:
     """Write what a release says about each unit; nothing where it has no command."""
+    texts = unit_texts(app, releases, release, command, takes_socket=takes_socket)
+    for unit, text in texts.items():
+        write_atomic(releases.path(release, "units", f"{unit}.conf"), text, folder_mode=0o755)
+
+
+def unit_texts(
+    app: App, releases: Releases, release: str, command: Sequence[str], *, takes_socket: bool
+) -> dict[str, str]:
+    """Return what a release says about each unit."""
     path = releases.path(release)
     folder = "/".join(filter(None, (path, "code", app.folder)))
     sockets = unit_files.handed_sockets(app.server)
@@ -110,8 +119,7 @@ def write_units(
             folder, words, variables, stop_seconds=worker.stop_seconds
         )
 
-    for unit, text in texts.items():
-        write_atomic(releases.path(release, "units", f"{unit}.conf"), text, folder_mode=0o755)
+    return texts
 
 
 @contextlib.contextmanager

@@ -23,10 +23,10 @@ class DigestError(Exception):
     """Code that cannot be read; the message says why."""
 
 
-def digests(paths: Iterable[str]) -> dict[str, str]:
+def digests(paths: Iterable[str], seconds: float = _SECONDS) -> dict[str, str]:
     """Return the checksum of every file and link below the paths; raises DigestError."""
     wanted = list(paths)
-    found, problem = isolated.run(lambda: _entries(wanted), _SECONDS, limits=isolated.PARSING)
+    found, problem = isolated.run(lambda: _entries(wanted), seconds, limits=isolated.PARSING)
     if problem:
         raise DigestError(problem)
 

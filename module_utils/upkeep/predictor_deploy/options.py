@@ -124,6 +124,12 @@ OPTIONS: t.Final[Options] = {
         " mode.",
     ),
     "sha256": option("str", "Checksum of the archive.", default="", pattern=r"|[0-9a-f]{64}"),
+    "files": option(
+        "dict",
+        "What the code of the release has, path to checksum, so that check mode can say what would"
+        " change while the release is not on the host; M(predictor_deploy_source) returns it.",
+        default={},
+    ),
     "retry": option("bool", "Whether a release in quarantine may be tried again.", default=False),
     "state_file": option(
         "path",

@@ -15,6 +15,7 @@ from ..switching import new_environment
 from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
 from ..switching.switch import Switcher, SwitchError, SwitchOutcome
+from . import preview
 from .building import BuildError, build, keep_found
 from .code_digest import DigestError
 from .looking import look
@@ -117,11 +118,7 @@ def _live(
     steps = _steps(app, current, release)
     told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
     if check_mode:
-        message = (
-            f"Release {release} would serve instead of {current or 'what runs now'}."
-            f" Steps: {'; '.join(steps)}."
-        )
-        return {**told, "changed": True, "findings": [subject.finding("info", message)]}
+        return {**told, **_foretold(settings, releases, switcher, steps)}
 
     target = releases.require(release)
     if not current:
@@ -150,6 +147,37 @@ def _live(
         findings.append(subject.finding("warning", message, aspect="old"))
 
     return {**told, "changed": True, "findings": findings, "pruned": gone, **_figures(outcome)}
+
+
+def _foretold(
+    settings: Settings, releases: Releases, switcher: Switcher, steps: list[str]
+) -> dict[str, t.Any]:
+    """Return what check mode shows: files, configuration and steps."""
+    app, release, current = settings.app, settings.release, releases.current()
+    files = preview.file_changes(app, releases, release, settings.files)
+    message = (
+        f"Release {release} would serve instead of {current or 'what runs now'}."
+        f" {files.sentence} Steps: {'; '.join(steps)}."
+    )
+
+    return {
+        "changed": True,
+        "findings": [app.subject.finding("info", message)],
+        "files": files.answer(),
+        "diff": whole_diff(
+            _diff(app.root, release, current),
+            files.texts(),
+            preview.configuration(app, releases, release, switcher),
+        ),
+    }
+
+
+def whole_diff(link: dict[str, str], *parts: tuple[str, str]) -> dict[str, str]:
+    """Return a diff that shows further parts behind where the link leads."""
+    return {
+        "before": link["before"] + "".join(before for before, _ in parts),
+        "after": link["after"] + "".join(after for _, after in parts),
+    }
 
 
 def _steps(app: App, current: str, release: str) -> list[str]:

@@ -78,6 +78,7 @@ class Settings:
     bundle: str
     bundle_owner: int
     sha256: str
+    files: Mapping[str, str] = field(repr=False)
     retry: bool
     state_file: str
     silenced_until: str
@@ -105,6 +106,7 @@ def parse(values: Values) -> Settings:
         bundle=given["bundle"] or "",
         bundle_owner=given["bundle_owner"],
         sha256=given["sha256"],
+        files=_texts(given["files"]),
         retry=given["retry"],
         state_file=given["state_file"],
         silenced_until=given["silenced_until"],

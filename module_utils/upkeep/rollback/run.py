@@ -12,8 +12,9 @@ from ..base.alerts import about_alerts
 from ..base.deadline import Deadline
 from ..base.systemd import SystemdError
 from ..findings import Finding
+from ..predictor_deploy import preview
 from ..predictor_deploy.quarantine import put_away
-from ..predictor_deploy.run import switcher_of
+from ..predictor_deploy.run import switcher_of, whole_diff
 from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.switch import SwitchError
 from .caches import CacheError, clear
@@ -61,16 +62,23 @@ def _back(
         return {"findings": [settings.subject.finding("ok", message, observed=release)]}
 
     steps = _steps(settings, current, release)
-    told = {
-        "changed": True,
-        "steps": steps,
-        "diff": {"before": f"current -> {current}\n", "after": f"current -> {release}\n"},
-    }
-    if check_mode:
-        message = f"Would go back from release {current} to {release}. Steps: {'; '.join(steps)}."
-        return {**told, "findings": [settings.subject.finding("info", message)]}
-
+    link = {"before": f"current -> {current}\n", "after": f"current -> {release}\n"}
+    told = {"changed": True, "steps": steps, "diff": link}
     switcher = switcher_of(settings.app, releases, hook)
+    if check_mode:
+        files = preview.file_changes(settings.app, releases, release)
+        message = (
+            f"Would go back from release {current} to {release}. {files.sentence}"
+            f" Steps: {'; '.join(steps)}."
+        )
+        texts = preview.configuration(settings.app, releases, release, switcher)
+        return {
+            **told,
+            "findings": [settings.subject.finding("info", message)],
+            "files": files.answer(),
+            "diff": whole_diff(link, files.texts(), texts),
+        }
+
     switcher.recover()
     if releases.current() != release:
         switcher.adopt()

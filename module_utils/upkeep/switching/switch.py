@@ -109,7 +109,7 @@ class Switcher:
                     folder.link(unit_files.DROP_IN, target)
                     changed = True
 
-        for name, text in self._socket_files().items():
+        for name, text in self.socket_files().items():
             changed |= _write_changed(f"{unit_files.UNITS}/{name}", text)
         if changed:
             systemd.reload_files(Deadline(60))
@@ -450,7 +450,8 @@ class Switcher:
 
         return []
 
-    def _socket_files(self) -> dict[str, str]:
+    def socket_files(self) -> dict[str, str]:
+        """Return the units that hold and hand over the sockets, name -> text."""
         server = self.server
         if not server.listen:
             return {}

@@ -10,9 +10,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.predictor_deploy import code_digest
 
 from upkeep.actions.predictor_deploy import (
     SourceError,
+    files_of,
     make_archive,
     require_staging,
     resolve,
@@ -79,6 +81,25 @@ def test_an_archive_is_the_same_bytes_each_time(repository: Path, tmp_path: Path
     assert first == second
     with tarfile.open(tmp_path / "a.tar") as tar:
         assert "code/app.py" in tar.getnames()
+
+
+def test_files_are_named_as_a_host_names_them(repository: Path, tmp_path: Path) -> None:
+    (repository / "run.sh").write_text("#!/bin/sh\n")
+    (repository / "run.sh").chmod(0o755)
+    (repository / "link").symlink_to("run.sh")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "two")
+    git(repository, "tag", "v2")
+    kept = tmp_path / "archives"
+
+    found = files_of(resolve(str(repository), "v2", tmp_path), kept)
+
+    on_host = code_digest.digests([str(repository)])
+    assert found == {
+        path.removeprefix(f"{repository}/"): digest for path, digest in on_host.items()
+    }
+    assert found.keys() == {"app.py", "run.sh", "link"}
+    assert list(kept.iterdir()) == []
 
 
 def test_a_lock_needs_its_wheels(repository: Path, tmp_path: Path) -> None:
