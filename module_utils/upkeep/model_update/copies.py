@@ -10,6 +10,7 @@ import os
 import stat
 import typing as t
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..base import isolated
@@ -77,15 +78,21 @@ def serving_folder(model: UpdatedModel) -> Iterator[Folder]:
 
 
 def digest_of(stream: t.BinaryIO, into: t.BinaryIO | None = None) -> ModelDigest:
-    """Return the digest of a file from where it is; what is read is written to ``into`` as well."""
+    """Return the digest of a file from where it is; what is read is written to ``into`` as well.
+
+    MD5 takes as long as all the rest, so it has a thread of its own; hashing gives up the lock of
+    the interpreter.
+    """
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = 0
-    while block := stream.read(_BLOCK):
-        sha256.update(block)
-        md5.update(block)
-        size += len(block)
-        if into is not None:
-            _write_all(into, block)
+    with ThreadPoolExecutor(1) as pool:
+        while block := stream.read(_BLOCK):
+            beside = pool.submit(md5.update, block)
+            sha256.update(block)
+            size += len(block)
+            if into is not None:
+                _write_all(into, block)
+            beside.result()
 
     return ModelDigest(sha256.hexdigest(), md5.hexdigest(), size)
 
@@ -126,6 +133,16 @@ def put_beside(model: UpdatedModel, files: ModelFiles, mark: Mark) -> None:
         if model.metadata and files.metadata:
             with open_regular(files.metadata) as stream:
                 copy_into(folder, BESIDE + model.metadata.name, stream, mark)
+
+
+def require_beside(model: UpdatedModel, files: ModelFiles) -> None:
+    """Raise UpdateError unless what is beside is what was put there; raises OSError.
+
+    The folder may be the service user's, as whom the candidate was loaded meanwhile.
+    """
+    with serving_folder(model) as folder, folder.read(BESIDE + model.file) as stream:
+        if digest_of(stream) != files.digest:
+            raise UpdateError(f"the copy beside '{model.path}' changed while it was measured")
 
 
 def require_readable(model: UpdatedModel) -> None:

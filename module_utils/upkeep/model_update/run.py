@@ -101,10 +101,12 @@ class _Call:
             return self._unchanged(_serving_record(settings), "The candidate serves.")
 
         _require_approved(settings)
+        steps = [f"measure it beside '{model.path}'"] if model.evaluation else []
+        steps += _steps(model)
         if self.check_mode:
-            return self._foretold({}, f"Model {settings.sha256[:12]} would serve")
+            return self._foretold({}, f"Model {settings.sha256[:12]} would serve", steps)
         if not settings.candidate:
-            return {"needed": True, "changed": bool(self.findings), "steps": _steps(model)}
+            return {"needed": True, "changed": bool(self.findings), "steps": steps}
 
         try:
             candidate = _brought(settings, self.versions)
@@ -113,7 +115,8 @@ class _Call:
             copies.put_beside(model, candidate, mark)
             copies.require_readable(model)
             self._measure()
-            kept = self.versions.keep(mark)
+            copies.require_beside(model, candidate)
+            kept = self.versions.keep(mark, settings.approved_sha256)
             self.hook("kept")
             switched = switch_model(model, self.versions, candidate, kept, self.hook)
         finally:
@@ -122,7 +125,7 @@ class _Call:
         self.findings.append(_confirmed(settings, settings.sha256, switched))
         gone = self.versions.prune(model.keep, [kept.id])
 
-        return {"changed": True, "steps": _steps(model), "record": record, "pruned": gone}
+        return {"changed": True, "steps": steps, "record": record, "pruned": gone}
 
     def back(self) -> dict[str, t.Any]:
         """Let a kept version serve; what serves now is kept before."""
@@ -140,7 +143,8 @@ class _Call:
         if wanted.digest.sha256 == serving:
             return self._unchanged(record, f"Version {wanted.id} serves.")
         if self.check_mode:
-            return self._foretold(record, f"Version {wanted.id} would serve again")
+            message = f"Version {wanted.id} would serve again"
+            return self._foretold(record, message, _steps(model))
 
         try:
             present = versions.keep(copies.mark_of(model))
@@ -187,12 +191,13 @@ class _Call:
 
         return {"record": record, "changed": recovered}
 
-    def _foretold(self, record: dict[str, t.Any], message: str) -> dict[str, t.Any]:
-        model = self.settings.model
-        text = f"{message} once it has proved itself."
-        self.findings.append(model.subject.finding("info", text, aspect="update"))
+    def _foretold(
+        self, record: dict[str, t.Any], message: str, steps: list[str]
+    ) -> dict[str, t.Any]:
+        text = f"{message} once it has proved itself. Steps: {'; '.join(steps)}."
+        self.findings.append(self.settings.model.subject.finding("info", text, aspect="update"))
 
-        return {"needed": True, "changed": True, "steps": _steps(model), "record": record}
+        return {"needed": True, "changed": True, "steps": steps, "record": record}
 
 
 def _brought(settings: UpdateSettings, versions: Versions) -> ModelFiles:
@@ -278,7 +283,6 @@ def serving_digest(model: UpdatedModel) -> ModelDigest:
 
 def _steps(model: UpdatedModel) -> list[str]:
     return [
-        f"measure the candidate beside '{model.path}'",
         f"keep what serves below '{model.kept}'",
         "arm the timer that goes back",
         f"rename it to '{model.path}'",

@@ -91,14 +91,20 @@ class Versions:
         if found != version.digest:
             raise UpdateError(f"version {version.id} is damaged: its checksum is another one")
 
-    def keep(self, mark: Mark, now: dt.datetime | None = None) -> KeptVersion:
+    def keep(self, mark: Mark, approved: str = "", now: dt.datetime | None = None) -> KeptVersion:
         """Keep what serves and return its version; raises OSError, UpdateError.
 
-        What is kept already is not kept again, and nothing is overwritten.
+        What is kept already is not kept again, and nothing is overwritten. With the checksum
+        ``approved`` nothing else is kept: it would be a way back.
         """
         with serving_folder(self.model) as serving, self.folder() as folder:
             with serving.read(self.model.file) as stream:
                 digest = digest_of(stream)
+            if approved and digest.sha256 != approved:
+                raise UpdateError(
+                    f"'{self.model.path}' changed while the candidate was measured; find out who"
+                    " changed it before it is replaced"
+                )
             if known := self._intact_with(digest):
                 return known
 

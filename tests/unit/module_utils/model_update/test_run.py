@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.upkeep.model_update import copies, undo
+from ansible.module_utils.upkeep.model_update import copies, run, undo
 
 from tests.unit.module_utils.model_update.conftest import UNIT, Shop, message, statuses
 
@@ -77,7 +77,9 @@ def test_check_mode_names_the_steps_and_changes_nothing(shop: Shop) -> None:
     answer = shop.call("live", shop.make("new"), check=True)
 
     assert answer["changed"]
+    assert answer["steps"][0] == f"measure it beside '{shop.model}'"
     assert f"restart {UNIT}" in answer["steps"]
+    assert all(step in message(answer) for step in answer["steps"])
     assert shop.files() == old
     assert list((shop.folder / "lib").iterdir()) == []
     assert len(shop.systemd.calls) == calls
@@ -323,6 +325,45 @@ def test_the_way_back_does_nothing_once_it_is_confirmed(shop: Shop) -> None:
 
     assert f"ConditionPathExists={shop.versions().path}/switching.json" in text
     assert "ProtectSystem=strict" in text
+
+
+def test_check_mode_names_the_way_back_and_stays(shop: Shop) -> None:
+    shop.call("live", shop.make("new"))
+    before, kept = shop.files(), shop.versions().all()
+
+    answer = shop.call("back", check=True)
+
+    assert f"Version {kept[0].id} would serve again" in message(answer)
+    assert f"rename it to '{shop.model}'" in message(answer)
+    assert "measure" not in message(answer)
+    assert shop.files() == before
+    assert shop.versions().all() == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".upkeep-new.app.json", "the copy beside"),
+        ("app.json", "changed while the candidate was measured"),
+    ],
+)
+def test_what_changed_while_the_candidate_was_loaded_is_neither_served_nor_kept(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    approved = copies.hashlib.sha256(shop.model.read_bytes()).hexdigest()
+    assert shop.answer() == "old", "it has read its model before that is changed"
+
+    def tampering(*_: t.Any) -> tuple[list[t.Any], str]:
+        (shop.home / name).write_text('{"version": "evil", "slope": 2.0}')
+        return [], ""
+
+    monkeypatch.setattr(run, "evaluate", tampering)
+    answer = shop.call("live", {**shop.make("new"), "approved_sha256": approved})
+
+    assert not answer["done"]
+    assert reason in message(answer)
+    assert shop.versions().all() == []
+    assert shop.answer() == "old"
 
 
 def test_going_back_keeps_what_served_and_gives_its_record(shop: Shop) -> None:

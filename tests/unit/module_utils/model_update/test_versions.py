@@ -20,7 +20,7 @@ def keep(shop: Shop, slope: float, now: dt.datetime = NOW) -> str:
     shop.model.write_text(json.dumps({"version": "x", "slope": slope}))
     versions = shop.versions()
 
-    return versions.keep(copies.mark_of(versions.model), now).id
+    return versions.keep(copies.mark_of(versions.model), now=now).id
 
 
 def test_repeats_on_the_same_second_overwrite_nothing(shop: Shop) -> None:
