@@ -159,8 +159,9 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(
     # Only without pipelining does the module's process carry its name.
     done = play("converge", *given(candidate="other", ansible_pipelining=False))
     assert watcher.wait(timeout=120) == 0
-    # A process that is killed looks like a connection that is lost: ssh answers 255.
-    assert done.returncode == 4, done.stdout[-2000:]
+    # A process that is killed looks like a connection that is lost: ssh answers 255. The run goes
+    # on to settle all hosts.
+    assert done.returncode == 2, done.stdout[-2000:]
     assert server.service(TIMER).is_running
     # What the timer starts when its time has come.
     server.check_output("systemctl start racing-dashboard-model-undo.service")
