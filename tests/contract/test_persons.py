@@ -62,13 +62,13 @@ CASES: t.Final[dict[str, tuple[str, str, dict[str, t.Any], str]]] = {
         "model_update",
         "settle",
         {"model_update": DONE},
-        "model-refused could not be updated; model-back goes back: Done: it serves",
+        "model-refused could not be updated (it is lost); model-back: Done: it serves",
     ),
     "model-not-back": (
         "model_update",
         "settle",
         {"model_update": KILLED},
-        "model-refused could not be updated; model-not-back goes back: the module was killed",
+        "model-refused could not be updated (it is lost); model-not-back: the module was killed",
     ),
     "record": ("model_update", "settle", {"model_manifest_write": GOOD}, ""),
     "record-not-written": (
