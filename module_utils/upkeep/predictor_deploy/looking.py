@@ -14,6 +14,7 @@ from ..base.systemd import SystemdError
 from ..base.text import list_some
 from ..findings import Finding
 from ..switching import unit_files
+from ..switching.confirming import Baseline, ask_all
 from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.settings import Server
 from . import code_digest
@@ -157,6 +158,12 @@ def _front(settings: Settings, releases: Releases) -> list[Finding]:
 
     own = unit_files.own_socket(server).rpartition("/")[2]
     leads = _lead(server)
+    if dead := _dead(settings, leads):
+        message = (
+            f"nobody is served: new connections are sent to '{leads or 'nothing'}', and {dead}."
+            " Deploy or roll back once more, which settles it, or start what it leads to"
+        )
+        return [subject.finding("critical", message, aspect="front", observed=leads, expected=own)]
     if leads != own:
         message = (
             f"new connections are sent to '{leads or 'nothing'}', not to {server.unit}: deploy or"
@@ -167,6 +174,17 @@ def _front(settings: Settings, releases: Releases) -> list[Finding]:
     message = f"New connections are sent to {server.unit}."
 
     return [subject.finding("ok", message, aspect="front", observed=own, expected=own)]
+
+
+def _dead(settings: Settings, leads: str) -> str:
+    """Return why the side that new connections are sent to does not answer, '' when it does."""
+    if not leads:
+        return "it leads nowhere"
+
+    path = unit_files.front_link(settings.app.server)
+    _, problem, _ = ask_all(settings.app.server.probes[:1], path, Baseline(), settings.app.user)
+
+    return problem
 
 
 def _lead(server: Server) -> str:

@@ -360,10 +360,24 @@ def test_a_proxy_that_leads_elsewhere_is_seen(service: Service, beside: t.Any) -
     link = Path(unit_files.SOCKETS) / "shop-api.sock"
     link.unlink()
     link.symlink_to("shop-api-next.sock")
+    link.with_name("shop-api-next.sock").symlink_to("shop-api-own.sock")
 
     found = look(service)["release:app.front"]
     assert found["status"] == "warning"
     assert "shop-api-next.sock" in found["message"]
+
+
+def test_a_side_that_is_dead_is_seen(service: Service, beside: t.Any) -> None:
+    """It serves beside, and its own unit does too: only who leads to it is lost."""
+    beside("1")
+    link = Path(unit_files.SOCKETS) / "shop-api.sock"
+    link.unlink()
+    link.symlink_to("shop-api-gone.sock")
+
+    found = look(service)["release:app.front"]
+
+    assert found["status"] == "critical"
+    assert "new connections are sent to 'shop-api-gone.sock', and probe" in found["message"]
 
 
 def test_a_front_that_is_down_is_seen(service: Service, beside: t.Any) -> None:
