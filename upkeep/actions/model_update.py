@@ -12,6 +12,7 @@ import hashlib
 import io
 import logging
 import pickletools
+import re
 import typing as t
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -38,6 +39,16 @@ _LOSSES: t.Final = (
     "HalfSquaredError",
     "HuberLoss",
     "PinballLoss",
+)
+_LIGHTGBM_SIZES: t.Final = re.compile(rb"\ntree_sizes=((?:[0-9]{1,12} )*[0-9]{1,12})\n")
+#: How files of formats begin that cannot be read to their end here, and what they are.
+_OTHER_FORMATS: t.Final = (
+    (re.compile(rb"PK\x03\x04"), "a zip archive, as PyTorch, Keras and skops write it"),
+    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|x[\x01\x9c\xda]"), "compressed"),
+    (re.compile(rb"\x89HDF"), "HDF5"),
+    (re.compile(rb".{8}\{\"", re.DOTALL), "safetensors"),
+    (re.compile(rb"\x08[\x01-\x20].{0,40}onnx", re.DOTALL), "ONNX"),
+    (re.compile(rb"\x80.*joblib\.?numpy_pickle", re.DOTALL), "of joblib with arrays inside"),
 )
 #: What models of LightGBM and scikit-learn need to be loaded. None of it can be given code to run.
 ALLOWED: t.Final = frozenset(
@@ -187,12 +198,20 @@ def imports_of(content: bytes, name: str) -> set[str]:
                 raise CandidateError(f"'{name}' has more than {MOST_OPCODES} opcodes")
             reader.take(code, argument)
     except (ValueError, IndexError, KeyError, UnicodeError, OverflowError, MemoryError) as error:
-        raise CandidateError(f"'{name}' cannot be read to its end as a pickle: {error}") from error
+        raise CandidateError(
+            f"'{name}' cannot be read to its end: it is {_format_of(content)} ({error}); save the"
+            " model with pickle.dump, or as LightGBM text"
+        ) from error
 
     if left := len(content) - stream.tell():
         raise CandidateError(f"'{name}' has {left} bytes behind its pickle, which nobody read")
 
     return reader.imports
+
+
+def _format_of(content: bytes) -> str:
+    """Return what a file is that is no whole pickle."""
+    return next((name for begin, name in _OTHER_FORMATS if begin.match(content)), "no whole pickle")
 
 
 class _Reader:
@@ -282,3 +301,23 @@ def _require_text(content: bytes, path: Path) -> None:
         raise CandidateError(f"'{path}' begins as LightGBM text and holds other bytes") from error
     if b"\0" in content or LIGHTGBM_END not in content:
         raise CandidateError(f"'{path}' is LightGBM text without its end; it was cut short")
+    if b"\ntree_sizes=" in content and not _has_trees(content):
+        raise CandidateError(
+            f"'{path}' is LightGBM text whose trees are not where its header says; it was edited,"
+            " or its line ends were changed: save the model again"
+        )
+
+
+def _has_trees(content: bytes) -> bool:
+    """Return whether each tree begins where LightGBM will look for it, and the end follows."""
+    header = _LIGHTGBM_SIZES.search(content)
+    if not header:
+        return False
+
+    place = content.find(b"\nTree=") + 1
+    for size in map(int, header[1].split()):
+        if not content.startswith(b"Tree=", place):
+            return False
+        place += size
+
+    return content[place:].lstrip(b"\n").startswith(LIGHTGBM_END)
