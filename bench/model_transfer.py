@@ -47,7 +47,7 @@ PLAY: t.Final = f"""
               unit: racing-dashboard.service
               listen: ["127.0.0.1:8050"]
               probes: [{{name: health, path: /health}}]
-        state: live
+        state: measured
         upload: "{{{{ file }}}}"
         sha256: "{{{{ '0' * 64 }}}}"
         approved_by: bench

@@ -332,11 +332,12 @@ options:
     type: str
     default: ""
   state:
-    description: V(looked) looks at what updates left. V(live) lets a candidate
-      serve. V(back) lets a kept model serve again. V(trained) has a candidate
+    description: V(looked) looks at what updates left. V(measured) brings
+      a candidate and measures it beside the model that serves. V(live) lets
+      it serve. V(back) lets a kept model serve again. V(trained) has a candidate
       made.
     type: str
-    choices: [looked, live, back, trained]
+    choices: [looked, measured, live, back, trained]
     default: looked
   training:
     description: Which of its trainings V(trained) means. Not needed where
@@ -345,9 +346,10 @@ options:
     default: ""
   candidate:
     description: >-
-      File of the candidate on the host, for V(live): no link of others, and
-      of root or of O(candidate_owner). It stays where it is. Without it and
-      O(upload) nothing is done but to see whether it serves.
+      File of the candidate on the host, for V(measured) and V(live): no link
+      of others, and of root or of O(candidate_owner). It stays where it is.
+      Without it and O(upload), V(measured) only sees whether it serves, and
+      V(live) takes what V(measured) brought.
     type: path
   candidate_metadata:
     description: Its metadata on the host.

@@ -15,6 +15,8 @@ description:
     with warnings as errors, measures it on the reference set beside the model that serves, keeps
     that one with its metadata, renames, restarts and watches. Our own probes decide. A candidate
     that does not prove itself is taken back with what it showed as evidence.
+  - V(measured) does the first half of that and keeps the candidate for V(live), so that what it
+    showed is reported before anything that serves is changed.
   - From before the change until it is confirmed a timer of the host stands ready to go back, so
     that a run that is killed leaves no model that nobody confirmed.
   - With V(back) a kept model serves again, watched in the same way; what served is kept before.

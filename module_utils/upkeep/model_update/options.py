@@ -169,10 +169,11 @@ OPTIONS: t.Final[Options] = {
     ),
     "state": option(
         "str",
-        "V(looked) looks at what updates left. V(live) lets a candidate serve. V(back) lets a kept"
-        " model serve again. V(trained) has a candidate made.",
+        "V(looked) looks at what updates left. V(measured) brings a candidate and measures it"
+        " beside the model that serves. V(live) lets it serve. V(back) lets a kept model serve"
+        " again. V(trained) has a candidate made.",
         default="looked",
-        choices=["looked", "live", "back", "trained"],
+        choices=["looked", "measured", "live", "back", "trained"],
     ),
     "training": option(
         "str",
@@ -181,9 +182,9 @@ OPTIONS: t.Final[Options] = {
     ),
     "candidate": option(
         "path",
-        "File of the candidate on the host, for V(live): no link of others, and of root or of"
-        " O(candidate_owner). It stays where it is. Without it and O(upload) nothing is done but to"
-        " see whether it serves.",
+        "File of the candidate on the host, for V(measured) and V(live): no link of others, and of"
+        " root or of O(candidate_owner). It stays where it is. Without it and O(upload),"
+        " V(measured) only sees whether it serves, and V(live) takes what V(measured) brought.",
     ),
     "candidate_metadata": option("path", "Its metadata on the host."),
     "candidate_owner": option(

@@ -20,7 +20,7 @@ from ..model_verification import metadata as figures
 from ..model_verification.metadata import TrainingFigures
 from ..model_verification.reading import ReadingError
 from . import copies
-from .copies import ModelDigest, ModelFiles, TouchedError, UpdateError
+from .copies import Mark, ModelDigest, ModelFiles, TouchedError, UpdateError
 from .evaluating import evaluate
 from .looking import look
 from .settings import UpdatedModel, UpdateSettings
@@ -61,6 +61,8 @@ def run(
     call = _Call(settings, versions, check_mode, hook or no_hook)
     try:
         match settings.state:
+            case "measured":
+                answer |= call.measured()
             case "live":
                 answer |= call.live()
             case "back":
@@ -93,39 +95,64 @@ class _Call:
     hook: Hook
     findings: list[Finding] = field(default_factory=list)
 
-    def live(self) -> dict[str, t.Any]:
-        """Let the candidate serve once it has proved itself."""
-        settings, model = self.settings, self.settings.model
-        self._recover()
-        if _serving_sha256(model) == settings.sha256:
+    def measured(self) -> dict[str, t.Any]:
+        """Measure the candidate beside the model that serves, and keep it for V(live)."""
+        settings, versions = self.settings, self.versions
+        serving = self._begun()
+        if serving == settings.sha256:
             return self._unchanged(_serving_record(settings), "The candidate serves.")
-
-        _require_approved(settings)
-        steps = [f"measure it beside '{model.path}'"] if model.evaluation else []
-        steps += _steps(model)
         if self.check_mode:
-            return self._foretold({}, f"Model {settings.sha256[:12]} would serve", steps)
+            return self._foretold({}, f"Model {settings.sha256[:12]} would serve", self._steps())
+        answer = {"needed": True, "changed": bool(self.findings), "steps": self._steps()}
         if not settings.candidate:
-            return {"needed": True, "changed": bool(self.findings), "steps": steps}
+            return answer
 
         try:
-            candidate = _brought(settings, self.versions)
-            record = _record(settings, candidate)
+            candidate = _brought(settings, versions)
+            self._put_and_measure(candidate, copies.mark_of(settings.model))
+            versions.note_measured(candidate, serving)
+        except BaseException:
+            versions.forget_brought()
+            raise
+        finally:
+            copies.clear(settings.model)
+
+        return {**answer, "changed": True}
+
+    def live(self) -> dict[str, t.Any]:
+        """Let the candidate serve once it has proved itself."""
+        settings, model, versions = self.settings, self.settings.model, self.versions
+        serving = self._begun()
+        if serving == settings.sha256:
+            return self._unchanged(_serving_record(settings), "The candidate serves.")
+        if self.check_mode:
+            return self._foretold({}, f"Model {settings.sha256[:12]} would serve", self._steps())
+
+        try:
             mark = copies.mark_of(model)
-            copies.put_beside(model, candidate, mark)
-            copies.require_readable(model)
-            self._measure()
-            copies.require_beside(model, candidate)
-            kept = self.versions.keep(mark, settings.approved_sha256)
+            if settings.candidate:
+                candidate = _brought(settings, versions)
+                self._put_and_measure(candidate, mark)
+            else:
+                candidate = _measured_before(versions, settings.sha256, serving)
+                copies.put_beside(model, candidate, mark)
+            record = _record(settings, candidate)
+            kept = versions.keep(mark, settings.approved_sha256)
             self.hook("kept")
-            switched = switch_model(model, self.versions, candidate, kept, self.hook)
+            switched = switch_model(model, versions, candidate, kept, self.hook)
         finally:
             copies.clear(model)
-            self.versions.forget_brought()
+            versions.forget_brought()
         self.findings.append(_confirmed(settings, settings.sha256, switched))
-        gone = self.versions.prune(model.keep, [kept.id])
+        gone = versions.prune(model.keep, [kept.id])
 
-        return {"changed": True, "steps": steps, "record": record, "pruned": gone}
+        return {
+            "changed": True,
+            "needed": True,
+            "steps": self._steps(),
+            "record": record,
+            "pruned": gone,
+        }
 
     def back(self) -> dict[str, t.Any]:
         """Let a kept version serve; what serves now is kept before."""
@@ -155,16 +182,35 @@ class _Call:
             copies.clear(model)
         self.findings.append(_confirmed(settings, wanted.digest.sha256, switched))
 
-        return {"changed": True, "steps": _steps(model), "record": record}
+        return {"changed": True, "needed": True, "steps": _steps(model), "record": record}
+
+    def _begun(self) -> str:
+        """Return the checksum of what serves, which must be the candidate or what was approved."""
+        self._recover()
+        serving = _serving_sha256(self.settings.model)
+        if serving != self.settings.sha256:
+            _require_approved(self.settings, serving)
+
+        return serving
+
+    def _put_and_measure(self, candidate: ModelFiles, mark: Mark) -> None:
+        """Put a candidate beside what serves and measure it there; raises UpdateError, OSError."""
+        model = self.settings.model
+        _record(self.settings, candidate)
+        copies.put_beside(model, candidate, mark)
+        copies.require_readable(model)
+        self._measure()
+        copies.require_beside(model, candidate)
 
     def _recover(self) -> None:
         """Go back from an update that was cut off before anything else is done."""
-        model = self.settings.model
+        settings, model = self.settings, self.settings.model
         if self.check_mode:
             return
         previous = recover(model, self.versions)
         copies.clear(model)
-        self.versions.forget_brought()
+        if settings.state != "live" or settings.candidate:
+            self.versions.forget_brought()
         if previous:
             message = (
                 f"an update had been cut off before it was confirmed; model {previous.id} served"
@@ -184,6 +230,13 @@ class _Call:
         self.findings += measured
         if refusal:
             raise UpdateError(f"the candidate is refused: {refusal}")
+
+    def _steps(self) -> list[str]:
+        """Return what an update does, in order."""
+        model = self.settings.model
+        measuring = [f"measure it beside '{model.path}'"] if model.evaluation else []
+
+        return [*measuring, *_steps(model)]
 
     def _unchanged(self, record: dict[str, t.Any], message: str) -> dict[str, t.Any]:
         recovered = bool(self.findings)
@@ -215,8 +268,19 @@ def _brought(settings: UpdateSettings, versions: Versions) -> ModelFiles:
         return versions.bring(streams[0], streams[1] if streams[1:] else None, settings.sha256)
 
 
-def _require_approved(settings: UpdateSettings) -> None:
-    serving, approved = _serving_sha256(settings.model), settings.approved_sha256
+def _measured_before(versions: Versions, sha256: str, serving: str) -> ModelFiles:
+    """Return the candidate that was measured by an earlier call; raises UpdateError, OSError."""
+    candidate = versions.measured(sha256, serving)
+    if candidate is None:
+        raise UpdateError(
+            "no candidate with this checksum was measured beside the model that serves; name it"
+        )
+
+    return candidate
+
+
+def _require_approved(settings: UpdateSettings, serving: str) -> None:
+    approved = settings.approved_sha256
     if not serving:
         raise UpdateError(
             f"'{settings.model.path}' cannot be read, so nothing could be gone back to; restore it"

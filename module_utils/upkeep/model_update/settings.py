@@ -246,9 +246,9 @@ def _call_problems(given: Values) -> Iterator[str]:
         yield f"name is {given['name']!r}; the models of this host are: {names}"
         return
 
-    if given["state"] == "live":
+    if given["state"] in ("measured", "live"):
         if not given["sha256"]:
-            yield "sha256 is empty; state live needs the checksum of the candidate"
+            yield f"sha256 is empty; state {given['state']} needs the checksum of the candidate"
         if not given["approved_by"].strip():
             yield "approved_by is empty; say who approved the candidate"
         has_model, has_metadata = bool(given["candidate"]), bool(given["candidate_metadata"])

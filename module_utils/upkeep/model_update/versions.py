@@ -28,6 +28,8 @@ SWITCHING: t.Final = "switching.json"
 GOING_BACK: t.Final = ("back.model", "back.metadata")
 #: The candidate of a call, as it was checked.
 BROUGHT: t.Final = "brought"
+#: In its folder: what it was measured beside.
+_MEASURED: t.Final = "measured.json"
 #: Folder of what served before trainings.
 SET_ASIDE: t.Final = "training"
 #: What is in the folder and is no version.
@@ -203,6 +205,29 @@ class Versions:
                         digest_of(metadata, made)
 
         return ModelFiles(f"{place}/{_MODEL}", f"{place}/{_METADATA}" if metadata else "", digest)
+
+    def note_measured(self, files: ModelFiles, serving: str) -> None:
+        """Note that a candidate was measured beside the model with this checksum."""
+        facts = {
+            "digest": asdict(files.digest),
+            "has_metadata": bool(files.metadata),
+            "serving": serving,
+        }
+        state_file.save(f"{self.path}/{BROUGHT}/{_MEASURED}", _FORMAT, facts)
+
+    def measured(self, sha256: str, serving: str) -> ModelFiles | None:
+        """Return a candidate that was measured beside what serves, None when there is none.
+
+        Raises OSError, StateFileError.
+        """
+        place = f"{self.path}/{BROUGHT}"
+        facts = state_file.load(f"{place}/{_MEASURED}", _FORMAT)
+        if facts is None or (facts["digest"]["sha256"], facts["serving"]) != (sha256, serving):
+            return None
+
+        metadata = f"{place}/{_METADATA}" if facts["has_metadata"] else ""
+
+        return ModelFiles(f"{place}/{_MODEL}", metadata, ModelDigest(**facts["digest"]))
 
     def forget_brought(self) -> None:
         """Delete the copy of a candidate, as far as that goes; nothing there is fine."""

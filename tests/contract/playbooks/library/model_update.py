@@ -20,11 +20,13 @@ from ansible.module_utils.upkeep.model_update.options import OPTIONS
 def answer(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Do what the state asks for."""
     root = Path(params["models"][0]["root"])
-    model, old, changed = root / "model", root / "old", False
-    refused = params["candidate"] and (root / "refuses").exists()
+    model, old, brought = root / "model", root / "old", root / "brought"
+    refused, changed = params["candidate"] and (root / "refuses").exists(), False
     if params["candidate"] and not refused:
+        shutil.copy(params["candidate"], brought)
+    elif params["state"] == "live":
         shutil.copy(model, old)
-        shutil.copy(params["candidate"], model)
+        brought.rename(model)
         changed = True
     elif params["state"] == "back":
         shutil.copy(old, model)
@@ -38,7 +40,7 @@ def answer(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return {
         "changed": changed,
         "done": not refused,
-        "needed": params["state"] == "live" and (changed or sha256 != params["sha256"]),
+        "needed": changed or sha256 != params["sha256"],
         "record": {"shop": record},
         "findings": [{"check": "model:shop.update", "status": status, "message": "refused here"}],
     }

@@ -37,6 +37,7 @@ def test_a_candidate_serves_and_the_old_one_is_kept(shop: Shop) -> None:
 
     assert answer["done"], answer["findings"]
     assert answer["changed"]
+    assert answer["needed"], "the role takes the other hosts back where one was changed"
     assert shop.answer() == "new"
     assert statuses(answer) == {"evaluation": "ok", "shadow": "ok", "update": "ok"}
     (kept,) = shop.versions().all()
@@ -325,6 +326,72 @@ def test_the_way_back_does_nothing_once_it_is_confirmed(shop: Shop) -> None:
 
     assert f"ConditionPathExists={shop.versions().path}/switching.json" in text
     assert "ProtectSystem=strict" in text
+
+
+def without_file(given: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options of a call that takes what an earlier one brought."""
+    return {key: value for key, value in given.items() if "candidate" not in key}
+
+
+def test_what_a_candidate_shows_is_known_before_anything_is_changed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, old, orders = shop.make("new"), shop.files(), len(shop.systemd.calls)
+
+    measured = shop.call("measured", given)
+
+    assert statuses(measured) == {"evaluation": "ok", "shadow": "ok"}
+    assert measured["done"]
+    assert measured["needed"]
+    assert shop.files() == old
+    assert len(shop.systemd.calls) == orders
+
+    monkeypatch.setattr(run, "evaluate", lambda *_: pytest.fail("it is measured once"))
+    Path(given["candidate"]).unlink()
+    answer = shop.call("live", without_file(given))
+
+    assert answer["done"], answer["findings"]
+    assert shop.answer() == "new"
+    assert statuses(answer) == {"update": "ok"}
+    assert not (Path(shop.versions().path) / "brought").exists()
+    assert not shop.call("measured", without_file(given))["needed"], "it serves"
+
+
+def test_a_candidate_that_was_refused_is_not_kept_for_later(shop: Shop) -> None:
+    given = shop.make("new", 5.0)
+
+    assert "its R2 is" in message(shop.call("measured", given))
+    assert not (Path(shop.versions().path) / "brought").exists()
+    assert "no candidate with this checksum" in message(shop.call("live", without_file(given)))
+    assert shop.answer() == "old"
+
+
+@pytest.mark.parametrize("what", ["another model serves", "the copy is another", "another sum"])
+def test_only_the_candidate_that_was_measured_serves(shop: Shop, what: str) -> None:
+    given, calls = shop.make("new"), len(shop.systemd.calls)
+    shop.call("measured", given)
+    if what == "another model serves":
+        shop.model.write_text('{"version": "third", "slope": 2.0}')
+    elif what == "the copy is another":
+        (Path(shop.versions().path) / "brought" / "model").write_text("evil")
+    else:
+        given["sha256"] = "1" * 64
+
+    answer = shop.call("live", without_file(given))
+
+    reason = "not what was copied" if "copy" in what else "no candidate with this checksum"
+    assert reason in message(answer)
+    assert not answer["done"]
+    assert len(shop.systemd.calls) == calls
+
+
+def test_what_a_run_left_between_measuring_and_serving_is_removed(shop: Shop) -> None:
+    given = shop.make("new")
+    shop.call("measured", given)
+
+    assert shop.call("measured", without_file(given))["needed"]
+
+    assert not (Path(shop.versions().path) / "brought").exists()
 
 
 def test_check_mode_names_the_way_back_and_stays(shop: Shop) -> None:
