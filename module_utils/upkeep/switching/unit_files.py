@@ -113,12 +113,16 @@ def own_socket_text(server: Server, user: str) -> str:
 
 
 def front_service(server: Server, user: str) -> str:
-    """Return the unit of the proxy, which has no rights beyond those of ``user``."""
+    """Return the unit of the proxy, which has no rights beyond those of ``user``.
+
+    It never reports that it is ready, though its manual says ``Type=notify``: systemd would end it,
+    and all its connections, each time the limit for a start is over.
+    """
     owner = f"User={user}\n" if user else ""
 
     return (
         f"{_MADE}\n[Unit]\nDescription=Hands connections to the release of {server.unit} that"
-        f" serves\n\n[Service]\nType=notify\n{owner}"
+        f" serves\n\n[Service]\nType=exec\n{owner}"
         f"ExecStart={PROXY} --connections-max={MOST_CONNECTIONS} {front_link(server)}\n"
         f"LimitNOFILE={8 * MOST_CONNECTIONS}\nNoNewPrivileges=yes\nCapabilityBoundingSet=\n"
         "RestrictAddressFamilies=AF_UNIX\n"

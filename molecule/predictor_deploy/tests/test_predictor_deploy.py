@@ -207,6 +207,9 @@ def test_two_releases_beside_each_other_lose_nothing(fleet_host: t.Any, play: t.
     assert first.returncode == 0, first.stdout[-3000:]
     assert host.service("fairedge-api-front.socket").is_enabled
     assert not host.service("fairedge-api.socket").is_running
+    # While systemd waits for it, it would be ended with all connections after 90 s.
+    state = host.check_output("systemctl show -P ActiveState fairedge-api-front.service")
+    assert state == "active"
     clients = [visit("http://127.0.0.1:80/health"), visit("http://127.0.0.1:8000/health")]
 
     done = play("converge", "-e", "predictor_deploy_version=v7", "-e", "switch_by=blue_green")

@@ -105,6 +105,12 @@ def test_the_proxy_has_no_rights(service: Service) -> None:
     assert "CapabilityBoundingSet=\n" in text
 
 
+def test_systemd_does_not_wait_for_the_proxy_which_never_says_that_it_is_ready(
+    service: Service,
+) -> None:
+    assert "\nType=exec\n" in unit_files.front_service(service.server("blue_green"), "shop")
+
+
 def test_the_way_back_runs_only_while_a_switch_is_begun(service: Service) -> None:
     text = unit_files.undo_service(service.server(), "/r", "1", [["/usr/bin/true"]])
 
