@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from .settings import RetentionSettings
 
 #: Clocks of a host and its time server differ by less than this.
-_TOLERANCE: t.Final = timedelta(minutes=5)
+CLOCK_TOLERANCE: t.Final = timedelta(minutes=5)
 
 
 class KnownSet(t.Protocol):
@@ -51,7 +51,7 @@ def plan(sets: Sequence[KnownSet], policy: RetentionSettings, now: datetime) -> 
 
     A set from the future means that a clock jumped: then no age can be believed, nothing may go.
     """
-    ahead = [one.name for one in sets if one.created > now + _TOLERANCE]
+    ahead = [one.name for one in sets if one.created > now + CLOCK_TOLERANCE]
     if ahead:
         return RetentionPlan((), f"the set {ahead[-1]} is from the future: the clock jumped")
 

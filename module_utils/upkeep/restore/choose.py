@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..backup.artefacts.kind import UnfinishedError, Workplace
 from ..backup.catalogue import BackupCatalogue, BackupSet
 from ..backup.hashing import hash_of
 from ..backup.manifest import Artefact, BackupManifest
+from ..backup.retention import CLOCK_TOLERANCE
 from ..backup.verify import artefact_problems, layout_problems
 from ..base.deadline import Deadline
 from ..base.files import reason_of
@@ -33,8 +35,12 @@ class ChosenSet(t.NamedTuple):
     manifest: BackupManifest
 
 
-def choose_set(catalogue: BackupCatalogue, name: str) -> ChosenSet:
-    """Return the set of this name, or the newest verified one; raises RestoreError."""
+def choose_set(catalogue: BackupCatalogue, name: str, now: datetime | None = None) -> ChosenSet:
+    """Return the set of this name, or the newest verified one; raises RestoreError.
+
+    With ``now``, one from the future is not taken unless it is named: where a clock jumped, it may
+    be older than others.
+    """
     if name:
         try:
             one = catalogue.set(name)
@@ -47,6 +53,11 @@ def choose_set(catalogue: BackupCatalogue, name: str) -> ChosenSet:
             raise RestoreError(
                 f"'{catalogue.root}' has no verified set; verify what is there with"
                 " playbooks/verify_backups.yml, or name a set"
+            )
+        if now and newest.created > now + CLOCK_TOLERANCE:
+            raise RestoreError(
+                f"the newest set, {newest.name}, is from the future, so it may not be the newest:"
+                " look at the clock, and name the set"
             )
         one = newest
 

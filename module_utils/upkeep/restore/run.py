@@ -94,7 +94,7 @@ def _restore(
     now: datetime,
 ) -> Answer:
     started = time.monotonic()
-    chosen = choose_set(catalogue, settings.set)
+    chosen = choose_set(catalogue, settings.set, now)
     has_key = bool(settings.age_identity)
     artefacts = choose_artefacts(chosen.manifest, settings.artefacts, has_key=has_key)
     steps = _steps(catalogue, chosen, artefacts, settings, deadline, now)

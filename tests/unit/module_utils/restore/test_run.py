@@ -201,6 +201,23 @@ def test_nothing_is_restored_from_a_catalogue_without_a_verified_set(shop: Resto
         shop.restore()
 
 
+def test_a_set_from_the_future_is_restored_only_by_its_name(shop: RestoringShop) -> None:
+    """Hold restic/restic #21956: the latest of all was one that a wrong clock had dated."""
+    for days in (0, 400):
+        shop.later(days=days)
+        (shop.app / "main.py").write_text(f"made with the clock at {days}")
+        shop.backup()
+    ahead = shop.names()[-1]
+    shop.later(days=-399)
+
+    for check_mode in (True, False):
+        with pytest.raises(RestoreError, match=f"set, {ahead}, is from the future"):
+            shop.restore(check_mode)
+    shop.restore(set=shop.names()[0])
+
+    assert (shop.app / "main.py").read_text() == "made with the clock at 0"
+
+
 def test_what_is_gone_is_restored_with_its_folders(shop: RestoringShop) -> None:
     target = shop.folder / "opt" / "shop"
     target.parent.mkdir()
