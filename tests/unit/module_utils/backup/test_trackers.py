@@ -6,9 +6,16 @@ Reports that other tests hold already are named where they are: a dump that fail
 (Skyfay/DBackup #154, k0lter/autopostgresqlbackup #2, ansible/ansible #40424) in
 tests/faults/test_backup_programs.py and test_backup_calls.py; appended bytes, more files and
 missing files of a set (restic/restic #258, #797, pgbackrest/pgbackrest #2139) in
-tests/faults/test_backup_damage.py; a client older than the server (AmbitionEng/django-pgclone #38)
-in test_postgresql.py; expiry after a backup that failed (pgbackrest/pgbackrest #2151) in
-test_retention.py and tests/faults/test_backup_lives.py.
+tests/faults/test_backup_damage.py; a client older than the server (AmbitionEng/django-pgclone #38,
+borgmatic-collective/docker-borgmatic #313, #370, #506) in test_postgresql.py; expiry after a backup
+that failed (pgbackrest/pgbackrest #2151), sets from the future and a policy that is held against
+another moment than now (restic/restic #3416, #5193) in test_retention.py and
+tests/faults/test_backup_lives.py; old copies that stay until another program is called
+(cybertec-postgresql/pg_hardstorage #66) in tests/regressions/test_backup_recipes.py; an encrypted
+copy that is called damaged since its key is elsewhere (cybertec-postgresql/pg_hardstorage #28) in
+test_encryption.py; a drill that fails for good copies (cybertec-postgresql/pg_hardstorage #26), a
+later client beside the server (borgmatic-collective/docker-borgmatic #388, #413) and a set from the
+future that counts as the latest (restic/restic #21956) in the tests of restores.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ import subprocess
 import tempfile
 import typing as t
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -265,7 +273,7 @@ def test_a_set_that_could_not_be_checked_is_not_called_good(
     database = pg.create_database("", "CREATE TABLE orders AS SELECT 1 AS n")
     shop.backup(artefacts=[artefact(pg, database)])
     shop.later(hours=1)
-    monkeypatch.setattr(postgresql, "program_path", lambda *_: "/nonexistent/pg_restore")
+    monkeypatch.setattr(postgresql, "program_path", lambda *_, **__: "/nonexistent/pg_restore")
 
     found = statuses(shop.verify(reread_days=0))
 
@@ -348,6 +356,77 @@ def test_what_is_restored_into_a_set_by_hand_is_read_again(shop: Shop) -> None:
     shop.later(days=31)
 
     assert statuses(shop.verify())[CHECK] == "critical"
+
+
+def test_a_database_with_a_tablespace_is_kept(shop: Shop, pg: Server, tmp_path: Path) -> None:
+    """Hold cybertec-postgresql/pg_hardstorage #17, where no backup could be made of it."""
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-space-"))
+    owner = Path(str(pg.query("postgres", "SHOW data_directory")[0][0])).stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    pg.run("postgres", f"CREATE TABLESPACE apart LOCATION '{folder}'")
+    database = pg.create_database(
+        "", "CREATE TABLE orders TABLESPACE apart AS SELECT generate_series(1, 9) AS n"
+    )
+    try:
+        answer = shop.backup(artefacts=[artefact(pg, database)])
+    finally:
+        pg.run("postgres", f"DROP DATABASE {database}", "DROP TABLESPACE apart")
+        shutil.rmtree(folder)
+
+    assert statuses(answer)["backup:database"] == "ok", answer
+    assert [table["rows"] for table in facts_of(shop)["tables"]] == [9]
+
+
+def test_check_mode_does_not_say_that_a_held_set_would_go(shop: Shop) -> None:
+    """Hold cybertec-postgresql/pg_hardstorage #28: a preview listed what was held as deleted."""
+    shop.backup(hold="before the move")
+    for _ in range(2):
+        shop.later(days=10)
+        shop.backup()
+
+    answer = shop.backup(check_mode=True, retention={"last": 1, "days": 0})
+
+    assert message(answer, "backup:retention") == "redundant, would be deleted: 20260311T020000Z"
+
+
+def test_the_last_set_of_each_month_stays(shop: Shop) -> None:
+    """Hold restic/restic #4415: sets around midnight of the last day of a month left none of it."""
+    for day in ("2026-03-31T22:30", "2026-03-31T23:59", "2026-04-30T23:59", "2026-05-01T00:00"):
+        shop.now = datetime.fromisoformat(f"{day}:00+00:00")
+        shop.backup(reason="demand", retention={"last": 1, "days": 0, "monthly": 3})
+
+    assert shop.names() == ["20260331T235900Z", "20260430T235900Z", "20260501T000000Z"]
+
+
+def test_an_artefact_that_fails_does_not_leave_a_set_of_the_others(shop: Shop) -> None:
+    """Hold borgmatic-collective/docker-borgmatic #355: files or the database were kept, not both.
+
+    Nobody was told.
+    """
+    gone = {"name": "gone", "sqlite": {"path": str(shop.folder / "gone.db")}}
+    both = [shop.files_artefact(), shop.sqlite_artefact()]
+
+    failed = shop.backup(artefacts=[*both, gone])
+    made = shop.backup(artefacts=both)["made"]
+
+    assert statuses(failed)["backup:set"] == "critical"
+    assert shop.names() == [made]
+    assert sorted(path.name for path in (shop.root / made).iterdir() if path.is_dir()) == [
+        "files",
+        "orders",
+    ]
+
+
+def test_records_that_are_lost_cost_a_second_reading_and_nothing_else(shop: Shop) -> None:
+    """Hold borgmatic-collective/docker-borgmatic #357: when checks were done was not kept."""
+    shop.backup()
+    shutil.rmtree(shop.root / ".records")
+    before = statuses(shop.backup(state="observed"))
+    shop.later(hours=1)
+
+    assert before["backup:age"] == "critical"
+    assert statuses(shop.verify())["backup:age"] == "ok"
+    assert statuses(shop.backup(state="observed"))["backup:age"] == "ok"
 
 
 def test_two_sets_of_one_second_are_two(shop: Shop) -> None:
