@@ -60,7 +60,7 @@ KEEP: t.Final = {"last": 2, "days": 0}
 @pytest.fixture(autouse=True)
 def every_program_is_ours(monkeypatch: pytest.MonkeyPatch, tools: Tools) -> None:
     """Let verifications find pg_restore where the tests put it."""
-    monkeypatch.setattr(postgresql, "program_path", lambda name, _="": f"{tools.folder}/{name}")
+    monkeypatch.setattr(postgresql, "program_path", lambda name, *_, **__: f"{tools.folder}/{name}")
     for program in ("pg_dump", "pg_dumpall", "pg_restore"):
         tools.mend(program, real_path(program))
 

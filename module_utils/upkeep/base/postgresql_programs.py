@@ -23,10 +23,16 @@ _VARIABLES: t.Final[Mapping[str, str]] = {
 }
 
 
-def program_path(name: str, folder: str = "") -> str:
-    """Return a program: Debian's wrapper on PATH would choose the version by the cluster."""
+def program_path(name: str, folder: str = "", version: int = 0) -> str:
+    """Return a program of this major version where it is installed, else of the newest.
+
+    A newer client makes dumps that the server's own cannot read, and loads them with settings that
+    the server does not know. Debian's wrapper on PATH would choose the version by the cluster.
+    """
     if folder:
         return f"{folder}/{name}"
+    if (fitting := _FOLDERS / str(version) / "bin" / name).exists():
+        return str(fitting)
     found = sorted(
         _FOLDERS.glob(f"*/bin/{name}"),
         key=lambda path: (path.parts[-3].isdecimal(), len(path.parts[-3]), path.parts[-3]),

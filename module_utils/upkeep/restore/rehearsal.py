@@ -33,7 +33,7 @@ from .extensions import require_extensions
 from .locales import read_locale
 from .settings import QuerySettings, RehearsalSettings
 from .snapshots import check_snapshot
-from .throwaway import ThrowawayServer
+from .throwaway import ServerPrograms, ThrowawayServer
 
 _NAME: t.Final = "database.dump"
 #: So much of what pg_amcheck found is kept, bytes.
@@ -118,9 +118,12 @@ def rehearse(
         done.found = "unpacked and compared with the manifest"
         return done
 
+    facts = artefact.facts
+    major = max(int(facts["server_version"]), int(facts["client_version"])) // 10000
+    chosen = ServerPrograms(settings.program_folder, major)
     with (
         done.phase("whole"),
-        throwaway.running(place, settings.run_as, settings.program_folder) as server,
+        throwaway.running(place, settings.run_as, chosen) as server,
     ):
         _rehearse_database(files, done, settings, server)
 

@@ -74,16 +74,23 @@ log_min_messages = fatal
 T = t.TypeVar("T")
 
 
+class ServerPrograms(t.NamedTuple):
+    """Where the programs are, '' for where Debian has them, and the major version to prefer."""
+
+    folder: str = ""
+    version: int = 0
+
+
 class ThrowawayServer:
     """The running server; ``folder`` is its own."""
 
     def __init__(
-        self, folder: str, account: str | None, program_folder: str, deadline: Deadline
+        self, folder: str, account: str | None, chosen: ServerPrograms, deadline: Deadline
     ) -> None:
         self.folder = folder
         self.deadline = deadline
         self._account = account
-        self._program_folder = program_folder
+        self._chosen = chosen
 
     @property
     def login(self) -> Login:
@@ -92,7 +99,7 @@ class ThrowawayServer:
 
     def program(self, name: str, *arguments: str, database: str = "postgres") -> Program:
         """Return a program that talks to it, as its account."""
-        path = program_path(name, self._program_folder)
+        path = program_path(name, self._chosen.folder, self._chosen.version)
 
         return Program((path, *arguments), self._account, login_environment(self.login, database))
 
@@ -140,15 +147,18 @@ class ThrowawayServer:
 
 @contextlib.contextmanager
 def running(
-    place: Workplace, account: str, program_folder: str, guarded: Sequence[str] = LIVE_FOLDERS
+    place: Workplace,
+    account: str,
+    chosen: ServerPrograms,
+    guarded: Sequence[str] = LIVE_FOLDERS,
 ) -> Iterator[ThrowawayServer]:
     """Yield a server that runs; raises RestoreError, ProgramError, TimeoutError, OSError."""
     owner = _owner(account)
     require_apart(account, guarded)
     name = account if owner else None
     with _own_folder(place, owner) as folder:
-        _remove_leftovers(place, owner, lambda path: _ended(path, name, program_folder, place))
-        server = ThrowawayServer(folder, name, program_folder, place.deadline)
+        _remove_leftovers(place, owner, lambda path: _ended(path, name, chosen, place))
+        server = ThrowawayServer(folder, name, chosen, place.deadline)
         data = f"{folder}/data"
         server.run(
             server.program(
@@ -218,9 +228,9 @@ def _is_held(folder: Folder) -> bool:
     return False
 
 
-def _ended(folder: str, account: str | None, program_folder: str, place: Workplace) -> None:
+def _ended(folder: str, account: str | None, chosen: ServerPrograms, place: Workplace) -> None:
     """End the server of a folder, if one runs."""
-    _stop(ThrowawayServer(folder, account, program_folder, place.deadline), f"{folder}/data")
+    _stop(ThrowawayServer(folder, account, chosen, place.deadline), f"{folder}/data")
 
 
 def require_apart(account: str, guarded: Sequence[str]) -> None:

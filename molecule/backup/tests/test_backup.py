@@ -24,10 +24,10 @@ SEALED = {
     "hyperopt-api1": "environment",
     "fairedge-1": "configuration",
 }
-#: The tool that fails on each host, as a new file that is found before the true one.
+#: The tool that fails on each host: a new file that is found before the true one, or in its place.
 SPOILED = {
     "student-success-1": "/usr/local/sbin/zstd",
-    "hyperopt-db": "/usr/lib/postgresql/99/bin/pg_dump",
+    "hyperopt-db": "/usr/lib/postgresql/*/bin/pg_dump",
     "hyperopt-api1": "/usr/local/sbin/age",
     "fairedge-1": "/usr/local/sbin/redis-check-rdb",
 }
@@ -190,11 +190,15 @@ def test_a_damaged_set_is_found_and_another_is_made_on_demand(
 
 
 def spoil(host: t.Any, path: str) -> None:
-    """Put a program there that fails; a file that is there already is an error."""
-    folder = PurePosixPath(path).parent
+    """Put a program there that fails; what is there is kept aside."""
     script = "#!/bin/sh\\necho out of luck >&2\\nexit 3\\n"
-    host.check_output(f"mkdir -p {folder} && set -C && printf '{script}' > {path}")
-    host.check_output(f"chmod 755 {path}")
+    host.check_output(f"test ! -e {path} || mv {path} {path}.kept")
+    host.check_output(f"printf '{script}' > {path} && chmod 755 {path}")
+
+
+def mend(host: t.Any, path: str) -> None:
+    """Take that program away again."""
+    host.check_output(f"rm -f {path} && (test ! -e {path}.kept || mv {path}.kept {path})")
 
 
 def complaints(record: Record, host: str) -> str:
@@ -208,14 +212,15 @@ def test_a_tool_that_fails_is_named_and_the_next_run_makes_a_set(
     fleet_host: Hosts, play: t.Any, record: t.Callable[[str], Record]
 ) -> None:
     before = {host: sets(fleet_host, host) for host in HOSTS}
+    real = fleet_host("hyperopt-db").check_output(f"ls {SPOILED['hyperopt-db']}").split()[0]
+    spoiled = {**SPOILED, "hyperopt-db": real}
     try:
-        for host, path in SPOILED.items():
+        for host, path in spoiled.items():
             spoil(fleet_host(host), path)
         play("back_up_system", "--limit", SYSTEMS)
     finally:
-        for host, path in SPOILED.items():
-            fleet_host(host).check_output(f"rm -f {path}")
-        fleet_host("hyperopt-db").check_output("rm -r /usr/lib/postgresql/99")
+        for host, path in spoiled.items():
+            mend(fleet_host(host), path)
     failed = record("back-up-system")
 
     for host, path in SPOILED.items():

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
+import signal
 import time
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +20,7 @@ from ...postgresql.connection import DatabaseError, Session, open_session
 from .. import programs
 from ..database_settings import settings_facts
 from ..dump_rows import count_rows
-from ..manifest import MISSING, SUPERUSERS, TABLE_HASH, Artefact, SetFile, Stage
+from ..manifest import MISSING, SUPERUSERS, TABLE_HASH, Artefact, SetFile
 from ..programs import Program
 from ..row_hash import hash_rows
 from ..settings import DumpSettings
@@ -32,20 +34,32 @@ PLAIN_GLOBALS: t.Final = "globals.sql"
 _MOST_GLOBALS: t.Final = 64 << 20
 #: Milliseconds to wait for a table that another session has locked.
 _LOCK_MS: t.Final = 30_000
+#: Milliseconds that pg_dump waits for a table. Our session has locked all of them, so it waits only
+#: behind somebody who waits for us, and holds up the application with him.
+_QUEUED_MS: t.Final = 5_000
 #: Tables may be dropped while they are locked one by one; so often it is tried.
 _ATTEMPTS: t.Final = 20
+#: What the session with the snapshot is asked: whether somebody waits for its locks, and at the end
+#: what it counts.
+_IS_AWAITED: t.Final = signal.SIGUSR1
+_COUNT: t.Final = signal.SIGUSR2
+_AWAITED: t.Final = """
+SELECT EXISTS (SELECT FROM pg_locks w
+                WHERE NOT w.granted AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid)))
+"""
 #: A dump of globals that lacks this line was cut off.
 _END_OF_GLOBALS: t.Final = b"-- PostgreSQL database cluster dump complete"
-_TABLES: t.Final = """
+_LOCKED: t.Final = """
 SELECT n.nspname, c.relname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND NOT EXISTS (SELECT 1 FROM pg_depend d
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                       AND d.deptype = 'e')
  ORDER BY 1, 2
 """
+_TABLES: t.Final = _LOCKED.replace("IN ('r', 'p')", "= 'r'")
 _FACTS: t.Final = """
 SELECT current_setting('server_version_num')::integer AS server_version,
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
@@ -66,35 +80,22 @@ class DumpKind:
     """Dumps of databases."""
 
     def make(self, source: DumpSettings, folder: ArtefactFolder, place: Workplace) -> MadeArtefact:
-        """Count the rows of the database and dump it, in one snapshot."""
+        """Dump the database and count its rows, in one snapshot."""
         deadline = place.deadline
-        stages: list[Stage] = []
-        client = _client_version(source, deadline)
-        child = isolated.start(lambda: _snapshot_kept(source), source.run_as)
+        with folder.create(DUMP) as out:
+            attempts = iter(reversed(range(_ATTEMPTS)))
+            while (made := _dump_and_count(source, out, deadline, next(attempts))) is None:
+                out.truncate(0)
+                out.seek(0)
+        stages = list(made.stages)
 
-        try:
-            values: list[t.Any] = []
-            snapshot = _next_value(child, values, deadline)
-            with folder.create(DUMP) as out:
-                dump = [_pg_dump(source, snapshot), programs.compressing()]
-                stages += programs.run(dump, out.fileno(), deadline)
-            facts = _next_value(child, values, deadline)
-        finally:
-            child.end()
-
-        if facts["server_version"] // 10000 > client // 10000:
-            raise ArtefactError(
-                f"pg_dump is older ({client // 10000}) than the server"
-                f" ({facts['server_version'] // 10000}); install the server's version"
-            )
         if source.globals:
             with folder.create(GLOBALS) as out:
-                roles = [_pg_dumpall(source), programs.compressing()]
+                server = int(made.facts["server_version"]) // 10000
+                roles = [_pg_dumpall(source, server), programs.compressing()]
                 stages += programs.run(roles, out.fileno(), deadline)
 
-        whole = {"database": source.database, "client_version": client, **facts}
-
-        return MadeArtefact(whole, tuple(stages))
+        return MadeArtefact(made.facts, tuple(stages))
 
     def verify(self, artefact: Artefact, open_file: OpenFile, place: Workplace) -> list[str]:
         """Read the dump to its end and compare the rows of each table with the counted ones."""
@@ -112,8 +113,50 @@ class DumpKind:
 KIND: t.Final = DumpKind()
 
 
+def _dump_and_count(
+    source: DumpSettings, out: t.BinaryIO, deadline: Deadline, attempts_left: int
+) -> MadeArtefact | None:
+    """Dump a database, and count in the same snapshot; raises ArtefactError, ProgramError.
+
+    None when somebody wanted to change a table after we had locked it and before pg_dump had: he
+    waits for us, pg_dump waits for him, and all of us stand in the way of the application.
+    """
+    child = isolated.start(lambda: _snapshot_kept(source), source.run_as)
+    values: list[t.Any] = []
+    try:
+        snapshot, server = _next_value(child, values, deadline)
+        client = _client_version(source, server, deadline)
+        try:
+            dump = [_pg_dump(source, server, snapshot), programs.compressing()]
+            stages = programs.run(dump, out.fileno(), deadline)
+        except programs.ProgramError:
+            may_try = attempts_left > 0 and not deadline.is_over()
+            if may_try and _answer(child, _IS_AWAITED, values, deadline):
+                return None
+            raise
+        # After the dump, not beside it: two readers at once would slow down the application. Nor
+        # before it, since pg_dump must have its locks as soon as possible.
+        facts = _answer(child, _COUNT, values, deadline)
+    finally:
+        child.end()
+
+    return MadeArtefact(
+        {"database": source.database, "client_version": client, **facts}, tuple(stages)
+    )
+
+
+def _answer(
+    child: isolated.Child, question: signal.Signals, values: list[t.Any], deadline: Deadline
+) -> t.Any:
+    """Return what the session with the snapshot says to a question; raises ArtefactError."""
+    os.kill(child.pid, question)
+
+    return _next_value(child, values, deadline)
+
+
 def _dump_problems(stream: t.BinaryIO, facts: Mapping[str, t.Any], place: Workplace) -> list[str]:
-    argv = (program_path("pg_restore"), "--data-only", "--file=-")
+    path = program_path("pg_restore", version=int(facts["client_version"]) // 10000)
+    argv = (path, "--data-only", "--file=-")
     pipe = [programs.expanding(), Program(argv, programs.harmless())]
     found = count_rows(programs.reading(pipe, stream.fileno(), place.deadline))
 
@@ -174,7 +217,11 @@ def _wait_for(child: isolated.Child, deadline: Deadline) -> None:
 
 
 def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
-    """Yield the name of a snapshot and what was counted in it; keep it until it is ended."""
+    """Yield the name of a snapshot with the server's major version, then answers to questions.
+
+    The last of them is what was counted in it. The snapshot is kept until this is ended.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, (_IS_AWAITED, _COUNT))
     session = open_session(source.login, source.database, _LOCK_MS)
     try:
         if refusal := reader.refusal(session.rows):
@@ -184,11 +231,15 @@ def _snapshot_kept(source: DumpSettings) -> Iterator[t.Any]:
         session.execute("SET idle_in_transaction_session_timeout = 0")
         session.execute("SET statement_timeout = 0")  # the process has a deadline
         session.execute("SET row_security = off")
+        # On a small host parallel counting would take every core from the application.
+        session.execute("SET max_parallel_workers_per_gather = 0")
         snapshot = _exported(session)
-        # Before the dump, not beside it: two readers at once would slow down the application.
-        facts = _facts(session, source)
-        yield snapshot
-        yield facts
+        [row] = session.rows(_FACTS)
+        known = dict(zip(_FACT_NAMES, row, strict=True))
+        yield snapshot, known["server_version"] // 10000
+        while signal.sigwait((_IS_AWAITED, _COUNT)) == _IS_AWAITED:
+            yield bool(session.value(_AWAITED))
+        yield {**known, **_counted(session, source)}
     except DatabaseError as error:
         raise isolated.IsolatedError(reader.advice(str(error)) or str(error)) from error
 
@@ -203,12 +254,12 @@ def _exported(session: Session) -> str:
     afterwards; where it is gone by then, all begins anew.
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        listed = session.rows(_TABLES)
+        listed = session.rows(_LOCKED)
         session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             _lock(session, listed)
             snapshot = str(session.value("SELECT pg_export_snapshot()"))
-            _lock(session, set(session.rows(_TABLES)) - set(listed))
+            _lock(session, set(session.rows(_LOCKED)) - set(listed))
         except DatabaseError:
             if attempt == _ATTEMPTS or session.lost:
                 raise
@@ -225,8 +276,7 @@ def _lock(session: Session, tables: Iterable[t.Any]) -> None:
         session.execute("LOCK TABLE {table} IN ACCESS SHARE MODE", table=table)
 
 
-def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
-    [row] = session.rows(_FACTS)
+def _counted(session: Session, source: DumpSettings) -> dict[str, t.Any]:
     extensions = session.rows("SELECT extname, extversion FROM pg_extension ORDER BY 1")
     roles = session.rows(
         "SELECT rolname, rolsuper FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"
@@ -235,7 +285,6 @@ def _facts(session: Session, source: DumpSettings) -> dict[str, t.Any]:
     missing = source.hashed - {f"{table['schema']}.{table['name']}" for table in tables}
 
     return {
-        **dict(zip(_FACT_NAMES, row, strict=True)),
         "extensions": dict(extensions),
         **settings_facts(session, source.database),
         "roles": [name for name, _ in roles],
@@ -270,14 +319,14 @@ def _schema_revision(session: Session, tables: list[dict[str, t.Any]]) -> str | 
     return ",".join(str(row[0]) for row in rows)
 
 
-def _pg_dump(source: DumpSettings, snapshot: str) -> Program:
+def _pg_dump(source: DumpSettings, server: int, snapshot: str) -> Program:
     return Program(
         (
-            program_path("pg_dump", source.program_folder),
+            program_path("pg_dump", source.program_folder, server),
             "--format=custom",
             "--compress=0",
             f"--snapshot={snapshot}",
-            f"--lock-wait-timeout={_LOCK_MS}",
+            f"--lock-wait-timeout={_QUEUED_MS}",
             "--no-password",
         ),
         source.run_as,
@@ -285,10 +334,10 @@ def _pg_dump(source: DumpSettings, snapshot: str) -> Program:
     )
 
 
-def _pg_dumpall(source: DumpSettings) -> Program:
+def _pg_dumpall(source: DumpSettings, server: int) -> Program:
     return Program(
         (
-            program_path("pg_dumpall", source.program_folder),
+            program_path("pg_dumpall", source.program_folder, server),
             "--globals-only",
             "--no-role-passwords",
             "--no-password",
@@ -298,12 +347,22 @@ def _pg_dumpall(source: DumpSettings) -> Program:
     )
 
 
-def _client_version(source: DumpSettings, deadline: Deadline) -> int:
-    """Return the version of pg_dump as servers number it; raises ArtefactError."""
-    program = Program((program_path("pg_dump", source.program_folder), "--version"), source.run_as)
+def _client_version(source: DumpSettings, server: int, deadline: Deadline) -> int:
+    """Return the version of pg_dump as servers number it.
+
+    Raises ArtefactError where it is older than the server, given as its major version.
+    """
+    path = program_path("pg_dump", source.program_folder, server)
+    program = Program((path, "--version"), source.run_as)
     text = b"".join(programs.reading([program], None, deadline)).decode("utf-8", "replace")
     match = re.search(r"(\d+)\.(\d+)", text)
     if not match:
         raise ArtefactError(f"pg_dump does not say its version: {text[:80]!r}")
+
+    if int(match[1]) < server:
+        raise ArtefactError(
+            f"pg_dump is older ({match[1]}) than the server ({server});"
+            " install the server's version"
+        )
 
     return int(match[1]) * 10000 + int(match[2])

@@ -109,7 +109,10 @@ class DatabaseTarget:
         return int(match[1])
 
     def _program(self, name: str) -> str:
-        return program_path(name, self._work.settings.server.program_folder)
+        """Return the program of the server's version, or of that which made the dump."""
+        major = max(int(self._known["version"]), int(self._facts["client_version"])) // 10000
+
+        return program_path(name, self._work.settings.server.program_folder, major)
 
     def prepare(self) -> str:
         """Load the dump into a database beside the live one, and compare it with the manifest."""

@@ -11,10 +11,12 @@ import re
 import subprocess
 import tempfile
 import threading
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.backup.artefacts import postgresql
 from ansible.module_utils.upkeep.base.reader import ROLE
 
 from tests.unit.module_utils.backup.conftest import Shop, message, statuses
@@ -200,6 +202,55 @@ def test_writers_and_changing_tables_do_not_disturb(shop: Shop, pg: Server) -> N
 
     made = "postgresql was kept and read back"
     assert [message(answer, "backup:database") for answer in answers] == [made, made]
+
+
+#: Whether our session has locked a table, and how many wait for it.
+LOCKS = "SELECT count(*) FILTER (WHERE granted), count(*) FILTER (WHERE NOT granted) FROM pg_locks"
+
+
+@pytest.mark.parametrize(
+    "change", ["ALTER TABLE orders ADD COLUMN more integer", "DROP TABLE orders"]
+)
+def test_who_changes_a_table_while_pg_dump_starts_is_let_through(
+    shop: Shop, pg: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Hold a wait in a circle: pg_dump for the change, the change for us, and we for pg_dump."""
+    monkeypatch.setattr(postgresql, "_QUEUED_MS", 500)
+    database = pg.create_database("", *TABLES)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("pg_dumpall", "pg_restore"):
+        (tools / name).symlink_to(binaries() / name)
+    waits = f'until [ -e "{tmp_path}/go" ]; do sleep 0.1; done'
+    body = f'[ "$1" = --version ] || {{ {waits}; }}\nexec "{binaries()}/pg_dump" "$@"'
+    (tools / "pg_dump").write_text(f"#!/bin/sh\n{body}\n")
+    (tools / "pg_dump").chmod(0o755)
+    answers: list[t.Any] = []
+    entry = artefact(pg, database, program_folder=str(tools))
+    run = threading.Thread(target=lambda: answers.append(shop.backup(artefacts=[entry])))
+    changer = threading.Thread(target=lambda: pg.run(database, change))
+    table = f"{LOCKS} WHERE relation = 'orders'::regclass"
+
+    run.start()
+    wait_for(lambda: pg.query(database, table) == [(1, 0)])
+    changer.start()
+    wait_for(lambda: pg.query(database, table)[0][1] > 0)
+    (tmp_path / "go").touch()
+    changer.join(20)
+    run.join(60)
+
+    assert message(answers[0], "backup:database") == "postgresql was kept and read back"
+    assert statuses(shop.verify(reread_days=0))["backup:age"] == "ok"
+    assert len(facts_of(shop)["tables"]) == (3 if change.startswith("DROP") else 4)
+
+
+def wait_for(condition: t.Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it never was so")
 
 
 def test_an_empty_database_is_no_alarm(shop: Shop, pg: Server) -> None:

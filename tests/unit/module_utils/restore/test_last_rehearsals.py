@@ -15,7 +15,14 @@ PASSED = LastRehearsals(
     set="20260301T010000Z",
     seconds=16.0,
     tried="2026-03-01T02:00:00Z",
-    phases={"my.db.read": 2.0, "my.db.load": 8.0, "files.unpack": 5.0, "whole": 16.0},
+    phases={
+        "my.db.read": 2.0,
+        "my.db.load": 6.5,
+        "my.db.whole": 8.0,
+        "files.read": 1.0,
+        "files.restore": 4.0,
+        "whole": 16.0,
+    },
 )
 
 

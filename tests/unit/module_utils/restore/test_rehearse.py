@@ -259,8 +259,9 @@ def test_an_account_that_can_read_the_live_server_is_refused(
 
 def test_the_server_listens_nowhere_and_archives_nothing(shop: RestoringShop, pg: Server) -> None:
     place = Workplace(Deadline(60), "/var/tmp")  # noqa: S108 - the default
+    chosen = throwaway.ServerPrograms(str(binaries()))
     names = ("listen_addresses", "archive_mode", "wal_level", "max_wal_senders")
-    with throwaway.running(place, ACCOUNT, str(binaries()), []) as server:
+    with throwaway.running(place, ACCOUNT, chosen, []) as server:
         shown = server.ask(
             lambda session: [session.value(f"SELECT current_setting('{name}')") for name in names]
         )

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base import postgresql_programs
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 
 from tests.unit.module_utils.backup.conftest import message, statuses
-from tests.unit.module_utils.postgresql.server import Server
+from tests.unit.module_utils.postgresql.server import Server, binaries
 from tests.unit.module_utils.restore.conftest import (
     ORDERS,
     Rehearse,
@@ -139,6 +140,47 @@ def test_what_stands_under_the_name_is_kept_whatever_it_is(
     [kept] = answer["kept"]["files"]
     assert os.path.lexists(kept)
     assert Path("/etc/hostname").read_bytes() == hostname
+
+
+@pytest.fixture
+def newer_client(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
+    """Have programs of a later version on the host, whose dumps and loads the server refuses."""
+    with tempfile.TemporaryDirectory(prefix="upkeep-versions-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / binaries().parent.name).symlink_to(binaries().parent)
+        later = folder / "99" / "bin"
+        later.mkdir(parents=True)
+        for program in ("pg_dump", "pg_dumpall", "pg_restore", "pg_amcheck"):
+            (later / program).write_text("#!/bin/sh\necho unrecognized >&2\nexit 3\n")
+            (later / program).chmod(0o755)
+        monkeypatch.setattr(postgresql_programs, "_FOLDERS", folder)
+        yield
+
+
+@pytest.mark.usefixtures("newer_client")
+def test_a_later_client_beside_the_server_is_not_used(
+    shop: RestoringShop, pg: Server, rehearsed: Rehearse
+) -> None:
+    """Hold borgmatic-collective/docker-borgmatic #388 and #413.
+
+    A later client's dumps could not be read by the server's own, or loaded into the server.
+    """
+    name = pg.create_database("", *ORDERS)
+    options = {"program_folder": ""}
+    made = shop.backup(artefacts=[dump_artefact(pg, name, **options)])
+    shop.later(hours=1)
+    verified = shop.verify(reread_days=0)
+    rehearsal = rehearsed(**options)
+    pg.run(name, "DELETE FROM orders")
+
+    answer = shop.restore(postgresql=login_of(pg, **options))
+
+    assert statuses(made)["backup:database"] == "ok", made
+    assert statuses(verified)["backup:age"] == "ok", verified
+    assert statuses(rehearsal)["rehearsal:database"] == "ok", rehearsal
+    assert statuses(answer)["restore:database"] == "ok"
+    assert pg.query(name, "SELECT count(*) FROM orders") == [(1000,)]
 
 
 @pytest.fixture
