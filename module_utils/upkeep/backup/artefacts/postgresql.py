@@ -39,6 +39,8 @@ _LOCK_MS: t.Final = 30_000
 _QUEUED_MS: t.Final = 5_000
 #: Tables may be dropped while they are locked one by one; so often it is tried.
 _ATTEMPTS: t.Final = 20
+#: More bytes than of a dump without any: pg_dump writes nothing before it has its locks.
+_EMPTY: t.Final = 64
 #: What the session with the snapshot is asked: whether somebody waits for its locks, and at the end
 #: what it counts.
 _IS_AWAITED: t.Final = signal.SIGUSR1
@@ -130,10 +132,10 @@ def _dump_and_count(
             dump = [_pg_dump(source, server, snapshot), programs.compressing()]
             stages = programs.run(dump, out.fileno(), deadline)
         except programs.ProgramError:
-            may_try = attempts_left > 0 and not deadline.is_over()
-            if may_try and _answer(child, _IS_AWAITED, values, deadline):
-                return None
-            raise
+            began = os.fstat(out.fileno()).st_size > _EMPTY
+            if began or not attempts_left or not _is_awaited(child, values, deadline):
+                raise
+            return None
         # After the dump, not beside it: two readers at once would slow down the application. Nor
         # before it, since pg_dump must have its locks as soon as possible.
         facts = _answer(child, _COUNT, values, deadline)
@@ -143,6 +145,14 @@ def _dump_and_count(
     return MadeArtefact(
         {"database": source.database, "client_version": client, **facts}, tuple(stages)
     )
+
+
+def _is_awaited(child: isolated.Child, values: list[t.Any], deadline: Deadline) -> bool:
+    """Return whether somebody waits for the session with the snapshot, False if it is lost."""
+    try:
+        return bool(_answer(child, _IS_AWAITED, values, deadline))
+    except (ArtefactError, TimeoutError):
+        return False
 
 
 def _answer(
