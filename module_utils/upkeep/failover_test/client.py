@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import threading
 import time
 import typing as t
@@ -27,19 +29,55 @@ class Request:
 
 
 def ask(service: FailoverService, address: str) -> str:
-    """Return '' when an address answers as it must, else why not."""
+    """Return '' when an address answers as it must, else why not.
+
+    The whole answer must come in time: one that never ends is none.
+    """
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=service.timeout)
+    cut = threading.Event()
     try:
-        connection.request("GET", service.path, headers=MARK)
-        answer = connection.getresponse()
-        answer.read(_LARGEST_ANSWER)
+        connection.connect()
+        watch = threading.Timer(service.timeout, _end, (connection.sock, cut))
+        watch.daemon = True
+        watch.start()
+        try:
+            connection.request("GET", service.path, headers=MARK)
+            answer = connection.getresponse()
+            answer.read(_LARGEST_ANSWER)
+        finally:
+            watch.cancel()
     except (OSError, http.client.HTTPException) as error:
-        return f"{type(error).__name__}: {error}".rstrip(": ")
+        if not cut.is_set():
+            return f"{type(error).__name__}: {error}".rstrip(": ")
     finally:
         connection.close()
 
+    if cut.is_set():
+        return f"its answer does not end within {service.timeout:g} s"
+
     return "" if answer.status == service.status else f"it answers {answer.status}"
+
+
+def _end(connected: socket.socket, cut: threading.Event) -> None:
+    cut.set()
+    with contextlib.suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
+
+
+def is_same(address: str, other: str) -> bool:
+    """Return whether two addresses lead to one, as localhost and 127.0.0.1 do."""
+    return bool(_resolved(address) & _resolved(other))
+
+
+def _resolved(address: str) -> set[t.Any]:
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except OSError:
+        return set()
+
+    return {(place[4][0], place[4][1]) for place in found}
 
 
 @dataclass
@@ -71,6 +109,13 @@ class Client:
                 if one.ended >= since and one.answered_by in self.service.others
             ),
             None,
+        )
+
+    def came_back(self, since: float, until: float) -> bool:
+        """Return whether the service itself answered a request of this time."""
+        return any(
+            one.answered_by == self.service.address and one.began > since and one.ended < until
+            for one in list(self.requests)
         )
 
     def lost(self) -> int:

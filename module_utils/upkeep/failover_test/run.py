@@ -12,7 +12,7 @@ from ..base.alerts import about_alerts
 from ..base.state_file import StateFileError
 from ..findings import Finding, Limits
 from .settings import FailoverService, FailoverSettings
-from .testing import FailoverOutcome, NotTestedError, stop_and_watch
+from .testing import FailoverOutcome, NotTestedError, require_both, stop_and_watch
 
 _VERSION: t.Final = 1
 _DAY: t.Final = 86400.0
@@ -27,10 +27,11 @@ def run(settings: FailoverSettings, check_mode: bool, clock: Clock = time.time) 
         if settings.state == "looked":
             answer["findings"].append(_age(settings, service, clock()))
         elif check_mode:
-            answer["changed"] = True
-            answer["steps"] += _steps(service)
-            message = f"{service.unit} would be stopped for {service.take_over_seconds:g} s."
-            answer["findings"].append(service.subject.finding("info", message))
+            foretold, testable = _foretold(service)
+            answer["findings"].append(foretold)
+            answer["changed"] |= testable
+            answer["done"] &= testable
+            answer["steps"] += _steps(service) if testable else []
         else:
             found, stopped, passed = _tested(settings, service, clock)
             answer["findings"] += found
@@ -38,6 +39,18 @@ def run(settings: FailoverSettings, check_mode: bool, clock: Clock = time.time) 
             answer["done"] &= passed
 
     return answer
+
+
+def _foretold(service: FailoverService) -> tuple[Finding, bool]:
+    """Return what check mode says, and whether the test could be made now."""
+    try:
+        require_both(service)
+    except NotTestedError as error:
+        return service.subject.finding("critical", f"it could not be tested: {error}"), False
+
+    message = f"{service.unit} would be stopped for {service.take_over_seconds:g} s."
+
+    return service.subject.finding("info", message), True
 
 
 def _steps(service: FailoverService) -> list[str]:
@@ -77,6 +90,14 @@ def _judged(service: FailoverService, outcome: FailoverOutcome, silenced_until: 
             f" {outcome.back}"
         )
         return service.subject.finding("critical", message, aspect="")
+    if outcome.came_back:
+        message = (
+            f"{service.unit} answered again while it was stopped, so this shows nothing: find what"
+            " starts it (a timer, another tool, a second process at its address); it serves"
+        )
+        return service.subject.finding(
+            "critical", message, observed="itself", expected=", ".join(service.others)
+        )
     if outcome.seconds is None:
         message = (
             f"while {service.unit} was stopped for {service.take_over_seconds:g} s, none of"

@@ -18,7 +18,7 @@ from ..base.deadline import Deadline
 from ..base.files import write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
-from .client import Client, ask
+from .client import Client, ask, is_same
 from .settings import FailoverService
 
 #: Units that only live until the next boot, which starts the service anyway.
@@ -26,6 +26,9 @@ TRANSIENT: t.Final = "/run/systemd/system"
 #: Seconds beyond what the test may take after which the host starts the unit itself.
 SLACK: t.Final = 30.0
 _SYSTEMD: t.Final = 60.0
+#: Properties that name the units that systemd stops with a unit.
+_STOP_TOGETHER: t.Final = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf")
+_MOST_DEPENDANTS: t.Final = 100
 
 
 class NotTestedError(Exception):
@@ -38,7 +41,7 @@ class FailoverOutcome:
 
     ``seconds`` until another one answered, None when none did; ``answered_by`` is its address. Of
     ``requests`` nobody answered ``lost``. ``back`` is why the unit does not serve again, '' when it
-    does, after ``back_seconds``.
+    does, after ``back_seconds``. ``came_back`` is whether it answered while it was to be stopped.
     """
 
     seconds: float | None
@@ -47,10 +50,25 @@ class FailoverOutcome:
     lost: int
     back: str
     back_seconds: float
+    came_back: bool = False
+
+
+class StoppedUnits(t.NamedTuple):
+    """What is stopped with a unit: what would start it again at once, and what needs it.
+
+    Only units that are active now: all of them are started again.
+    """
+
+    triggers: tuple[str, ...] = ()
+    dependants: tuple[str, ...] = ()
 
 
 def require_both(service: FailoverService) -> None:
     """Raise NotTestedError unless the service and all others answer now."""
+    for other in service.others:
+        if is_same(service.address, other):
+            message = f"{other} is {service.address} itself, so nothing was stopped; name another"
+            raise NotTestedError(message)
     for address in (service.address, *service.others):
         if problem := ask(service, address):
             message = f"{address} does not answer as it must ({problem}), so nothing was stopped"
@@ -61,7 +79,8 @@ def stop_and_watch(service: FailoverService) -> FailoverOutcome:
     """Return what happened; raises NotTestedError before anything was stopped."""
     require_both(service)
     try:
-        _arm(service)
+        with_it = _stopped_with(service.unit)
+        _arm(service, with_it)
     except (SystemdError, TimeoutError, OSError) as error:
         _disarm(service)
         raise NotTestedError(f"nothing was stopped, since no timer can be set: {error}") from error
@@ -70,14 +89,17 @@ def stop_and_watch(service: FailoverService) -> FailoverOutcome:
         stopped = time.monotonic()
         problem = ""
         try:
-            systemd.stop(service.unit, Deadline(_SYSTEMD))
+            for unit in (*with_it.triggers, service.unit):
+                systemd.stop(unit, Deadline(_SYSTEMD))
             stopped = time.monotonic()
             time.sleep(service.take_over_seconds)
         except (SystemdError, TimeoutError) as error:
             problem = str(error)
         finally:
-            back, back_seconds = _start_again(service)
+            ended = time.monotonic()
+            back, back_seconds = _start_again(service, with_it)
         first = client.first_by_others(stopped)
+        came_back = client.came_back(stopped, ended)
 
     if not back:
         _disarm(service)
@@ -91,16 +113,47 @@ def stop_and_watch(service: FailoverService) -> FailoverOutcome:
         lost=client.lost(),
         back=back,
         back_seconds=back_seconds,
+        came_back=came_back,
     )
 
 
-def _start_again(service: FailoverService) -> tuple[str, float]:
+def _stopped_with(unit: str) -> StoppedUnits:
+    """Return the active units that start a unit by themselves, and those that stop with it.
+
+    Raises SystemdError, TimeoutError.
+    """
+    deadline = Deadline(_SYSTEMD)
+    triggers = systemd.show([unit], ["TriggeredBy"], deadline)[unit].get("TriggeredBy", "").split()
+    dependants: list[str] = []
+    waiting = [unit]
+    while waiting and len(dependants) < _MOST_DEPENDANTS:
+        shown = systemd.show(waiting, _STOP_TOGETHER, deadline)
+        found = [name for one in shown.values() for value in one.values() for name in value.split()]
+        waiting = [name for name in dict.fromkeys(found) if name not in {unit, *dependants}]
+        dependants += waiting
+
+    active = _active([*triggers, *dependants], deadline)
+
+    return StoppedUnits(
+        tuple(name for name in triggers if name in active),
+        tuple(name for name in dependants if name in active and name not in triggers),
+    )
+
+
+def _active(units: list[str], deadline: Deadline) -> set[str]:
+    shown = systemd.show(units, ["ActiveState"], deadline)
+
+    return {name for name, one in shown.items() if one.get("ActiveState") in systemd.ACTIVE_STATES}
+
+
+def _start_again(service: FailoverService, with_it: StoppedUnits) -> tuple[str, float]:
     """Return why the unit does not serve again, '' when it does, and after how many seconds."""
     began = time.monotonic()
     deadline = Deadline(service.start_seconds)
     problem = "it was not asked"
     try:
-        systemd.start(service.unit, Deadline(_SYSTEMD + service.start_seconds))
+        for unit in (*with_it.triggers, service.unit, *with_it.dependants):
+            systemd.start(unit, Deadline(_SYSTEMD + service.start_seconds))
         while not deadline.is_over():
             problem = ask(service, service.address)
             if not problem:
@@ -112,14 +165,15 @@ def _start_again(service: FailoverService) -> tuple[str, float]:
     return problem, time.monotonic() - began
 
 
-def _arm(service: FailoverService) -> None:
-    """Have the host start the unit by itself when nobody else does."""
+def _arm(service: FailoverService, with_it: StoppedUnits) -> None:
+    """Have the host start the units by itself when nobody else does."""
+    units = " ".join((*with_it.triggers, service.unit, *with_it.dependants))
     seconds = service.take_over_seconds + SLACK + _SYSTEMD
     timer = service.guard.replace(".service", ".timer")
     _write(
         service.guard,
         f"[Unit]\nDescription=Start {service.unit} after a failover test\n\n"
-        f"[Service]\nType=oneshot\nExecStart=/usr/bin/systemctl start {service.unit}\n",
+        f"[Service]\nType=oneshot\nExecStart=/usr/bin/systemctl start {units}\n",
     )
     _write(
         timer,

@@ -63,6 +63,8 @@ class Pair:
     refused: set[str] = field(default_factory=set)
     #: Whether the first one answers once it was started.
     comes_back: bool = True
+    #: Unit -> its properties, as systemctl shows them.
+    properties: dict[str, dict[str, str]] = field(default_factory=dict)
     unit: str = UNIT
 
     @property
@@ -112,6 +114,9 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     for verb in ("start", "stop", "restart"):
         monkeypatch.setattr(systemd, verb, lambda unit, _, verb=verb: made.order(verb, unit))
     monkeypatch.setattr(systemd, "reload_files", lambda _: None)
+    monkeypatch.setattr(
+        systemd, "show", lambda units, *_: {unit: made.properties.get(unit, {}) for unit in units}
+    )
 
     yield made
 

@@ -101,3 +101,13 @@ def test_an_error_in_between_starts_it_again(pair: Pair, monkeypatch: pytest.Mon
         stop_and_watch(pair.service())
 
     assert f"start {UNIT}" in pair.calls
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.1"])
+def test_another_name_of_the_same_service_is_no_other_one(pair: Pair, name: str) -> None:
+    other = f"{name}:{pair.address.rpartition(':')[2]}"
+
+    with pytest.raises(NotTestedError, match="itself, so nothing was stopped"):
+        stop_and_watch(pair.service(others=[other]))
+
+    assert pair.calls == []
