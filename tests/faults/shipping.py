@@ -83,6 +83,7 @@ FAULTS: t.Final[dict[str, str]] = {
     "the update is killed at a moment": MODEL,
     "the update is killed at any change": MODEL,
     "any change of an update fails": MODEL,
+    "the disk is full at any copy of an update": MODEL,
     "the update is killed on a host": f"{_UPDATE}::test_the_host_goes_back_by_itself_when_nobody"
     "_confirms",
 }

@@ -18,6 +18,7 @@ import pytest
 from ansible.module_utils.upkeep.base import systemd
 from ansible.module_utils.upkeep.base.systemd import SystemdError
 from ansible.module_utils.upkeep.model_update import copies
+from ansible.module_utils.upkeep.model_update.run import no_hook
 
 from tests.faults.conftest import FULL, sample
 from tests.faults.shipping import MODEL, STOPPED, Calls, calls, names_of
@@ -27,9 +28,9 @@ __all__ = ["calls", "shop"]
 
 UNDO: t.Final = "shop-api-model-undo.service"
 TIMER: t.Final = "shop-api-model-undo.timer"
-MOMENTS: t.Final = ("kept", "armed", "swapped", "confirmed")
+MOMENTS: t.Final = ("measured", "kept", "armed", "swapped", "confirmed")
 #: More than any update makes; an update with fewer changes has none of these numbers.
-MOST_CHANGES: t.Final = 40
+MOST_CHANGES: t.Final = 60
 
 Given = dict[str, t.Any]
 
@@ -129,6 +130,10 @@ PLANTED: t.Final[dict[str, Fault]] = {
 MOMENTS_KILLED: t.Final = "the update is killed at a moment"
 CHANGES_KILLED: t.Final = "the update is killed at any change"
 CHANGES_FAIL: t.Final = "any change of an update fails"
+COPIES_FAIL: t.Final = "the disk is full at any copy of an update"
+#: Files that an update copies: model and metadata to the host's own folder, twice beside those
+#: that serve, those that serve to the kept ones. Two more on the way back.
+MOST_COPIES: t.Final = 8
 
 
 def served(shop: Shop) -> str:
@@ -142,13 +147,23 @@ def served(shop: Shop) -> str:
     return version
 
 
-def update(shop: Shop, given: Given, **more: t.Any) -> Answer:
-    """Let a candidate serve; ``names`` of what is given are what a probe must be answered."""
+def update(shop: Shop, given: Given, hook: Callable[[str], None] = no_hook) -> Answer:
+    """Measure a candidate and let it serve, in two calls as the role does.
+
+    ``names`` of what is given are what a probe must be answered.
+    """
     server = shop.options()["server"]
     server["probes"][0]["equals"] = given.get("names", {})
     rest = {key: value for key, value in given.items() if key != "names"}
 
-    return shop.call("live", rest, server=server, **more)
+    measured = shop.call("measured", rest, server=server)
+    if not (measured["done"] and measured["needed"]):
+        return measured
+    hook("measured")
+    brought = {key: value for key, value in rest.items() if "candidate" not in key}
+    answer = shop.call("live", brought, server=server, hook=hook)
+
+    return {**answer, "findings": [*measured["findings"], *answer["findings"]]}
 
 
 def converges(shop: Shop) -> None:
@@ -174,7 +189,7 @@ def goes_back_by_itself(shop: Shop) -> None:
 
 
 def test_every_fault_is_played() -> None:
-    assert {*PLANTED, MOMENTS_KILLED, CHANGES_KILLED, CHANGES_FAIL} == names_of(MODEL)
+    assert {*PLANTED, MOMENTS_KILLED, CHANGES_KILLED, CHANGES_FAIL, COPIES_FAIL} == names_of(MODEL)
 
 
 @pytest.mark.parametrize("name", sample(list(PLANTED), 5))
@@ -242,4 +257,29 @@ def test_a_change_that_fails_leaves_a_model_that_is_confirmed(
         assert answer["done"] or "critical" in statuses, answer
     goes_back_by_itself(shop)
     assert served(shop) in ("old", "new")
+    converges(shop)
+
+
+@pytest.mark.parametrize("number", sample(range(1, MOST_COPIES + 3), 3))
+def test_a_disk_that_is_full_at_any_copy_leaves_a_model_that_is_confirmed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    told = {"crash": True} if number > MOST_COPIES else {}
+    given, real, copied = shop.make("new", **told), copies._write_all, []
+
+    def full(into: t.Any, block: bytes) -> None:
+        copied.append(block)
+        if len(copied) == number:
+            raise OSError(28, "No space left on device")
+        real(into, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "_write_all", full)
+        answer = update(shop, given)
+
+    assert not answer["done"]
+    assert "No space left" in " ".join(str(finding["message"]) for finding in answer["findings"])
+    assert len(copied) >= number, "an update makes fewer copies"
+    goes_back_by_itself(shop)
+    assert served(shop) == "old"
     converges(shop)

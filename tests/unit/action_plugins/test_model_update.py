@@ -111,6 +111,21 @@ def test_what_was_sent_is_removed_when_the_module_fails(
     assert action.host == {}
 
 
+def test_what_was_cut_short_on_the_way_is_removed(candidate: dict[str, str]) -> None:
+    action = FakeAction()
+
+    def cut(local_path: str, remote_path: str) -> str:
+        action.host[remote_path] = Path(local_path).read_text()[:2]
+        raise AnsibleConnectionFailure("lost")
+
+    action._transfer_file = cut  # type: ignore[method-assign]
+    with pytest.raises(AnsibleConnectionFailure):
+        action.act(candidate, HOST)
+
+    assert action.given == {}, "the module was not started"
+    assert action.host == {}
+
+
 def test_check_mode_sends_nothing(candidate: dict[str, str]) -> None:
     action = FakeAction(check_mode=True)
 
