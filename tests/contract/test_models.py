@@ -63,4 +63,5 @@ def test_the_first_host_goes_back_when_the_second_one_fails(
     assert served(hosts) == {"a1": "old", "a2": "old"}
     messages = {failed["host"]: failed["message"] for failed in run.record["failed_tasks"]}
     assert messages["a1"] == "a1 serves the model before, since a2 could not be updated."
+    assert ("refused here" if not lost else "Connection refused") in messages["a2"]
     assert not (newest.scratch / "out" / "manifest.yml").exists()
