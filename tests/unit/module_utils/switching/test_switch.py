@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import subprocess
 import threading
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.switching import unit_files
 from ansible.module_utils.upkeep.switching.releases import FOUND
 from ansible.module_utils.upkeep.switching.switch import SwitchError
 
@@ -25,6 +30,7 @@ MOMENTS: t.Final = [
     ),
 ]
 TIMER: t.Final = "shop-api-undo.timer"
+BEAT: t.Final = "shop-beat.service"
 
 
 class KilledError(BaseException):
@@ -335,3 +341,50 @@ def test_a_release_beside_that_was_left_running_is_ended(service: Service) -> No
 
     assert not switcher.has_leftovers()
     nothing_is_left(service)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_worker_never_runs_twice(
+    service: Service, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    """A beat that ran beside its successor would send every task twice."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (service.systemd.units / BEAT).write_text(
+        f"[Service]\nWorkingDirectory={service.folder}/before\n"
+        f"Environment=LISTEN={port}\nEnvironment=LOG={service.log}\n"
+    )
+    started: list[subprocess.Popen[bytes]] = []
+    spawn = service.systemd._spawn
+
+    def noted(unit: str) -> None:
+        spawn(unit)
+        if "beat" in unit:
+            started.append(service.systemd.processes[unit])
+            alive.append(sum(one.poll() is None for one in started))
+
+    alive: list[int] = []
+    monkeypatch.setattr(service.systemd, "_spawn", noted)
+    service.systemd.start(BEAT)
+    last = {"log": "ERROR no model"} if strategy == "restart" else {}
+    for number, told in (("1", {}), ("2", last)):
+        made = service.add(number, strategy, **told)
+        unit = Path(service.releases.path(number, "units", f"{BEAT}.conf"))
+        unit.write_text(unit_files.drop_in(service.releases.path(number, "code"), ["x"], {}))
+        moments: list[int] = []
+
+        def moment(_: str, moments: list[int] = moments) -> None:
+            moments.append(sum(one.poll() is None for one in started))
+
+        switcher = service.switcher(moment, strategy)
+        switcher.workers = (BEAT,)
+        switcher.adopt()
+        with contextlib.suppress(SwitchError):
+            switcher.switch(made)
+
+        assert set(moments) == {1}, f"release {number}"
+
+    served = "1" if last else "2"
+    assert service.releases.current() == served
+    assert Path(service.systemd.folders[BEAT]).parent.name == served
+    assert set(alive) == {1}
