@@ -330,6 +330,10 @@ options:
       release.
     type: path
     default: /var/lib/upkeep/predictor_deploy.json
+  saved:
+    description: Name of the backup set that was made before, for the record.
+    type: str
+    default: ""
   silenced_until:
     description: Until when alerts are silenced, as M(call_hooks) returns
       it; empty without that.

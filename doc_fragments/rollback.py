@@ -351,6 +351,10 @@ options:
     type: list
     elements: str
     default: []
+  saved:
+    description: Name of the backup set that was made before, for the record.
+    type: str
+    default: ""
   silenced_until:
     description: Until when alerts are silenced, as M(call_hooks) returns
       it; empty without that.

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The hook ``escalate`` is called wherever a person must step in, and nowhere else.
 
+``announce`` is called once more where a way back is done.
+
 One run plays the task files of the roles with stand-ins for their modules: a host for each way in
 which a change may go wrong.
 """
@@ -116,7 +118,7 @@ def inventory() -> dict[str, t.Any]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return host -> what a person was told."""
+    """Return hook and host -> what it was told."""
     scratch = tmp_path_factory.mktemp("persons")
     notes = scratch / "told"
     hook = scratch / "hook"
@@ -132,8 +134,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in notes.read_text().splitlines():
         name, host, text = line.split("\t")
-        assert name == "escalate"
-        found.setdefault(host, []).append(text)
+        found.setdefault(f"{name} {host}", []).append(text)
 
     return found
 
@@ -142,4 +143,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 def test_a_person_is_called_where_one_must_step_in(told: dict[str, list[str]], case: str) -> None:
     *_, text = CASES[case]
 
-    assert told.get(case, []) == ([text] if text else [])
+    assert told.get(f"escalate {case}", []) == ([text] if text else [])
+
+
+def test_a_way_back_that_is_done_is_announced(told: dict[str, list[str]]) -> None:
+    began = "goes back to an earlier release"
+
+    assert told["announce back"] == [began, "Done: it serves"]
+    assert told["announce not-back"] == [began]

@@ -136,6 +136,9 @@ OPTIONS: t.Final[Options] = {
         "Where the checksum of the code is kept while there is no release.",
         default="/var/lib/upkeep/predictor_deploy.json",
     ),
+    "saved": option(
+        "str", "Name of the backup set that was made before, for the record.", default=""
+    ),
     **silence_option(),
     **deadline_option(7200),
 }

@@ -223,6 +223,11 @@ def _figures(outcome: SwitchOutcome) -> dict[str, t.Any]:
     }
 
 
+def about_set(saved: str) -> str:
+    """Return the sentence of a finding on the set that was made before, with a space before it."""
+    return f" The state before is kept in set {saved}." if saved else ""
+
+
 def _serves_already(settings: Settings) -> Finding:
     release = settings.release
     message = f"Release {release} serves already."
@@ -263,7 +268,8 @@ def _confirmed(settings: Settings, outcome: SwitchOutcome, previous: str) -> lis
     message = (
         f"Release {settings.release} serves instead of {previous}: confirmed by {seen.rounds}"
         f" rounds of probes in {seen.seconds:.0f} s; the change itself took"
-        f" {outcome.switch_seconds:.1f} s. {about_alerts(settings.silenced_until)}"
+        f" {outcome.switch_seconds:.1f} s.{about_set(settings.saved)}"
+        f" {about_alerts(settings.silenced_until)}"
     )
     found = [subject.finding("ok", message, observed=settings.release, expected=settings.release)]
     if seen.traffic is not None and seen.traffic < window.least_traffic:

@@ -81,6 +81,7 @@ class Settings:
     files: Mapping[str, str] = field(repr=False)
     retry: bool
     state_file: str
+    saved: str
     silenced_until: str
     max_seconds: int
 
@@ -109,6 +110,7 @@ def parse(values: Values) -> Settings:
         files=_texts(given["files"]),
         retry=given["retry"],
         state_file=given["state_file"],
+        saved=given["saved"],
         silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )

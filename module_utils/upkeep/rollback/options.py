@@ -56,6 +56,9 @@ OPTIONS: t.Final[Options] = {
         "list", "Units that are restarted once the release serves.", elements="str", default=[]
     ),
     "requirements": requirements(),
+    "saved": option(
+        "str", "Name of the backup set that was made before, for the record.", default=""
+    ),
     **silence_option(),
     **deadline_option(7200),
 }

@@ -14,7 +14,7 @@ from ..base.systemd import SystemdError
 from ..findings import Finding
 from ..predictor_deploy import preview
 from ..predictor_deploy.quarantine import put_away
-from ..predictor_deploy.run import switcher_of, whole_diff
+from ..predictor_deploy.run import about_set, switcher_of, whole_diff
 from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.switch import SwitchError
 from .caches import CacheError, clear
@@ -98,7 +98,7 @@ def _back(
     message = f"Done: release {release} serves instead of {current}."
     if settings.reason:
         message += f" Reason: {settings.reason}."
-    message += f" {about_alerts(settings.silenced_until)}"
+    message += f"{about_set(settings.saved)} {about_alerts(settings.silenced_until)}"
     status = "ok" if whole else "warning"
     first = settings.subject.finding(status, message, observed=release, expected=release)
 

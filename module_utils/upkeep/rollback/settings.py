@@ -44,6 +44,7 @@ class Settings:
     caches: tuple[Cache, ...]
     dependants: tuple[str, ...]
     requirements: tuple[str, ...]
+    saved: str
     silenced_until: str
     max_seconds: int
 
@@ -81,6 +82,7 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
         caches=tuple(map(_cache, given["caches"])),
         dependants=tuple(given["dependants"]),
         requirements=tuple(given["requirements"]),
+        saved=given["saved"],
         silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )

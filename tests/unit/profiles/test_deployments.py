@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.upkeep.findings import finding
 from ansible.module_utils.upkeep.predictor_deploy import building, code_digest
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, parse
@@ -32,22 +33,21 @@ from tests.unit.module_utils.predictor_deploy.test_run import archive
 from tests.unit.module_utils.redis_tune.server import RedisServer, running
 from tests.unit.module_utils.switching.conftest import UNIT, Service, service
 from tests.unit.profiles.limits import Entry, profile
+from tests.unit.profiles.role_inputs import role_input
 from tools import PROJECT, profiles
+from upkeep.actions.predictor_deploy import SourceError, require_staging
 
 __all__ = ["service"]
 
 SYSTEMS: t.Final = [
     system for system in profiles.systems(PROJECT) if "system_application" in profile(system)
 ]
-PLANTED: t.Final = yaml.safe_load((PROJECT / "demo/defects/trailblaze.yml").read_text())["defects"][
-    "way-back-missing"
-]
 PREDICTOR: t.Final = "src/models/inference/simple_post_race_predictor.py"
 
 
 def prove(system: str, findings: Iterable[Entry], figure: str, *numbers: int) -> None:
     """Keep what a test saw of some requirements of a system, of those that its findings carry."""
-    wanted = {f"R-{system}-{number}" for number in numbers}
+    wanted = {f"R-{system}-{number:02}" for number in numbers}
     carried = {one for found in findings for one in found["requirements"]}
     assert wanted <= carried
     evidence.add(
@@ -166,8 +166,56 @@ def test_a_release_serves_and_an_earlier_one_does_again(
     assert back["done"] is True, back
     assert service.answer()["version"] == "1"
     assert left.poll() is not None, "the release that was left runs on"
-    served = {"fairedge": [90], "hyperopt": [117, 119, 121], "racing": [41, 42]}
+    served = {"fairedge": [90], "hyperopt": [117, 119, 121, 122], "racing": [41, 42]}
     prove(system, back["findings"], "", *served.get(system, []))
+
+
+def test_the_present_state_of_hyperopt_is_kept_before_it_goes_back(
+    service: Service, deploy: t.Any
+) -> None:
+    """The role makes a set first and hands its name on."""
+    tasks = yaml.safe_load((PROJECT / "roles/rollback/tasks/main.yml").read_text())
+    names = [task["name"] for task in tasks]
+    assert names.index("Save the present state") < names.index("Go back, or call a person")
+    assert role_input("rollback_backup_tasks", "hyperopt", ["hyperopt", "app"])
+    app = application(service, "hyperopt")
+    deploy(app, "1")
+
+    ids = profile("hyperopt")["system_rollback"]["requirements"]
+    values = {"app": app, "requirements": ids, "saved": "20260301T020000Z"}
+    back = go_back(parse_rollback(values), check_mode=False)
+
+    assert "The state before is kept in set 20260301T020000Z." in back["findings"][0]["message"]
+    prove("hyperopt", back["findings"], "kept in a set", 118)
+
+
+@pytest.mark.parametrize(("passed", "refused"), [("1", "2"), ("2", "1")])
+def test_trailblaze_is_tested_in_staging_before_it_goes_to_production(
+    service: Service, deploy: t.Any, passed: str, refused: str
+) -> None:
+    """Staging records the very release, with the ids of the profile; production asks for it."""
+    app = application(service, "trailblaze")
+    tasks = yaml.safe_load((PROJECT / "roles/predictor_deploy/tasks/go_live.yml").read_text())
+    [record] = [task for task in tasks if task["name"].endswith("Record the pass in staging")]
+    [template] = record["record_findings"]["findings"]
+    assert template["requirements"] == "{{ predictor_deploy_app.requirements | default([]) }}"
+    pass_ = finding(
+        "release:app.staging",
+        "ok",
+        template["message"],
+        observed=passed,
+        requirements=profile("trailblaze")["system_application"]["requirements"],
+    )
+    records = t.cast(t.Any, [{"findings": [pass_]}])
+
+    require_staging(records, "release:app", passed)
+    with pytest.raises(SourceError, match=f"release {refused} has no recorded pass in staging"):
+        require_staging(records, "release:app", refused)
+    served = deploy(app, passed)
+
+    assert served["done"] is True, served
+    prove("trailblaze", [pass_], "tested in staging", 73)
+    prove("trailblaze", served["findings"], "the release that passed in staging", 74)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -292,6 +340,24 @@ def test_all_services_of_fairedge_are_restarted_on_the_way_back(
     prove("fairedge", back["findings"], "API, worker and beat", 93)
 
 
+def test_what_the_platform_of_fairedge_is_made_of_are_units_with_health_checks(
+    service: Service, deploy: t.Any
+) -> None:
+    shipped = profile("fairedge")
+    checks = [check for check in shipped["system_health_checks"] if check["kind"] == "unit"]
+    watched = {check["unit"] for check in checks}
+    application_units = {
+        shipped["system_application"]["server"]["unit"],
+        *(worker["unit"] for worker in shipped["system_application"]["workers"]),
+    }
+
+    assert application_units <= watched
+    assert {"nginx.service", "redis-server.service"} <= watched
+    answer = deploy(application(service, "fairedge", environment_file=None), "1")
+    assert answer["done"] is True, answer
+    prove("fairedge", answer["findings"], "units with health checks", 2)
+
+
 def test_the_pool_of_the_guide_is_set_and_must_fit_the_server(
     service: Service, deploy: t.Any
 ) -> None:
@@ -337,37 +403,81 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
     prove("fairedge", answer["findings"], ".env.production.new -> .env.production", 84)
 
 
+def planted_files(name: str, system: str) -> dict[str, str]:
+    """Return the files that a fault of the demo fleet writes, path -> text."""
+    path = PROJECT / "demo" / "defects" / f"{system}.yml"
+    steps = yaml.safe_load(path.read_text())["defects"][name]["plant"]
+
+    return {step["file"]["path"]: step["file"]["text"] for step in steps if "file" in step}
+
+
+@pytest.fixture
+def planted(service: Service, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Path]:
+    """Return what writes the release that a fault plants into a folder of this test."""
+
+    def plant(name: str, system: str) -> Path:
+        shipped = profile(system)["system_application"]["root"]
+        root = service.folder / "planted"
+        release = ""
+        for place, text in planted_files(name, system).items():
+            if not place.startswith(f"{shipped}/"):
+                continue
+            path = root / Path(place).relative_to(shipped)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            release = path.relative_to(root).parts[1]
+        (root / "current").symlink_to(f"releases/{release}")
+        here = code_digest.digests
+
+        def there(paths: Iterable[str]) -> dict[str, str]:
+            """Return the checksums as if the folder were that of the host."""
+            return {path.replace(str(root), shipped): one for path, one in here(paths).items()}
+
+        monkeypatch.setattr(code_digest, "digests", there)
+        return root
+
+    return plant
+
+
 def test_the_planted_release_has_no_way_back_and_nothing_else_is_wrong(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, planted: t.Any
 ) -> None:
     """The fault of the demo fleet, in the folder of this test."""
-    shipped = profile("trailblaze")["system_application"]
-    root = service.folder / "planted"
-    files = [step["file"] for step in PLANTED["plant"] if "file" in step]
-    for file in files:
-        path = root / Path(file["path"]).relative_to(shipped["root"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file["text"])
-    release = Path(files[0]["path"]).parts[5]
-    (root / "current").symlink_to(f"releases/{release}")
-    here = code_digest.digests
+    root = planted("way-back-missing", "trailblaze")
 
-    def there(paths: Iterable[str]) -> dict[str, str]:
-        """Return the checksums as if the folder were that of the host."""
-        return {
-            path.replace(str(root), shipped["root"]): digest for path, digest in here(paths).items()
-        }
-
-    monkeypatch.setattr(code_digest, "digests", there)
     app = application(service, "trailblaze", root=str(root))
-    found = {one["check"]: one for one in run(parse({"app": app}), check_mode=True)["findings"]}
+    found = run(parse({"app": app}), check_mode=True)["findings"]
 
-    assert {check: one["status"] for check, one in found.items()} == {
+    assert {one["check"]: one["status"] for one in found} == {
         "release:app": "ok",
         "release:app.way_back": "warning",
         "release:app.candidate": "ok",
     }
-    assert found["release:app.way_back"]["status"] == PLANTED["finding"]["status"]
+
+
+def test_the_planted_side_is_dead_and_nothing_else_is_wrong(
+    service: Service, planted: t.Any
+) -> None:
+    root = planted("green-side-dead", "fairedge")
+    sockets = service.folder / "s"
+    sockets.mkdir()
+    for place, text in planted_files("green-side-dead", "fairedge").items():
+        if place.endswith(".socket"):
+            name = Path(place).name.replace("fairedge-api", "shop-api")
+            here = text.replace("/run/upkeep/fairedge-api", f"{sockets}/shop-api")
+            (service.systemd.transient / name).write_text(here.replace(":8009", ":0"))
+            service.systemd._bind(name)
+    (sockets / "shop-api.sock").symlink_to("shop-api-next.sock")
+
+    app = application(service, "fairedge", root=str(root), environment_file=None)
+    found = run(parse({"app": app}), check_mode=True)["findings"]
+
+    assert {one["check"]: one["status"] for one in found} == {
+        "release:app": "ok",
+        "release:app.way_back": "ok",
+        "release:app.candidate": "ok",
+        "release:app.front": "critical",
+    }
 
 
 @pytest.fixture
