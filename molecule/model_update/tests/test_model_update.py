@@ -191,7 +191,11 @@ def test_training_makes_a_candidate_and_leaves_what_serves(
     done = play("converge", *given(entry="train"))
 
     assert done.returncode == 0, done.stdout[-3000:]
-    assert (place / "trained" / f"{HOST}-lightgbm_baseline.model").stat().st_size > 1000
+    made = place / "trained" / f"{HOST}-lightgbm_baseline.model"
+    assert made.stat().st_size > 1000
+    said = " ".join(done.stdout.split())
+    assert f"-e model_update_sha256={sha256(made)} -e model_update_approved_by=NAME" in said
+    assert f"-e model_update_candidate_metadata={made.with_suffix('.metadata')}" in said
     copies = server.check_output(f"sha256sum {KEPT}/training/*/model")
     assert before[0] in copies
     assert state(server) == before
