@@ -189,6 +189,10 @@ options:
           is replaced, and started.
         type: str
         default: redis-server.service
+  state_file:
+    description: Where the last rehearsals are kept.
+    type: path
+    default: /var/lib/upkeep/rehearsals.json
   max_seconds:
     description: Seconds after which the module ends itself and everything
       it has started, and fails. From 1 to 86400.
