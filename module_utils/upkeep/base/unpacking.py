@@ -94,19 +94,34 @@ def move_missing(
 
 
 def move_each(old: Folder, new: Folder, paths: list[tuple[str, ...]]) -> None:
-    """Move what stands under some paths, the last one first; ``paths`` is empty then."""
+    """Move what stands under some paths back, the last one first; ``paths`` is empty then."""
     while paths:
         *parents, name = paths[-1]
         with _parent(old, [*parents, name]) as source, _parent(new, [*parents, name]) as target:
-            move(source, name, target, name)
+            move_back(source, name, target, name)
         paths.pop()
 
 
 def move(old: Folder, old_name: str, new: Folder, new_name: str) -> None:
-    """Move what stands under a name to another folder of the same file system, on disk as well."""
+    """Move what stands under a name to another folder of the same file system, on disk as well.
+
+    Where that fails, it has its old name; nothing may stand under the new one.
+    """
     os.rename(old_name, new_name, src_dir_fd=old.descriptor, dst_dir_fd=new.descriptor)
-    new.sync()
-    old.sync()
+    try:
+        new.sync()
+        old.sync()
+    except OSError:
+        move_back(new, new_name, old, old_name)
+        raise
+
+
+def move_back(new: Folder, new_name: str, old: Folder, old_name: str) -> None:
+    """Undo a move: who uses the name must find it, also where the disk does not take it."""
+    os.rename(new_name, old_name, src_dir_fd=new.descriptor, dst_dir_fd=old.descriptor)
+    for folder in (old, new):
+        with contextlib.suppress(OSError):
+            folder.sync()
 
 
 def _is_folder(folder: Folder, name: str) -> bool:

@@ -94,6 +94,7 @@ def _restore(
     now: datetime,
 ) -> Answer:
     started = time.monotonic()
+    sets = catalogue.sets()
     chosen = choose_set(catalogue, settings.set, now)
     has_key = bool(settings.age_identity)
     artefacts = choose_artefacts(chosen.manifest, settings.artefacts, has_key=has_key)
@@ -102,7 +103,7 @@ def _restore(
     needs = require_space([step.plan for step in steps], settings.free_percent)
     if check_mode:
         found = _planned_findings(chosen, steps, settings)
-        return {**_answer(True, catalogue.sets(), chosen), "needs_bytes": needs, "findings": found}
+        return {**_answer(True, sets, chosen), "needs_bytes": needs, "findings": found}
 
     with_time = time.monotonic()
     place = Workplace(deadline.part(settings.artefact_seconds), settings.staging)
@@ -115,7 +116,7 @@ def _restore(
     notes: dict[str, str] = {}
     if settings.action == "replace":
         kept, down, problems = _replace(steps, stopped, deadline)
-        notes = {step.artefact.name: step.target.finish() for step in steps}
+        notes = {step.artefact.name: _finish(step) for step in steps}
 
     whole = round(time.monotonic() - started, 3)
     found = found_by.left_out(chosen, settings)
@@ -134,7 +135,7 @@ def _restore(
     found += found_by.times(chosen, whole, down, problems, settings)
 
     return {
-        **_answer(True, catalogue.sets(), chosen),
+        **_answer(True, sets, chosen),
         "needs_bytes": needs,
         "kept": kept,
         "restarted": stopped if settings.action == "replace" else [],
@@ -274,6 +275,14 @@ def _replace(
     problems = units.start(stopped, Deadline(max(deadline.left, GRACE / 2)))
 
     return kept, time.monotonic() - began, problems
+
+
+def _finish(step: _Step) -> str:
+    """Tidy up after all was replaced, and return a note; what fails now undoes nothing."""
+    try:
+        return step.target.finish()
+    except (RestoreError, *_FAILURES) as error:
+        return f"what was made beside it is left: {_reason(error)}"
 
 
 def _put_back(done: list[_Step]) -> list[str]:

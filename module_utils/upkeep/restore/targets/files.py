@@ -24,6 +24,7 @@ from ...base.unpacking import (
     FolderRights,
     count_tree,
     move,
+    move_back,
     move_each,
     move_missing,
     unpack,
@@ -199,7 +200,7 @@ class FilesTarget:
         if carried := self._carried.get(path):
             with side.enter(name) as new, folder.enter(self._kept(name)) as old:
                 move_each(new, old, carried)
-        move(folder, self._kept(name), folder, name)
+        move_back(folder, self._kept(name), folder, name)
 
     def put_back(self) -> None:
         """Give what was there its name again; what was restored stays beside it."""
@@ -207,7 +208,7 @@ class FilesTarget:
             path, was_there = self._replaced.pop()
             parent, name = os.path.split(path)
             with _opened(parent) as folder, folder.enter(self._side) as side:
-                move(folder, name, side, name)
+                move_back(folder, name, side, name)
                 if was_there:
                     self._give_back(path, folder, side)
 

@@ -26,7 +26,7 @@ from ...base.files import open_folder, reason_of
 from ...base.folders import Folder
 from ...base.redis_client import RedisClient, RedisError, RedisReplyError
 from ...base.systemd import ACTIVE_STATES, SystemdError
-from ...base.unpacking import move
+from ...base.unpacking import move, move_back
 from ..choose import RestoreError
 from ..snapshots import check_snapshot
 from .target import TargetPlan, TargetWork
@@ -284,9 +284,9 @@ class RedisTarget:
         _ordered(lambda: systemd.stop(unit, deadline))
         with self._folder() as folder, folder.enter(self._side) as side:
             if not side.has(self._name) and folder.has(self._name):
-                move(folder, self._name, side, self._name)
+                move_back(folder, self._name, side, self._name)
             if self._is_kept:
-                move(folder, self._kept, folder, self._name)
+                move_back(folder, self._kept, folder, self._name)
                 self._is_kept = False
         if self._was_active:
             _ordered(lambda: systemd.start(unit, deadline))

@@ -15,7 +15,7 @@ from ...backup.artefacts import KINDS as ARTEFACTS
 from ...backup.artefacts.kind import Workplace
 from ...base.files import open_folder, reason_of
 from ...base.folders import Folder
-from ...base.unpacking import move
+from ...base.unpacking import move, move_back
 from ..choose import RestoreError
 from .target import TargetPlan, TargetWork
 
@@ -123,14 +123,14 @@ class SqliteTarget:
     def put_back(self) -> None:
         """Give the replaced file its name again."""
         with self._folder() as folder, folder.enter(self._side) as side:
-            move(folder, self._name, side, self._name)
+            move_back(folder, self._name, side, self._name)
         self._give_back()
 
     def _give_back(self) -> None:
         with self._folder() as folder:
             while self._replaced:
                 suffix = self._replaced.pop()
-                move(folder, self._kept(suffix), folder, f"{self._name}{suffix}")
+                move_back(folder, self._kept(suffix), folder, f"{self._name}{suffix}")
 
     def discard(self) -> None:
         """Remove the side folder."""
