@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
 import operator
 import os
 import re
@@ -114,6 +115,7 @@ def _visited(
     folder: str, cache: FileCache, request: Request
 ) -> Iterator[dict[str, dict[str, t.Any]]]:
     """Yield the reports by class; runs in the isolated process."""
+    gc.disable()  # the process ends with its work, and a hundred thousand names hold no cycles
     descriptor = files.open_folder(folder)
     try:
         now, names = time.time(), _names(descriptor, cache)
@@ -128,13 +130,11 @@ def _visited(
 def _names(descriptor: int, cache: FileCache) -> dict[str, list[str]]:
     """Return the names of the regular files of each class; hidden ones are being written.
 
-    The highest inode comes first: most file systems give the last one to the file that was made
-    last, so what is younger than the others is met early.
+    The highest inode comes first: most file systems give it to the file that was made last, so what
+    is younger than the others is met early. All others stand as in the folder.
     """
-    found: dict[str, list[tuple[int, str]]] = {kind.name: [] for kind in cache.classes}
-    matchers = [
-        (found[kind.name], re.compile(fnmatch.translate(kind.files)).match)
-        for kind in cache.classes
+    classes = [
+        _ClassNames(re.compile(fnmatch.translate(kind.files)).match) for kind in cache.classes
     ]
     count = 0
     with os.scandir(descriptor) as inside:
@@ -147,15 +147,32 @@ def _names(descriptor: int, cache: FileCache) -> dict[str, list[str]]:
             if count > cache.max_files:
                 raise isolated.IsolatedError(f"it holds more than {cache.max_files} files")
 
-            for numbered, match in matchers:
-                if match(name):
-                    numbered.append((item.inode(), name))
+            for one in classes:
+                if one.matches(name):
+                    one.names.append(name)
+                    inode = item.inode()
+                    if inode > one.highest:
+                        one.highest, one.place = inode, len(one.names) - 1
                     break
 
-    return {
-        kind: [name for _, name in sorted(numbered, reverse=True)]
-        for kind, numbered in found.items()
-    }
+    return {kind.name: one.in_order() for kind, one in zip(cache.classes, classes, strict=True)}
+
+
+@dataclass
+class _ClassNames:
+    """The names of a class, and at which place the highest inode is."""
+
+    matches: Callable[[str], re.Match[str] | None]
+    names: list[str] = field(default_factory=list)
+    highest: int = -1
+    place: int = 0
+
+    def in_order(self) -> list[str]:
+        """Return the names, that with the highest inode first."""
+        if self.names:
+            self.names.insert(0, self.names.pop(self.place))
+
+        return self.names
 
 
 def _entries(
@@ -173,9 +190,7 @@ def _entries(
         if early and early.allows(entry):
             break
 
-    # Removing in the order of the inodes costs file systems least.
-    rest = list(left)[::-1]
-    entries += _swept(descriptor, rest, now, early) if early else _looked_at(descriptor, rest, now)
+    entries += _swept(descriptor, left, now, early) if early else _looked_at(descriptor, left, now)
     entries.sort(key=_AGE)
 
     return entries
@@ -199,7 +214,7 @@ def _entry(name: str, seen: os.stat_result, now: float) -> CacheEntry:
 
 
 def _swept(
-    descriptor: int, names: Sequence[str], now: float, early: _EarlySweep
+    descriptor: int, names: Iterable[str], now: float, early: _EarlySweep
 ) -> list[CacheEntry]:
     """Remove what is past its time; return the entries that stay for now.
 
