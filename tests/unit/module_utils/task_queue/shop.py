@@ -195,9 +195,9 @@ class Shop:
         """Start a beat."""
         return self.start("beat", "--pidfile=", f"--schedule={self.folder / 'schedule'}")
 
-    def wait(self, condition: t.Callable[[], t.Any]) -> None:
+    def wait(self, condition: t.Callable[[], t.Any], seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.05)
