@@ -53,13 +53,14 @@ def values(service: Service, **more: t.Any) -> dict[str, t.Any]:
         "server": {
             "unit": UNIT,
             "listen": [f"127.0.0.1:{service.port}"],
-            "start_seconds": 3,
+            "start_seconds": 30,
             "drain_seconds": 2,
-            "probes": [{"name": "health", "path": "/", "timeout": 1}],
+            "probes": [{"name": "health", "path": "/", "timeout": 5}],
             "confirmation": {
                 "seconds": 0.3,
                 "interval": 0.1,
                 "needed": 2,
+                "latency_floor_ms": 5000,
                 "log": str(service.log),
             },
         },
@@ -153,7 +154,7 @@ def test_a_release_in_quarantine_is_tried_again_only_when_asked_for(
     service: Service, deploy: t.Any
 ) -> None:
     deploy("1")
-    deploy("2", status=500)
+    deploy("2", crash=True)
 
     refused = run(built(service, "2"), check_mode=False)
     again = run(replace(built(service, "2"), retry=True), check_mode=False)

@@ -68,7 +68,7 @@ def test_a_release_that_does_not_prove_itself_needs_a_person(
     deploy("1")
     deploy("2")
     code = Path(service.folder / "shop/releases/1/code/app.json")
-    code.write_text('{"version": "1", "status": 500}')
+    code.write_text('{"version": "1", "crash": true}')
 
     answer = back(service)
 
