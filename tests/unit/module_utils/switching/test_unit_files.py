@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -103,6 +104,14 @@ def test_the_proxy_has_no_rights(service: Service) -> None:
 
     assert "User=shop\n" in text
     assert "CapabilityBoundingSet=\n" in text
+    assert "NoNewPrivileges=yes\n" in text
+
+
+def test_the_proxy_starts_where_systemd_may_not_filter_system_calls(service: Service) -> None:
+    """systemd 257 in a container: "Failed to keep CAP_SYS_ADMIN", and nobody was served."""
+    text = unit_files.front_service(service.server("blue_green"), "shop")
+
+    assert not re.search(r"^(Restrict|SystemCall|Protect|Private|MemoryDeny|Lock)", text, re.M)
 
 
 def test_systemd_does_not_wait_for_the_proxy_which_never_says_that_it_is_ready(
