@@ -78,8 +78,10 @@ def test_what_a_recovery_test_left_is_reported(runs: t.Any) -> None:
 
 def test_the_account_of_the_rehearsal_reaches_nothing_that_lives(server: t.Any) -> None:
     as_account = "runuser -u upkeep_rehearsal -- "
+    data = psql(server, "SHOW data_directory")
 
-    assert server.run(as_account + "ls /var/lib/postgresql/15/main").rc != 0
+    assert server.file(data).is_directory
+    assert server.run(as_account + f"ls {data}").rc != 0
     assert server.run(as_account + "psql -d student_success -c 'SELECT 1'").rc != 0
     assert server.run(as_account + "ls /var/backups/upkeep").rc != 0
 
