@@ -15,11 +15,11 @@ from ..base.redis_client import RedisClient, RedisReplyError
 TARGET: t.Final = 0.0005
 #: Keys in one portion, of SCAN and of UNLINK alike: fewer cost the server more than they spare.
 LEAST: t.Final = 50
-MOST: t.Final = 200
-FIRST: t.Final = 150
-#: After each portion the server is left to others for this share of the time that it took. Without
-#: it one wait in a thousand is longer than with the guides' DEL (``bench/caches.py``).
-SHARE: t.Final = 0.4
+MOST: t.Final = 300
+FIRST: t.Final = 200
+#: After each portion the server is left to others for this share of the time that it took: a server
+#: has more clients than the one of ``bench/caches.py``.
+SHARE: t.Final = 0.2
 #: The longest pause, s.
 _LONGEST_PAUSE: t.Final = 0.05
 #: So many waits above the limit in a row end the work.
