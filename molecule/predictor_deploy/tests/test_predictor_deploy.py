@@ -50,7 +50,20 @@ def test_the_release_serves_from_its_folder(fleet_host: t.Any) -> None:
 
 
 def test_a_second_run_changes_nothing(records: t.Any) -> None:
-    assert records("converge")[-1]["changes"] == []
+    second = records("converge")[-1]
+
+    assert second["changes"] == []
+    # Is it there, does it serve, and the look at what deployments left.
+    assert second["hosts"][HOST]["remote_tasks"] <= 3
+
+
+def test_the_check_named_the_files_and_nothing_that_was_sent_is_left(
+    fleet_host: t.Any, records: t.Any
+) -> None:
+    messages = [item["message"] for item in records("converge")[0]["findings"]]
+
+    assert any(" would serve instead of what runs now. Files: " in one for one in messages)
+    assert not fleet_host(HOST).file("/var/lib/upkeep/incoming").exists
 
 
 def test_the_service_user_can_change_nothing_of_a_release(fleet_host: t.Any) -> None:
