@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import typing as t
 from collections.abc import Callable, Iterator
@@ -159,11 +160,21 @@ def test_damage_that_was_hashed_as_if_it_were_right_is_found(damaged: Shop, name
     for number, bad in enumerate(tried):
         path.write_bytes(bad)
 
-        assert meaning_problems(damaged, name), f"{FILES[name]} did not find damage {number}"
+        found = meaning_problems(damaged, name) or is_harmless(good, bad)
+        assert found, f"{FILES[name]} did not find damage {number}"
 
     path.write_bytes(good)
 
     assert meaning_problems(damaged, name) == []
+
+
+def is_harmless(good: bytes, bad: bytes) -> bool:
+    """Return whether nothing is lost: some bits of a compressed stream mean nothing."""
+    expanded = [
+        subprocess.run(["zstd", "-qdc"], input=data, capture_output=True) for data in (good, bad)
+    ]
+
+    return expanded[1].returncode == 0 and expanded[0].stdout == expanded[1].stdout
 
 
 def meaning_problems(shop: Shop, name: str) -> list[str]:
