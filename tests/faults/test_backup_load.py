@@ -181,7 +181,7 @@ def test_clean_sets_under_load_raise_no_alarm(shop: Shop, pg: Server) -> None:
 
     def work(number: int) -> None:
         pg.run(database, "INSERT INTO orders SELECT generate_series(1, 20)")
-        (shop.app / f"log {number % 10}").write_text(f"line {number}\n" * (number % 500))
+        (shop.app / f"log {number % 10}").write_text(f"line {number}\n" * (450 + number % 50))
 
     alarms: list[t.Any] = []
     with writing(shop.database), beside(work):
