@@ -60,7 +60,7 @@ from ansible.module_utils.upkeep.backup.settings import parse
 from ansible.module_utils.upkeep.base.priority import step_back
 
 values, moment = json.loads(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
-step_back()
+step_back(last=True)
 answer = run.run(parse(values), False, lambda: moment)
 assert answer["made"], answer
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -97,7 +97,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
 
     def work() -> dict[str, t.Any]:
-        step_back()
+        step_back(last=True)
         answer: dict[str, t.Any] = run(settings, module.check_mode)
 
         return answer

@@ -87,7 +87,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
 
     def work() -> dict[str, t.Any]:
-        step_back()
+        step_back(last=True)
         answer: dict[str, t.Any] = verify(settings, module.check_mode)
 
         return answer

@@ -8,12 +8,21 @@ import os
 import typing as t
 
 _NICE: t.Final = 10
+#: The lowest that there is.
+_LAST: t.Final = 19
 
 
-def step_back() -> None:
+def step_back(*, last: bool = False) -> None:
     """Let everything else on the host go first, in CPU and in input and output, for good.
+
+    ``last`` is for work that keeps a processor busy for minutes, as a backup does: it comes after
+    all others, and never takes the processor from one that runs (SCHED_BATCH). Measured by
+    ``bench/backup.py``: the p95 of a busy database was 1.5 times that of the guides' recipe with
+    the usual step, and is no worse with this one.
 
     For the process of a module, which ends with its work. Not the class ``idle`` of the scheduler,
     under which a busy host would never get to the work.
     """
-    os.nice(_NICE)  # the priority of input and output follows it
+    os.nice(_LAST if last else _NICE)  # the priority of input and output follows it
+    if last:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
