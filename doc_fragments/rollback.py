@@ -243,6 +243,13 @@ options:
           C(.new) behind it takes its place at the switch; the old one is
           kept.
         type: path
+      required_variables:
+        description: Variables that the environment file must set, or the
+          new one where there is one. Without them no release is built, and
+          none serves.
+        type: list
+        elements: str
+        default: []
       pool:
         description: Connections to the database, checked in sum.
         type: dict

@@ -88,6 +88,14 @@ APP: t.Final[Options] = {
         "Environment file of the units. A file of this name with C(.new) behind it takes its place"
         " at the switch; the old one is kept.",
     ),
+    "required_variables": option(
+        "list",
+        "Variables that the environment file must set, or the new one where there is one. Without"
+        " them no release is built, and none serves.",
+        elements="str",
+        default=[],
+        pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+    ),
     "pool": option("dict", "Connections to the database, checked in sum.", options=POOL),
     "keep": option(
         "int", "Releases that are kept.", default=5, minimum=2, why="one is the way back"

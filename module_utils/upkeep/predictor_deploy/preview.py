@@ -19,7 +19,7 @@ from ..base.text import list_some, visible
 from ..switching import unit_files
 from ..switching.releases import FOUND, Releases
 from ..switching.switch import Switcher
-from . import code_digest
+from . import code_digest, environment_file
 from .building import unit_texts
 from .code_digest import DigestError
 from .settings import App
@@ -228,14 +228,14 @@ def _environment_file(app: App) -> list[tuple[str, str, str]]:
     if not app.environment_file:
         return []
     try:
-        new = read_bytes(f"{app.environment_file}.new", _LARGEST, owner=0)
+        new = read_bytes(f"{app.environment_file}.new", environment_file.LARGEST, owner=0)
     except FileNotFoundError:
         return []
     except OSError as error:
         return [(app.environment_file, "", f"# it cannot be read: {reason_of(error)}\n")]
 
-    before = _variables(_content(app.environment_file))
-    after = _variables(new.decode("utf-8", "replace"))
+    before = environment_file.variables(_content(app.environment_file))
+    after = environment_file.variables(new.decode("utf-8", "replace"))
     old = [f"{name}=(a value)\n" for name in before]
     now = [
         f"{name}=({'a value' if before.get(name, value) == value else 'another value'})\n"
@@ -243,13 +243,6 @@ def _environment_file(app: App) -> list[tuple[str, str, str]]:
     ]
 
     return [(app.environment_file, "".join(old), "".join(now))]
-
-
-def _variables(text: str) -> dict[str, str]:
-    """Return the variables of an environment file, sorted by name."""
-    pairs = (line.strip().partition("=") for line in text.splitlines())
-
-    return dict(sorted((name, value) for name, sign, value in pairs if sign and name[:1] != "#"))
 
 
 def _masked(before: str, after: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from ..switching import new_environment
 from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
 from ..switching.switch import Switcher, SwitchError, SwitchOutcome
-from . import preview
+from . import environment_file, preview
 from .building import BuildError, build, keep_found
 from .code_digest import DigestError
 from .looking import look
@@ -88,6 +88,9 @@ def _built(settings: Settings, releases: Releases, check_mode: bool) -> dict[str
         if not check_mode and settings.bundle:
             take_out(releases, release)
 
+    if lacking := environment_file.problem(settings.app):
+        raise BuildError(lacking)
+
     steps = [f"unpack release {release}", "make its virtual environment", "write its unit files"]
     message = f"Release {release} is not on the host yet. Steps: {'; '.join(steps)}."
     told = {"needed": True, "steps": steps, "diff": _diff(releases.root, release)}
@@ -117,6 +120,9 @@ def _live(
 
     steps = _steps(app, current, release)
     told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
+    lacking = environment_file.problem(app)
+    if lacking and (check_mode or not unended):
+        return {"needed": True, "done": False, "findings": [_failed(settings, lacking)]}
     if check_mode:
         return {**told, **_foretold(settings, releases, switcher, steps)}
 
@@ -129,6 +135,10 @@ def _live(
     findings = [_recovered(settings, recovered)] if recovered else []
     if releases.current() == release and releases.is_confirmed(release):
         return {**told, "changed": True, "findings": [*findings, _serves_already(settings)]}
+
+    if lacking:
+        findings.append(_failed(settings, lacking))
+        return {**told, "changed": True, "done": False, "findings": findings}
 
     previous = releases.current()
     try:

@@ -52,6 +52,7 @@ class App:
     lock: str
     found: tuple[str, ...]
     environment_file: str
+    required_variables: tuple[str, ...]
     keep: int
     requirements: tuple[str, ...]
 
@@ -135,6 +136,8 @@ def _app_problems(app: Values, place: str) -> Iterator[str]:
 
     if ".." in app["root"].split("/") or ".." in app["folder"].split("/"):
         yield f"{place}.root and {place}.folder must not have '..'"
+    if app["required_variables"] and not app["environment_file"]:
+        yield f"{place}.required_variables needs {place}.environment_file, which must set them"
     if not app["server"]["listen"]:
         yield f"{place}.server.listen is empty; name where it listens, as in 127.0.0.1:8000"
     if not app["server"]["probes"]:
@@ -190,6 +193,7 @@ def _app(given: Values) -> App:
         lock=given["lock"],
         found=tuple(given["found"]),
         environment_file=given["environment_file"] or "",
+        required_variables=tuple(given["required_variables"]),
         keep=given["keep"],
         requirements=tuple(given["requirements"]),
     )

@@ -76,8 +76,13 @@ def application(service: Service, system: str, **more: t.Any) -> Entry:
         },
     }
 
+    needed = shipped.get("required_variables", [])
+    if "environment_file" in more and not more["environment_file"]:
+        needed = []
+
     return {
         **shipped,
+        "required_variables": needed,
         "root": str(service.folder / "shop"),
         "user": getpass.getuser(),
         "found": [str(service.folder / "before")],
@@ -418,7 +423,8 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
 ) -> None:
     path = service.folder / ".env.production"
     path.write_text("OLD=1\n")
-    path.with_name(".env.production.new").write_text("NEW=1\n")
+    new = "NEW=1\nDATABASE_URL=postgresql://db\nREDIS_URL=redis://cache\n"
+    path.with_name(".env.production.new").write_text(new)
     app = application(service, "fairedge", environment_file=str(path))
     shipped = profile("fairedge")["system_application"]["environment_file"]
     assert shipped.endswith("/.env.production")
@@ -426,10 +432,32 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
     answer = deploy(app, "1")
 
     assert answer["done"] is True, answer
-    assert path.read_text() == "NEW=1\n"
+    assert path.read_text() == new
     kept = [one for one in service.folder.rglob(".env.production*") if one.read_text() == "OLD=1\n"]
     assert len(kept) == 1
     prove("fairedge", answer["findings"], ".env.production.new -> .env.production", 84)
+
+
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
+def test_a_release_is_refused_whose_environment_file_lacks_a_variable(
+    service: Service, deploy: t.Any, missing: str
+) -> None:
+    path = service.folder / ".env.production"
+    path.write_text("DATABASE_URL=postgresql://db\nREDIS_URL=redis://cache\n")
+    app = application(service, "fairedge", environment_file=str(path))
+    good = deploy(app, "1")
+    assert good["done"] is True, good
+
+    # What is there once more but empty is not set.
+    new = path.read_text().replace(f"{missing}=", f'{missing}=""\n# {missing}=')
+    path.with_name(".env.production.new").write_text(new)
+    settings = parse({"app": app, "state": "built", "release": "2", "commit": "c" * 40})
+    answer = run(settings, check_mode=False)
+
+    assert answer["done"] is False
+    assert f".env.production.new does not set {missing} " in answer["findings"][0]["message"]
+    assert service.answer()["version"] == "1"
+    prove("fairedge", [*good["findings"], *answer["findings"]], missing, 79)
 
 
 def planted_files(name: str, system: str) -> dict[str, str]:
