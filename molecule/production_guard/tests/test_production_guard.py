@@ -24,3 +24,7 @@ def test_guard(play: t.Callable[..., t.Any], variables: list[str], code: int) ->
     done = play("converge", *(part for variable in variables for part in ("-e", variable)))
     assert done.returncode == code
     assert code == 0 or "upkeep_confirm_production=fairedge" in done.stdout
+
+
+def test_a_check_needs_no_confirmation(play: t.Callable[..., t.Any]) -> None:
+    assert play("converge", "--check", "-e", "upkeep_environment=production").returncode == 0

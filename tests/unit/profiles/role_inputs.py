@@ -15,10 +15,13 @@ from tools import PROJECT, yamlfiles
 FILE: t.Final = PROJECT / "inventory" / "group_vars" / "all" / "role_inputs.yml"
 
 
-def role_input(name: str, system: str, groups: t.Sequence[str]) -> t.Any:
-    """Return a variable of a role on a host of a system that is in these groups."""
+def role_input(name: str, system: str, groups: t.Sequence[str], **more: t.Any) -> t.Any:
+    """Return a variable of a role on a host of a system that is in these groups.
+
+    ``more`` are variables that the profile has besides.
+    """
     inputs = {key: _trusted(value) for key, value in (yamlfiles.read(FILE) or {}).items()}
-    variables = {**inputs, **profile(system), "group_names": list(groups)}
+    variables = {**inputs, **profile(system), **more, "group_names": list(groups)}
 
     return Templar(loader=DataLoader(), variables=variables).template(
         trust_as_template(f"{{{{ {name} }}}}")

@@ -438,6 +438,14 @@ def test_a_new_environment_file_takes_its_place_and_the_old_one_is_kept(
     prove("fairedge", answer["findings"], ".env.production.new -> .env.production", 84)
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_profile_says_whether_there_is_a_staging(system: str) -> None:
+    name = "predictor_deploy_staging"
+
+    assert role_input(name, system, ["app"]) == "required"
+    assert role_input(name, system, ["app"], system_staging="none") == "none"
+
+
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL"])
 def test_a_release_is_refused_whose_environment_file_lacks_a_variable(
     service: Service, deploy: t.Any, missing: str
