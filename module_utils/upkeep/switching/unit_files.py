@@ -196,9 +196,6 @@ def undo_steps(
     """Return the commands that go back from ``target``; one that begins with '-' may fail."""
     needed = layout(server, previous)
     bridged = target is not None and are_bridged(server, previous, target)
-    other = [unit for unit in all_units(server) if unit not in needed]
-    if needed and server.front_socket_unit in needed:
-        other.remove(server.front_unit)
     changes = target is None or layout(server, target) != needed
     next_units = (server.next_unit, server.next_unit.replace(".service", ".socket"))
     restart = (
@@ -211,7 +208,7 @@ def undo_steps(
         *_linked(f"releases/{previous.id}", f"{root}/current"),
         [_CTL, "daemon-reload"],
         ["-", _CTL, "reset-failed", server.unit, *needed],
-        *([["-", _CTL, "stop", *other, server.unit]] if changes and other else []),
+        *(_other_sockets_off(server, needed) if changes else []),
         *(["-", _CTL, "start", one] for one in needed),
         restart,
         *front,
@@ -219,6 +216,23 @@ def undo_steps(
         *([drain] if bridged else []),
         ["-", _CTL, "stop", *next_units],
         ["/usr/bin/mv", "-T", f"{root}/switching", f"{root}/undone"],
+    ]
+
+
+def _other_sockets_off(server: Server, needed: Sequence[str]) -> list[list[str]]:
+    """Return the commands that leave only the needed sockets, now and at the next boot.
+
+    A socket of the other layout that came back at boot would hold the port.
+    """
+    other = [unit for unit in all_units(server) if unit not in needed]
+    if server.front_socket_unit in needed:
+        other.remove(server.front_unit)
+    sockets = [unit for unit in other if unit.endswith(".socket")]
+
+    return [
+        *([["-", _CTL, "stop", *other, server.unit]] if other else []),
+        *(["-", _CTL, "disable", one] for one in sockets),
+        *(["-", _CTL, "enable", one] for one in needed),
     ]
 
 

@@ -33,6 +33,7 @@ class StandIn:
         self.folders: dict[str, str] = {}
         self.restarts: dict[str, int] = {}
         self.armed: set[str] = set()
+        self.enabled: set[str] = set()
         self.calls: list[str] = []
         self.refused: set[str] = set()
 
@@ -84,9 +85,11 @@ class StandIn:
 
     def enable(self, unit: str, _: t.Any = None) -> None:
         self.calls.append(f"enable {unit}")
+        self.enabled.add(unit)
 
     def disable(self, unit: str, _: t.Any = None) -> None:
         self.calls.append(f"disable {unit}")
+        self.enabled.discard(unit)
 
     def show(
         self, units: t.Sequence[str], _names: t.Sequence[str], _: t.Any = None
@@ -222,7 +225,7 @@ class StandIn:
                 self.restart(unit)
         elif words[0] != "/usr/bin/systemctl":
             subprocess.run(words, check=True)
-        elif words[1] in ("start", "stop", "restart"):
+        elif words[1] in ("start", "stop", "restart", "enable", "disable"):
             for unit in words[2:]:
                 getattr(self, words[1])(unit)
 

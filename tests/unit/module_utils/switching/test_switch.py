@@ -22,6 +22,10 @@ from tests.unit.module_utils.switching.conftest import UNIT, Service
 
 STRATEGIES: t.Final = ("restart", "blue_green")
 PUBLIC: t.Final = {"restart": "shop-api.socket", "blue_green": "shop-api-front.socket"}
+SOCKETS: t.Final = {
+    "restart": {"shop-api.socket"},
+    "blue_green": {"shop-api-front.socket", "shop-api-own.socket"},
+}
 MOMENTS: t.Final = [
     *((moment, "restart") for moment in ("armed", "pointed", "switched", "confirmed")),
     *(
@@ -179,6 +183,8 @@ def test_the_way_back_from_the_first_release_is_what_ran(service: Service) -> No
     assert service.answer()["version"] == FOUND
     assert service.releases.current() == FOUND
     assert "shop-api.socket" not in service.systemd.sockets
+    # At the next boot it would hold the port at which what ran listens by itself.
+    assert service.systemd.enabled == set()
 
 
 @pytest.mark.parametrize(("moment", "strategy"), MOMENTS)
@@ -304,9 +310,11 @@ def test_a_host_can_change_its_strategy_and_go_back(
     with pytest.raises(SwitchError):
         service.switcher(strategy=old).switch(service.add("3", old, log="ERROR no model"))
     assert service.answer()["version"] == "2"
+    assert service.systemd.enabled == SOCKETS[new]
 
     service.switcher(strategy=new).switch(service.releases.require("1"))
     assert service.answer()["version"] == "1"
+    assert service.systemd.enabled == SOCKETS[old]
     nothing_is_left(service)
 
 
