@@ -51,7 +51,7 @@ def undo_steps(model: UpdatedModel, versions: Versions, previous: KeptVersion) -
 
     return [
         *steps,
-        ["-", "/usr/bin/systemctl", "reset-failed", model.server.unit],
+        ["-", "/usr/bin/systemctl", "reset-failed", model.server.unit, *model.workers],
         ["/usr/bin/systemctl", "restart", model.server.unit],
         *(["-", "/usr/bin/systemctl", "restart", worker] for worker in model.workers),
         ["/usr/bin/mv", "-T", f"{versions.path}/{SWITCHING}", f"{versions.path}/undone.json"],

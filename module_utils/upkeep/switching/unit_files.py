@@ -207,7 +207,7 @@ def undo_steps(
     return [
         *_linked(f"releases/{previous.id}", f"{root}/current"),
         [_CTL, "daemon-reload"],
-        ["-", _CTL, "reset-failed", server.unit, *needed],
+        ["-", _CTL, "reset-failed", server.unit, *needed, *workers],
         *(_other_sockets_off(server, needed) if changes else []),
         *(["-", _CTL, "start", one] for one in needed),
         restart,

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,19 @@ def test_the_way_back_sets_rights_where_no_service_user_may_write(shop: Shop) ->
     there = [step for step in steps if str(shop.home) in " ".join(step)]
     assert there
     assert {step[0] for step in there} == {"/usr/bin/mv"}
+
+
+def test_the_way_back_starts_workers_that_systemd_has_given_up_on(shop: Shop) -> None:
+    versions = shop.versions()
+    kept = versions.keep(copies.mark_of(versions.model))
+    model = replace(versions.model, workers=("shop-worker.service",))
+
+    steps = undo.undo_steps(model, versions, kept)
+
+    forgotten = next(step for step in steps if "reset-failed" in step)
+    again = ["-", "/usr/bin/systemctl", "restart", "shop-worker.service"]
+    assert "shop-worker.service" in forgotten
+    assert steps.index(forgotten) < steps.index(again)
 
 
 def test_the_way_back_follows_no_link_that_the_service_user_put(shop: Shop) -> None:

@@ -74,6 +74,17 @@ def test_the_way_back_from_the_first_release_gives_the_socket_up(service: Servic
     assert "shop-api.service" in stopped
 
 
+def test_the_way_back_starts_workers_that_systemd_has_given_up_on(service: Service) -> None:
+    """A release whose workers crash uses up their starts: systemd refuses the next one."""
+    both = (Release("1"), Release("2"))
+    steps = unit_files.undo_steps(service.server(), ["shop-worker.service"], "/r", *both)
+
+    forgotten = next(step for step in steps if "reset-failed" in step)
+    again = ["-", "/usr/bin/systemctl", "restart", "shop-worker.service"]
+    assert "shop-worker.service" in forgotten
+    assert steps.index(forgotten) < steps.index(again)
+
+
 def test_the_way_back_between_two_beside_each_other_spares_the_one_that_runs(
     service: Service,
 ) -> None:
