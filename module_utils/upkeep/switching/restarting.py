@@ -49,6 +49,7 @@ def restart_and_confirm(
         problem = wait_until_ready(server, address, ready, ended, run_as) if workers else ""
         if problem:
             return Confirmation(f"after its workers were restarted: {problem}")
+        ended = ended_since(server.unit, *workers)
     except (SystemdError, TimeoutError) as error:
         return Confirmation(str(error))
 

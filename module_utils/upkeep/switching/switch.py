@@ -362,13 +362,9 @@ class Switcher:
             return folder.has(unit)
 
     def _confirm(self, before: Baseline, tail: LogTail, serving: str) -> Confirmation:
-        ended = ended_since(serving)
-        found = confirm(self.server, self.address, before, tail, ended, self._run_as)
-        if not found.problem:
-            for worker in self.workers:
-                found.problem = found.problem or ended_since(worker)()
+        ended = ended_since(serving, *self.workers)
 
-        return found
+        return confirm(self.server, self.address, before, tail, ended, self._run_as)
 
     def _give_up(
         self, previous: Release, target: Release, problem: str, failed: Sequence[ProbeAnswer]

@@ -396,3 +396,32 @@ def test_a_worker_never_runs_twice(
     assert service.releases.current() == served
     assert Path(service.systemd.folders[BEAT]).parent.name == served
     assert set(alive) == {1}
+
+
+def test_a_worker_that_crashes_again_and_again_is_not_confirmed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd starts it anew each time, slowly enough that it never gives up."""
+    first(service)
+    (service.systemd.units / BEAT).write_text("[Service]\n")
+    state, crashes = service.systemd._state, 0
+
+    def crashing(unit: str) -> dict[str, str]:
+        nonlocal crashes
+        if unit == BEAT:
+            return {"ActiveState": "active", "SubState": "x", "NRestarts": str(crashes)}
+        crashes += 1
+        return state(unit)
+
+    monkeypatch.setattr(service.systemd, "_state", crashing)
+    switcher = service.switcher()
+    switcher.workers = (BEAT,)
+    spawn = service.systemd._spawn
+    monkeypatch.setattr(
+        service.systemd, "_spawn", lambda unit: None if unit == BEAT else spawn(unit)
+    )
+
+    with pytest.raises(SwitchError, match=f"{BEAT} ended and was started again"):
+        switcher.switch(service.add("2"))
+
+    assert service.releases.current() == "1"
