@@ -13,7 +13,7 @@ from ..base.files import write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
 from ..switching import unit_files
-from ..switching.settings import Server
+from ..switching.restarting import worker_seconds
 from .copies import BESIDE
 from .settings import UpdatedModel
 from .versions import GOING_BACK, SWITCHING, KeptVersion, Versions
@@ -65,10 +65,13 @@ def service_text(model: UpdatedModel, versions: Versions, previous: KeptVersion)
         for step in undo_steps(model, versions, previous)
     )
 
+    workers = len(model.workers) * worker_seconds(model.server)
+    seconds = unit_files.undo_seconds(model.server, workers)
+
     return (
         f"# Written by Upkeep.\n[Unit]\nDescription=Back to model {previous.id} of"
         f" {model.server.unit}\nConditionPathExists={versions.path}/{SWITCHING}\n\n"
-        "[Service]\nType=oneshot\nTimeoutStartSec=600\nProtectSystem=strict\n"
+        f"[Service]\nType=oneshot\nTimeoutStartSec={seconds:.0f}\nProtectSystem=strict\n"
         f"ReadWritePaths={model.root} {versions.path}\n{commands}"
     )
 
@@ -82,12 +85,14 @@ def timer_text(model: UpdatedModel, seconds: float) -> str:
     )
 
 
-def seconds_until_undo(server: Server) -> float:
+def seconds_until_undo(model: UpdatedModel) -> float:
     """Return how long an update may take from here until it is confirmed."""
+    server = model.server
     rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
     steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
+    restarts = len(model.workers) * worker_seconds(server)
 
-    return steps + server.window.seconds
+    return steps + restarts + server.window.seconds
 
 
 def arm(model: UpdatedModel, versions: Versions, previous: KeptVersion, sha256: str) -> None:
@@ -96,7 +101,7 @@ def arm(model: UpdatedModel, versions: Versions, previous: KeptVersion, sha256: 
     timer = unit.replace(".service", ".timer")
     versions.begin(previous, sha256)
     _write(unit, service_text(model, versions, previous))
-    _write(timer, timer_text(model, seconds_until_undo(model.server)))
+    _write(timer, timer_text(model, seconds_until_undo(model)))
     systemd.reload_files(deadline)
     systemd.enable(timer, deadline)
     systemd.start(timer, deadline)

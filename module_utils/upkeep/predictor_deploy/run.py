@@ -68,6 +68,7 @@ def switcher_of(app: App, releases: Releases, hook: Callable[[str], None]) -> Sw
         app.server,
         releases,
         workers=[worker.unit for worker in app.workers],
+        worker_seconds=max((worker.stop_seconds for worker in app.workers), default=0.0),
         run_as=app.user,
         hook=hook,
     )

@@ -8,6 +8,7 @@ back when it is not confirmed, and restarts once more.
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Sequence
 
 from ..base import systemd
@@ -19,10 +20,18 @@ from .log_tail import LogTail
 from .settings import Server
 from .unit_state import ended_since
 
+#: What a worker of a release has to finish its tasks unless its profile gives it more, s.
+_WORKER_STOPS: t.Final = 120.0
+
 
 def before_change(server: Server, run_as: str = "") -> Baseline:
     """Return what the server answers now, to compare with after the change."""
     return baseline(server, address_of(server.listen[0]), run_as)
+
+
+def worker_seconds(server: Server) -> float:
+    """Return how long a worker may take to finish its tasks and start again."""
+    return max(server.drain_seconds, _WORKER_STOPS) + server.start_seconds + 60
 
 
 def restart_and_confirm(
@@ -44,7 +53,7 @@ def restart_and_confirm(
         if problem:
             return Confirmation(f"after the restart: {problem}")
         for worker in workers:
-            systemd.restart(worker, Deadline(server.drain_seconds + 60))
+            systemd.restart(worker, Deadline(worker_seconds(server)))
         ready = Deadline(server.start_seconds)
         problem = wait_until_ready(server, address, ready, ended, run_as) if workers else ""
         if problem:

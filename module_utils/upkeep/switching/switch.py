@@ -76,6 +76,7 @@ class Switcher:
     connects to a path that leads to one of them: a rename sends every new connection to the other
     one, and back again. Nothing is stopped before its last connection has ended or its time to
     drain is over, since servers close connections that they have accepted and not yet read.
+    Each worker has ``worker_seconds`` to finish its tasks.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class Switcher:
         releases: Releases,
         *,
         workers: Sequence[str] = (),
+        worker_seconds: float = 0.0,
         run_as: str = "",
         hook: Hook = no_hook,
     ) -> None:
         self.server = server
         self.releases = releases
         self.workers = tuple(workers)
+        self._worker_seconds = worker_seconds
         self._run_as = run_as
         self._environment: NewEnvironment | None = None
         self._hook = hook
@@ -316,11 +319,17 @@ class Switcher:
         self._restart_workers(server.unit)
 
     def _restart_workers(self, serving: str) -> None:
-        deadline = Deadline(self.server.start_seconds + self.server.drain_seconds + 60)
         for worker in self.workers:
-            systemd.restart(worker, deadline)
+            systemd.restart(worker, Deadline(self._seconds_of_a_worker()))
         if self.workers:  # what serves may say that it is not well while they start
             self._require_ready(self.address, serving, "after its workers were restarted")
+
+    def _seconds_of_a_worker(self) -> float:
+        """Return how long a worker may take to finish its tasks and start again."""
+        return self.server.start_seconds + max(self.server.drain_seconds, self._worker_seconds) + 60
+
+    def _seconds_of_workers(self) -> float:
+        return len(self.workers) * self._seconds_of_a_worker()
 
     def _require_ready(self, address: str, unit: str, when: str) -> None:
         deadline = Deadline(self.server.start_seconds)
@@ -385,7 +394,7 @@ class Switcher:
         self._hook("armed")
         rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
         steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
-        seconds = steps + server.window.seconds
+        seconds = steps + server.window.seconds + self._seconds_of_workers()
         self._write_undo(previous, target)
         timer = server.undo_unit.replace(".service", ".timer")
         _write(f"{unit_files.UNITS}/{timer}", unit_files.undo_timer(server, seconds))
@@ -398,12 +407,16 @@ class Switcher:
         steps = unit_files.undo_steps(self.server, self.workers, root, previous, target)
         if self._environment:
             steps.insert(0, unit_files.shell_step(self._environment.script_back()))
-        text = unit_files.undo_service(self.server, self.releases.root, previous.id, steps)
+        seconds = self._undo_seconds()
+        text = unit_files.undo_service(self.server, root, previous.id, steps, seconds)
         _write(f"{unit_files.UNITS}/{self.server.undo_unit}", text)
+
+    def _undo_seconds(self) -> float:
+        return unit_files.undo_seconds(self.server, self._seconds_of_workers())
 
     def _undo(self, previous: str, target: str) -> None:
         """Go back now, by the unit that the host would use, and see that it serves."""
-        deadline = Deadline(600)
+        deadline = Deadline(self._undo_seconds() + 60)
         if self.releases.switching() is None and self.releases.current() != previous:
             # Without the note the unit does nothing, and systemd calls that a success.
             self.releases.begin(Switching(target, previous, time.time(), self._environment))

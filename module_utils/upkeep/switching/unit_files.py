@@ -23,6 +23,8 @@ PROXY: t.Final = "/lib/systemd/systemd-socket-proxyd"
 MOST_CONNECTIONS: t.Final = 2048
 #: Seconds that the host's own way back lets requests end which another release has begun.
 _UNDO_DRAIN: t.Final = 5.0
+#: Seconds for what the way back does beside stopping and starting units.
+_UNDO_STEPS: t.Final = 600.0
 _CTL: t.Final = "/usr/bin/systemctl"
 _MADE: t.Final = "# Written by Upkeep; what is changed here is lost at the next deployment."
 _PART: t.Final = re.compile(r"^# (/\S.*)$")
@@ -174,14 +176,21 @@ def next_unit(server: Server, text: str, release: str) -> str:
     )
 
 
-def undo_service(server: Server, root: str, previous: str, steps: Sequence[Sequence[str]]) -> str:
+def undo_seconds(server: Server, worker_seconds: float) -> float:
+    """Return how long the way back may take; ``worker_seconds`` is for all its workers."""
+    return _UNDO_STEPS + 2 * (server.start_seconds + server.drain_seconds) + worker_seconds
+
+
+def undo_service(
+    server: Server, root: str, previous: str, steps: Sequence[Sequence[str]], seconds: float
+) -> str:
     """Return the unit that goes back to the release before, unless the switch was confirmed."""
     commands = "".join(f"ExecStart={_command(step)}\n" for step in steps)
 
     return (
         f"{_MADE}\n[Unit]\nDescription=Back to release {previous} of {server.unit}\n"
         f"ConditionPathExists={root}/switching\n\n"
-        f"[Service]\nType=oneshot\nTimeoutStartSec=600\n{commands}"
+        f"[Service]\nType=oneshot\nTimeoutStartSec={seconds:.0f}\n{commands}"
     )
 
 

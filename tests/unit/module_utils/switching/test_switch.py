@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
 import threading
@@ -13,9 +14,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base import systemd
 from ansible.module_utils.upkeep.switching import unit_files
 from ansible.module_utils.upkeep.switching.releases import FOUND
-from ansible.module_utils.upkeep.switching.switch import SwitchError
+from ansible.module_utils.upkeep.switching.switch import Switcher, SwitchError
 
 from demo.load_client import LoadClient
 from tests.unit.module_utils.switching.conftest import UNIT, Service
@@ -425,3 +427,25 @@ def test_a_worker_that_crashes_again_and_again_is_not_confirmed(
         switcher.switch(service.add("2"))
 
     assert service.releases.current() == "1"
+
+
+def test_each_worker_has_the_time_to_finish_its_tasks(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Busy workers took longer than the server may, and the release was taken back."""
+    first(service)
+    switcher = Switcher(
+        service.server(), service.releases, workers=("a.service", BEAT), worker_seconds=600
+    )
+    given: list[float] = []
+    monkeypatch.setattr(systemd, "restart", lambda _, deadline: given.append(deadline.left))
+
+    switcher._restart_workers(UNIT)
+    switcher._arm(service.add("2"), service.releases.require("1"))
+
+    assert len(given) == 2
+    assert min(given) > 600
+    timer = (service.systemd.units / TIMER).read_text()
+    assert int(re.findall(r"OnActiveSec=(\d+)", timer)[0]) > 2 * 600
+    undo = (service.systemd.units / TIMER.replace(".timer", ".service")).read_text()
+    assert int(re.findall(r"TimeoutStartSec=(\d+)", undo)[0]) > 2 * 600

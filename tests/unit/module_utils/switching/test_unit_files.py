@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible.module_utils.upkeep.switching import unit_files
@@ -132,6 +133,18 @@ def test_systemd_does_not_wait_for_the_proxy_which_never_says_that_it_is_ready(
 
 
 def test_the_way_back_runs_only_while_a_switch_is_begun(service: Service) -> None:
-    text = unit_files.undo_service(service.server(), "/r", "1", [["/usr/bin/true"]])
+    text = unit_files.undo_service(service.server(), "/r", "1", [["/usr/bin/true"]], 60)
 
     assert "ConditionPathExists=/r/switching" in text
+
+
+def test_the_way_back_has_the_time_that_its_units_may_take(service: Service) -> None:
+    """systemd would end it in the middle, with the link back and the release before stopped."""
+    server = replace(service.server(), start_seconds=400, drain_seconds=900)
+
+    seconds = unit_files.undo_seconds(server, 3600)
+
+    assert seconds >= 400 + 900 + 3600
+    assert f"TimeoutStartSec={seconds:.0f}\n" in unit_files.undo_service(
+        server, "/r", "1", [["/usr/bin/true"]], seconds
+    )
