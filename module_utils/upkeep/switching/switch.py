@@ -34,6 +34,8 @@ from .unit_state import ended_since
 #: Seconds that the host's own way back waits beyond what a switch may take.
 SLACK: t.Final = 180.0
 _LAST_LINES: t.Final = 50
+#: Seconds that a unit may take to stop beyond its last request: systemd kills it after 90.
+_STOPS: t.Final = 120.0
 #: Moments at which a test may end this process.
 Hook = Callable[[str], None]
 
@@ -252,8 +254,8 @@ class Switcher:
 
     def _start_next(self, target: Release) -> None:
         """Start another release beside the one that serves, on its own socket."""
-        deadline = Deadline(60)
         self._stop_next()
+        deadline = Deadline(60)
         unit = self.server.next_unit
         own = unit.replace(".service", ".socket")
         text = systemd.text_of(self.server.unit, deadline)
@@ -266,14 +268,15 @@ class Switcher:
         _write(f"{unit_files.TRANSIENT}/{unit}", unit_files.next_unit(self.server, text, part))
         systemd.reload_files(deadline)
         systemd.start(own, deadline)
-        systemd.start(unit, deadline.part(self.server.start_seconds))
+        systemd.start(unit, Deadline(self.server.start_seconds + 60))
 
     def _stop_next(self) -> None:
+        """Stop the release beside; what systemd still waits for, it ends itself."""
         unit = self.server.next_unit
-        with contextlib.suppress(SystemdError):
-            deadline = Deadline(self.server.drain_seconds + 30)
-            systemd.stop(unit, deadline)
-            systemd.stop(unit.replace(".service", ".socket"), deadline)
+        deadline = Deadline(self.server.drain_seconds + _STOPS)
+        for one in (unit, unit.replace(".service", ".socket")):
+            with contextlib.suppress(SystemdError, TimeoutError):
+                systemd.stop(one, deadline)
 
     def _cut_over(self, target: Release) -> None:
         """Let every new connection go to the target, which runs beside the release before."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.upkeep.base import systemd
+from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.switching import unit_files
 from ansible.module_utils.upkeep.switching.releases import FOUND
 from ansible.module_utils.upkeep.switching.switch import Switcher, SwitchError
@@ -449,3 +450,39 @@ def test_each_worker_has_the_time_to_finish_its_tasks(
     assert int(re.findall(r"OnActiveSec=(\d+)", timer)[0]) > 2 * 600
     undo = (service.systemd.units / TIMER.replace(".timer", ".service")).read_text()
     assert int(re.findall(r"TimeoutStartSec=(\d+)", undo)[0]) > 2 * 600
+
+
+def test_a_good_release_stays_where_the_one_beside_it_ends_slowly(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is kept open holds a server until systemd kills it after 90 seconds."""
+    first(service, "blue_green")
+    stop, waited = service.systemd.stop, []
+
+    def slowly(unit: str, deadline: Deadline) -> None:
+        if unit == "shop-api-next.service" and service.systemd._runs(unit):
+            waited.append(deadline.left)
+            raise TimeoutError("systemctl stop took longer")
+        stop(unit, deadline)
+
+    monkeypatch.setattr(systemd, "stop", slowly)
+    service.switcher(strategy="blue_green").switch(service.add("2", "blue_green"))
+
+    assert service.answer()["version"] == "2"
+    assert service.releases.is_confirmed("2")
+    assert min(waited) > 90
+
+
+def test_a_release_that_is_slow_to_start_has_its_time_beside_the_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Type=notify, systemctl waits until the models are loaded."""
+    first(service)
+    given: dict[str, float] = {}
+    monkeypatch.setattr(
+        systemd, "start", lambda unit, deadline: given.update({unit: deadline.left})
+    )
+
+    service.switcher(start_seconds=300)._start_next(service.add("2"))
+
+    assert given["shop-api-next.service"] > 300
