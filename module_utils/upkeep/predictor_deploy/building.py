@@ -19,6 +19,7 @@ from ..base.text import limit_text
 from ..base.trees import TreeWalk
 from ..switching import unit_files
 from ..switching.releases import FOUND, Release, Releases
+from ..switching.settings import Server
 from . import code_digest
 from .settings import App, Settings
 from .unpacking import checked, unpack
@@ -28,6 +29,10 @@ SPARE: t.Final = 256 << 20
 #: How often larger than its archive a release may become.
 _GROWTH: t.Final = 3
 _LARGEST_LOCK: t.Final = 8 << 20
+#: Seconds that systemd waits by itself before it kills a unit that is stopped.
+_SYSTEMD_WAITS: t.Final = 90.0
+#: Seconds that a server may take to end after its last request.
+_ENDING: t.Final = 30.0
 
 
 class BuildError(Exception):
@@ -92,6 +97,16 @@ def write_units(
         write_atomic(releases.path(release, "units", f"{unit}.conf"), text, folder_mode=0o755)
 
 
+def _stop_seconds(server: Server) -> float | None:
+    """Return how long systemd waits for a server that finishes what it has begun, s.
+
+    None where what systemd waits by itself is enough.
+    """
+    needed = server.drain_seconds + _ENDING
+
+    return needed if needed > _SYSTEMD_WAITS else None
+
+
 def unit_texts(
     app: App, releases: Releases, release: str, command: Sequence[str], *, takes_socket: bool
 ) -> dict[str, str]:
@@ -106,6 +121,7 @@ def unit_texts(
             [word.replace("{release}", path) for word in command],
             {**app.environment, "UPKEEP_RELEASE": release},
             sockets if takes_socket else (),
+            stop_seconds=_stop_seconds(app.server),
         )
     }
     for worker in app.workers:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 import tarfile
 import typing as t
@@ -426,3 +427,17 @@ def test_a_folder_in_the_place_of_the_link_harms_nothing(service: Service, deplo
     assert answer["done"] is False
     assert "Nothing that serves was changed" in answer["findings"][0]["message"]
     assert service.answer()["version"] == "0"
+
+
+@pytest.mark.parametrize(("drain", "written"), [(30, ""), (300, "TimeoutStopSec=330\n")])
+def test_a_server_has_its_time_to_finish_what_it_has_begun(
+    service: Service, drain: int, written: str
+) -> None:
+    """systemd kills a unit 90 seconds after its stop unless it is given more."""
+    given = values(service)
+    given["app"]["server"]["drain_seconds"] = drain
+    app = parse(given).app
+
+    texts = building.unit_texts(app, service.releases, "1", app.command, takes_socket=True)
+
+    assert "".join(re.findall("TimeoutStopSec=.*\n", texts[UNIT])) == written
