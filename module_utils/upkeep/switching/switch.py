@@ -20,7 +20,7 @@ from ..base.deadline import Deadline
 from ..base.files import read_text, write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
-from . import unit_files
+from . import drop_ins, unit_files
 from .asking import ProbeAnswer, address_of
 from .confirming import Baseline, Confirmation, ask_all, baseline, confirm, wait_until_ready
 from .draining import drain
@@ -100,20 +100,17 @@ class Switcher:
         self._hook = hook
 
     @property
+    def _units(self) -> tuple[str, ...]:
+        return (self.server.unit, *self.workers)
+
+    @property
     def address(self) -> str:
         """Where everybody asks."""
         return address_of(self.server.listen[0])
 
     def adopt(self) -> bool:
-        """Let the unit follow the link to the current release; return whether that is new."""
-        changed = False
-        for unit in (self.server.unit, *self.workers):
-            target = f"{self.releases.root}/current/units/{unit}.conf"
-            with Folder.owned(f"{unit_files.UNITS}/{unit}.d", make=True) as folder:
-                if folder.target(unit_files.DROP_IN) != target:
-                    folder.link(unit_files.DROP_IN, target)
-                    changed = True
-
+        """Let the units be as the current release says; return whether that is new."""
+        changed = drop_ins.install(self.releases, self._units, self.releases.current())
         for name, text in self.socket_files().items():
             changed |= _write_changed(f"{unit_files.UNITS}/{name}", text)
         if changed:
@@ -150,7 +147,7 @@ class Switcher:
         before = baseline(self.server, self.address, self._run_as)
         bridged = self._can_bridge(previous, target)
         outcome.start_seconds = self._try(target, before, stays=bridged)
-        tail = LogTail(self.server.window, (self.server.unit, *self.workers))
+        tail = LogTail(self.server.window, self._units)
         try:
             self._arm(target, previous)
         except (SystemdError, TimeoutError, OSError):
@@ -280,11 +277,15 @@ class Switcher:
 
     def _cut_over(self, target: Release) -> None:
         """Let every new connection go to the target, which runs beside the release before."""
-        self.releases.point_to(target.id)
-        systemd.reload_files(Deadline(60))
-        self._hook("pointed")
+        self._point_to(target)
         self._lead_to(unit_files.next_socket(self.server))
         self._restart_workers(self.server.next_unit)
+
+    def _point_to(self, target: Release) -> None:
+        self.releases.point_to(target.id)
+        drop_ins.install(self.releases, self._units, target.id)
+        systemd.reload_files(Deadline(60))
+        self._hook("pointed")
 
     def _take_over(self) -> None:
         """Let the unit itself run the release that serves beside it, once that is confirmed."""
@@ -309,9 +310,7 @@ class Switcher:
         """Let everybody be served by the target, in the place of the release before."""
         server = self.server
         deadline = Deadline(2 * (server.start_seconds + server.drain_seconds) + 60)
-        self.releases.point_to(target.id)
-        systemd.reload_files(deadline)
-        self._hook("pointed")
+        self._point_to(target)
         needed = unit_files.layout(server, target)
         if not self._are_up(needed, deadline) or self._up_beside(needed, deadline):
             systemd.stop(server.unit, deadline)
@@ -407,6 +406,7 @@ class Switcher:
 
     def _write_undo(self, previous: Release, target: Release | None) -> None:
         root = self.releases.root
+        drop_ins.prepare(self.releases, self._units, previous.id)
         steps = unit_files.undo_steps(self.server, self.workers, root, previous, target)
         if self._environment:
             steps.insert(0, unit_files.shell_step(self._environment.script_back()))
@@ -450,6 +450,7 @@ class Switcher:
         with contextlib.suppress(SystemdError, TimeoutError, OSError):
             systemd.stop(timer, deadline)
             systemd.disable(timer, deadline)
+            drop_ins.forget(self._units)
             with Folder.owned(unit_files.UNITS) as folder:
                 folder.remove(timer)
                 folder.remove(self.server.undo_unit)

@@ -50,6 +50,11 @@ def drop_in_path(unit: str) -> str:
     return f"{UNITS}/{unit}.d/{DROP_IN}"
 
 
+def undo_drop_in_path(unit: str) -> str:
+    """Return where the release before is named while a switch lasts: systemd reads only *.conf."""
+    return f"{UNITS}/{unit}.d/.undo-{DROP_IN.removesuffix('.conf')}"
+
+
 def layout(server: Server, release: Release) -> list[str]:
     """Return the socket units that a release needs, the one that everybody asks first."""
     if not server.listen or not release.takes_socket:
@@ -215,6 +220,11 @@ def undo_steps(
 
     return [
         *_linked(f"releases/{previous.id}", f"{root}/current"),
+        # Done once it is not there any more.
+        *(
+            ["-", "/usr/bin/mv", "-T", undo_drop_in_path(unit), drop_in_path(unit)]
+            for unit in (server.unit, *workers)
+        ),
         [_CTL, "daemon-reload"],
         ["-", _CTL, "reset-failed", server.unit, *needed, *workers],
         *(_other_sockets_off(server, needed) if changes else []),

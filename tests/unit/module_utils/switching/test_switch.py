@@ -60,6 +60,12 @@ def nothing_is_left(service: Service) -> None:
     assert service.systemd.armed == set()
     assert not service.systemd._runs("shop-api-next.service")
     assert not (service.systemd.units / TIMER).exists()
+    # What systemd reads at boot, before it mounts a file system for the releases alone.
+    beside = list((service.systemd.units / f"{UNIT}.d").iterdir())
+    assert [path.name for path in beside] == [unit_files.DROP_IN]
+    assert not beside[0].is_symlink()
+    current = service.releases.path(service.releases.current(), "units", f"{UNIT}.conf")
+    assert beside[0].read_text() == Path(current).read_text()
 
 
 def first(service: Service, strategy: str = "restart") -> None:
