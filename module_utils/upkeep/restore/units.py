@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
+from itertools import chain
 
 from ..base import systemd
 from ..base.deadline import Deadline
@@ -19,17 +20,24 @@ _WOULD_RUN: t.Final = (*ACTIVE_STATES, "activating", "failed")
 def meant_to_run(units: Sequence[str], deadline: Deadline) -> list[str]:
     """Return the units that run, or failed to; raises RestoreError for one that is not there.
 
-    One that somebody has stopped stays so.
+    One that somebody has stopped stays so. Last come the sockets and timers that would start one of
+    them while its data are replaced: they are stopped first.
     """
     try:
-        found = systemd.show(units, ["LoadState", "ActiveState"], deadline)
+        found = systemd.show(units, ["LoadState", "ActiveState", "TriggeredBy"], deadline)
+        named = (one.get("TriggeredBy", "").split() for one in found.values())
+        triggers = [name for name in dict.fromkeys(chain(*named)) if name not in units]
+        watching = systemd.show(triggers, ["ActiveState"], deadline)
     except (SystemdError, TimeoutError) as error:
         raise RestoreError(str(error)) from error
 
     if missing := [unit for unit in units if found[unit].get("LoadState") != "loaded"]:
         raise RestoreError(f"there is no unit {missing[0]} on this host; correct units")
 
-    return [unit for unit in units if found[unit].get("ActiveState") in _WOULD_RUN]
+    return [
+        *(unit for unit in units if found[unit].get("ActiveState") in _WOULD_RUN),
+        *(name for name in triggers if watching[name].get("ActiveState") in ACTIVE_STATES),
+    ]
 
 
 def stop(units: Sequence[str], deadline: Deadline) -> None:

@@ -53,3 +53,33 @@ def test_a_unit_that_is_not_there_is_named(shop: RestoringShop, stand_in: StandI
 
     with pytest.raises(RestoreError, match=r"there is no unit shop\.service on this host"):
         shop.restore(units=["shop.service"])
+
+
+def test_what_would_start_a_service_is_stopped_before_it(
+    shop: RestoringShop, stand_in: StandIn
+) -> None:
+    """The next visitor would start it in the middle, also one that was idle."""
+    log = shop.folder / "calls"
+    stand_in(
+        "systemctl",
+        f'shift 2; test $1 = show || echo "$1 $3" >> {log}; test $1 = show || exit 0\n'
+        "shift 3; for unit; do\n"
+        "  test $unit = off.timer -o $unit = idle.service && state=inactive || state=active\n"
+        "  printf 'LoadState=loaded\\nActiveState=%s\\n' $state\n"
+        "  test $unit != shop.service || printf 'TriggeredBy=shop.socket off.timer\\n'\n"
+        "  test $unit != idle.service || printf 'TriggeredBy=idle.socket\\n'\n"
+        "  echo; done",
+    )
+    shop.backup()
+
+    shop.restore(units=["shop.service", "idle.service"])
+
+    calls = [line for line in log.read_text().splitlines() if "reset-failed" not in line]
+    assert calls == [
+        "stop idle.socket",
+        "stop shop.socket",
+        "stop shop.service",
+        "start shop.service",
+        "start shop.socket",
+        "start idle.socket",
+    ]
