@@ -147,7 +147,8 @@ class Switcher:
         before = baseline(self.server, self.address, self._run_as)
         bridged = self._can_bridge(previous, target)
         outcome.start_seconds = self._try(target, before, stays=bridged)
-        tail = LogTail(self.server.window, self._units)
+        serving = self.server.next_unit if bridged else self.server.unit
+        tail = LogTail(self.server.window, (serving, *self.workers))
         try:
             self._arm(target, previous)
         except (SystemdError, TimeoutError, OSError):
@@ -165,7 +166,6 @@ class Switcher:
                 self._bring_live(target)
             outcome.switch_seconds = time.monotonic() - began
             self._hook("switched")
-            serving = self.server.next_unit if bridged else self.server.unit
             outcome.confirmation = self._confirm(before, tail, serving)
             if bridged and not outcome.confirmation.problem:
                 self._take_over()
