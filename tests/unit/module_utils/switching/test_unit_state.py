@@ -16,7 +16,7 @@ RUNS: t.Final = {"ActiveState": "active", "SubState": "running", "NRestarts": "0
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, worker: t.Mapping[str, str]) -> str:
-    """Return what is told of an API that runs on, and a worker that ran."""
+    """Return the problem that is seen of an API that runs on and a worker that ran."""
     states = {API: RUNS, WORKER: RUNS}
     monkeypatch.setattr(systemd, "show", lambda units, *_: {unit: states[unit] for unit in units})
     ended = ended_since(API, WORKER)
