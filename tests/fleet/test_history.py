@@ -105,7 +105,8 @@ def test_the_journal_of_a_unit_reaches_back(unit: str) -> None:
     [
         ("fairedge-1", "/var/log/fairedge/api.log", 25),
         ("fairedge-1", "/var/log/fairedge/celery.log", 25),
-        ("racing-1", "/srv/racing_analytics/dashboard.log", 5),
+        # 180 days have five or six first Mondays, and the newest piece is not packed yet.
+        ("racing-1", "/srv/racing_analytics/dashboard.log", 4),
         ("student-success-1", "/opt/student_success/logs/app.log", 3),
     ],
 )

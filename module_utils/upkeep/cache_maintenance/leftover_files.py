@@ -86,13 +86,14 @@ def clean(leftovers: Leftovers, rehearsal: bool, seconds: float) -> LeftoverRepo
 def _search(root: str, leftovers: Leftovers) -> Iterator[tuple[str, float, int, int]]:
     """Yield path, age, inode and device of each file, and folders that cannot be read.
 
-    Runs in the isolated process.
+    One of another account that it keeps to itself is left out: what is in it is not left over from
+    tests of this account. Runs in the isolated process.
     """
     device, now, count = os.lstat(root).st_dev, time.time(), 0
     unread: list[str] = []
 
     def note(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):  # gone meanwhile
+        if not isinstance(error, FileNotFoundError) and not _is_of_others(error):  # or gone by now
             unread.append(f"{error.filename}: {files.reason_of(error)}")
 
     for folder, inner, names in os.walk(root, onerror=note, followlinks=False):
@@ -115,6 +116,13 @@ def _search(root: str, leftovers: Leftovers) -> Iterator[tuple[str, float, int, 
 
     for path in unread[:MOST]:
         yield path, 0.0, _UNREAD, device
+
+
+def _is_of_others(error: OSError) -> bool:
+    """Return whether a folder is closed since it belongs to another account."""
+    status = _status(error.filename) if isinstance(error, PermissionError) else None
+
+    return status is not None and status.st_uid != os.geteuid()
 
 
 def _is_on(folder: str, name: str, device: int) -> bool:

@@ -129,3 +129,20 @@ def test_a_folder_that_its_owner_cannot_read_is_unknown(tmp_path: Path, name: st
     assert report.removed == ([str(path)] if name else [])
     assert found["status"] == "unknown"
     assert f"could not be searched; {len(report.removed)} files were" in found["message"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_a_folder_that_others_keep_to_themselves_is_left_out(tmp_path: Path) -> None:
+    open_way(tmp_path)
+    root = tmp_path / "root"
+    for each in (root, put(root, "test_a.db", "x", 30)):
+        os.chown(each, 65534, 65534)
+    closed = root / "backups"
+    closed.mkdir(mode=0o700)
+    put(closed, "test_b.db", "x", 30)
+
+    report = cleaned(root)
+
+    assert report.unread == []
+    assert report.removed == [str(root / "test_a.db")]
+    assert (closed / "test_b.db").exists()
