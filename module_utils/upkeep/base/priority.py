@@ -16,9 +16,8 @@ def step_back(*, last: bool = False) -> None:
     """Let everything else on the host go first, in CPU and in input and output, for good.
 
     ``last`` is for work that keeps a processor busy for minutes, as a backup does: it comes after
-    all others, and never takes the processor from one that runs (SCHED_BATCH). Measured by
-    ``bench/backup.py``: the p95 of a busy database was 1.5 times that of the guides' recipe with
-    the usual step, and is no worse with this one.
+    all others, and never takes the processor from one that runs (SCHED_BATCH). ``bench/backup.py``
+    measures what a busy database notices of it.
 
     For the process of a module, which ends with its work. Not the class ``idle`` of the scheduler,
     under which a busy host would never get to the work.
