@@ -29,9 +29,9 @@ def before_change(server: Server, run_as: str = "") -> Baseline:
     return baseline(server, address_of(server.listen[0]), run_as)
 
 
-def worker_seconds(server: Server) -> float:
-    """Return how long a worker may take to finish its tasks and start again."""
-    return max(server.drain_seconds, _WORKER_STOPS) + server.start_seconds + 60
+def worker_seconds(server: Server, stop_seconds: float = _WORKER_STOPS) -> float:
+    """Return how long a worker may take to finish its tasks and start again, s."""
+    return max(server.drain_seconds, stop_seconds) + server.start_seconds + 60
 
 
 def restart_and_confirm(

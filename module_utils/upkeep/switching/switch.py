@@ -20,7 +20,7 @@ from ..base.deadline import Deadline
 from ..base.files import read_text, write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
-from . import drop_ins, unit_files
+from . import drop_ins, restarting, unit_files
 from .asking import ProbeAnswer, address_of
 from .confirming import Baseline, Confirmation, ask_all, baseline, confirm, wait_until_ready
 from .draining import drain
@@ -327,8 +327,7 @@ class Switcher:
             self._require_ready(self.address, serving, "after its workers were restarted")
 
     def _seconds_of_a_worker(self) -> float:
-        """Return how long a worker may take to finish its tasks and start again."""
-        return self.server.start_seconds + max(self.server.drain_seconds, self._worker_seconds) + 60
+        return restarting.worker_seconds(self.server, self._worker_seconds)
 
     def _seconds_of_workers(self) -> float:
         return len(self.workers) * self._seconds_of_a_worker()
