@@ -59,8 +59,11 @@ class Program:
 
 
 def compressing() -> Program:
-    """Return the program that compresses, with a checksum over what it was given."""
-    return Program(("zstd", "-q", "--check", "-1", "-c"), harmless())
+    """Return the program that compresses, with a checksum over what it was given.
+
+    In one thread: the other processors belong to the application.
+    """
+    return Program(("zstd", "-q", "--check", "-1", "--single-thread", "-c"), harmless())
 
 
 def expanding() -> Program:
@@ -93,6 +96,7 @@ class Pipeline:
         self._seconds: dict[int, float] = {}
         self._complaints: list[int] = []
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._failure: ProgramError | None = None
         own: int | None = None
 
         try:
@@ -148,7 +152,13 @@ class Pipeline:
         return all(process.poll() is not None for process in self._processes)
 
     def finish(self, deadline: Deadline) -> list[Stage]:
-        """Wait for all; raises ProgramError when one fails or the time is over."""
+        """Wait for all; raises ProgramError when one fails or the time is over.
+
+        Whoever feeds a pipe that failed meets the same failure each time.
+        """
+        if self._failure is not None:
+            raise self._failure
+
         try:
             while True:
                 self.check()
@@ -162,8 +172,18 @@ class Pipeline:
                 Stage(program.name, round(self._seconds[number], 3), self._status(number))
                 for number, program in enumerate(self._programs)
             ]
+        except ProgramError as error:
+            self._failure = error
+            raise
         finally:
             self.kill()
+
+    def refuse_more(self, deadline: Deadline) -> t.NoReturn:
+        """Raise ProgramError: the first program reads no more, because it failed or just so."""
+        self.finish(deadline)
+        self._failure = ProgramError(f"{self._programs[0].name} stopped reading")
+
+        raise self._failure
 
     def kill(self) -> None:
         """End what still runs, and forget all of it."""
@@ -280,8 +300,7 @@ def writing(
             try:
                 left = left[os.write(write_end, left) :]
             except BrokenPipeError:
-                pipeline.finish(deadline)
-                raise ProgramError(f"{programs[0].name} stopped reading") from None
+                pipeline.refuse_more(deadline)
         return len(data)
 
     try:

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 STEP_BACK = """
 import os, subprocess, sys
 import upkeep
@@ -15,6 +17,15 @@ from ansible.module_utils.upkeep.base.priority import step_back
 before = os.nice(0)
 step_back(last=bool(sys.argv[1:]))
 print(before, os.nice(0), os.sched_getscheduler(0), subprocess.check_output(["nice"], text=True))
+"""
+PROCESSORS = """
+import os, subprocess, sys
+import upkeep
+from ansible.module_utils.upkeep.base.priority import step_back
+os.sched_setaffinity(0, map(int, sys.argv[1:]))
+step_back(last=True)
+print(*sorted(os.sched_getaffinity(0)))
+print(subprocess.check_output(["nproc"], text=True))
 """
 
 
@@ -34,3 +45,24 @@ def test_work_of_minutes_comes_after_all_else() -> None:
     assert after == 19
     assert scheduler == os.SCHED_BATCH
     assert started == after
+
+
+def processors_left(*allowed: int) -> tuple[list[int], int]:
+    """Return the processors of a process that stepped back, and how many its children have."""
+    argv = [sys.executable, "-c", PROCESSORS, *map(str, allowed)]
+    own, started = subprocess.check_output(argv, text=True).splitlines()[:2]
+
+    return [int(one) for one in own.split()], int(started)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+def test_work_of_minutes_leaves_a_processor_to_the_application() -> None:
+    first, *others = sorted(os.sched_getaffinity(0))
+
+    assert processors_left(first, *others) == (others, len(others))
+
+
+def test_the_only_processor_is_shared() -> None:
+    only = min(os.sched_getaffinity(0))
+
+    assert processors_left(only) == ([only], 1)
