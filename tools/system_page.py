@@ -82,9 +82,20 @@ def _head(project: Path, figures: Figures) -> str:
             f"{about[:1].upper()}{about[1:]}\n",
             *facts,
             "",
-            f"Change a figure in `{profiles.FOLDER}/{name}/`. The ids lead to the sentence of the",
-            f"system's guide that requires it: [requirements](../requirements.md#{name}).\n",
+            f"Change a figure in `{profiles.FOLDER}/{name}/`.{_where_ids_lead(project, name)}\n",
         ]
+    )
+
+
+def _where_ids_lead(project: Path, name: str) -> str:
+    """Return what the ids on the page mean; empty for a system without a guide."""
+    profile = (project / profiles.FOLDER / name).glob("*.yml")
+    if not any(f"R-{name}-" in path.read_text(encoding="utf-8") for path in profile):
+        return ""
+
+    return (
+        " The ids lead to the sentence of the\n"
+        f"system's guide that requires it: [requirements](../requirements.md#{name})."
     )
 
 
