@@ -36,6 +36,8 @@ NAMED_FILE: t.Final = re.compile(
     r"`((?:controller|demo|docs|inventory|module_utils|playbooks|tests|tools|upkeep)/"
     r"[\w./-]+\.\w+)`"
 )
+#: For those who change Upkeep; CONTRIBUTING leads to it.
+STYLE: t.Final = "docs/style.md"
 #: Files that an older version had, which the list of changes names.
 MADE: t.Final = frozenset[str]()
 #: Folders of pages that name files of the systems.
@@ -209,6 +211,14 @@ def test_every_link_leads_to_a_file_and_a_heading(tracked: list[Path]) -> None:
     }
 
     assert {page: links for page, links in broken.items() if links} == {}
+
+
+def test_the_first_page_leads_to_every_role_and_page() -> None:
+    first = LINK.findall((PROJECT / "README.md").read_text(encoding="utf-8"))
+    roles = {f"roles/{path.name}/README.md" for path in (PROJECT / "roles").iterdir()}
+    hand_written = {f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md")} - {STYLE}
+
+    assert (roles | hand_written) - set(first) == set()
 
 
 def test_files_that_pages_name_exist(tracked: list[Path]) -> None:
