@@ -57,7 +57,7 @@ def scraper_due(
 ) -> ScraperDecision:
     """Return whether a scraper is due for what was seen of its cache, by class.
 
-    ``lives`` are the life times of the classes in seconds.
+    ``lives`` are the lifetimes of the classes in seconds.
     """
     decision = _reason(scraper, last, reports, lives, now)
     if decision.is_due and last.at and _since(last.at, now) < scraper.pause:

@@ -39,7 +39,7 @@ def freshness(cache: FileCache, kind: EntryClass, report: ClassReport) -> Findin
         if not report.count:
             message = f"no entry is named {kind.files!r}"
             return subject.finding("info", message)
-        advice = "run the scraper and see what it gets"
+        advice = "run the scraper and see what it fetches"
         message = f"none of the {report.count} entries is valid: {_named(report.invalid)}; {advice}"
         return subject.finding("warning", message)
 
@@ -56,10 +56,12 @@ def expired(
 ) -> Iterator[Finding]:
     """Yield what a sweep removed of a class, and what it kept though it is very old."""
     subject, kept = cache.subject("expired", kind.name), cache.subject("kept", kind.name)
-    limit = f"older than {LIVES} life times of {kind.seconds / _HOUR:g} h"
+    limit = f"older than {LIVES} lifetimes of {kind.seconds / _HOUR:g} h"
     details: dict[str, t.Any] = {"observed": report.due, "expected": 0, "unit": "entries"}
     if report.failed:
-        message = f"{_named(report.failed)} could not be removed: see owner and mode of the folder"
+        message = (
+            f"{_named(report.failed)} could not be removed: check owner and mode of the folder"
+        )
         yield subject.finding("warning", message, **details)
     elif report.due and rehearsal:
         message = f"{report.due} entries would be removed, {limit}: {_named(report.removable)}"
@@ -68,12 +70,12 @@ def expired(
         message = f"{report.removed} entries were removed, {limit}: {_named(report.removable)}"
         yield subject.finding("ok", message, **details)
     else:
-        yield subject.finding("ok", f"no entry that can go is {limit}", **details)
+        yield subject.finding("ok", f"no entry that may be removed is {limit}", **details)
 
     if report.kept_count:
         message = (
             f"{report.kept_count} entries are {limit} and kept, since {report.reason}:"
-            f" {_named(report.kept)}; see why its source brings nothing new"
+            f" {_named(report.kept)}; see why their source gives nothing newer"
         )
         yield kept.finding("warning", message, observed=report.kept_count)
 
@@ -110,7 +112,7 @@ def _age_spread(cache: FileCache, reports: Mapping[str, ClassReport]) -> Finding
         if report.ages
         for low, middle, high, most in [report.ages]
     )
-    message = f"ages in hours (least, median, 90 %, most): {spread or 'no entries'}"
+    message = f"ages in hours (lowest, median, 90th percentile, highest): {spread or 'no entries'}"
     stale = totals(reports).stale
 
     return cache.subject("age").finding("ok", message, observed=stale, unit="stale entries")
@@ -146,7 +148,7 @@ def file_hits(cache: FileCache, found: HitCount | str) -> Finding:
     message = f"{found.hits} of {found.lookups} lookups in {options['days']:g} days were answered"
     limits = Limits(options["warning"], side="below")
 
-    return subject.measured(share, limits, message, "see the life times", unit="%")
+    return subject.measured(share, limits, message, "check the lifetimes", unit="%")
 
 
 def redis_hits(cache: RedisCache, now: ServerFacts, before: ServerFacts | None) -> Finding:
@@ -165,10 +167,10 @@ def redis_hits(cache: RedisCache, now: ServerFacts, before: ServerFacts | None) 
     message = f"{share:g} % of {lookups:.0f} lookups {when} found their key ({hits:.0f} hits)"
     limits = Limits(options["warning"], side="below")
 
-    return subject.measured(share, limits, message, "see the life times", unit="%")
+    return subject.measured(share, limits, message, "check the lifetimes", unit="%")
 
 
-def life_times(cache: RedisCache, pattern: KeyPattern, sample: IdleSample | str) -> Finding:
+def lifetimes(cache: RedisCache, pattern: KeyPattern, sample: IdleSample | str) -> Finding:
     """Return the share of keys that nobody has read for more than half of their life."""
     subject = cache.subject("lifetimes", pattern.name)
     if isinstance(sample, str):
@@ -179,14 +181,14 @@ def life_times(cache: RedisCache, pattern: KeyPattern, sample: IdleSample | str)
 
     share = round(100 * sample.idle / sample.sampled, 1)
     message = (
-        f"{sample.idle} of {sample.sampled} keys were not read for more than half of their life"
-        f" (median {sample.median_idle:.0f} s)"
+        f"{sample.idle} of {sample.sampled} keys were not read for more than half of their"
+        f" lifetime (median {sample.median_idle:.0f} s)"
     )
     if sample.lasting:
         message += f"; {sample.lasting} never expire"
     limits = Limits(cache.aspects["lifetimes"]["warning"])
 
-    return subject.measured(share, limits, message, "shorten their life time", unit="%")
+    return subject.measured(share, limits, message, "shorten their lifetime", unit="%")
 
 
 def swept_keys(
@@ -206,7 +208,7 @@ def swept_keys(
     if not rehearsal:
         message += f"; another client had to wait at most {report.longest * 1000:.1f} ms"
     if report.matched and report.share < FEW_MATCHES:
-        message += "; so few matches cost a look at every key: give them a life time instead"
+        message += "; every key is read to find so few: set an expiry on them instead"
 
     status = "info" if rehearsal and report.due else "ok"
     if report.problem:
@@ -225,7 +227,9 @@ def leftovers(entry: Leftovers, report: LeftoverReport | str, rehearsal: bool) -
     stay = f"; {len(report.in_use)} in use and {report.young} younger ones stay"
     details: dict[str, t.Any] = {"observed": len(report.due), "expected": 0, "unit": "files"}
     if report.failed:
-        message = f"{_named(report.failed)} could not be removed: see owner and mode of the folder"
+        message = (
+            f"{_named(report.failed)} could not be removed: check owner and mode of the folder"
+        )
         return subject.finding("warning", message, **details)
     if report.unread:
         message = f"{_named(report.unread)} could not be searched; {len(report.due)} files"

@@ -13,7 +13,7 @@ from .pacing import Pace, PacedClient, TooSlowError
 from .protection import Protection, find_broker
 from .settings import KeyPattern, RedisCache
 
-#: Below this share of matches, in %, life times are the better tool.
+#: Below this share of matches, in %, lifetimes are the better tool.
 FEW_MATCHES: t.Final = 1.0
 NAMED: t.Final = 5
 

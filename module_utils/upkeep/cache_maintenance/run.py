@@ -146,7 +146,7 @@ class CacheKeeper:
             self._findings.append(report.redis_hits(cache, now, before))
             self._state.servers[cache.name] = now
         for pattern in cache.patterns if "lifetimes" in cache.aspects else ():
-            self._findings.append(report.life_times(cache, pattern, self._sample(cache, pattern)))
+            self._findings.append(report.lifetimes(cache, pattern, self._sample(cache, pattern)))
 
     def _sample(self, cache: RedisCache, pattern: KeyPattern) -> redis_keys.IdleSample | str:
         most = cache.aspects["lifetimes"]["sample"]

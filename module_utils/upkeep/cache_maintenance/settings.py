@@ -28,7 +28,7 @@ class SettingsError(options.OptionError):
 
 @dataclass(frozen=True)
 class EntryClass:
-    """Entries of one kind: their names, their life time in seconds, and what makes one valid."""
+    """Entries of one kind: their names, their lifetime in seconds, and what makes one valid."""
 
     name: str
     files: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .settings import EntryClass
 
-#: An entry that is older than so many life times goes, if it is not the last good one.
+#: An entry that is older than so many lifetimes goes, if it is not the last good one.
 LIVES: t.Final = 3
 
 
@@ -29,7 +29,7 @@ IsValid = Callable[[CacheEntry], bool]
 
 @dataclass
 class SweepPlan:
-    """What may go, and what is kept although it is past three life times, with the reason."""
+    """What may go, and what is kept although it is past three lifetimes, with the reason."""
 
     remove: list[CacheEntry] = field(default_factory=list)
     kept: list[CacheEntry] = field(default_factory=list)
@@ -40,7 +40,7 @@ def plan_sweep(kind: EntryClass, entries: Sequence[CacheEntry], is_valid: IsVali
     """Return which entries may go; ``entries`` are those of the class, the youngest first.
 
     Past its life an entry is stale and kept. It goes when a younger valid one has its key, and past
-    three life times when a younger valid one of its class is there that is not so old itself.
+    three lifetimes when a younger valid one of its class is there that is not so old itself.
     """
     plan = SweepPlan()
     for group in _by_key(kind, entries).values() if kind.key else ():
@@ -62,7 +62,7 @@ def plan_sweep(kind: EntryClass, entries: Sequence[CacheEntry], is_valid: IsVali
         return plan
 
     plan.kept = candidates
-    plan.reason = "nothing valid is younger than three life times"
+    plan.reason = "nothing valid is younger than three lifetimes"
 
     return plan
 

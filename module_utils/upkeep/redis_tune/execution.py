@@ -75,9 +75,9 @@ def after_restart(instance: Instance, facts: RedisFacts) -> list[AfterRestart] |
     """Return what the file gives each setting that the profile names, or why nobody knows."""
     path = facts.info.get("config_file", "")
     if not path.startswith("/"):
-        return "the server runs without a configuration file: what is set ends with it"
+        return "the server runs without a configuration file, so a restart loses what is set"
     if not instance.login.is_local:
-        return f"{path} lies on another host, so it is not known what a restart would give"
+        return f"{path} is on another host, so what a restart would change is not known"
 
     try:
         lines = read_config(path)
@@ -99,7 +99,7 @@ def rewrite_problem(redis: RedisClient, instance: Instance, facts: RedisFacts) -
     """
     path = facts.info.get("config_file", "")
     if not path.startswith("/"):
-        return "it has no file"
+        return "the server has no configuration file"
     if not instance.login.is_local:
         return ""
 
@@ -110,13 +110,17 @@ def rewrite_problem(redis: RedisClient, instance: Instance, facts: RedisFacts) -
 
     for line in lines:
         if line.path != path and line.name in _NOT_TWICE:
-            return f"{line.place} holds '{line.name}', so that Redis would not start after it"
+            return (
+                f"{line.place} holds '{line.name}'; in {path} as well, it keeps Redis from starting"
+            )
     if problem := _undeclared(redis, lines):
-        return f"{problem}, and if the command line does, Redis would not start after it"
+        return f"{problem}; where the command line does, a written file keeps Redis from starting"
 
     save = instance.server_settings.get("save", facts.config.get("save", ""))
     if len(save.split()) > 2 and save != _built_in(facts, "save") and _includes(lines, path):
-        return f"{path} includes other files, and after it only the last pair of 'save' would count"
+        return (
+            f"{path} includes other files; of several 'save' lines after them only the last counts"
+        )
 
     return ""
 

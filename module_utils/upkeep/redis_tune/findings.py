@@ -52,11 +52,12 @@ def setting(instance: Instance, decision: SettingDecision, action: TuneAction | 
     details: dict[str, t.Any] = {"observed": decision.current, "expected": decision.desired}
 
     if decision.refusal:
-        status = "unknown" if decision.current is None else "warning"
-        message = (
-            f"{name} is {_shown(decision.current)} and not set to {desired}: {decision.refusal}"
-        )
-        return subject.finding(status, message, **details)
+        why = f"was not set to {desired}: {decision.refusal}"
+        if decision.current is None:
+            return subject.finding("unknown", f"{name} {why}", **details)
+
+        message = f"{name} stays {_shown(decision.current)} and {why}"
+        return subject.finding("warning", message, **details)
     if action is None:
         return subject.finding("ok", f"{name} is {desired}", **details)
     if action.status == "failed":
@@ -94,7 +95,7 @@ def persistence(
     subject = instance.subject("persistence")
     if rewritten and rewritten.status in ("failed", "not_possible"):
         message = (
-            "what is set would be lost by a restart, since the server cannot write its file:"
+            "a restart would lose the settings, since the server cannot write its file:"
             f" {visible(rewritten.message)}{_advice(rewritten.message)}"
         )
         return subject.finding("warning", message)
@@ -262,7 +263,7 @@ def keys_without_expiry(instance: Instance, facts: RedisFacts, sample: KeySample
         message += f" (of the first {sample.scanned} keys)"
     limits = Limits.of(instance.aspects["keys_without_expiry"])
 
-    return subject.measured(share, limits, message, "give them a life time", unit="%")
+    return subject.measured(share, limits, message, "set an expiry on them", unit="%")
 
 
 def must_expire(instance: Instance, sample: KeySample | str) -> Iterator[Finding]:
@@ -285,7 +286,7 @@ def must_expire(instance: Instance, sample: KeySample | str) -> Iterator[Finding
     if sample.is_partial:
         message += f" (of the first {sample.scanned} keys)"
 
-    yield subject.measured(sample.wrong, Limits(0), message, "give them a life time", unit="keys")
+    yield subject.measured(sample.wrong, Limits(0), message, "set an expiry on them", unit="keys")
 
 
 def kernel(instance: Instance, facts: Mapping[str, str] | str) -> Finding:
@@ -305,11 +306,11 @@ def _ids_of_policy(instance: Instance) -> tuple[str, ...]:
 
 
 def _told(item: AfterRestart) -> str:
-    who = "no file names it"
+    who = "no configuration file sets it"
     if item.line and item.line.follows_include and item.directive == "save":
-        who = f"{item.line.place} is the last; after an include give all pairs in one line"
+        who = f"only {item.line.place} counts; after an include, give all pairs in one line"
     elif item.line:
-        who = f"{item.line.place} says so; remove that line"
+        who = f"{item.line.place} sets it; remove that line"
 
     return f"{item.directive} to {_shown(item.value)} ({visible(who)})"
 

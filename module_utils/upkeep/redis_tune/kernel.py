@@ -24,11 +24,11 @@ def unsuitable(tcp_backlog: str) -> dict[str, str] | str:
     found = {}
     if overcommit != "1":
         found["overcommit"] = (
-            f"vm.overcommit_memory is {overcommit}: a snapshot may fail for want of memory, set 1"
+            f"vm.overcommit_memory is {overcommit}: snapshots may lack memory; set it to 1"
         )
     if _huge_pages() == "always":
         found["huge_pages"] = (
-            "transparent huge pages are on: they cost latency after a fork, set madvise or never"
+            "transparent huge pages are on, which delays answers after a fork; set madvise or never"
         )
     if backlog.isdigit() and tcp_backlog.isdigit() and int(backlog) < int(tcp_backlog):
         found["backlog"] = f"net.core.somaxconn is {backlog}, below tcp-backlog {tcp_backlog}"

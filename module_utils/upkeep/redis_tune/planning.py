@@ -45,7 +45,7 @@ def decide(instance: Instance, facts: RedisFacts) -> list[SettingDecision]:
                 policy.directive,
                 policy.current,
                 policy.desired,
-                "it does nothing without a limit: name maxmemory, too",
+                "it has no effect without a limit; set maxmemory as well",
             )
 
     # A policy that evicts less comes first, so that a lower limit never evicts what it protects.
@@ -68,8 +68,8 @@ def policy_problem(policy: str, purpose: str, broker_key: str) -> str:
         return "it would evict tasks: a server that is a broker, too, needs noeviction"
     if policy.startswith("allkeys-") and broker_key:
         return (
-            f"it would evict tasks: this server is called a cache, yet it holds {broker_key} as"
-            " a broker of tasks does"
+            "it would evict tasks: the profile calls this server a cache, but it holds"
+            f" {broker_key} as a broker of tasks does"
         )
 
     return ""

@@ -32,7 +32,7 @@ _BROKEN: t.Final[Mapping[str, str]] = {
     "start-limit-hit": "was started too often in a row",
 }
 
-NOTHING: t.Final = finding("schedule:timers", "ok", "No timer is to be there.")
+NOTHING: t.Final = finding("schedule:timers", "ok", "The schedules need no timer on this host.")
 
 
 def subject(start: PlannedStart) -> Subject:

@@ -42,7 +42,9 @@ def run(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
     try:
         return _CHANGES[settings.action](settings, check_mode)
     except TimeoutError as error:
-        raise ChangeError("there was not enough time; a second call goes on") from error
+        raise ChangeError(
+            "there was not enough time; run it again, which goes on from here"
+        ) from error
     except (RedisError, CopyError, RetryError) as error:
         raise ChangeError(visible(str(error))) from error
 
@@ -61,7 +63,9 @@ def purge(settings: ChangeSettings, check_mode: bool) -> dict[str, t.Any]:
         folder = Path(settings.folder) / copy
         number = _saved_and_deleted(redis, lists, folder, application)
 
-    more = f"; {returned} that an earlier purge had left aside were among them" if returned else ""
+    more = (
+        f"; {returned} of them were left by an earlier purge that was cut short" if returned else ""
+    )
     if not number:
         return _answer(settings, 0, f"no task waited in {name}")
 

@@ -49,7 +49,7 @@ def write_portion(folder: Path, number: int, name: str, messages: list[str]) -> 
 
     digest = _digest(text.encode())
     if _digest(kept) != digest:
-        raise CopyError(f"{folder / file} does not hold what was written")
+        raise CopyError(f"{folder / file} does not hold what was written: check the disk")
 
     return SavedPortion(file, name, len(messages), digest)
 
@@ -76,10 +76,14 @@ def read_manifest(folder: Path, application: str) -> list[SavedPortion]:
     try:
         found = json.loads(read_bytes(path, LARGEST, owner=(0,), trusted_links=True))
         if found["version"] != VERSION:
-            raise CopyError(f"{path} was written by another version of Upkeep")
+            raise CopyError(
+                f"{path} was written by another version of Upkeep: put it back with that version"
+            )
         # The first copies did not name it.
         if found.get("application", application) != application:
-            raise CopyError(f"{path} is of {visible(str(found['application']))}: name that one")
+            raise CopyError(
+                f"{path} is a copy of {visible(str(found['application']))}: name that application"
+            )
         return [
             SavedPortion(str(item["file"]), str(item["list"]), int(item["count"]), item["sha256"])
             for item in found["portions"]
@@ -104,7 +108,7 @@ def read_portions(
             raise CopyError(f"{path} cannot be read: {reason_of(error)}") from error
 
         if _digest(raw) != portion.sha256:
-            raise CopyError(f"{path} is damaged: it is not what was saved")
+            raise CopyError(f"{path} is damaged: its content is not what was saved")
 
         yield portion, [str(message) for message in json.loads(raw)]
 

@@ -62,16 +62,16 @@ def in_hand(application: Application, broker: BrokerFacts, now: float) -> Iterat
     """Yield how many tasks workers have taken, since when, and how many nobody gives back."""
     subject, limits = application.subject("in_hand"), _limits(application, "in_hand")
     age = 0.0 if broker.oldest_in_hand is None else max(now - broker.oldest_in_hand, 0.0)
-    message = f"{broker.in_hand} tasks are in the hands of workers"
+    message = f"workers have taken {broker.in_hand} tasks and not finished them"
     if broker.in_hand:
         message += f", the oldest for {age:.0f} s"
 
-    yield subject.measured(round(age), limits, message, "see what the workers do", unit="s")
+    yield subject.measured(round(age), limits, message, "see the log of the workers", unit="s")
 
     if broker.forgotten:
         message = (
             f"{broker.forgotten} tasks that workers have taken are missing in {UNACKED_INDEX}: when"
-            f" their worker is lost, no other one gets them; see {UNACKED} of the broker"
+            f" their worker dies, no other one gets them; see the key {UNACKED} of the broker"
         )
         yield subject.finding("warning", message, aspect="forgotten", observed=broker.forgotten)
 
@@ -84,10 +84,14 @@ def oldest(application: Application, seen: SeenApplication, now: float) -> Findi
         return subject.measured(0, limits, "no task waits", unit="s")
 
     name = max(ages, key=lambda each: ages[each])
-    message = f"the task that is next in {name} has been there for at least {ages[name]:.0f} s"
+    message = f"the next task of {name} has waited for at least {ages[name]:.0f} s"
 
     return subject.measured(
-        round(ages[name]), limits, message, "no worker takes it: see the workers", unit="s"
+        round(ages[name]),
+        limits,
+        message,
+        "no worker takes it: see the units of the workers",
+        unit="s",
     )
 
 

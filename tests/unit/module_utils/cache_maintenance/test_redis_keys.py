@@ -218,7 +218,7 @@ def test_few_matches_show_in_the_share_and_life_times_are_advised(
     found = findings.swept_keys(given, given.patterns[0], seen, rehearsal=True, aspect="swept")
 
     assert seen.share == matching / 10
-    assert ("give them a life time instead" in found["message"]) is is_advised
+    assert ("set an expiry on them instead" in found["message"]) is is_advised
 
 
 def test_a_server_that_is_not_there_or_refuses_is_an_error(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_the_next_run_writes_it(
 
     assert done(first) == ["config_set done"] * 3 + ["config_rewrite failed"]
     assert by_aspect(first)["persistence"]["status"] == "warning"
-    assert "would be lost by a restart" in by_aspect(first)["persistence"]["message"]
+    assert "a restart would lose the settings" in by_aspect(first)["persistence"]["message"]
     assert done(again) == ["config_rewrite failed"]
     assert not again["changed"]
     assert left == before

@@ -55,7 +55,7 @@ def test_a_policy_needs_a_limit() -> None:
     (alone,) = decide(instance(maxmemory_policy=policy), facts())
     both = decide(instance(maxmemory_policy=policy, maxmemory={"value": "64mb"}), facts())
 
-    assert "name maxmemory, too" in alone.refusal
+    assert "set maxmemory as well" in alone.refusal
     assert [(item.directive, item.is_due) for item in both] == [
         ("maxmemory", True),
         ("maxmemory-policy", True),

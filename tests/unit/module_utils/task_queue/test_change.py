@@ -191,7 +191,7 @@ def test_a_damaged_copy_is_not_put_back_even_in_part(filled: Shop) -> None:
 def test_a_copy_goes_back_only_to_the_application_that_it_is_of(filled: Shop) -> None:
     purged = changed(filled, "purge")
     other = filled.entry(name="other", broker=filled.broker.replace("/0", "/5"), purge={})
-    with pytest.raises(ChangeError, match="is of shop"):
+    with pytest.raises(ChangeError, match="is a copy of shop"):
         changed(filled, "put_back", applications=[other], copy=purged["saved_as"])
     manifest = filled.folder / "copies" / purged["saved_as"] / copies.MANIFEST
     content = json.loads(manifest.read_text())

@@ -78,7 +78,7 @@ def test_waiting_tasks_are_those_of_all_priorities_and_not_those_in_hand(shop: S
 
     assert found["queue_celery"]["status"] == "warning"
     assert found["queue_celery"]["observed"] == 120
-    assert "2 tasks are in the hands" in found["in_hand"]["message"]
+    assert "have taken 2 tasks" in found["in_hand"]["message"]
     assert found["in_hand"]["status"] == "warning"
 
 
