@@ -160,7 +160,8 @@ def test_a_save_that_the_profile_does_not_name_is_not_broken(tmp_path: Path) -> 
         server.restart()
 
         assert done(answer) == ["config_set done"]
-        assert "'save' lines after them only the last counts" in by_aspect(answer)["persistence"]["message"]
+        message = by_aspect(answer)["persistence"]["message"]
+        assert "'save' lines after them only the last counts" in message
         assert server.setting("save") == "900 1 300 10"
 
 
