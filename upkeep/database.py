@@ -114,6 +114,10 @@ class SqlDatabase:
             raise self._error(f"{self._name} answered: {text}{self._advice(text)}") from None
 
     def _advice(self, text: str) -> str:
+        """Return the clause on what to do about an error, '' where the error is enough."""
+        if "unable to open database file" in text:
+            return f"; the folder of {self.url.database} must exist, and let this user write"
+
         damaged = any(word in text for word in ("malformed", "not a database", "disk image"))
         if not damaged or not self._rebuild:
             return ""

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from ansible.module_utils.upkeep.backup import listing, manifest
 
-from upkeep.commands.common import Verbs, opened, positive, print_json
+from upkeep.commands.common import Verbs, note_nothing, opened, positive, print_json
 from upkeep.report import summary
 from upkeep.run.types import FoldedFinding, RunRecord
 from upkeep.store import Store
@@ -62,6 +62,8 @@ def perform(options: argparse.Namespace) -> int:
     for one in found:
         for line in text_lines(one):
             print(line)
+    if not found:
+        note_nothing(f"no run of the last {options.days} days looked at such backup sets")
 
     return 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import typing as t
 
 from upkeep import PROJECT
@@ -42,6 +43,11 @@ def store_target(given: str | None) -> str:
 def opened(options: argparse.Namespace) -> Store:
     """Return the store that the command line names; raises StoreError."""
     return open_store(store_target(options.store), create=False)
+
+
+def note_nothing(text: str) -> None:
+    """Print that there is nothing to list; not into the list itself, which programs may read."""
+    print(f"upkeep: {text}", file=sys.stderr)
 
 
 def print_json(value: t.Any) -> None:

@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from upkeep.commands import backups, controller, doctor, findings, run, runs, schedule
-from upkeep.commands.common import positive, store_target
+from upkeep.commands.common import note_nothing, positive, store_target
 from upkeep.controller.settings import ControllerError
 from upkeep.kpi import open_history
 from upkeep.kpi.figures import FigureHistoryError, address_of, parse_keep
@@ -135,8 +135,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(store: Store, options: argparse.Namespace) -> None:
-    for facts in itertools.islice(store.facts(), options.limit):
+    found = list(itertools.islice(store.facts(), options.limit))
+    for facts in found:
         print(runs.text_line(facts))
+    if not found:
+        note_nothing("no run is kept yet; --store or UPKEEP_STORE names another store")
 
 
 def _show(store: Store, options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ import itertools
 from datetime import UTC, datetime
 from pathlib import PurePath
 
-from upkeep.commands.common import Verbs, opened, positive, print_json
+from upkeep.commands.common import Verbs, note_nothing, opened, positive, print_json
 from upkeep.report import summary
 from upkeep.report.facts import RunFacts
 from upkeep.run.clean import line
@@ -39,6 +39,8 @@ def perform(options: argparse.Namespace) -> int:
     else:
         for facts in found:
             print(text_line(facts))
+        if not found:
+            note_nothing("no such run is kept; --store or UPKEEP_STORE names another store")
 
     return 0
 

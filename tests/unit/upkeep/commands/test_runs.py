@@ -121,3 +121,14 @@ def test_acknowledged_findings_are_listed_on_request(
 def test_an_unknown_run_is_one_line_and_code_2(store: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["findings", "nothing", "--store", str(store)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["list", "runs", "backups"])
+def test_an_empty_list_is_noted_beside_it(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main([verb, "--store", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+
+    assert printed.out == ""
+    assert printed.err.startswith("upkeep: no ")

@@ -194,7 +194,7 @@ def test_a_damaged_file_is_said_and_how_to_make_it_anew(tmp_path: Path):
         ("postgresql+psycopg2://me:secret@127.0.0.1:1/db", "refused"),
         ("postgresql+psycopg2://me:secret@/db?host=/nowhere", "nowhere"),
         ("nonsense://", "cannot be read"),
-        ("sqlite:////nowhere/kpis.sqlite", "unable to open"),
+        ("sqlite:////nowhere/kpis.sqlite", "the folder of /nowhere/kpis.sqlite must exist"),
     ],
 )
 def test_a_history_that_cannot_be_reached_is_said_without_its_password(address: str, words: str):
