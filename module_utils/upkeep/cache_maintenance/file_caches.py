@@ -216,7 +216,7 @@ def _entry(name: str, seen: os.stat_result, now: float) -> CacheEntry:
 def _swept(
     descriptor: int, names: Iterable[str], now: float, early: _EarlySweep
 ) -> list[CacheEntry]:
-    """Remove what is past its time; return the entries that stay for now.
+    """Remove expired entries; return those that are left.
 
     In one loop with few calls: a folder may hold a hundred thousand files. What cannot be removed
     is left to the plan, which tries it again and reports why not.
@@ -368,7 +368,7 @@ def _plan(
 
 
 def _remove(descriptor: int, plan: SweepPlan, request: Request, report: ClassReport) -> set[str]:
-    """Remove what is planned; return the names that are not there any more."""
+    """Remove the planned entries; return the names of those that are gone."""
     gone: set[str] = set()
     report.due += len(plan.remove)
     names = [entry.name for entry in plan.remove[:NAMED]]

@@ -116,7 +116,7 @@ class Refresher:
             self.findings.append(subject.finding("ok", f"not due: {decision.reason}"))
 
     def _drop_invalid(self, scraper: Scraper, began: float) -> str:
-        """Remove what is not valid and was not renewed; return what to say about it."""
+        """Remove invalid entries that were not renewed; return the clause for the finding."""
         cache = self.cache_of(scraper)
         if cache is None:
             return ""
@@ -135,7 +135,7 @@ class Refresher:
         return next(caches, None)
 
     def _run_id(self, warming: Warming) -> str:
-        """Return which start of the server this is, '' when nobody knows."""
+        """Return the run id of the server, which changes at each start; '' when it is not known."""
         found: list[RedisCache] = [
             cache for cache in self.settings.redis_caches if cache.name == warming.redis_cache
         ]

@@ -186,7 +186,7 @@ class CacheKeeper:
         self._done += [f"remove {path}" for path in (seen.due if self._rehearsal else seen.removed)]
 
     def _empty(self) -> None:
-        """Remove what is asked for by hand; what a scraper fills is renewed first."""
+        """Empty the caches that this call names; those that a scraper fills are renewed first."""
         for cache in self._settings.file_caches:
             names = self._asked(cache.name, [kind.name for kind in cache.classes])
             if names:

@@ -26,7 +26,7 @@ class LastRun:
     run_id: str = ""
 
     def after(self, at: float, succeeded: bool, run_id: str = "") -> LastRun:
-        """Return what is kept after one more run."""
+        """Return the state after one more run."""
         return LastRun(at, at if succeeded else self.good_at, run_id if succeeded else self.run_id)
 
 

@@ -26,7 +26,7 @@ class ConfigFileError(Exception):
 class ConfigLine:
     """A directive in a file; ``value`` is its arguments, separated by blanks.
 
-    ``follows_include`` tells whether an include stands before it in the same file.
+    ``follows_include`` is whether an include comes before it in the same file.
     """
 
     path: str

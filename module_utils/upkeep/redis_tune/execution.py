@@ -44,7 +44,7 @@ class TuneAction:
 
 @dataclass(frozen=True)
 class AfterRestart:
-    """What a setting will be after a restart; ``line`` is who says so, None for nobody.
+    """What a setting will be after a restart; ``line`` sets it, None where no file does.
 
     ``can_be_written`` tells whether CONFIG REWRITE can change that.
     """
@@ -72,7 +72,7 @@ def apply(
 
 
 def after_restart(instance: Instance, facts: RedisFacts) -> list[AfterRestart] | str:
-    """Return what the file gives each setting that the profile names, or why nobody knows."""
+    """Return what the file gives each setting that the profile names, or why that is not known."""
     path = facts.info.get("config_file", "")
     if not path.startswith("/"):
         return "the server runs without a configuration file, so a restart loses what is set"
@@ -91,11 +91,11 @@ def after_restart(instance: Instance, facts: RedisFacts) -> list[AfterRestart] |
 
 
 def rewrite_problem(redis: RedisClient, instance: Instance, facts: RedisFacts) -> str:
-    """Return why the server must not write its own file, '' when it may.
+    """Return why the server must not write its own file (CONFIG REWRITE), '' when it may.
 
-    It writes users and modules of included files and of its command line to its own file as well,
-    and then does not start any more, since they are there twice. It writes each pair of ``save`` to
-    a line of its own, and after an include only the last one counts.
+    CONFIG REWRITE copies users and modules of included files and of the command line into the file;
+    Redis then finds them twice and does not start. It writes each pair of ``save`` on a line of its
+    own, and of such lines after an include only the last one counts.
     """
     path = facts.info.get("config_file", "")
     if not path.startswith("/"):
@@ -128,7 +128,7 @@ def rewrite_problem(redis: RedisClient, instance: Instance, facts: RedisFacts) -
 def _undeclared(redis: RedisClient, lines: Sequence[ConfigLine]) -> str:
     """Return which user or module of the server no file declares, '' for none.
 
-    One that this login may not see, or this Redis does not know, is none.
+    What this login may not list, or this version of Redis does not have, counts as declared.
     """
     users, modules = redis.ask_all([("ACL", "USERS"), ("MODULE", "LIST")])
     declared = [line.value.split(" ")[0] for line in lines if line.name == "user"]
@@ -269,7 +269,7 @@ def _wait_until_dense(
 
 
 def _switch_off(login: RedisLogin) -> None:
-    """Leave the server as it was, by a connection of its own: the other one may be broken."""
+    """Switch defragmentation off by a new connection, since the first one may be broken."""
     with contextlib.suppress(RedisError, TimeoutError), RedisClient(login, Deadline(10)) as redis:
         redis.ask("CONFIG", "SET", "activedefrag", "no")
 

@@ -141,5 +141,5 @@ def _broker_key(redis: RedisClient, facts: RedisFacts) -> str:
 
 
 def _is_there(reply: t.Any) -> bool:
-    """Return whether a key is there; one that may not be seen, or is of another type, is not."""
+    """Return whether a key exists; False for another type, and where the login may not see it."""
     return isinstance(reply, int) and reply > 0

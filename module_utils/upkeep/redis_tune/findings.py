@@ -27,7 +27,7 @@ _WRITING: t.Final = {
 
 
 def unreachable(instance: Instance, reason: str) -> list[Finding]:
-    """Return the finding for a server that could not be asked."""
+    """Return the finding on a server that does not answer."""
     message = f"Redis was not looked at: {visible(reason)}."
 
     return [instance.subject().finding("unknown", message)]
@@ -71,7 +71,7 @@ def setting(instance: Instance, decision: SettingDecision, action: TuneAction | 
 
 
 def eviction(instance: Instance, policy: str, facts: RedisFacts) -> Finding | None:
-    """Return whether what the server evicts fits its purpose; None when nobody can see it."""
+    """Return whether what the server evicts fits its purpose; None when the policy is unknown."""
     if not policy:
         return None
 
@@ -198,7 +198,7 @@ def hit_ratio(instance: Instance, facts: RedisFacts, passed: Counters | None) ->
 def slow_log(
     instance: Instance, entries: Sequence[tuple[int, str]] | str, new: int | None, total: int
 ) -> Finding:
-    """Return the slowest commands by name; arguments may hold what nobody else may read."""
+    """Return the slowest commands by name, without their arguments, which may hold secrets."""
     subject = instance.subject("slow_log")
     if isinstance(entries, str):
         return subject.finding("unknown", entries)

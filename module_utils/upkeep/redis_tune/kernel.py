@@ -15,7 +15,7 @@ BACKLOG = Path("/proc/sys/net/core/somaxconn")
 
 
 def unsuitable(tcp_backlog: str) -> dict[str, str] | str:
-    """Return the settings that do not suit Redis, each with advice, or why nobody knows."""
+    """Return the settings that do not suit Redis, each with advice, or why they are not known."""
     try:
         overcommit, backlog = (read_kernel(path).strip() for path in (OVERCOMMIT, BACKLOG))
     except OSError as error:

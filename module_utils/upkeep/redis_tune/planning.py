@@ -26,7 +26,7 @@ class SettingDecision:
 
     @property
     def is_due(self) -> bool:
-        """Whether the server has to be told another value."""
+        """Whether the value of the server has to be changed."""
         return not self.refusal and self.current != self.desired
 
 

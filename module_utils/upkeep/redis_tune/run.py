@@ -65,7 +65,7 @@ def run(settings: Settings, check_mode: bool) -> dict[str, t.Any]:
 def tune(
     instance: Instance, settings: Settings, before: SavedCounters | None, check_mode: bool
 ) -> TuneOutcome:
-    """Tune one server; what cannot be reached or asked is a finding."""
+    """Tune one server; a server that does not answer is a finding, not an error."""
     actions: list[TuneAction] = []
     try:
         seconds = settings.timeout + instance.extra_seconds

@@ -94,7 +94,7 @@ def _state(properties: Mapping[str, str]) -> str:
 
 
 def last_run(start: PlannedStart, properties: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield how the last run ended when that is more than a finding of its own."""
+    """Yield how the last run ended, where its own report cannot show that."""
     result = properties.get("Result", "")
     if result in _BROKEN:
         message = f"The last {start.name} {_BROKEN[result]}: see journalctl -u {service_of(start)}"
@@ -104,7 +104,7 @@ def last_run(start: PlannedStart, properties: Mapping[str, str]) -> Iterator[Fin
 
 
 def foreign(names: list[str]) -> Finding:
-    """Return that there are units of such names that somebody else has written."""
+    """Return the finding on units with names of ours that the role did not write."""
     named = ", ".join(names[:10])
 
     return finding(

@@ -46,7 +46,7 @@ class BeatFacts:
 
 
 def collect(application: str, broker: Broker, deadline: Deadline) -> BeatFacts:
-    """Return what there is of an application's beat; raises OSError where /proc is not readable."""
+    """Return the beat processes of an application; raises OSError where /proc is not readable."""
     found = beats(application)
     processes = tuple(sorted(found))
     if len(processes) != 1:

@@ -22,7 +22,7 @@ _LONGEST: t.Final = 80
 
 
 def unreachable(application: Application, reason: str) -> Finding:
-    """Return the finding for a broker that could not be asked."""
+    """Return the finding on a broker that does not answer."""
     message = f"the queues were not looked at: {visible(reason)}"
 
     return application.subject().finding("unknown", message)
@@ -59,7 +59,7 @@ def queues(application: Application, broker: BrokerFacts) -> Iterator[Finding]:
 
 
 def in_hand(application: Application, broker: BrokerFacts, now: float) -> Iterator[Finding]:
-    """Yield how many tasks workers have taken, since when, and how many nobody gives back."""
+    """Yield how many tasks workers have taken, since when, and how many would be lost with them."""
     subject, limits = application.subject("in_hand"), _limits(application, "in_hand")
     age = 0.0 if broker.oldest_in_hand is None else max(now - broker.oldest_in_hand, 0.0)
     message = f"workers have taken {broker.in_hand} tasks and not finished them"
@@ -99,7 +99,7 @@ def oldest(application: Application, seen: SeenApplication, now: float) -> Findi
 
 
 def silent(application: Application, reason: str) -> Iterator[Finding]:
-    """Yield the findings for workers that could not be asked."""
+    """Yield the findings on workers that could not be reached."""
     for aspect in OF_WORKERS:
         if aspect in application.aspects:
             message = f"the workers were not asked: {visible(reason)}"
@@ -127,7 +127,7 @@ def workers(application: Application, facts: WorkerFacts) -> Iterator[Finding]:
 
 
 def _with_gap(subject: Subject, found: Finding, gap: str) -> Finding:
-    """Return a finding that is unknown where it would be ok without what nobody answered."""
+    """Return a finding that is unknown, not ok, where the answer of a worker is missing."""
     if not gap or found["status"] != "ok":
         return found
 
@@ -203,7 +203,7 @@ def _deserted(application: Application, facts: WorkerFacts) -> Iterator[Finding]
 
 
 def bindings(application: Application, missing: Sequence[ConsumedQueue] | str) -> Iterator[Finding]:
-    """Yield that queues of workers are not bound to their exchange, or why nobody knows."""
+    """Yield that queues of workers are not bound to their exchange, or why that is not known."""
     subject = application.subject("workers")
     if isinstance(missing, str):
         message = f"whether the queues of the workers are bound is not known: {visible(missing)}"

@@ -46,7 +46,7 @@ def run(settings: Settings, check_mode: bool) -> dict[str, t.Any]:
 def look(
     application: Application, settings: Settings, before: SeenApplication, now: float
 ) -> tuple[list[Finding], SeenApplication]:
-    """Return what is found of one application, and what has been seen of it by now."""
+    """Return the findings on one application, and its state for the next run."""
     try:
         broker: BrokerFacts | str = broker_facts.collect(application, Deadline(settings.timeout))
     except TimeoutError:
@@ -82,7 +82,7 @@ def _of_broker(
 def _of_workers(
     application: Application, settings: Settings, broker: BrokerFacts | str
 ) -> Iterator[Finding]:
-    """Yield what workers say; without a broker there is no point in waiting for them."""
+    """Yield the findings on workers; they are not asked when the broker does not answer."""
     if not application.asks_workers:
         return
 
@@ -99,7 +99,7 @@ def _of_workers(
 def unbound_queues(
     application: Application, settings: Settings, facts: workers.WorkerFacts
 ) -> list[workers.ConsumedQueue] | str:
-    """Return queues that are not bound, or why nobody knows."""
+    """Return queues that are not bound, or why that is not known."""
     try:
         return broker_facts.unbound(application, facts, Deadline(settings.timeout))
     except TimeoutError:
@@ -129,7 +129,7 @@ def _of_beat(
 def _stored(
     application: Application, settings: Settings, broker: BrokerFacts | str
 ) -> tuple[StoredResults | str, list[FailedTask]]:
-    """Return the stored results, or why nobody knows, and all tasks known to have failed."""
+    """Return the stored results, or why that is not known, and all tasks known to have failed."""
     aspects = application.aspects
     if not {"results", "failed"} & aspects.keys():
         return "not looked at", []

@@ -33,7 +33,7 @@ class SeenApplication:
 def seen_now(
     before: SeenApplication, broker: BrokerFacts | None, failed: Iterable[FailedTask], now: float
 ) -> SeenApplication:
-    """Return what has been seen with this look; what is gone is forgotten."""
+    """Return the state after this run, without what is gone."""
     oldest: dict[str, tuple[str, float]] = dict(before.oldest) if broker is None else {}
     for queue in broker.queues if broker else ():
         for task in queue.oldest:

@@ -131,7 +131,7 @@ class WorkerFacts:
 
 
 def collect(application: Application, deadline: Deadline) -> WorkerFacts | str:
-    """Return what the workers answer, or why nobody could ask them."""
+    """Return what the workers answer, or why they could not be reached."""
     seconds = deadline.left
     answers, problem = isolated.run(lambda: _ask(application, seconds), seconds, limits=LIMITS)
     found = dict(answers)
@@ -146,7 +146,7 @@ def collect(application: Application, deadline: Deadline) -> WorkerFacts | str:
 
 
 def _workers_here(process: str) -> int:
-    """Return how many workers of an application run on this host; 0 where nobody can see that."""
+    """Return how many workers of an application run on this host; 0 where that cannot be seen."""
     try:
         return len(celery_processes.workers(process)) if process else 0
     except OSError:
@@ -229,7 +229,7 @@ def _handed_on(command: str, replies: Json) -> Iterator[list[Json]]:
 
 
 def _by_worker(replies: Json) -> dict[str, Json]:
-    """Return the answers by worker; that a command failed there is no answer to it."""
+    """Return the answers by worker, without those that report a failed command."""
     found: dict[str, Json] = {}
     for reply in replies or ():
         found.update(reply)
