@@ -75,7 +75,7 @@ class BackupCatalogue:
 
     @contextlib.contextmanager
     def exclusive(self, seconds: float) -> Iterator[None]:
-        """Let nobody else change the catalogue; raises CatalogueError after ``seconds``."""
+        """Hold the lock of the catalogue; raises CatalogueError after ``seconds``."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(exclusive(f"{self.root}/{_LOCK}", seconds))
@@ -163,7 +163,7 @@ class BackupCatalogue:
         return SetRecord(hashlib.sha256(self._manifest_bytes(name)).hexdigest())
 
     def delete(self, name: str) -> None:
-        """Delete a set: first it loses its name, so that nobody takes half of it for a set."""
+        """Delete a set; it is renamed first, so that a half deleted one is not taken for a set."""
         hidden = f"{_MAKING}{name}"
         self.folder.remove(hidden)
         self.folder.rename(name, hidden)

@@ -21,7 +21,7 @@ _LONGEST: t.Final = 1 << 20
 
 
 def count_rows(chunks: Iterable[bytes]) -> dict[TableName, int]:
-    """Return the rows of each table; a table whose data do not end is not among them."""
+    """Return the rows of each table; a table whose data are cut off is left out."""
     counter = _RowCounter()
     for chunk in chunks:
         counter.feed(chunk)
@@ -62,9 +62,9 @@ class _RowCounter:
         return True
 
     def _next_line(self) -> bool:
-        """Look at the next line, which may begin the data of a table; return whether there is one.
+        """Read the next line, which may begin the data of a table; return whether there was one.
 
-        A name may hold a line break, so a statement is what stands between two of its beginnings.
+        A name may hold a line break, so a statement may have several lines.
         """
         end = self._rest.find(b"\n")
         if end < 0:

@@ -51,7 +51,7 @@ def age_finding(
 
 
 def planned_finding(ids: Sequence[str]) -> Finding:
-    """Return what is found in check mode where a set is due."""
+    """Return the finding of check mode where a set is due."""
     return Subject("backup:age", tuple(ids)).finding("info", "a set is due and would be made first")
 
 
@@ -79,7 +79,7 @@ def retention_findings(
 
 
 def keyless_findings(artefacts: Sequence[ArtefactSettings]) -> list[Finding]:
-    """Return a finding for each artefact that is not kept since there is no key for it."""
+    """Return a finding on each artefact that is left out because no key is set for it."""
     return [
         Subject(f"backup:{one.name}", one.requirements).finding(
             "warning",
@@ -92,7 +92,7 @@ def keyless_findings(artefacts: Sequence[ArtefactSettings]) -> list[Finding]:
 def made_findings(
     manifest: BackupManifest, shrunk: Sequence[str], ids: Sequence[str]
 ) -> list[Finding]:
-    """Return what is found about a set that was just published."""
+    """Return the findings on a set that was just published."""
     set_subject = Subject("backup:set", tuple(ids))
     seconds = (manifest.finished - manifest.created).total_seconds()
     found = [
@@ -142,7 +142,7 @@ def made_findings(
 
 
 def failure_findings(failures: Sequence[ArtefactFailure], ids: Sequence[str]) -> list[Finding]:
-    """Return what is found about a set that could not be made."""
+    """Return the findings on a set that could not be made."""
     named = [failure.name for failure in failures]
     found = [
         Subject(f"backup:{failure.name}", failure.requirements or tuple(ids)).finding(

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How far a run is that makes a set, read from the hidden folder in which it makes it.
+"""How far the making of a set has come, read from the hidden folder in which it is made.
 
 Where a run was killed that folder is all there is as well, so it is what a person would look at.
 """

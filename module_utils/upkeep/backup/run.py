@@ -50,7 +50,7 @@ def run(settings: BackupSettings, check_mode: bool, clock: Clock = utc_now) -> A
 
 
 def verify(settings: VerifySettings, check_mode: bool, clock: Clock = utc_now) -> Answer:
-    """Return what is found about the sets after what is due was read; raises BackupError."""
+    """Read the sets that are due and return the findings on all; raises BackupError."""
     deadline = Deadline(settings.max_seconds)
     if not Path(settings.root).is_dir():
         ids = settings.requirements
@@ -166,7 +166,7 @@ def _made(
     deadline: Deadline,
     clock: Clock,
 ) -> BackupManifest | list[Finding]:
-    """Make a set and return its manifest, or what is found about one that could not be made."""
+    """Make a set and return its manifest, or the findings on why none was made."""
     if problem := _missing_space(settings, newest):
         subject = Subject("backup:set", settings.requirements)
         return [subject.finding("critical", f"no set was made: {problem}")]
@@ -199,7 +199,7 @@ def _preview(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime
 
 
 def _observe(settings: BackupSettings, now: datetime) -> Answer:
-    """Return what is due, and the age of the newest verified set as it is."""
+    """Return the answer of a look: what is due, and the age of the newest verified set."""
     subject = Subject("backup:age", settings.requirements)
     try:
         _require_mount(settings)

@@ -25,7 +25,7 @@ _GLOBALS: t.Final = ("/globals.sql.zst.age", "/globals.sql.age")
 
 
 class RestoreError(Exception):
-    """Nothing can be restored, or not as asked; the message says why and what to do."""
+    """A restore is not possible as asked; the message says why and what to do."""
 
 
 class ChosenSet(t.NamedTuple):

@@ -56,7 +56,7 @@ class ArtefactRehearsal:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time what is done inside."""
+        """Measure how long the body takes."""
         started = time.monotonic()
         try:
             yield

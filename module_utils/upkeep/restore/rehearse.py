@@ -91,7 +91,7 @@ def _first_set(settings: RehearsalSettings) -> datetime | None:
 def _rehearse(
     settings: RehearsalSettings, known: LastRehearsals, deadline: Deadline, clock: Clock
 ) -> tuple[LastRehearsals, dict[str, float], list[Finding]]:
-    """Rehearse all artefacts of a set; none of them holds up another."""
+    """Rehearse all artefacts of a set; when one fails, the others are still rehearsed."""
     started = time.monotonic()
     with BackupCatalogue(settings.root) as catalogue:
         chosen = choose_set(catalogue, settings.set)

@@ -86,7 +86,7 @@ class LiveServer:
         self._deadline = deadline
 
     def renew(self) -> None:
-        """Give what has to be undone some time of its own."""
+        """Start a new deadline, for undoing what was done."""
         self._deadline = Deadline(_UNDO_SECONDS)
 
     def ask(self, work: Callable[[Session], T], database: str = "postgres") -> T:
@@ -110,7 +110,7 @@ class LiveServer:
 
 
 def describe(session: Session, database: str) -> dict[str, t.Any]:
-    """Return what is known of a server and of one of its databases, ``None`` without that."""
+    """Return facts of a server and of one of its databases (None when there is no such one)."""
     rows = session.rows(_DATABASE, {"name": database})
     found = rows[0][0] if rows else None
 
@@ -140,7 +140,7 @@ def available_extensions(session: Session) -> list[str]:
 
 
 def side_name(database: str, what: str, stamp: str) -> str:
-    """Return the name of a database that stands beside another one."""
+    """Return the name of a database beside another one, cut to what PostgreSQL allows."""
     suffix = f"_{what}_{stamp}"
     room = _LONGEST_NAME - len(suffix)
 
@@ -425,5 +425,5 @@ def _literal(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text in which no brace stands for a name."""
+    """Return a text with doubled braces, so that ``format`` leaves it as it is."""
     return text.replace("{", "{{").replace("}", "}}")

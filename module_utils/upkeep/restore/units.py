@@ -18,10 +18,10 @@ _WOULD_RUN: t.Final = (*ACTIVE_STATES, "activating", "failed")
 
 
 def meant_to_run(units: Sequence[str], deadline: Deadline) -> list[str]:
-    """Return the units that run, or failed to; raises RestoreError for one that is not there.
+    """Return the units that are active or failed; raises RestoreError for a missing one.
 
-    One that somebody has stopped stays so. Last come the sockets and timers that would start one of
-    them while its data are replaced: they are stopped first.
+    A unit that somebody has stopped is not returned. The active sockets and timers that could start
+    one of them come last: they are stopped first.
     """
     try:
         found = systemd.show(units, ["LoadState", "ActiveState", "TriggeredBy"], deadline)

@@ -313,7 +313,7 @@ def _ordered(order: Callable[[], None]) -> None:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """Return a version as numbers; what is not one is no version."""
+    """Return a version as numbers; empty for what is not a version."""
     parts = text.split(".")
 
     return tuple(int(part) for part in parts) if all(map(str.isdecimal, parts)) else ()
