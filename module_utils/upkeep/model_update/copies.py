@@ -61,7 +61,7 @@ class ModelFiles:
 
 
 def mark_of(model: UpdatedModel) -> Mark:
-    """Return whom the serving file belongs to; raises OSError, UpdateError for no regular file."""
+    """Return owner, group and mode of the serving file; raises OSError, UpdateError."""
     with serving_folder(model) as folder:
         status = folder.status(model.file)
     if not stat.S_ISREG(status.st_mode):
@@ -162,7 +162,7 @@ def require_readable(model: UpdatedModel) -> None:
 
 
 def bring_live(model: UpdatedModel, *, has_metadata: bool) -> None:
-    """Let what is beside take the place of what serves."""
+    """Replace the serving files by the copies beside them."""
     with serving_folder(model) as folder:
         folder.rename(BESIDE + model.file, model.file)
         if model.metadata:
@@ -174,7 +174,7 @@ def bring_live(model: UpdatedModel, *, has_metadata: bool) -> None:
 
 
 def clear(model: UpdatedModel) -> None:
-    """Remove what is beside the files that serve, as far as that goes."""
+    """Remove the copies beside the serving files; what cannot be removed stays."""
     with contextlib.suppress(OSError), serving_folder(model) as folder:
         for name in (model.file, model.metadata.name if model.metadata else ""):
             if name:

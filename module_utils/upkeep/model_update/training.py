@@ -206,7 +206,7 @@ def _put_back(before: BeforeTraining) -> str:
 
 
 def _is_same(model: UpdatedModel, files: ModelFiles) -> bool:
-    """Return whether model and metadata are what they were; what is gone or no file is not."""
+    """Return whether model and metadata are unchanged; False where one is gone or not a file."""
     with copies.serving_folder(model) as folder:
         try:
             with folder.read(model.file) as stream:

@@ -77,7 +77,7 @@ def service_text(model: UpdatedModel, versions: Versions, previous: KeptVersion)
 
 
 def timer_text(model: UpdatedModel, seconds: float) -> str:
-    """Return the timer that goes back by itself when nobody comes to confirm."""
+    """Return the timer that goes back unless the update is confirmed in time."""
     return (
         f"# Written by Upkeep.\n[Unit]\nDescription=Back to the model before of"
         f" {model.server.unit}, unless confirmed\n\n[Timer]\nOnActiveSec={seconds:.0f}\n"

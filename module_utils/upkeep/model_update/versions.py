@@ -230,7 +230,7 @@ class Versions:
         return ModelFiles(f"{place}/{_MODEL}", metadata, ModelDigest(**facts["digest"]))
 
     def forget_brought(self) -> None:
-        """Delete the copy of a candidate, as far as that goes; nothing there is fine."""
+        """Delete the copy of a candidate; errors and a missing copy are ignored."""
         with contextlib.suppress(OSError), Folder.private(self.path) as folder:
             folder.remove(BROUGHT)
 

@@ -1,6 +1,6 @@
 # Copyright: Upkeep contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The environment file that a release would be told, as systemd reads it."""
+"""The environment file that a release would get, as systemd reads it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def problem(app: App) -> str:
-    """Return why no release may serve with the file that it would be told, '' if one may.
+    """Return why no release may serve with its environment file, '' if one may.
 
     That is the new file where there is one. A variable without a value counts as missing.
     """

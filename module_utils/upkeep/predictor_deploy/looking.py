@@ -140,7 +140,7 @@ def _left(settings: Settings, releases: Releases) -> Finding:
 
 
 def _front(settings: Settings, releases: Releases) -> list[Finding]:
-    """Return whether the proxy leads to what serves, where there is one."""
+    """Return the findings on the proxy: whether it connects to the serving release."""
     subject, server, current = settings.app.subject, settings.app.server, releases.current()
     release = releases.get(current) if current else None
     needed = unit_files.layout(server, release) if release else []

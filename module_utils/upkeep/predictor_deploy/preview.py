@@ -114,7 +114,7 @@ def file_changes(
 def configuration(
     app: App, releases: Releases, release: str, switcher: Switcher
 ) -> tuple[str, str]:
-    """Return what units, sockets and environment file are told, before and after a release."""
+    """Return units, sockets and environment file as they are before and after a release."""
     current = releases.current()
     if releases.get(release) is not None:
         new = {unit: _unit(releases, release, unit) for unit in app.units}
@@ -182,7 +182,7 @@ def _of_found(app: App, places: Sequence[str]) -> dict[str, str]:
 
 
 def _given(app: App, files: Mapping[str, str]) -> dict[str, str]:
-    """Return those files of a source that units start among, without what is never compared."""
+    """Return the files of the folder in which units start, without those never compared."""
     if not files:
         raise DigestError("the files of the release are not known here")
 
@@ -224,7 +224,7 @@ def _general(text: str, release: str) -> str:
 
 
 def _environment_file(app: App) -> list[tuple[str, str, str]]:
-    """Return which variables a new environment file has others, where there is one; no values."""
+    """Return the names, not the values, of the variables that a new environment file changes."""
     if not app.environment_file:
         return []
     try:

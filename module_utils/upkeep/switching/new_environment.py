@@ -111,7 +111,7 @@ def _stamp() -> str:
 
 
 def _free(path: str) -> str:
-    """Return a path that nothing has: what is there already would be taken for the old file."""
+    """Return a path at which nothing exists, for the old file."""
     taken, number = path, 1
     while os.path.lexists(taken):
         number += 1

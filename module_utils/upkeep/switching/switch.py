@@ -388,7 +388,7 @@ class Switcher:
         raise SwitchError(problem, touched=True, failed=failed, lines=lines)
 
     def _arm(self, target: Release, previous: Release) -> None:
-        """Have the host go back by itself when nobody confirms in time."""
+        """Start the timer that goes back unless the switch is confirmed in time."""
         server, deadline = self.server, Deadline(60)
         begun = Switching(target.id, previous.id, time.time(), self._environment)
         self.releases.begin(begun)

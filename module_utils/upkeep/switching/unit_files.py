@@ -286,7 +286,7 @@ def shell_step(script: str) -> list[str]:
 
 
 def undo_timer(server: Server, seconds: float) -> str:
-    """Return the timer that goes back by itself when nobody comes to confirm."""
+    """Return the timer that goes back unless the switch is confirmed in time."""
     return (
         f"{_MADE}\n[Unit]\nDescription=Back to the release before of {server.unit}, unless"
         f" confirmed\n\n[Timer]\nOnActiveSec={seconds:.0f}\nAccuracySec=1\n\n"
