@@ -109,7 +109,9 @@ def artefact_problems(artefact: Artefact, open_file: OpenFile, place: Workplace)
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         found = [reason]
     except (KeyError, TypeError, ValueError) as error:
-        return [f"{artefact.name}: its facts are not those of its kind ({type(error).__name__})"]
+        return [
+            f"{artefact.name}: its entry in the manifest is incomplete ({type(error).__name__})"
+        ]
 
     if found and place.deadline.is_over():
         seconds = place.deadline.seconds

@@ -161,13 +161,13 @@ def _front(settings: Settings, releases: Releases) -> list[Finding]:
     if dead := _dead(settings, leads):
         message = (
             f"nobody is served: new connections are sent to '{leads or 'nothing'}', and {dead}."
-            " Deploy or roll back once more, which settles it, or start what it leads to"
+            " Deploy or roll back once more, which corrects that, or start what is behind it"
         )
         return [subject.finding("critical", message, aspect="front", observed=leads, expected=own)]
     if leads != own:
         message = (
             f"new connections are sent to '{leads or 'nothing'}', not to {server.unit}: deploy or"
-            " roll back once more, which settles it"
+            " roll back once more, which corrects that"
         )
         return [subject.finding("warning", message, aspect="front", observed=leads, expected=own)]
 

@@ -180,6 +180,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         return f"{error.filename or ''} {reason_of(error)}".strip()
     if isinstance(error, KeyError):
-        return f"its facts are not those of its kind (KeyError: {error})"
+        return f"its entry in the manifest is incomplete (KeyError: {error})"
 
     return str(error)

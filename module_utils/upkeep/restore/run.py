@@ -358,6 +358,6 @@ def _reason(error: BaseException) -> str:
         name = f"'{error.filename}' " if error.filename else ""
         return f"{name}{reason_of(error)}"
     if isinstance(error, KeyError | TypeError | ValueError):
-        return f"its facts are not those of its kind ({type(error).__name__}: {error})"
+        return f"its entry in the manifest is incomplete ({type(error).__name__}: {error})"
 
     return str(error)

@@ -367,7 +367,7 @@ def _client_version(source: DumpSettings, server: int, deadline: Deadline) -> in
     text = b"".join(programs.reading([program], None, deadline)).decode("utf-8", "replace")
     match = re.search(r"(\d+)\.(\d+)", text)
     if not match:
-        raise ArtefactError(f"pg_dump does not say its version: {text[:80]!r}")
+        raise ArtefactError(f"the version of pg_dump cannot be read: {text[:80]!r}")
 
     if int(match[1]) < server:
         raise ArtefactError(

@@ -124,7 +124,7 @@ def file_of(client: RedisClient) -> str:
     """Return the path of the server's snapshot; raises RedisError, ArtefactError."""
     folder, name = (_setting(client, name) for name in ("dir", "dbfilename"))
     if not folder.startswith("/") or not name or "/" in name:
-        raise ArtefactError("Redis does not say where its snapshot is")
+        raise ArtefactError("Redis does not show where its snapshot is")
 
     return f"{folder.rstrip('/')}/{name}"
 
@@ -170,14 +170,14 @@ def _moment(client: RedisClient) -> int:
         case [str(seconds), *_] if seconds.isascii() and seconds.isdecimal():
             return int(seconds)
         case _:
-            raise ArtefactError("Redis does not say what time it is")
+            raise ArtefactError("Redis does not answer TIME")
 
 
 def _figure(info: dict[str, str], name: str) -> int:
     """Return a number of INFO, 0 without it; raises ArtefactError."""
     text = info.get(name, "0")
     if not text.isascii() or not text.isdecimal():
-        raise ArtefactError(f"Redis does not say its {name}")
+        raise ArtefactError(f"Redis does not show its {name}")
 
     return int(text)
 
@@ -187,7 +187,7 @@ def _idle(client: RedisClient, deadline: Deadline) -> dict[str, str]:
     while True:
         info = info_of(client)
         if not all(name in info for name in _WRITERS):
-            raise ArtefactError("Redis does not say whether it writes a snapshot")
+            raise ArtefactError("Redis does not show whether it writes a snapshot")
         if all(info[name] == "0" for name in _WRITERS):
             return info
         deadline.remaining()

@@ -104,7 +104,7 @@ class DatabaseTarget:
         text = b"".join(programs.reading([program], None, self._work.deadline))
         match = re.search(rb"(\d+)\.", text)
         if not match:
-            raise RestoreError("pg_restore does not say its version")
+            raise RestoreError("the version of pg_restore cannot be read")
 
         return int(match[1])
 
