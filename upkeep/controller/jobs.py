@@ -85,6 +85,14 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
         Question(
             "predictor_deploy_version", "Which tag or commit is deployed?", "text", is_required=True
         ),
+        Question(
+            "predictor_deploy_retry",
+            "Shall a release that failed before be tried again?",
+            "choice",
+            is_required=True,
+            default="false",
+            choices=YES_NO,
+        ),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
     ),
     "purge_queue": (
@@ -131,7 +139,16 @@ _QUESTIONS: t.Final[dict[str, tuple[Question, ...]]] = {
     ),
     "roll_back": (
         Question("rollback_release", "Back to which release? Empty: the newest good one.", "text"),
+        Question(
+            "rollback_database_set",
+            "The database back to which backup set? Empty: it stays as it is.",
+            "text",
+        ),
+        Question("rollback_reason", "Why? It is written into the record.", "text"),
         Question("upkeep_confirm_production", _CONFIRMATION, "text"),
+    ),
+    "run_tests": (
+        Question("app_tests_only", "Which suites, with commas between them? Empty: all.", "text"),
     ),
     "retry_tasks": (
         Question(
