@@ -19,6 +19,7 @@ from ..findings import Finding
 from ..model_verification import metadata as figures
 from ..model_verification.metadata import TrainingFigures
 from ..model_verification.reading import ReadingError
+from ..switching.confirming import about_log
 from . import copies
 from .copies import Mark, ModelDigest, ModelFiles, TouchedError, UpdateError
 from .evaluating import evaluate
@@ -143,7 +144,7 @@ class _Call:
         finally:
             copies.clear(model)
             versions.forget_brought()
-        self.findings.append(_confirmed(settings, settings.sha256, switched))
+        self.findings += _confirmed(settings, settings.sha256, switched)
         gone = versions.prune(model.keep, [kept.id])
 
         return {
@@ -180,7 +181,7 @@ class _Call:
             switched = switch_model(model, versions, files, present, self.hook)
         finally:
             copies.clear(model)
-        self.findings.append(_confirmed(settings, wanted.digest.sha256, switched))
+        self.findings += _confirmed(settings, wanted.digest.sha256, switched)
 
         return {"changed": True, "needed": True, "steps": _steps(model), "record": record}
 
@@ -355,7 +356,7 @@ def _steps(model: UpdatedModel) -> list[str]:
     ]
 
 
-def _confirmed(settings: UpdateSettings, sha256: str, switched: SwitchedModel) -> Finding:
+def _confirmed(settings: UpdateSettings, sha256: str, switched: SwitchedModel) -> list[Finding]:
     model, seen = settings.model, switched.confirmation
     message = (
         f"Model {sha256[:12]} serves instead of {switched.previous.id}: confirmed by {seen.rounds}"
@@ -363,7 +364,9 @@ def _confirmed(settings: UpdateSettings, sha256: str, switched: SwitchedModel) -
         f" {about_alerts(settings.silenced_until)}"
     )
 
-    return model.subject.finding("ok", message, aspect="update", observed=sha256)
+    found = model.subject.finding("ok", message, aspect="update", observed=sha256)
+
+    return [found, *about_log(model.subject, seen, [model.server.unit, *model.workers])]
 
 
 def _failed(settings: UpdateSettings, error: Exception) -> Finding:

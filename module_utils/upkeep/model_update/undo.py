@@ -13,7 +13,8 @@ from ..base.files import write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
 from ..switching import unit_files
-from ..switching.restarting import worker_seconds
+from ..switching.confirming import longest_confirmation
+from ..switching.restarting import restart_seconds
 from .copies import BESIDE
 from .settings import UpdatedModel
 from .versions import GOING_BACK, SWITCHING, KeptVersion, Versions
@@ -65,8 +66,7 @@ def service_text(model: UpdatedModel, versions: Versions, previous: KeptVersion)
         for step in undo_steps(model, versions, previous)
     )
 
-    workers = len(model.workers) * worker_seconds(model.server)
-    seconds = unit_files.undo_seconds(model.server, workers)
+    seconds = unit_files.undo_seconds(model.server, _seconds_of_restarts(model))
 
     return (
         f"# Written by Upkeep.\n[Unit]\nDescription=Back to model {previous.id} of"
@@ -88,11 +88,14 @@ def timer_text(model: UpdatedModel, seconds: float) -> str:
 def seconds_until_undo(model: UpdatedModel) -> float:
     """Return how long an update may take from here until it is confirmed."""
     server = model.server
-    rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
-    steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
-    restarts = len(model.workers) * worker_seconds(server)
+    steps = 4 * (server.start_seconds + server.drain_seconds) + SLACK
 
-    return steps + restarts + server.window.seconds
+    return steps + _seconds_of_restarts(model) + longest_confirmation(server)
+
+
+def _seconds_of_restarts(model: UpdatedModel) -> float:
+    """Return how long the server and its workers may take to end and start, one after another."""
+    return sum(restart_seconds(model.server, model.workers).values())
 
 
 def arm(model: UpdatedModel, versions: Versions, previous: KeptVersion, sha256: str) -> None:

@@ -12,6 +12,7 @@ from ..base.alerts import about_alerts
 from ..base.systemd import SystemdError
 from ..findings import Finding
 from ..switching import new_environment
+from ..switching.confirming import about_log
 from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
 from ..switching.switch import Switcher, SwitchError, SwitchOutcome
@@ -290,4 +291,4 @@ def _confirmed(settings: Settings, outcome: SwitchOutcome, previous: str) -> lis
         )
         found.append(subject.finding("info", note, aspect="traffic", observed=seen.traffic))
 
-    return found
+    return [*found, *about_log(subject, seen, settings.app.units)]

@@ -15,13 +15,17 @@ from ..findings import Finding
 from ..predictor_deploy import preview
 from ..predictor_deploy.quarantine import put_away
 from ..predictor_deploy.run import about_set, switcher_of, whole_diff
+from ..switching.confirming import Confirmation, about_log
 from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.switch import SwitchError
+from ..switching.unit_state import stop_limits
 from .caches import CacheError, clear
 from .settings import Settings
 
 #: What a person reads first.
 BY_HAND: t.Final = "A person must step in"
+#: How long a dependant may take to start, beyond the time in which it must have ended, s.
+_STARTS: t.Final = 120.0
 
 
 def run(
@@ -80,10 +84,11 @@ def _back(
         }
 
     switcher.recover()
+    seen = Confirmation()
     if releases.current() != release:
         switcher.adopt()
         try:
-            switcher.switch(target)
+            seen = switcher.switch(target).confirmation
         except SwitchError as error:
             message = f"release {release} was not confirmed: {error}; release {current} serves"
             return {**told, "done": False, "findings": [_by_hand(settings, message)]}
@@ -101,6 +106,8 @@ def _back(
     message += f"{about_set(settings.saved)} {about_alerts(settings.silenced_until)}"
     status = "ok" if whole else "warning"
     first = settings.subject.finding(status, message, observed=release, expected=release)
+
+    found += about_log(settings.subject, seen, settings.app.units)
 
     return {**told, "done": whole, "findings": [first, *found]}
 
@@ -134,7 +141,7 @@ def _afterwards(settings: Settings) -> tuple[list[Finding], bool]:
 
     for unit in settings.dependants:
         try:
-            systemd.restart(unit, Deadline(120))
+            systemd.restart(unit, Deadline(stop_limits([unit])[unit] + _STARTS))
         except (SystemdError, TimeoutError) as error:
             whole = False
             message = f"{BY_HAND}: {unit} was not restarted: {error}"

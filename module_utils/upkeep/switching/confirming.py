@@ -11,12 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..base.deadline import Deadline
+from ..findings import Finding, Subject
 from .asking import ProbeAnswer, ask, problem_of
-from .log_tail import LogTail
+from .log_tail import LAST_READING, READING_SECONDS, LogTail
 from .settings import Probe, Server
 
 #: How often what serves is asked before a switch, for its latency.
 BEFORE_ROUNDS: t.Final = 3
+
+
+def longest_confirmation(server: Server) -> float:
+    """Return how long a confirmation may last that succeeds, s: answers may come late."""
+    a_round = sum(probe.timeout for probe in server.probes) + READING_SECONDS
+
+    return server.window.seconds + server.window.needed * a_round + LAST_READING
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Confirmation:
     seconds: float = 0.0
     failed: list[ProbeAnswer] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    #: Why the log was not read to its end, '' when it was.
+    unread: str = ""
     traffic: int | None = None
     medians: dict[str, float] = field(default_factory=dict)
 
@@ -122,6 +132,8 @@ def confirm(
             break
         time.sleep(min(window.interval, max(window.seconds - seen.seconds, 0.05)))
 
+    if seen.unread and not seen.problem:
+        seen.problem = _in_log(tail, server, seen, last=True)
     seen.medians = {name: statistics.median(all_) for name, all_ in times.items() if all_}
     seen.problem = seen.problem or _too_slow(server, before, seen.medians)
     seen.traffic = tail.traffic if window.traffic_pattern else None
@@ -129,8 +141,25 @@ def confirm(
     return seen
 
 
-def _in_log(tail: LogTail, server: Server, seen: Confirmation) -> str:
-    tail.read()
+def about_log(subject: Subject, seen: Confirmation, units: Sequence[str]) -> list[Finding]:
+    """Return the finding that nobody knows of errors in the log, where it was not read."""
+    if not seen.unread:
+        return []
+
+    message = (
+        f"the log was not read to its end while this was confirmed ({seen.unread}): our own probes"
+        f" alone decided; look for errors of {', '.join(units)} since then"
+    )
+
+    return [subject.finding("unknown", message, aspect="log")]
+
+
+def _in_log(tail: LogTail, server: Server, seen: Confirmation, *, last: bool = False) -> str:
+    if last:
+        tail.read(LAST_READING)
+    else:
+        tail.read()
+    seen.unread = tail.unread
     seen.errors = tail.errors
     if tail.error_count > server.window.most_errors:
         return f"{tail.error_count} errors in the log, the first: {tail.errors[0]}"

@@ -18,9 +18,9 @@ from .asking import address_of
 from .confirming import Baseline, Confirmation, baseline, confirm, wait_until_ready
 from .log_tail import LogTail
 from .settings import Server
-from .unit_state import ended_since
+from .unit_state import ended_since, stop_limits
 
-#: What a worker of a release has to finish its tasks unless its profile gives it more, s.
+#: What a worker has to finish its tasks, whatever systemd gives it, s.
 _WORKER_STOPS: t.Final = 120.0
 
 
@@ -34,6 +34,17 @@ def worker_seconds(server: Server, stop_seconds: float = _WORKER_STOPS) -> float
     return max(server.drain_seconds, stop_seconds) + server.start_seconds + 60
 
 
+def restart_seconds(server: Server, workers: Sequence[str]) -> dict[str, float]:
+    """Return how long each unit may take to end, as long as systemd lets it, and to start, s."""
+    limits = stop_limits((server.unit, *workers))
+    own = max(server.drain_seconds, limits[server.unit]) + server.start_seconds + 30
+    others = {
+        worker: worker_seconds(server, max(_WORKER_STOPS, limits[worker])) for worker in workers
+    }
+
+    return {server.unit: own, **others}
+
+
 def restart_and_confirm(
     server: Server, before: Baseline, workers: Sequence[str] = (), run_as: str = ""
 ) -> Confirmation:
@@ -44,16 +55,16 @@ def restart_and_confirm(
     """
     address = address_of(server.listen[0])
     tail = LogTail(server.window, (server.unit, *workers))
+    seconds = restart_seconds(server, workers)
     try:
-        deadline = Deadline(server.drain_seconds + server.start_seconds + 30)
-        systemd.restart(server.unit, deadline)
+        systemd.restart(server.unit, Deadline(seconds[server.unit]))
         ended = ended_since(server.unit)
         ready = Deadline(server.start_seconds)
         problem = wait_until_ready(server, address, ready, ended, run_as)
         if problem:
             return Confirmation(f"after the restart: {problem}")
         for worker in workers:
-            systemd.restart(worker, Deadline(worker_seconds(server)))
+            systemd.restart(worker, Deadline(seconds[worker]))
         ready = Deadline(server.start_seconds)
         problem = wait_until_ready(server, address, ready, ended, run_as) if workers else ""
         if problem:

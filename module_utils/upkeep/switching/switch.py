@@ -22,20 +22,29 @@ from ..base.folders import Folder
 from ..base.systemd import SystemdError
 from . import drop_ins, restarting, unit_files
 from .asking import ProbeAnswer, address_of
-from .confirming import Baseline, Confirmation, ask_all, baseline, confirm, wait_until_ready
+from .confirming import (
+    Baseline,
+    Confirmation,
+    ask_all,
+    baseline,
+    confirm,
+    longest_confirmation,
+    wait_until_ready,
+)
 from .draining import drain
 from .log_tail import LogTail, journal
 from .new_environment import NewEnvironment
 from .options import BLUE_GREEN
 from .releases import Release, Releases, Switching
 from .settings import Server
-from .unit_state import ended_since
+from .unit_state import ended_since, stop_limits
 
 #: Seconds that the host's own way back waits beyond what a switch may take.
 SLACK: t.Final = 180.0
 _LAST_LINES: t.Final = 50
-#: Seconds that a unit may take to stop beyond its last request: systemd kills it after 90.
+#: Seconds that a unit may take to stop beyond its last request, or beyond systemd's own limit.
 _STOPS: t.Final = 120.0
+_BEYOND_LIMIT: t.Final = 60.0
 #: Moments at which a test may end this process.
 Hook = Callable[[str], None]
 
@@ -97,6 +106,7 @@ class Switcher:
         self._worker_seconds = worker_seconds
         self._run_as = run_as
         self._environment: NewEnvironment | None = None
+        self._limits: dict[str, float] = {}
         self._hook = hook
 
     @property
@@ -270,7 +280,7 @@ class Switcher:
     def _stop_next(self) -> None:
         """Stop the release beside; what systemd still waits for, it ends itself."""
         unit = self.server.next_unit
-        deadline = Deadline(self.server.drain_seconds + _STOPS)
+        deadline = Deadline(self._seconds_to_stop())
         for one in (unit, unit.replace(".service", ".socket")):
             with contextlib.suppress(SystemdError, TimeoutError):
                 systemd.stop(one, deadline)
@@ -291,7 +301,7 @@ class Switcher:
         """Let the unit itself run the release that serves beside it, once that is confirmed."""
         server = self.server
         drain(unit_files.own_socket(server), Deadline(server.drain_seconds))
-        systemd.restart(server.unit, Deadline(server.start_seconds + server.drain_seconds + 60))
+        systemd.restart(server.unit, Deadline(server.start_seconds + self._seconds_to_stop()))
         own = unit_files.own_socket(server)
         self._hook("taking_over")
         self._require_ready(own, server.unit, "when its own unit took it over")
@@ -309,7 +319,7 @@ class Switcher:
     def _bring_live(self, target: Release) -> None:
         """Let everybody be served by the target, in the place of the release before."""
         server = self.server
-        deadline = Deadline(2 * (server.start_seconds + server.drain_seconds) + 60)
+        deadline = Deadline(2 * (server.start_seconds + self._seconds_to_stop()))
         self._point_to(target)
         needed = unit_files.layout(server, target)
         if not self._are_up(needed, deadline) or self._up_beside(needed, deadline):
@@ -322,15 +332,31 @@ class Switcher:
 
     def _restart_workers(self, serving: str) -> None:
         for worker in self.workers:
-            systemd.restart(worker, Deadline(self._seconds_of_a_worker()))
+            systemd.restart(worker, Deadline(self._seconds_of(worker)))
         if self.workers:  # what serves may say that it is not well while they start
             self._require_ready(self.address, serving, "after its workers were restarted")
 
-    def _seconds_of_a_worker(self) -> float:
-        return restarting.worker_seconds(self.server, self._worker_seconds)
+    def _seconds_of(self, worker: str) -> float:
+        """Return how long a worker may take: what runs may have more time than its next release."""
+        stops = max(self._worker_seconds, self._limit_of(worker))
+
+        return restarting.worker_seconds(self.server, stops)
 
     def _seconds_of_workers(self) -> float:
-        return len(self.workers) * self._seconds_of_a_worker()
+        return sum(map(self._seconds_of, self.workers))
+
+    def _seconds_to_stop(self) -> float:
+        """Return how long what serves may take to end, s."""
+        limit = self._limit_of(self.server.unit)
+
+        return max(self.server.drain_seconds + _STOPS, limit + _BEYOND_LIMIT)
+
+    def _limit_of(self, unit: str) -> float:
+        """Return how long systemd waited for a unit when this began, s."""
+        if not self._limits:
+            self._limits = stop_limits(self._units)
+
+        return self._limits.get(unit, 0.0)
 
     def _require_ready(self, address: str, unit: str, when: str) -> None:
         deadline = Deadline(self.server.start_seconds)
@@ -393,9 +419,8 @@ class Switcher:
         begun = Switching(target.id, previous.id, time.time(), self._environment)
         self.releases.begin(begun)
         self._hook("armed")
-        rounds = server.window.needed * sum(probe.timeout for probe in server.probes)
-        steps = 4 * (server.start_seconds + server.drain_seconds) + rounds + SLACK
-        seconds = steps + server.window.seconds + self._seconds_of_workers()
+        steps = 4 * server.start_seconds + 2 * (server.drain_seconds + self._seconds_to_stop())
+        seconds = steps + SLACK + longest_confirmation(server) + self._seconds_of_workers()
         self._write_undo(previous, target)
         timer = server.undo_unit.replace(".service", ".timer")
         _write(f"{unit_files.UNITS}/{timer}", unit_files.undo_timer(server, seconds))
@@ -414,7 +439,9 @@ class Switcher:
         _write(f"{unit_files.UNITS}/{self.server.undo_unit}", text)
 
     def _undo_seconds(self) -> float:
-        return unit_files.undo_seconds(self.server, self._seconds_of_workers())
+        seconds = self._seconds_to_stop() + self._seconds_of_workers()
+
+        return unit_files.undo_seconds(self.server, seconds)
 
     def _undo(self, previous: str, target: str) -> None:
         """Go back now, by the unit that the host would use, and see that it serves."""

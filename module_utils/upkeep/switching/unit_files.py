@@ -181,9 +181,9 @@ def next_unit(server: Server, text: str, release: str) -> str:
     )
 
 
-def undo_seconds(server: Server, worker_seconds: float) -> float:
-    """Return how long the way back may take; ``worker_seconds`` is for all its workers."""
-    return _UNDO_STEPS + 2 * (server.start_seconds + server.drain_seconds) + worker_seconds
+def undo_seconds(server: Server, seconds: float) -> float:
+    """Return how long the way back may take; ``seconds`` is what its units may take to restart."""
+    return _UNDO_STEPS + 2 * (server.start_seconds + server.drain_seconds) + seconds
 
 
 def undo_service(

@@ -5,9 +5,18 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
-from ansible.module_utils.upkeep.switching.asking import ProbeAnswer
-from ansible.module_utils.upkeep.switching.confirming import Baseline, baseline, confirm
+import pytest
+from ansible.module_utils.upkeep.findings import Subject
+from ansible.module_utils.upkeep.switching import log_tail
+from ansible.module_utils.upkeep.switching.asking import ProbeAnswer, address_of
+from ansible.module_utils.upkeep.switching.confirming import (
+    Baseline,
+    about_log,
+    baseline,
+    confirm,
+)
 from ansible.module_utils.upkeep.switching.log_tail import LogTail
 
 from tests.unit.module_utils.switching.conftest import UNIT, Service
@@ -91,3 +100,103 @@ def test_a_log_that_is_a_link_is_an_error(service: Service) -> None:
     tail.read()
 
     assert "cannot be read" in tail.errors[0]
+
+
+def journal_of(service: Service, monkeypatch: pytest.MonkeyPatch, script: str) -> LogTail:
+    """Return what reads a journal by this script in the place of journalctl."""
+    program = service.folder / "bin" / "journalctl"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\necho "$@" >> {service.folder}/asked\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+    return LogTail(replace(service.server().window, log=""), [UNIT])
+
+
+def test_an_entry_of_the_journal_counts_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the reading ended is said by the journal itself, not by our clock."""
+    tail = journal_of(service, monkeypatch, "echo ERROR one\necho '-- cursor: s=1;i=2'")
+    tail.read()
+    journal_of(service, monkeypatch, "")
+    tail.read()
+    tail.read()
+
+    asked = (service.folder / "asked").read_text().splitlines()
+    assert tail.error_count == 1
+    assert tail.errors == ["ERROR one"]
+    assert "--since=@" in asked[0]
+    assert "--after-cursor=s=1;i=2" in asked[1]
+    assert "--after-cursor=s=1;i=2" in asked[2]
+
+
+def test_a_journal_that_is_slow_once_is_read_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = journal_of(service, monkeypatch, "echo ERROR one\nexec sleep 60")
+    tail.read(0.5)
+    unread = tail.unread
+    journal_of(service, monkeypatch, "echo ERROR one\necho INFO two\necho '-- cursor: s=1'")
+    tail.read()
+
+    assert "more than 0.5 s" in unread
+    assert tail.unread == ""
+    assert tail.error_count == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("exit 2", "journalctl ended with 2"),
+        ("echo 'No space left' >&2; exit 1", "No space left"),
+    ],
+)
+def test_a_journal_that_cannot_be_read_is_unknown_and_takes_nothing_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+) -> None:
+    tail = journal_of(service, monkeypatch, script)
+    server = service.server()
+
+    seen = confirm(server, address_of(server.listen[0]), Baseline(), tail, lambda: "")
+    [found] = about_log(Subject("release:shop", ()), seen, [UNIT])
+
+    assert seen.problem == ""
+    assert found["status"] == "unknown"
+    assert found["check"] == "release:shop.log"
+    assert reason in str(found["message"])
+
+
+def test_a_journal_without_entries_is_in_order(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 12 ends with 1 then, and says nothing."""
+    tail = journal_of(service, monkeypatch, "exit 1")
+    tail.read()
+
+    assert tail.unread == ""
+    assert tail.error_count == 0
+
+
+def test_errors_of_a_journal_that_never_ends_count(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "i=0; while [ $i -lt 1500 ]; do echo ERROR x; i=$((i+1)); done; exec sleep 60"
+    tail = journal_of(service, monkeypatch, script)
+    tail.read(3)
+
+    assert tail.unread
+    assert tail.error_count >= 1000
+
+
+def test_a_line_without_end_hides_nothing_behind_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_tail, "_MOST", 100)
+    tail = LogTail(service.server().window, [UNIT])
+    service.log.write_text("x" * 350)
+    tail.read()
+    service.log.write_text("x" * 350 + "\nERROR behind it\n" + "INFO\n" * 100)
+    tail.read()
+
+    assert tail.error_count == 1

@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
+import pytest
+from ansible.module_utils.upkeep.base import systemd
+from ansible.module_utils.upkeep.base.deadline import Deadline
 from ansible.module_utils.upkeep.switching.restarting import before_change, restart_and_confirm
 
 from tests.unit.module_utils.switching.conftest import UNIT, Service
@@ -46,3 +50,32 @@ def test_a_systemd_that_refuses_is_a_problem(service: Service) -> None:
     assert (
         "refused" in restart_and_confirm(service.server(), before_change(service.server())).problem
     )
+
+
+def test_a_worker_has_the_time_that_systemd_gives_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A good model was taken back where a worker may take ten minutes to finish its tasks."""
+    state: dict[str, str] = {"ActiveState": "active", "SubState": "running", "NRestarts": "0"}
+    given: dict[str, float] = {}
+
+    def limited(units: t.Sequence[str], *_: t.Any) -> dict[str, dict[str, str]]:
+        return {
+            unit: {**state, "TimeoutStopUSec": "10min" if unit == "worker.service" else "2min"}
+            for unit in units
+        }
+
+    def restart(unit: str, deadline: Deadline) -> None:
+        given[unit] = deadline.left
+        if unit == UNIT:
+            service.systemd.restart(unit)
+
+    monkeypatch.setattr(systemd, "show", limited)
+    monkeypatch.setattr(systemd, "restart", restart)
+    before = before_change(service.server())
+
+    seen = restart_and_confirm(service.server(), before, ["worker.service"])
+
+    assert seen.problem == ""
+    assert given["worker.service"] > 600
+    assert given[UNIT] > 120

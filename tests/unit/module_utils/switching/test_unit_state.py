@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible.module_utils.upkeep.base import systemd
-from ansible.module_utils.upkeep.switching.unit_state import ended_since
+from ansible.module_utils.upkeep.switching.unit_state import ended_since, stop_limits
 
 API: t.Final = "shop-api.service"
 WORKER: t.Final = "shop-worker.service"
@@ -44,3 +44,31 @@ def test_one_that_ended_is_named(
     monkeypatch: pytest.MonkeyPatch, worker: dict[str, str], told: str
 ) -> None:
     assert seen(monkeypatch, worker) == told
+
+
+@pytest.mark.parametrize(
+    ("shown", "seconds"),
+    [
+        ("1min 30s", 90),
+        ("10min", 600),
+        ("2h 1s", 3600),
+        ("500ms", 0.5),
+        ("infinity", 3600),
+        ("", 90),
+    ],
+)
+def test_the_time_to_end_is_that_of_systemd(
+    monkeypatch: pytest.MonkeyPatch, shown: str, seconds: float
+) -> None:
+    monkeypatch.setattr(systemd, "show", lambda *_: {"a.service": {"TimeoutStopUSec": shown}})
+
+    assert stop_limits(["a.service"]) == {"a.service": seconds}
+
+
+def test_a_systemd_that_shows_nothing_has_its_usual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise TimeoutError("systemctl show took longer")
+
+    monkeypatch.setattr(systemd, "show", refuse)
+
+    assert stop_limits(["a.service", "b.service"]) == {"a.service": 90, "b.service": 90}
