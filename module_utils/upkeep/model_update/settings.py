@@ -13,10 +13,13 @@ from ..base.systemd import is_unit_name
 from ..findings import Subject
 from ..switching import settings as switching
 from ..switching.options import CONFIRMATION
+from ..switching.restarting import WORKER_STOPS, time_problems
 from ..switching.settings import Probe, Server
 from .options import OPTIONS
 
 Values = Mapping[str, t.Any]
+#: States in which another model may come to serve.
+_CHANGING: t.Final = ("measured", "live", "back")
 
 
 class UpdateOptionError(options.OptionError):
@@ -149,7 +152,7 @@ def parse(values: Values) -> UpdateSettings:
     if problems := [*_models_problems(given["models"]), *_call_problems(given)]:
         raise UpdateOptionError("\n".join(problems))
 
-    return UpdateSettings(
+    settings = UpdateSettings(
         models=tuple(_model(model) for model in given["models"]),
         name=given["name"],
         state=given["state"],
@@ -164,6 +167,13 @@ def parse(values: Values) -> UpdateSettings:
         silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )
+    if settings.state in _CHANGING:
+        stops = [WORKER_STOPS for _ in settings.model.workers]
+        most, server = settings.max_seconds, settings.model.server
+        if problem := "".join(time_problems(server, stops, most, "model_update_max_seconds")):
+            raise UpdateOptionError(problem)
+
+    return settings
 
 
 def _filled(model: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -29,7 +29,10 @@ def is_quarantined(releases: Releases, release: str) -> bool:
 
 
 def put_away(releases: Releases, release: str, error: SwitchError, units: t.Sequence[str]) -> str:
-    """Take a release out of those that can serve; return the path of its evidence."""
+    """Take a release out of those that can serve; return the path of its evidence.
+
+    One that ``current`` still leads to, since the way back failed, stays: units run it.
+    """
     place = f"{releases.root}/quarantine"
     evidence = {
         "release": release,
@@ -46,6 +49,8 @@ def put_away(releases: Releases, release: str, error: SwitchError, units: t.Sequ
             pass
         text = json.dumps(evidence, indent=1) + "\n"
         write_atomic(f"{place}/{release}/evidence.json", text, 0o600)
+        if releases.current() == release:
+            return f"{place}/{release}/evidence.json"
         with (
             folder.enter(release) as inner,
             Folder.owned(f"{releases.root}/releases") as all_,

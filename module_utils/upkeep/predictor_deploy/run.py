@@ -11,7 +11,7 @@ from dataclasses import asdict
 from ..base.alerts import about_alerts
 from ..base.systemd import SystemdError
 from ..findings import Finding
-from ..switching import new_environment
+from ..switching import listening, new_environment
 from ..switching.confirming import about_log
 from ..switching.options import BLUE_GREEN
 from ..switching.releases import FOUND, ReleaseError, Releases, Switching
@@ -90,7 +90,7 @@ def _built(settings: Settings, releases: Releases, check_mode: bool) -> dict[str
         if not check_mode and settings.bundle:
             take_out(releases, release)
 
-    if lacking := environment_file.problem(settings.app):
+    if lacking := _refusal(settings.app):
         raise BuildError(lacking)
 
     steps = [f"unpack release {release}", "make its virtual environment", "write its unit files"]
@@ -109,6 +109,11 @@ def _built(settings: Settings, releases: Releases, check_mode: bool) -> dict[str
     return {**told, "changed": True, "findings": [found]}
 
 
+def _refusal(app: App) -> str:
+    """Return why no release of the application may be built or serve, '' when one may."""
+    return environment_file.problem(app) or listening.problem(app.server)
+
+
 def _live(
     settings: Settings, releases: Releases, check_mode: bool, hook: Callable[[str], None]
 ) -> dict[str, t.Any]:
@@ -122,7 +127,7 @@ def _live(
 
     steps = _steps(app, current, release)
     told = {"needed": True, "steps": steps, "diff": _diff(app.root, release, current)}
-    lacking = environment_file.problem(app)
+    lacking = _refusal(app)
     if lacking and (check_mode or not unended):
         return {"needed": True, "done": False, "findings": [_failed(settings, lacking)]}
     if check_mode:
@@ -133,7 +138,8 @@ def _live(
         keep_found(app, releases)
         releases.point_to(FOUND)
     recovered = switcher.recover()
-    switcher.adopt()
+    if not lacking:
+        switcher.adopt()
     findings = [_recovered(settings, recovered)] if recovered else []
     if releases.current() == release and releases.is_confirmed(release):
         return {**told, "changed": True, "findings": [*findings, _serves_already(settings)]}

@@ -15,10 +15,13 @@ from ..findings import Subject
 from ..switching import settings as switching
 from ..switching.options import BLUE_GREEN, CONFIRMATION
 from ..switching.releases import FOUND
+from ..switching.restarting import time_problems
 from ..switching.settings import Server
 from .options import OPTIONS
 
 Values = Mapping[str, t.Any]
+#: The variable of the role that bounds a call.
+_MOST: t.Final = "predictor_deploy_max_seconds"
 
 
 class DeployError(options.OptionError):
@@ -99,8 +102,12 @@ def parse(values: Values) -> Settings:
     if problems:
         raise DeployError("\n".join(problems))
 
+    app, most = _app(given["app"]), given["max_seconds"]
+    if given["state"] != "looked" and (problem := time_problem(app, most, _MOST)):
+        raise DeployError(problem)
+
     return Settings(
-        app=_app(given["app"]),
+        app=app,
         state=given["state"],
         release=given["release"],
         version=given["version"],
@@ -115,6 +122,13 @@ def parse(values: Values) -> Settings:
         silenced_until=given["silenced_until"],
         max_seconds=given["max_seconds"],
     )
+
+
+def time_problem(app: App, most: int, option: str) -> str:
+    """Return that a switch does not fit into ``most`` seconds, '' when it does."""
+    stops = [worker.stop_seconds for worker in app.workers]
+
+    return "".join(time_problems(app.server, stops, most, option))
 
 
 def _filled(app: dict[str, t.Any]) -> dict[str, t.Any]:

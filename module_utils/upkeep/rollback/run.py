@@ -15,6 +15,7 @@ from ..findings import Finding
 from ..predictor_deploy import preview
 from ..predictor_deploy.quarantine import put_away
 from ..predictor_deploy.run import about_set, switcher_of, whole_diff
+from ..switching import listening
 from ..switching.confirming import Confirmation, about_log
 from ..switching.releases import FOUND, ReleaseError, Releases
 from ..switching.switch import SwitchError
@@ -65,6 +66,9 @@ def _back(
         message = f"Release {release} serves already; nothing to go back to."
         return {"findings": [settings.subject.finding("ok", message, observed=release)]}
 
+    if not left and (problem := listening.problem(settings.app.server)):
+        raise ReleaseError(problem)
+
     steps = _steps(settings, current, release)
     link = {"before": f"current -> {current}\n", "after": f"current -> {release}\n"}
     told = {"changed": True, "steps": steps, "diff": link}
@@ -86,6 +90,8 @@ def _back(
     switcher.recover()
     seen = Confirmation()
     if releases.current() != release:
+        if problem := listening.problem(settings.app.server):
+            raise ReleaseError(problem)
         switcher.adopt()
         try:
             seen = switcher.switch(target).confirmation

@@ -13,7 +13,7 @@ from ..base.redis_client import RedisLogin, redis_login
 from ..base.systemd import is_unit_name
 from ..base.text import duplicates
 from ..findings import Subject
-from ..predictor_deploy.settings import App, DeployError
+from ..predictor_deploy.settings import App, DeployError, time_problem
 from ..predictor_deploy.settings import parse as parse_app
 from .options import OPTIONS
 
@@ -71,6 +71,8 @@ def parse(values: Mapping[str, t.Any]) -> Settings:
         f"caches: duplicate name {name!r}"
         for name in duplicates(cache["name"] for cache in given["caches"])
     ]
+    if problem := time_problem(app, given["max_seconds"], "rollback_max_seconds"):
+        problems.append(problem)
     if problems:
         raise RollbackError("\n".join(problems))
 

@@ -20,7 +20,7 @@ from ..base.deadline import Deadline
 from ..base.files import read_text, write_atomic
 from ..base.folders import Folder
 from ..base.systemd import SystemdError
-from . import drop_ins, restarting, unit_files
+from . import drop_ins, listening, unit_files
 from .asking import ProbeAnswer, address_of
 from .confirming import (
     Baseline,
@@ -37,14 +37,12 @@ from .new_environment import NewEnvironment
 from .options import BLUE_GREEN
 from .releases import Release, Releases, Switching
 from .settings import Server
-from .unit_state import ended_since, stop_limits
+from .unit_state import ended_since
+from .unit_times import UnitTimes
 
 #: Seconds that the host's own way back waits beyond what a switch may take.
 SLACK: t.Final = 180.0
 _LAST_LINES: t.Final = 50
-#: Seconds that a unit may take to stop beyond its last request, or beyond systemd's own limit.
-_STOPS: t.Final = 120.0
-_BEYOND_LIMIT: t.Final = 60.0
 #: Moments at which a test may end this process.
 Hook = Callable[[str], None]
 
@@ -103,10 +101,9 @@ class Switcher:
         self.server = server
         self.releases = releases
         self.workers = tuple(workers)
-        self._worker_seconds = worker_seconds
         self._run_as = run_as
         self._environment: NewEnvironment | None = None
-        self._limits: dict[str, float] = {}
+        self._times = UnitTimes(server, workers, worker_seconds)
         self._hook = hook
 
     @property
@@ -121,7 +118,7 @@ class Switcher:
     def adopt(self) -> bool:
         """Let the units be as the current release says; return whether that is new."""
         changed = drop_ins.install(self.releases, self._units, self.releases.current())
-        for name, text in self.socket_files().items():
+        for name, text in self._known_files().items():
             changed |= _write_changed(f"{unit_files.UNITS}/{name}", text)
         if changed:
             systemd.reload_files(Deadline(60))
@@ -280,7 +277,7 @@ class Switcher:
     def _stop_next(self) -> None:
         """Stop the release beside; what systemd still waits for, it ends itself."""
         unit = self.server.next_unit
-        deadline = Deadline(self._seconds_to_stop())
+        deadline = Deadline(self._times.server_ends())
         for one in (unit, unit.replace(".service", ".socket")):
             with contextlib.suppress(SystemdError, TimeoutError):
                 systemd.stop(one, deadline)
@@ -301,7 +298,7 @@ class Switcher:
         """Let the unit itself run the release that serves beside it, once that is confirmed."""
         server = self.server
         drain(unit_files.own_socket(server), Deadline(server.drain_seconds))
-        systemd.restart(server.unit, Deadline(server.start_seconds + self._seconds_to_stop()))
+        systemd.restart(server.unit, Deadline(server.start_seconds + self._times.server_ends()))
         own = unit_files.own_socket(server)
         self._hook("taking_over")
         self._require_ready(own, server.unit, "when its own unit took it over")
@@ -319,7 +316,7 @@ class Switcher:
     def _bring_live(self, target: Release) -> None:
         """Let everybody be served by the target, in the place of the release before."""
         server = self.server
-        deadline = Deadline(2 * (server.start_seconds + self._seconds_to_stop()))
+        deadline = Deadline(2 * (server.start_seconds + self._times.server_ends()))
         self._point_to(target)
         needed = unit_files.layout(server, target)
         if not self._are_up(needed, deadline) or self._up_beside(needed, deadline):
@@ -332,31 +329,9 @@ class Switcher:
 
     def _restart_workers(self, serving: str) -> None:
         for worker in self.workers:
-            systemd.restart(worker, Deadline(self._seconds_of(worker)))
+            systemd.restart(worker, Deadline(self._times.restart_of(worker)))
         if self.workers:  # what serves may say that it is not well while they start
             self._require_ready(self.address, serving, "after its workers were restarted")
-
-    def _seconds_of(self, worker: str) -> float:
-        """Return how long a worker may take: what runs may have more time than its next release."""
-        stops = max(self._worker_seconds, self._limit_of(worker))
-
-        return restarting.worker_seconds(self.server, stops)
-
-    def _seconds_of_workers(self) -> float:
-        return sum(map(self._seconds_of, self.workers))
-
-    def _seconds_to_stop(self) -> float:
-        """Return how long what serves may take to end, s."""
-        limit = self._limit_of(self.server.unit)
-
-        return max(self.server.drain_seconds + _STOPS, limit + _BEYOND_LIMIT)
-
-    def _limit_of(self, unit: str) -> float:
-        """Return how long systemd waited for a unit when this began, s."""
-        if not self._limits:
-            self._limits = stop_limits(self._units)
-
-        return self._limits.get(unit, 0.0)
 
     def _require_ready(self, address: str, unit: str, when: str) -> None:
         deadline = Deadline(self.server.start_seconds)
@@ -419,8 +394,8 @@ class Switcher:
         begun = Switching(target.id, previous.id, time.time(), self._environment)
         self.releases.begin(begun)
         self._hook("armed")
-        steps = 4 * server.start_seconds + 2 * (server.drain_seconds + self._seconds_to_stop())
-        seconds = steps + SLACK + longest_confirmation(server) + self._seconds_of_workers()
+        steps = 4 * server.start_seconds + 2 * (server.drain_seconds + self._times.server_ends())
+        seconds = steps + SLACK + longest_confirmation(server) + self._times.restart_of_workers()
         self._write_undo(previous, target)
         timer = server.undo_unit.replace(".service", ".timer")
         _write(f"{unit_files.UNITS}/{timer}", unit_files.undo_timer(server, seconds))
@@ -439,7 +414,7 @@ class Switcher:
         _write(f"{unit_files.UNITS}/{self.server.undo_unit}", text)
 
     def _undo_seconds(self) -> float:
-        seconds = self._seconds_to_stop() + self._seconds_of_workers()
+        seconds = self._times.server_ends() + self._times.restart_of_workers()
 
         return unit_files.undo_seconds(self.server, seconds)
 
@@ -454,7 +429,7 @@ class Switcher:
         systemd.start(self.server.undo_unit, deadline)
         problem = wait_until_ready(
             self.server,
-            self.address,
+            listening.address(self.server),
             Deadline(self.server.start_seconds),
             ended_since(self.server.unit),
             self._run_as,
@@ -489,20 +464,16 @@ class Switcher:
 
         return []
 
+    def _known_files(self) -> dict[str, str]:
+        """Return the sockets of this strategy, and of the other one where it was ever used."""
+        texts = unit_files.public_files(self.server)
+        used = {unit: text for unit, text in texts.items() if self._has_file(unit)}
+
+        return {**used, **self.socket_files()}
+
     def socket_files(self) -> dict[str, str]:
         """Return the units that hold and hand over the sockets, name -> text."""
-        server = self.server
-        if not server.listen:
-            return {}
-
-        if server.strategy != BLUE_GREEN:
-            return {server.socket_unit: unit_files.public_socket(server)}
-
-        return {
-            server.front_socket_unit: unit_files.front_socket(server),
-            server.front_unit: unit_files.front_service(server, self._run_as),
-            server.own_socket_unit: unit_files.own_socket_text(server, self._run_as),
-        }
+        return unit_files.socket_files(self.server, self._run_as)
 
 
 def _write(path: str, text: str) -> None:

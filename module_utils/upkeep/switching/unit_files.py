@@ -93,6 +93,32 @@ def public_socket(server: Server, more: str = "") -> str:
     )
 
 
+def public_files(server: Server) -> dict[str, str]:
+    """Return the unit of what everybody asks for each strategy, name -> text."""
+    if not server.listen:
+        return {}
+
+    return {
+        server.socket_unit: public_socket(server),
+        server.front_socket_unit: front_socket(server),
+    }
+
+
+def socket_files(server: Server, user: str) -> dict[str, str]:
+    """Return the units that hold and hand over the sockets of a strategy, name -> text."""
+    if not server.listen:
+        return {}
+
+    if server.strategy != BLUE_GREEN:
+        return {server.socket_unit: public_socket(server)}
+
+    return {
+        server.front_socket_unit: front_socket(server),
+        server.front_unit: front_service(server, user),
+        server.own_socket_unit: own_socket_text(server, user),
+    }
+
+
 def private_socket(path: str, unit: str, user: str = "") -> str:
     """Return the socket unit of what only root may ask, and ``user``."""
     owner = f"SocketUser={user}\n" if user else ""

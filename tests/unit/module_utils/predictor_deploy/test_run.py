@@ -21,6 +21,7 @@ from ansible.module_utils.upkeep.predictor_deploy import building, unpacking
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, Settings, parse
 from ansible.module_utils.upkeep.switching import unit_files
+from ansible.module_utils.upkeep.switching.releases import Releases
 
 from tests.unit.module_utils.switching.conftest import UNIT, Service, service
 
@@ -321,6 +322,43 @@ def test_an_application_that_cannot_work_is_refused(
 
     with pytest.raises(DeployError, match=problem.replace("(", r"\(")):
         parse(given)
+
+
+def test_a_release_that_cannot_be_left_keeps_its_files(service: Service, deploy: t.Any) -> None:
+    """Units run it still; without its folder the next restart would have nothing to start."""
+    deploy("1")
+    service.systemd.refused.add("shop-api-undo.service")
+
+    answer = deploy("2", log="ERROR wrong")
+
+    assert not answer["done"]
+    assert "a person must step in" in answer["findings"][0]["message"]
+    assert answer["current"] == "2"
+    assert Releases(str(service.folder / "shop")).get("2")
+    assert (service.folder / "shop/quarantine/2/evidence.json").exists()
+
+
+@pytest.mark.parametrize("state", ["built", "live"])
+def test_a_switch_that_is_cut_off_by_its_own_limit_is_refused(service: Service, state: str) -> None:
+    """The module was ended while it confirmed, and the host took a good release back."""
+    given = values(service, state=state, release="1")
+    given["app"]["server"]["confirmation"]["seconds"] = 10800
+    with pytest.raises(DeployError) as raised:
+        parse(given)
+
+    needed = re.findall(r"raise predictor_deploy_max_seconds to at least (\d+)", str(raised.value))
+    assert "confirmation (10800 s)" in str(raised.value)
+    assert parse({**given, "max_seconds": int(needed[0])}).max_seconds > 10800
+
+
+def test_the_time_of_workers_must_fit(service: Service) -> None:
+    given = values(service, state="live", release="1")
+    worker = {"unit": "worker.service", "command": ["{release}/worker"], "stop_seconds": 3600}
+    given["app"]["workers"] = [worker]
+    with pytest.raises(DeployError, match="the times of 1 workers add up to 8"):
+        parse(given)
+
+    assert parse({**given, "max_seconds": 10000})
 
 
 @pytest.fixture
