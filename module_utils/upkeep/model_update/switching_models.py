@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 from collections.abc import Callable
@@ -69,8 +70,11 @@ def switch_model(
     if seen.problem:
         _give_up(model, versions, files, previous, seen)
     hook("confirmed")
-    versions.end()
-    undo.disarm(model)
+    if problem := _note_confirmed(model, versions, files):
+        _give_up(model, versions, files, previous, Confirmation(problem))
+    # Without the note the timer does nothing, and the next run takes it away.
+    with contextlib.suppress(OSError, SystemdError, TimeoutError):
+        undo.disarm(model)
 
     return SwitchedModel(seen, previous)
 
@@ -83,6 +87,8 @@ def recover(model: UpdatedModel, versions: Versions) -> KeptVersion | None:
     try:
         pending = versions.pending()
         if pending is None:
+            if undo.is_armed(model):  # it would end the next update early
+                undo.disarm(model)
             return None
         previous = named(versions, str(pending.get("previous")))
     except (StateFileError, UpdateError) as error:
@@ -112,6 +118,20 @@ def go_back(model: UpdatedModel, versions: Versions, previous: KeptVersion) -> s
         undo.disarm(model)
     except (OSError, UpdateError, SystemdError) as error:
         return str(error)
+
+    return ""
+
+
+def _note_confirmed(model: UpdatedModel, versions: Versions, files: ModelFiles) -> str:
+    """Note that a model is confirmed; return why that cannot be, '' when it is noted."""
+    try:
+        with copies.serving_folder(model) as folder, folder.read(model.file) as stream:
+            serving = copies.digest_of(stream).sha256
+        if versions.pending() is None or serving != files.digest.sha256:
+            return "the host went back by itself meanwhile"
+        versions.end()
+    except (OSError, StateFileError) as error:
+        return f"it cannot be noted as confirmed: {error}"
 
     return ""
 

@@ -110,6 +110,13 @@ def arm(model: UpdatedModel, versions: Versions, previous: KeptVersion, sha256: 
     systemd.start(timer, deadline)
 
 
+def is_armed(model: UpdatedModel) -> bool:
+    """Return whether the host has what goes back by itself; raises OSError."""
+    unit = undo_unit(model)
+    with Folder.owned(unit_files.UNITS) as folder:
+        return folder.has(unit) or folder.has(unit.replace(".service", ".timer"))
+
+
 def disarm(model: UpdatedModel) -> None:
     """Take the timer away; raises OSError, SystemdError, TimeoutError."""
     deadline, unit = Deadline(60), undo_unit(model)

@@ -60,6 +60,10 @@ class Shop:
     folder: Path
     port: int
     systemd: StandIn
+    #: A busy machine starts a process in seconds; less where one is never ready.
+    start_seconds: float = 30
+    #: A probe that takes less is never too slow.
+    slow_seconds: float = 5
 
     @property
     def home(self) -> Path:
@@ -72,7 +76,13 @@ class Shop:
 
     def options(self, **more: t.Any) -> dict[str, t.Any]:
         """Return the entry of the model."""
-        window = {"seconds": 0.4, "interval": 0.1, "needed": 2}
+        window = {
+            "seconds": 0.4,
+            "interval": 0.1,
+            "needed": 2,
+            "latency_floor_ms": 1000 * self.slow_seconds,
+        }
+        probe = {"name": "health", "path": "/health", "timeout": 10}
         return {
             "name": "slope",
             "root": str(self.home),
@@ -90,9 +100,9 @@ class Shop:
             "server": {
                 "unit": UNIT,
                 "listen": [f"127.0.0.1:{self.port}"],
-                "start_seconds": 5,
+                "start_seconds": self.start_seconds,
                 "drain_seconds": 2,
-                "probes": [{"name": "health", "path": "/health", "timeout": 2}],
+                "probes": [probe],
                 "confirmation": window,
             },
             "versions": str(self.folder / "lib" / "models"),

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base import systemd
+from ansible.module_utils.upkeep.base.systemd import SystemdError
 from ansible.module_utils.upkeep.model_update import copies, run, undo
 
 from tests.unit.module_utils.model_update.conftest import UNIT, Shop, message, statuses
@@ -228,17 +230,18 @@ def test_a_full_disk_leaves_what_serves(shop: Shop, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("told", "limits", "reason"),
     [
-        ({"status": 500}, "it answers 500, not 200"),
-        ({"crash": True}, "shop-api.service is"),
-        ({"delay": 0.9}, "takes|within"),
+        ({"status": 500}, {"start_seconds": 5}, "it answers 500, not 200"),
+        ({"crash": True}, {}, "shop-api.service is"),
+        ({"delay": 0.9}, {"slow_seconds": 0.25}, "takes|within"),
     ],
 )
 def test_a_candidate_that_is_not_confirmed_is_taken_back(
-    shop: Shop, told: dict[str, t.Any], reason: str
+    shop: Shop, told: dict[str, t.Any], limits: dict[str, float], reason: str
 ) -> None:
     old = shop.files()
+    vars(shop).update(limits)
 
     answer = shop.call("live", shop.make("new", **told))
 
@@ -253,6 +256,7 @@ def test_a_candidate_that_is_not_confirmed_is_taken_back(
 
 
 def test_the_application_must_name_the_model_that_serves(shop: Shop) -> None:
+    shop.start_seconds = 5
     server = shop.options()["server"]
     server["probes"][0]["equals"] = {"version": "{sha256}"}
 
@@ -496,3 +500,61 @@ def test_a_look_names_leftovers_and_the_way_back(shop: Shop) -> None:
     with pytest.raises(KilledError):
         shop.call("live", shop.make("newer"), hook=killed_at("swapped"))
     assert statuses(shop.call("looked"))["cut_off"] == "warning"
+
+
+def test_what_the_host_took_back_meanwhile_is_not_confirmed(shop: Shop) -> None:
+    """Without a probe that names the model, the record named one that did not serve."""
+
+    def hook(moment: str) -> None:
+        if moment == "confirmed":
+            shop.systemd.start(UNDO)
+
+    answer = shop.call("live", shop.make("new"), hook=hook)
+
+    assert not answer["done"]
+    assert "the host went back by itself meanwhile" in message(answer)
+    assert shop.answer() == "old"
+    assert answer["record"] == {}
+    assert shop.versions().pending() is None
+
+
+def test_a_timer_that_cannot_be_taken_away_changes_nothing_that_is_confirmed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run said that nothing was changed, and the other hosts went back."""
+    reload_files, confirmed = systemd.reload_files, []
+
+    def refuse(deadline: t.Any) -> None:
+        if confirmed:
+            raise SystemdError("systemctl cannot reload: out of luck")
+        reload_files(deadline)
+
+    monkeypatch.setattr(systemd, "reload_files", refuse)
+
+    answer = shop.call(
+        "live",
+        shop.make("new"),
+        hook=lambda now: confirmed.append(now) if now == "confirmed" else None,
+    )
+
+    assert answer["done"], answer["findings"]
+    assert shop.answer() == "new"
+
+
+def test_a_timer_that_was_left_does_not_end_the_next_update(shop: Shop) -> None:
+    """It would have gone back when its own time was over, in the middle of a later update."""
+    first = shop.call("live", shop.make("new"))
+    timer = UNDO.replace(".service", ".timer")
+    (shop.systemd.units / timer).write_text("[Timer]\nOnActiveSec=1\n")
+    shop.systemd.start(timer)
+    began: list[list[str]] = []
+
+    def hook(moment: str) -> None:
+        if moment == "kept":
+            began.append(sorted(shop.systemd.armed))
+
+    second = shop.call("live", shop.make("newer"), hook=hook)
+
+    assert first["done"]
+    assert second["done"]
+    assert began == [[]]
