@@ -174,10 +174,12 @@ def middle(sides: t.Sequence[Side]) -> Side:
 def plant(folder: Path, count: int) -> None:
     """Make so many old files and a young one."""
     folder.mkdir()
-    for number in range(count):
-        path = folder / f"page_{number}.html"
-        path.touch()
-        os.utime(path, (1, 1))
+    place = os.open(folder, os.O_RDONLY)
+    for number in range(count):  # by the fewest calls: this is most of the benchmark's time
+        file = os.open(f"page_{number}.html", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=place)
+        os.utime(file, (1, 1))
+        os.close(file)
+    os.close(place)
     (folder / "page_new.html").write_text("<tr>")
 
 

@@ -32,6 +32,9 @@ MOMENTS: t.Final = ("measured", "kept", "armed", "swapped", "confirmed")
 #: More than any update makes; an update with fewer changes has none of these numbers.
 MOST_CHANGES: t.Final = 60
 
+#: For what never answers as it must.
+SOON: t.Final[Mapping[str, float]] = {"start_seconds": 5}
+
 Given = dict[str, t.Any]
 
 
@@ -45,6 +48,8 @@ class Fault:
     plant: Callable[[Shop, Given, pytest.MonkeyPatch], Given] | None = None
     #: Whether the model before serves all the time, untouched.
     untouched: bool = True
+    #: Limits of the service that it would take long to reach.
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 def _other_hash(_: Shop, given: Given, __: pytest.MonkeyPatch) -> Given:
@@ -120,10 +125,14 @@ PLANTED: t.Final[dict[str, Fault]] = {
     "the service user cannot read it": Fault("cannot read", plant=_not_readable),
     "the disk is full beside the model": Fault("No space left", plant=_full_disk),
     "the service ends with it": Fault("shop-api.service is", {"crash": True}, untouched=False),
-    "the service answers errors with it": Fault("it answers 500", {"status": 500}, untouched=False),
-    "the service is slow with it": Fault("ms before", {"delay": 0.9}, untouched=False),
+    "the service answers errors with it": Fault(
+        "it answers 500", {"status": 500}, untouched=False, limits=SOON
+    ),
+    "the service is slow with it": Fault(
+        "ms before", {"delay": 0.9}, untouched=False, limits={"slow_seconds": 0.5}
+    ),
     "the service names another model": Fault(
-        "'version' of its answer is", plant=_other_name, untouched=False
+        "'version' of its answer is", plant=_other_name, untouched=False, limits=SOON
     ),
     "systemd refuses the restart with it": Fault("refused", plant=_refuse_restart, untouched=False),
 }
@@ -198,7 +207,9 @@ def test_a_fault_leaves_the_model_before(
 ) -> None:
     fault, orders = PLANTED[name], len(shop.systemd.calls)
     given = shop.make("new", **fault.told)
+    usual = dict(vars(shop))
 
+    vars(shop).update(fault.limits)
     with monkeypatch.context() as patch:
         given = fault.plant(shop, given, patch) if fault.plant else given
         answer = update(shop, given)
@@ -210,6 +221,7 @@ def test_a_fault_leaves_the_model_before(
     assert served(shop) == "old"
     assert not fault.untouched or len(shop.systemd.calls) == orders
 
+    vars(shop).update(usual)
     shop.model.chmod(0o644)
     converges(shop)
 
