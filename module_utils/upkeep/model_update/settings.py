@@ -13,7 +13,7 @@ from ..base.systemd import is_unit_name
 from ..findings import Subject
 from ..switching import settings as switching
 from ..switching.options import CONFIRMATION
-from ..switching.restarting import WORKER_STOPS, time_problems
+from ..switching.restarting import time_problems
 from ..switching.settings import Probe, Server
 from .options import OPTIONS
 
@@ -168,8 +168,8 @@ def parse(values: Values) -> UpdateSettings:
         max_seconds=given["max_seconds"],
     )
     if settings.state in _CHANGING:
-        stops = [WORKER_STOPS for _ in settings.model.workers]
         most, server = settings.max_seconds, settings.model.server
+        stops = [server.drain_seconds] * len(settings.model.workers)
         if problem := "".join(time_problems(server, stops, most, "model_update_max_seconds")):
             raise UpdateOptionError(problem)
 

@@ -17,20 +17,18 @@ from ..base.deadline import Deadline
 from ..base.systemd import SystemdError
 from .asking import address_of
 from .confirming import (
-    BEFORE_ROUNDS,
     Baseline,
     Confirmation,
     baseline,
     confirm,
-    longest_confirmation,
     wait_until_ready,
 )
 from .log_tail import LogTail
 from .settings import Server
-from .unit_state import USUAL_LIMIT, ended_since, stop_limits
+from .unit_state import ended_since, stop_limits
 
 #: What a worker has to finish its tasks, whatever systemd gives it, s.
-WORKER_STOPS: t.Final = 120.0
+_WORKER_STOPS: t.Final = 120.0
 
 
 def before_change(server: Server, run_as: str = "") -> Baseline:
@@ -38,7 +36,7 @@ def before_change(server: Server, run_as: str = "") -> Baseline:
     return baseline(server, address_of(server.listen[0]), run_as)
 
 
-def worker_seconds(server: Server, stop_seconds: float = WORKER_STOPS) -> float:
+def worker_seconds(server: Server, stop_seconds: float = _WORKER_STOPS) -> float:
     """Return how long a worker may take to finish its tasks and start again, s."""
     return max(server.drain_seconds, stop_seconds) + server.start_seconds + 60
 
@@ -48,24 +46,21 @@ def restart_seconds(server: Server, workers: Sequence[str]) -> dict[str, float]:
     limits = stop_limits((server.unit, *workers))
     own = max(server.drain_seconds, limits[server.unit]) + server.start_seconds + 30
     others = {
-        worker: worker_seconds(server, max(WORKER_STOPS, limits[worker])) for worker in workers
+        worker: worker_seconds(server, max(_WORKER_STOPS, limits[worker])) for worker in workers
     }
 
     return {server.unit: own, **others}
 
 
 def switch_seconds(server: Server, worker_stops: Sequence[float]) -> float:
-    """Return how long a change may take until it is confirmed, and the way back after it, s.
+    """Return how long a change takes that succeeds, when all has the time that a profile gives, s.
 
-    ``worker_stops`` is how long each worker may take to finish its tasks.
+    ``worker_stops`` is how long each worker may take to finish its tasks. It starts twice: beside
+    what serves, and in its place.
     """
-    workers = sum(worker_seconds(server, stops) for stops in worker_stops)
-    ends = max(server.drain_seconds, USUAL_LIMIT)
-    asked = BEFORE_ROUNDS * sum(probe.timeout for probe in server.probes)
-    forward = asked + 4 * server.start_seconds + 3 * ends + longest_confirmation(server) + workers
-    back = 2 * server.start_seconds + ends + workers
+    workers = sum(max(server.drain_seconds, stops) for stops in worker_stops)
 
-    return forward + back
+    return 2 * server.start_seconds + server.drain_seconds + workers + server.window.seconds
 
 
 def time_problems(
@@ -78,10 +73,10 @@ def time_problems(
     needed = switch_seconds(server, worker_stops)
     if needed > most:
         yield (
-            f"{server.unit}: confirmation ({server.window.seconds:g} s), start_seconds,"
-            f" drain_seconds, timeouts of probes and the times of {len(worker_stops)} workers add"
-            f" up to {needed:.0f} s with the way back, and {option} is {most}; raise {option} to at"
-            f" least {ceil(needed)}, or lower the times"
+            f"{server.unit}: confirmation ({server.window.seconds:g} s), two starts"
+            f" ({server.start_seconds:g} s each), drain_seconds and the times of"
+            f" {len(worker_stops)} workers to end add up to {needed:.0f} s, and {option} is"
+            f" {most}; raise {option} to at least {ceil(needed)}, or lower the times"
         )
 
 

@@ -19,7 +19,7 @@ _UP: t.Final = ("active", "activating", "reloading")
 _WAITS: t.Final = "auto-restart"
 _LIMIT: t.Final = "TimeoutStopUSec"
 #: How long systemd waits where nobody said otherwise, s.
-USUAL_LIMIT: t.Final = 90.0
+_USUAL_LIMIT: t.Final = 90.0
 #: What counts for a unit that systemd would wait for without end, s.
 _LONGEST_LIMIT: t.Final = 3600.0
 _SPAN: t.Final = re.compile(r"([0-9.]+)(us|ms|s|min|h|d|w)")
@@ -72,4 +72,4 @@ def _limit(text: str) -> float:
 
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _SPAN.findall(text))
 
-    return min(seconds, _LONGEST_LIMIT) if seconds else USUAL_LIMIT
+    return min(seconds, _LONGEST_LIMIT) if seconds else _USUAL_LIMIT

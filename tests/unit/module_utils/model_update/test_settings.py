@@ -83,7 +83,7 @@ def test_a_probe_expects_the_checksum_of_what_must_serve() -> None:
         ({}, {"state": "trained"}, "trainings is empty"),
         ({}, {**LIVE, "upload": "/x"}, "upload is set; only the action"),
         ({}, {"state": "back", "version": "../x"}, "version"),
-        ({}, {**LIVE, "max_seconds": 1200}, "raise model_update_max_seconds to at least"),
+        ({}, {**LIVE, "max_seconds": 900}, "raise model_update_max_seconds to at least"),
     ],
 )
 def test_what_cannot_work_is_named(

@@ -134,4 +134,4 @@ def test_a_release_that_was_left_for_a_newer_one_stays_good(
 
 def test_a_way_back_that_is_cut_off_by_its_own_limit_is_refused(service: Service) -> None:
     with pytest.raises(RollbackError, match="raise rollback_max_seconds to at least"):
-        parse({"app": values(service)["app"], "max_seconds": 100})
+        parse({"app": values(service)["app"], "max_seconds": 60})
