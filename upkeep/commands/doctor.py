@@ -234,7 +234,7 @@ def schedules(target: str, now: datetime) -> Iterator[Diagnosis]:
 
     yield Diagnosis("schedule", "ok", f"{len(schedule.systems)} systems have a schedule")
     try:
-        known = newest_runs(open_store(target, create=False), schedule, schedule.systems)
+        known = newest_runs(open_store(target, create=False), schedule, schedule.systems, now)
     except StoreError:
         return  # reported with the store itself
 
@@ -253,7 +253,7 @@ def _overdue(overdue: t.Iterable[Missed], now: datetime) -> Iterator[Diagnosis]:
             continue
 
         command = f"python -m upkeep run {found.cadence} --limit {found.system}"
-        advice = f"`{command}`, and see why the scheduler did not"
+        advice = f"`{command}`, and see why it was not started, or was cut off"
         yield Diagnosis("last-start", "warning", found.sentence(now), advice)
 
     for system, cadences in never.items():

@@ -4,20 +4,27 @@
 
 from __future__ import annotations
 
+import socket
 import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
 from upkeep.run import events, process
 
 #: How many of the newest runs are looked at; a store may hold thousands.
 NEWEST: t.Final = 20
+#: Seconds by which the time of the boot moves when the clock is set.
+_CLOCK_SLACK: t.Final = 5.0
 
 
 def killed(runs_dir: Path, own: str) -> list[Path]:
     """Return the folders of the newest runs that have no record and whose process has ended.
 
-    A process that ran elsewhere cannot be known to have ended: its run is left alone. ``own`` is
-    the name of the run that asks.
+    A process that ran elsewhere cannot be known to have ended: its run is left alone. One of a
+    controller of this name that has written nothing since this machine booted went with the boot.
+    A clone of that name could still be at it, and then leaves its own report at its end; the lock,
+    where such a mistake would do harm, is never taken over for that. ``own`` is the name of the run
+    that asks.
     """
     folders = (path for path in runs_dir.iterdir() if path.is_dir() and not path.is_symlink())
     newest = sorted(folders, key=lambda path: path.name, reverse=True)[:NEWEST]
@@ -32,4 +39,12 @@ def _is_left_over(folder: Path) -> bool:
 
     started = next((e for e in events.read(log) if e["event"] == "run_started"), {})
 
-    return process.is_dead(started)
+    return process.is_dead(started) or _went_with_a_boot(started, log)
+
+
+def _went_with_a_boot(started: Mapping[str, t.Any], log: Path) -> bool:
+    booted = process.boot_time()
+    if booted is None or started.get("controller") != socket.gethostname():
+        return False
+
+    return log.stat().st_mtime < booted - _CLOCK_SLACK

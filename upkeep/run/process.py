@@ -21,6 +21,7 @@ from pathlib import Path
 ENV_PID: t.Final = "UPKEEP_PID"
 MACHINE_ID: t.Final = Path("/etc/machine-id")
 BOOT_ID: t.Final = Path("/proc/sys/kernel/random/boot_id")
+STAT: t.Final = Path("/proc/stat")
 NAMESPACE: t.Final = Path("/proc/self/ns/pid")
 
 
@@ -66,6 +67,15 @@ def start_time(pid: int) -> str | None:
     fields = stat.rpartition(")")[2].split()
 
     return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def boot_time() -> float | None:
+    """Return when this machine booted, as a time of its clock; None where that is not known."""
+    try:
+        lines = STAT.read_text(encoding="ascii").splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith("btime ")))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
 
 
 def is_dead(holder: t.Mapping[str, t.Any]) -> bool:

@@ -32,6 +32,8 @@ PERIODS: t.Final[Mapping[str, timedelta]] = {
     "monthly": timedelta(days=31),
     "quarterly": timedelta(days=92),
 }
+#: How far clocks of control hosts with one store may differ.
+_CLOCKS_DIFFER: t.Final = timedelta(hours=1)
 #: Runs of a playbook that are read for the last start of each system, at most.
 _MOST_READ: t.Final = 500
 
@@ -56,22 +58,30 @@ class Missed(t.NamedTuple):
 
 
 def newest_runs(
-    store: Store, schedule: Schedule, systems: Iterable[str]
+    store: Store, schedule: Schedule, systems: Iterable[str], now: datetime
 ) -> dict[tuple[str, str], datetime]:
     """Return when each planned (system, cadence) of these systems began last.
 
-    Of each cadence only as many runs are read as it takes. Raises StoreError.
+    A run that was cut off, as by a reboot of the control host, has not done what it was started
+    for, and one of the future was started by a clock that was wrong. Of each cadence only as many
+    runs are read as it takes. Raises StoreError.
     """
     open_ends: dict[str, set[str]] = {}
+    longest: dict[tuple[str, str], timedelta] = {}
     for system in systems:
         for slot in schedule.systems.get(system, ()):
             open_ends.setdefault(slot.cadence, set()).add(system)
+            longest[system, slot.cadence] = _longest(slot, schedule.control)
 
     found: dict[tuple[str, str], datetime] = {}
     for cadence, wanted in open_ends.items():
         for run in islice(store.of_playbook(cadence), _MOST_READ):
             for key, started in last_runs([run]).items():
-                found.setdefault(key, started)
+                # One that has no end yet may still be going on.
+                may_run = started + longest.get(key, timedelta()) > now
+                is_cut_off = run["outcome"] == "interrupted" and not may_run
+                if not is_cut_off and started < now + _CLOCKS_DIFFER:
+                    found.setdefault(key, started)
             wanted -= {system for system, known in found if known == cadence}
             if not wanted:
                 break
@@ -109,7 +119,7 @@ def start_findings(
                 if start.system in answering
                 else f"schedule:{start.cadence}",
                 "warning",
-                f"{start.sentence(now)}: see why the scheduler did not start it, then run it",
+                f"{start.sentence(now)}: see why it was not started, or was cut off, then run it",
                 observed=f"{start.last:%Y-%m-%dT%H:%M:%SZ}" if start.last else "never",
                 expected=f"{start.due:%Y-%m-%dT%H:%M:%SZ}",
                 requirements=start.requirements,
@@ -161,6 +171,11 @@ def _overdue(slot: Slot, control: ControlHost, now: datetime) -> datetime | None
     frozen = slot.is_changing and control.frozen_on(due.astimezone(control.zone).date())
 
     return None if frozen else due
+
+
+def _longest(slot: Slot, control: ControlHost) -> timedelta:
+    """Return how long a run of a slot may take, the wait for the lock included."""
+    return timedelta(minutes=slot.time_limit + (control.lock_wait if slot.is_changing else 0))
 
 
 def _age(now: datetime, then: datetime) -> str:

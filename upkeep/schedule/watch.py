@@ -32,7 +32,7 @@ def missed_starts(
     """
     schedule = read()
     others = {name: watcher for name, watcher in (watched or {}).items() if name not in systems}
-    known = newest_runs(store, schedule, {*systems, *others})
+    known = newest_runs(store, schedule, {*systems, *others}, now)
     known |= {(system, cadence): now for system in systems for cadence in _own_cadence(logged)}
     begun = clean.moment(store.oldest_start())
     overdue = [

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
+import time
+import typing as t
 from pathlib import Path
 
 import pytest
 
 from upkeep.run import events, leftovers, process
+
+HERE: t.Final = socket.gethostname()
 
 
 def run(runs: Path, name: str, **started: str) -> Path:
@@ -51,3 +57,41 @@ def test_runs_that_live_or_ran_elsewhere_or_ended_are_left_alone(
     (tmp_path / "latest").symlink_to(ended.name)
 
     assert leftovers.killed(tmp_path, "own") == []
+
+
+@pytest.fixture
+def booted(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let this machine have booted a minute ago."""
+    moment = time.time() - 60
+    monkeypatch.setattr(process, "boot_time", lambda: moment)
+
+    return moment
+
+
+@pytest.mark.parametrize(
+    ("written_before", "controller", "is_found"),
+    [(30.0, "", True), (-30.0, "", False), (30.0, "elsewhere.example.org", False)],
+    ids=["before the boot", "since the boot", "of another controller"],
+)
+def test_a_run_that_went_with_a_boot_of_its_controller_is_found(
+    tmp_path: Path, booted: float, written_before: float, controller: str, is_found: bool
+) -> None:
+    """After a power cut its process is of another boot, which proves nothing by itself."""
+    of_before = {**process.identity(), "machine": "f" * 32}
+    cut_off = run(
+        tmp_path, "20260101T000000Z-cut", **{**of_before, "controller": controller or HERE}
+    )
+    os.utime(cut_off / events.LOG_NAME, (booted - written_before,) * 2)
+
+    assert leftovers.killed(tmp_path, "own") == ([cut_off] if is_found else [])
+
+
+def test_the_time_of_the_boot_is_that_of_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stat").write_text("cpu 1 2 3\nbtime 1790000000\n")
+    monkeypatch.setattr(process, "STAT", tmp_path / "stat")
+    assert process.boot_time() == 1790000000.0
+
+    (tmp_path / "stat").write_text("cpu 1 2 3\n")
+    assert process.boot_time() is None

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,13 +27,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return open_store(place)
 
 
-def keep(store: Store, root: Path, playbook: str, started: datetime, **fields: t.Any) -> None:
+def keep(store: Store, root: Path, playbook: str, started: datetime, ends: bool = True) -> None:
     """Keep a run of fairedge."""
     stem = Path(playbook).stem.replace("_", "-")
     folder = root / "made" / f"{started:%Y%m%dT%H%M%SZ}-{stem}-abcdef"
     events = [
-        log.run_started(run_id=folder.name, playbook=playbook, expected=["fairedge-1"], **fields),
+        log.run_started(run_id=folder.name, playbook=playbook, expected=["fairedge-1"]),
         log.seen("unit:api", system="fairedge", host="fairedge-1"),
+        *([log.run_finished()] if ends else []),
     ]
     stamp = f"{started:%Y-%m-%dT%H:%M:%S}.000Z"
     store.save(log.write(folder, [event | {"time": stamp} for event in events]))
@@ -77,7 +77,7 @@ def test_a_cadence_that_stopped_is_a_finding(store: Store, tmp_path: Path):
 
     assert found(store) == [
         "schedule:weekly: fairedge: weekly has not run for 8 days; it was due 2026-11-22 03:30 UTC:"
-        " see why the scheduler did not start it, then run it"
+        " see why it was not started, or was cut off, then run it"
     ]
 
 
@@ -140,3 +140,28 @@ def test_what_runs_is_not_named_by_the_control_host(store: Store, tmp_path: Path
     all_but(store, tmp_path)
 
     assert seen_by_control(store) == []
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "missed"), [(1.0, 0), (4.0, 1)], ids=["may still run", "was cut off"]
+)
+def test_a_run_that_was_cut_off_has_not_done_what_it_was_started_for(
+    tmp_path: Path, hours_ago: float, missed: int
+):
+    """As by a reboot of the control host: no scheduler starts it again by itself."""
+    store = open_store(f"{tmp_path}/store")
+    all_but(store, tmp_path, "daily")
+    keep(store, tmp_path, "playbooks/daily.yml", NOW - timedelta(days=1))
+    keep(store, tmp_path, "playbooks/daily.yml", NOW - timedelta(hours=hours_ago), ends=False)
+
+    assert len(found(store)) == missed
+
+
+def test_a_run_of_a_clock_that_was_ahead_hides_no_missed_start(store: Store, tmp_path: Path):
+    all_but(store, tmp_path, "weekly")
+    keep(store, tmp_path, WEEKLY, NOW - timedelta(days=8))
+    keep(store, tmp_path, WEEKLY, NOW + timedelta(days=900))
+
+    assert [line.split(";")[0] for line in found(store)] == [
+        "schedule:weekly: fairedge: weekly has not run for 8 days"
+    ]
