@@ -116,3 +116,27 @@ def play() -> t.Callable[..., subprocess.CompletedProcess[str]]:
                 return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def reboot() -> t.Callable[[str], None]:
+    """Return a function that boots a host again and waits until its boot is over.
+
+    Its systemd ends, what is in /run and /tmp goes, and all starts anew. The kernel stays, and with
+    it the id of its boot.
+    """
+    scenario = os.environ["MOLECULE_SCENARIO_NAME"]
+
+    def boot(name: str) -> None:
+        container = f"upkeep-mol-{scenario}-{name}"
+        subprocess.run(["podman", "restart", "--time", "60", container], check=True)
+        command = ["podman", "exec", container, "systemctl", "is-system-running", "--wait"]
+        give_up = time.monotonic() + 120
+        while True:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.stdout.strip() in ("running", "degraded"):
+                return
+            assert time.monotonic() < give_up, f"{name} did not boot: {done.stdout}{done.stderr}"
+            time.sleep(0.3)
+
+    return boot

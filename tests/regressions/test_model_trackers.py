@@ -197,6 +197,9 @@ def test_a_host_that_was_started_again_goes_back_as_well(
     assert enabled == [timer.name]
     assert "WantedBy=timers.target" in timer.read_text()
     assert "OnActiveSec=" in timer.read_text()
+    service = timer.with_suffix(".service")
+    assert f"Also={service.name}" in timer.read_text()
+    assert "WantedBy=multi-user.target" in service.read_text()
 
 
 def test_a_model_of_another_library_version_is_refused(shop: Shop) -> None:

@@ -70,9 +70,10 @@ def service_text(model: UpdatedModel, versions: Versions, previous: KeptVersion)
 
     return (
         f"# Written by Upkeep.\n[Unit]\nDescription=Back to model {previous.id} of"
-        f" {model.server.unit}\nConditionPathExists={versions.path}/{SWITCHING}\n\n"
+        f" {model.server.unit}\nConditionPathExists={versions.path}/{SWITCHING}\n"
+        f"After={model.server.unit}\n\n"
         f"[Service]\nType=oneshot\nTimeoutStartSec={seconds:.0f}\nProtectSystem=strict\n"
-        f"ReadWritePaths={model.root} {versions.path}\n{commands}"
+        f"ReadWritePaths={model.root} {versions.path}\n{commands}\n{unit_files.AT_BOOT}"
     )
 
 
@@ -81,7 +82,7 @@ def timer_text(model: UpdatedModel, seconds: float) -> str:
     return (
         f"# Written by Upkeep.\n[Unit]\nDescription=Back to the model before of"
         f" {model.server.unit}, unless confirmed\n\n[Timer]\nOnActiveSec={seconds:.0f}\n"
-        "AccuracySec=1\n\n[Install]\nWantedBy=timers.target\n"
+        f"AccuracySec=1\n\n{unit_files.timer_install(undo_unit(model))}"
     )
 
 

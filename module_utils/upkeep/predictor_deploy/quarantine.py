@@ -31,7 +31,8 @@ def is_quarantined(releases: Releases, release: str) -> bool:
 def put_away(releases: Releases, release: str, error: SwitchError, units: t.Sequence[str]) -> str:
     """Take a release out of those that can serve; return the path of its evidence.
 
-    One that ``current`` still leads to, since the way back failed, stays: units run it.
+    One that ``current`` still leads to, since the way back failed, stays where its units start:
+    without it nothing would serve until the host goes back by itself.
     """
     place = f"{releases.root}/quarantine"
     evidence = {

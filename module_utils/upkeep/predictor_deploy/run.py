@@ -159,6 +159,8 @@ def _live(
     findings += _confirmed(settings, outcome, previous)
     gone: list[str] = []
     try:
+        if is_quarantined(releases, release):
+            take_out(releases, release)
         gone = releases.prune(app.keep, [previous, release])
     except OSError as error:  # it serves and is confirmed, whatever becomes of old ones
         message = f"old releases could not be deleted: {error}"
@@ -273,7 +275,7 @@ def _refused(settings: Settings, error: SwitchError, previous: str, place: str) 
         f"release {previous} serves again" if error.touched else "nothing that serves was changed"
     )
     if "way back failed" in str(error):
-        served = "a person must step in"
+        served = f"a person must step in, or start the host anew: it goes back to {previous} then"
     message = f"release {settings.release} was not confirmed: {error}. {served}; evidence: {place}"
 
     return settings.app.subject.finding(

@@ -26,6 +26,8 @@ _UNDO_DRAIN: t.Final = 5.0
 #: Seconds for what the way back does beside stopping and starting units.
 _UNDO_STEPS: t.Final = 600.0
 _CTL: t.Final = "/usr/bin/systemctl"
+#: Of the unit that goes back: who would have confirmed does not outlive a boot.
+AT_BOOT: t.Final = "[Install]\nWantedBy=multi-user.target\n"
 _MADE: t.Final = "# Written by Upkeep; what is changed here is lost at the next deployment."
 _PART: t.Final = re.compile(r"^# (/\S.*)$")
 
@@ -215,13 +217,16 @@ def undo_seconds(server: Server, seconds: float) -> float:
 def undo_service(
     server: Server, root: str, previous: str, steps: Sequence[Sequence[str]], seconds: float
 ) -> str:
-    """Return the unit that goes back to the release before, unless the switch was confirmed."""
+    """Return the unit that goes back to the release before, unless the switch was confirmed.
+
+    A boot ends who would have confirmed, so then it goes back at once.
+    """
     commands = "".join(f"ExecStart={_command(step)}\n" for step in steps)
 
     return (
         f"{_MADE}\n[Unit]\nDescription=Back to release {previous} of {server.unit}\n"
-        f"ConditionPathExists={root}/switching\n\n"
-        f"[Service]\nType=oneshot\nTimeoutStartSec={seconds:.0f}\n{commands}"
+        f"ConditionPathExists={root}/switching\nAfter={server.unit}\n\n"
+        f"[Service]\nType=oneshot\nTimeoutStartSec={seconds:.0f}\n{commands}\n{AT_BOOT}"
     )
 
 
@@ -316,8 +321,13 @@ def undo_timer(server: Server, seconds: float) -> str:
     return (
         f"{_MADE}\n[Unit]\nDescription=Back to the release before of {server.unit}, unless"
         f" confirmed\n\n[Timer]\nOnActiveSec={seconds:.0f}\nAccuracySec=1\n\n"
-        "[Install]\nWantedBy=timers.target\n"
+        f"{timer_install(server.undo_unit)}"
     )
+
+
+def timer_install(service: str) -> str:
+    """Return how the timer of a way back is enabled: with what it starts, for a boot."""
+    return f"[Install]\nWantedBy=timers.target\nAlso={service}\n"
 
 
 def quoted(word: str) -> str:

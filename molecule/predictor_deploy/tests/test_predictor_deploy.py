@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -198,6 +200,51 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(fleet_host: t.Any, pl
     assert again.returncode == 0, again.stdout[-2000:]
 
 
+def comes(condition: t.Callable[[], bool], seconds: float = 90) -> bool:
+    """Return whether a condition holds within the time."""
+    give_up = time.monotonic() + seconds
+    while not condition() and time.monotonic() < give_up:
+        time.sleep(0.2)
+
+    return condition()
+
+
+def serves(host: t.Any, version: str) -> bool:
+    """Return whether a release serves, also behind nginx."""
+    asked = [host.run(f"curl -sm 5 http://127.0.0.1:{port}/health").stdout for port in (8000, 80)]
+
+    return all(f'"{version}"' in answer for answer in asked)
+
+
+def test_a_host_that_boots_before_a_release_is_confirmed_goes_back(
+    fleet_host: t.Any, play: t.Any, reboot: t.Any, record: t.Any
+) -> None:
+    """Who would have confirmed it has gone with the boot; the timer alone would take minutes."""
+    host = fleet_host(HOST)
+    before = current(host)
+    given = {"predictor_deploy_suites": [], "predictor_deploy_retry": True}
+
+    with ThreadPoolExecutor(1) as pool:
+        deploying = pool.submit(
+            play, "converge", "-e", json.dumps({**given, "predictor_deploy_version": "v4"})
+        )
+        switched = f"systemctl is-active -q fairedge-api-undo.timer && ! readlink {ROOT}/current"
+        assert comes(lambda: host.run(f"{switched} | grep -qx {before}").rc == 0)
+        reboot(HOST)
+        assert deploying.result(timeout=120).returncode != 0
+
+    assert comes(lambda: current(host) == before, 30)
+    assert comes(lambda: serves(host, "3.0.0"))
+    assert host.service("fairedge-api.socket").is_enabled
+    assert host.service("fairedge-celery-worker").is_running
+
+    again = play("converge", "-e", "predictor_deploy_version=v3")
+    assert again.returncode == 0, again.stdout[-2000:]
+    cut_off = [one for one in record("converge")["findings"] if one["check"].endswith(".cut_off")]
+    assert [one["status"] for one in cut_off] == ["warning"]
+    assert host.run("find /etc/systemd/system -name '*-undo.*' | grep .").rc == 1
+
+
 def test_a_change_by_hand_is_seen(fleet_host: t.Any, play: t.Any, runs: t.Any) -> None:
     host = fleet_host(HOST)
     host.check_output("echo '# by hand' >> %s/current/code/services/pages.py", ROOT)
@@ -237,6 +284,19 @@ def test_two_releases_beside_each_other_lose_nothing(fleet_host: t.Any, play: t.
     # Each stop ends a connection that is kept: of the release before, and of the one beside.
     assert max(lost(direct, kind) for kind in KINDS) <= 2, direct
     assert not host.service("fairedge-api-next").is_running
+
+
+def test_the_release_serves_behind_its_proxy_after_a_boot(fleet_host: t.Any, reboot: t.Any) -> None:
+    """The path that the proxy connects to lies in /run, and is made anew with its socket."""
+    host = fleet_host(HOST)
+    before = current(host)
+
+    reboot(HOST)
+
+    assert comes(lambda: serves(host, "7.0.0"))
+    assert current(host) == before
+    assert host.check_output("readlink /run/upkeep/fairedge-api.sock").endswith("-own.sock")
+    assert not host.service("fairedge-api.socket").is_running
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.systemd import SystemdError
 from ansible.module_utils.upkeep.predictor_deploy import building, unpacking
 from ansible.module_utils.upkeep.predictor_deploy.run import run
 from ansible.module_utils.upkeep.predictor_deploy.settings import DeployError, Settings, parse
 from ansible.module_utils.upkeep.switching import unit_files
 from ansible.module_utils.upkeep.switching.releases import Releases
+from ansible.module_utils.upkeep.switching.switch import Switcher
 
 from tests.unit.module_utils.switching.conftest import UNIT, Service, service
 
@@ -148,6 +150,30 @@ def test_a_refused_release_is_put_away_with_its_evidence(service: Service, deplo
     assert "release 1 serves again" in answer["findings"][-1]["message"]
     assert "errors in the log" in evidence["problem"]
     assert "hunter22" not in json.dumps(evidence)
+    assert service.answer()["version"] == "1"
+    assert not (service.folder / "shop/releases/2").exists()
+
+
+def test_a_release_that_cannot_be_left_stays_where_its_unit_starts(
+    service: Service, deploy: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that shuts down starts no way back any more: after the boot nothing had served."""
+    deploy("1")
+
+    def refuse(*_: object) -> t.NoReturn:
+        raise SystemdError("Transaction for shop-undo.service/start is destructive")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Switcher, "_undo", refuse)
+        stuck = deploy("2", log="ERROR no model")
+
+    assert stuck["done"] is False
+    assert "goes back to 1 then" in stuck["findings"][-1]["message"]
+    assert (service.folder / "shop/current/code").is_dir()
+    assert (service.folder / "shop/quarantine/2/evidence.json").exists()
+
+    again = run(replace(built(service, "2"), state="live"), check_mode=False)
+    assert again["findings"][0]["check"] == "release:app.cut_off"
     assert service.answer()["version"] == "1"
     assert not (service.folder / "shop/releases/2").exists()
 

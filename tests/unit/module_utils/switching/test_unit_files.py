@@ -148,3 +148,14 @@ def test_the_way_back_has_the_time_that_its_units_may_take(service: Service) -> 
     assert f"TimeoutStartSec={seconds:.0f}\n" in unit_files.undo_service(
         server, "/r", "1", [["/usr/bin/true"]], seconds
     )
+
+
+def test_the_way_back_is_taken_at_once_when_the_host_boots_meanwhile(service: Service) -> None:
+    """Who would have confirmed is gone, and the time of the timer begins anew at a boot."""
+    server = service.server()
+
+    text = unit_files.undo_service(server, "/r", "1", [["/usr/bin/true"]], 60)
+
+    assert "\nWantedBy=multi-user.target\n" in text
+    assert f"\nAfter={server.unit}\n" in text, "it would restart what systemd is starting"
+    assert f"\nAlso={server.undo_unit}\n" in unit_files.undo_timer(server, 60)
