@@ -30,6 +30,7 @@ def next_second() -> None:
     start = int(time.time())
     while int(time.time()) == start:
         time.sleep(0.01)
+    time.sleep(0.05)  # logrotate asks time(2), which may lag behind by a tick of the kernel
 
 
 @pytest.mark.requirement("R-fairedge-27")
@@ -221,6 +222,39 @@ def test_a_locked_state_file_is_a_warning_and_nothing_is_rotated(box: Sandbox) -
     assert status_of(outcome, "logrotate:state") == "warning"
     assert box.names() == ["a.log"]
     assert box.run().rotated
+
+
+def test_the_timer_of_the_host_at_the_same_moment_rotates_nothing_twice(box: Sandbox) -> None:
+    """Both work with one state file, whose lock logrotate takes before it looks at any log."""
+    box.run()
+    box.state.touch(mode=0o640)
+
+    for size in (2000, 3000, 4000):
+        next_second()
+        before = {name.removesuffix(".zst") for name in box.names()}
+        box.log("a.log", size)
+        argv = [LOGROTATE, "-v", "-s", str(box.state), box.host.main_config]
+        timer = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        outcome = box.run()
+        said = timer.communicate(timeout=60)[0]
+
+        new = {name.removesuffix(".zst") for name in box.names()} - before - {"a.log"}
+        assert len(new) == 1, (new, said)
+        kept = [path for path in (box.root / "logs").glob("a.log-*") if path.stat().st_size == size]
+        assert len(kept) == 1, said
+        assert status_of(outcome, "logrotate:state") in ("ok", "warning")
+        assert timer.returncode in (0, 3), said
+
+
+def test_a_state_file_that_all_may_read_is_locked_from_its_second_use_on(box: Sandbox) -> None:
+    """logrotate locks no file that others could lock, and takes that right away as it writes."""
+    box.state.write_text("logrotate state -- version 2\n")
+    box.state.chmod(0o644)
+    box.log("a.log", 2000)
+
+    assert box.run().rotated
+
+    assert box.state.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_configuration_that_logrotate_refuses_replaces_nothing(box: Sandbox) -> None:
