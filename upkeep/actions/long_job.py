@@ -28,6 +28,8 @@ LINE_SECONDS: t.Final = 60.0
 SILENT_SECONDS: t.Final = 900.0
 #: Seconds that the host grants a job beyond the module's own deadline.
 GRACE: t.Final = 120
+#: Names a boot of a host; of a container, whose kernel stays, by when its first process began.
+_BOOT: t.Final = "cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat"
 _PAUSES: t.Final = (0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 _LONGEST: t.Final = 300
 #: What Ansible adds to the answer of a job.
@@ -52,12 +54,13 @@ class LongJobAction(ModuleAction):
             return self.call(args, task_vars)
 
         seconds = int(args.get("max_seconds") or self.MAX_SECONDS) + GRACE
+        boot = self._boot()
         started = self._started(args, task_vars, seconds)
         job = str(started.get("ansible_job_id") or "")
         if not job:
             return started
 
-        answer = self._awaited(job, args, task_vars, seconds + GRACE)
+        answer = self._awaited(job, boot, args, task_vars, seconds + GRACE)
         with contextlib.suppress(AnsibleConnectionFailure):
             self._ask(job, "cleanup", task_vars)
 
@@ -75,11 +78,20 @@ class LongJobAction(ModuleAction):
             self._connection._shell.tmpdir = None  # the job's own, which removes it at its end
 
     def _awaited(
-        self, job: str, args: dict[str, t.Any], task_vars: dict[str, t.Any], seconds: float
+        self,
+        job: str,
+        boot: str,
+        args: dict[str, t.Any],
+        task_vars: dict[str, t.Any],
+        seconds: float,
     ) -> dict[str, t.Any]:
-        """Return the answer of a job; raises AnsibleConnectionFailure for a host that is gone."""
+        """Return the answer of a job; raises AnsibleConnectionFailure for a host that is gone.
+
+        A boot ends the job, and its file goes on saying that it runs.
+        """
         host = str(task_vars["inventory_hostname"])
         begun = heard = shown = time.monotonic()
+        was_lost = False
 
         for pause in _pauses():
             time.sleep(pause)
@@ -89,7 +101,11 @@ class LongJobAction(ModuleAction):
                 if status.get("finished"):
                     return status
                 heard = now
-                if now - shown >= LINE_SECONDS:
+                is_minute_over = now - shown >= LINE_SECONDS
+                if (was_lost or is_minute_over) and self._has_booted(boot):
+                    return {"failed": True, "msg": f"The host booted, which ended the job {job}."}
+                was_lost = False
+                if is_minute_over:
                     shown = now
                     self._show(host, now - begun, self.progress(args, task_vars))
             except AnsibleConnectionFailure as error:
@@ -98,6 +114,7 @@ class LongJobAction(ModuleAction):
                     raise
                 self._show(host, now - begun, "the connection is lost, the job goes on")
                 self._forget_connection()
+                was_lost = True
             if now - begun > seconds:
                 return {"failed": True, "msg": f"The job {job} did not end within {seconds:g} s."}
 
@@ -112,6 +129,13 @@ class LongJobAction(ModuleAction):
         )
 
         return without_controller_keys(answer)
+
+    def _has_booted(self, before: str) -> bool:
+        """Return whether the host has surely booted since; '' is a boot that is not known."""
+        return "" not in (before, now := self._boot()) and now != before
+
+    def _boot(self) -> str:
+        return str(self._low_level_execute_command(_BOOT, sudoable=False).get("stdout", "")).strip()
 
     def _show(self, host: str, seconds: float, text: str) -> None:
         minutes = int(seconds // 60)

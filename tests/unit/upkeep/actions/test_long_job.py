@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -40,6 +41,10 @@ class FakeJob(LongJobAction):
         self.calls: list[str] = []
         self.lines: list[str] = []
         self.limits: list[int] = []
+        self.boots: Iterator[str] = itertools.repeat("a\n7\n")
+
+    def _low_level_execute_command(self, command: str, sudoable: bool) -> dict[str, t.Any]:
+        return {"rc": 0, "stdout": next(self.boots)}
 
     def get_shell_option(self, name: str, default: str) -> str:
         return default
@@ -128,6 +133,32 @@ def test_what_the_host_says_records_nothing_by_itself() -> None:
     _, answer = run([{**DONE, "upkeep_recorded": [1], "ansible_facts": {"x": 1}}])
 
     assert answer == {"changed": True, "made": "20260301T020000Z"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[RUNNING, lost(), RUNNING], [RUNNING] * 20],
+    ids=["the connection was lost", "so fast that nothing was lost"],
+)
+def test_a_job_that_ended_with_a_boot_is_not_waited_for(
+    clock: Clock, answers: list[Answer]
+) -> None:
+    """Its file still says that it runs, and the run would hold its lock for hours."""
+    job = FakeJob(iter(answers))
+    job.boots = iter(["a\n7\n", "b\n7\n"])
+
+    answer = job.call_as_job({}, HOST)
+
+    assert answer == {"failed": True, "msg": "The host booted, which ended the job j1.2."}
+    assert clock.now - 1000 < 2 * LINE_SECONDS
+
+
+@pytest.mark.parametrize("boots", [("", "b"), ("a", "")])
+def test_a_boot_that_is_not_known_ends_no_job(boots: tuple[str, str]) -> None:
+    job = FakeJob(iter([RUNNING, lost(), RUNNING, DONE]))
+    job.boots = iter(boots)
+
+    assert job.call_as_job({}, HOST)["made"] == "20260301T020000Z"
 
 
 def test_a_lost_connection_ends_neither_the_job_nor_the_run() -> None:
