@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 import pytest
@@ -248,7 +249,7 @@ def test_a_set_is_made_though_the_connection_is_lost(
     run.start()
 
     for _ in range(300):  # until the job waits for the lock
-        if host.run("pgrep -f AnsiballZ_backup.py").rc == 0:
+        if host.run("pgrep -f [A]nsiballZ_backup.py").rc == 0:
             break
         time.sleep(0.2)
     sessions = host.check_output("pgrep -f '^sshd.*: .*@'").split()
@@ -257,4 +258,31 @@ def test_a_set_is_made_though_the_connection_is_lost(
 
     assert answers[0].returncode == 0, answers[0].stdout[-2000:]
     assert statuses(record("back-up-system"), "student-success-1")["backup:set"] == "ok"
+    assert len(sets(fleet_host, "student-success-1")) == len(before) + 1
+
+
+def test_a_set_that_ended_with_a_boot_is_made_by_the_next_run(
+    fleet_host: Hosts, play: t.Any, reboot: t.Callable[[str], None]
+) -> None:
+    """What a job has written on its state goes on saying that it runs."""
+    host = fleet_host("student-success-1")
+    before = sets(fleet_host, "student-success-1")
+    lock = f"{root('student-success-1')}/.lock"
+    host.check_output(f"flock {lock} sleep 600 >/dev/null 2>&1 & sleep 0.2")
+
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(play, "back_up_system", "--limit", "student_success")
+        for _ in range(300):  # until the job waits for the lock
+            if host.run("pgrep -f [A]nsiballZ_backup.py").rc == 0:
+                break
+            time.sleep(0.2)
+        reboot("student-success-1")
+        ended = making.result(timeout=300)
+
+    assert ended.returncode != 0
+    assert "The host booted, which ended the job" in ended.stdout, ended.stdout[-2000:]
+    assert sets(fleet_host, "student-success-1") == before
+
+    again = play("back_up_system", "--limit", "student_success")
+    assert again.returncode == 0, again.stdout[-2000:]
     assert len(sets(fleet_host, "student-success-1")) == len(before) + 1
