@@ -28,6 +28,10 @@ class RestoreError(Exception):
     """A restore is not possible as asked; the message says why and what to do."""
 
 
+class NotPutBackError(RestoreError):
+    """What was begun to be replaced could not be put back; what stands beside it must stay."""
+
+
 class ChosenSet(t.NamedTuple):
     """A set with a manifest that can be believed."""
 

@@ -32,7 +32,14 @@ from ..base.unpacking import UnpackingError
 from ..findings import Finding
 from . import findings as found_by
 from . import last_rehearsals, units
-from .choose import ChosenSet, RestoreError, choose_artefacts, choose_set, require_bytes
+from .choose import (
+    ChosenSet,
+    NotPutBackError,
+    RestoreError,
+    choose_artefacts,
+    choose_set,
+    require_bytes,
+)
 from .sealed import SealedArtefact, unsealed
 from .settings import RestoreSettings
 from .space import require_space
@@ -266,10 +273,11 @@ def _replace(
             done.append(step)
     except (RestoreError, *_FAILURES) as error:
         back = _put_back(done)
+        is_as_before = not back and not isinstance(error, NotPutBackError)
         problems = units.start(stopped, Deadline(GRACE / 2))
-        left = _discard(steps) if not back else ""
+        left = _discard(steps) if is_as_before else ""
         also = "".join(f"; {text}" for text in (*back, *problems))
-        state = "not all is as it was before" if back else "all is as it was before"
+        state = "all is as it was before" if is_as_before else "not all is as it was before"
         raise RestoreError(f"{state}: {_reason(error)}{also}{left}") from error
 
     problems = units.start(stopped, Deadline(max(deadline.left, GRACE / 2)))

@@ -386,6 +386,14 @@ def swap_back(session: Session, live: str, kept: str, side: str) -> None:
         session.execute("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true", name=(name,))
 
 
+def undo_swap(session: Session, live: str, kept: str, side: str) -> None:
+    """Leave names and connections as they were before a swap, however far it came."""
+    if session.rows("SELECT 1 FROM pg_database WHERE datname = %(name)s", {"name": kept}):
+        swap_back(session, live, kept, side)
+    else:
+        session.execute("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true", name=(live,))
+
+
 def end_sessions(session: Session, databases: Sequence[str]) -> None:
     """End all sessions with some databases; raises DatabaseError when they do not go."""
     give_up = time.monotonic() + _GONE_SECONDS

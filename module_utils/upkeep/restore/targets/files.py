@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import stat
@@ -29,7 +30,7 @@ from ...base.unpacking import (
     move_missing,
     unpack,
 )
-from ..choose import RestoreError
+from ..choose import NotPutBackError, RestoreError
 from .target import TargetPlan, TargetWork
 
 
@@ -149,10 +150,19 @@ class FilesTarget:
         try:
             for path in self._paths:
                 self._replaced.append((path, self._replace(path)))
+        except NotPutBackError:
+            with contextlib.suppress(OSError):  # the others, as far as that can be
+                self.put_back()
+            raise
         except OSError as error:
-            self.put_back()
             text = f"'{visible(str(error.filename or path))}' cannot be replaced"
-            raise RestoreError(f"{text}: {reason_of(error)}") from error
+            text = f"{text}: {reason_of(error)}"
+            try:
+                self.put_back()
+            except OSError as problem:
+                text = f"{text}; it could not be put back: {reason_of(problem)}"
+                raise NotPutBackError(text) from error
+            raise RestoreError(text) from error
 
         kept = self._work.kept_suffix
 
@@ -168,12 +178,21 @@ class FilesTarget:
                 if was_there:
                     self._carry_over(path, folder, side)
                 move(side, name, folder, name)
-            except OSError:
+            except OSError as error:
                 if was_there:
-                    self._give_back(path, folder, side)
+                    self._tried_back(path, folder, side, error)
                 raise
 
         return was_there
+
+    def _tried_back(self, path: str, folder: Folder, side: Folder, error: OSError) -> None:
+        try:
+            self._give_back(path, folder, side)
+        except OSError as problem:
+            raise NotPutBackError(
+                f"'{visible(path)}' cannot be replaced: {reason_of(error)}; it is kept as"
+                f" '{visible(self._kept(path))}', and could not be put back: {reason_of(problem)}"
+            ) from error
 
     def _kept(self, name: str) -> str:
         return f"{name}{self._work.kept_suffix}"

@@ -28,7 +28,7 @@ from ...base.postgresql_programs import connection_string, login_environment, pr
 from ...base.text import list_some, visible
 from ...postgresql.connection import Session
 from .. import server as live
-from ..choose import RestoreError
+from ..choose import NotPutBackError, RestoreError
 from ..extensions import require_extensions
 from ..locales import read_locale
 from ..server import LiveServer
@@ -416,17 +416,45 @@ class DatabaseTarget:
 
     def replace(self) -> list[str]:
         """Let the restored database take the name of the live one."""
+        try:
+            self._replace()
+        except (RestoreError, TimeoutError) as error:
+            self._undo(error)
+            raise
+
+        return [self._kept] if self._known["database"] else []
+
+    def _replace(self) -> None:
+        if self._known["database"]:
+            names = self._name, self._kept, self._side
+            self._server.ask(lambda session: live.swap(session, *names))
+        else:
+            self._rename(self._side, self._name)
+
+    def _undo(self, error: Exception) -> None:
+        """Undo what was done before a session was lost, or its process ended in the middle.
+
+        Raises NotPutBackError.
+        """
+        self._server.renew()
+        try:
+            self._undo_replace()
+        except (RestoreError, TimeoutError) as problem:
+            raise NotPutBackError(f"{error}; it could not be put back: {problem}") from error
+
+    def _undo_replace(self) -> None:
         if not self._known["database"]:
-            self._server.ask(
-                lambda session: session.execute(
-                    "ALTER DATABASE {a} RENAME TO {b}", a=(self._side,), b=(self._name,)
-                )
-            )
-            return []
+            found = self._server.ask(lambda session: live.describe(session, self._name))
+            if found["database"]:
+                self._rename(self._name, self._side)
+        elif self._known["database"]["datallowconn"]:
+            names = self._name, self._kept, self._side
+            self._server.ask(lambda session: live.undo_swap(session, *names))
 
-        self._server.ask(lambda session: live.swap(session, self._name, self._kept, self._side))
-
-        return [self._kept]
+    def _rename(self, old: str, new: str) -> None:
+        self._server.ask(
+            lambda session: session.execute("ALTER DATABASE {a} RENAME TO {b}", a=(old,), b=(new,))
+        )
 
     def put_back(self) -> None:
         """Let the replaced database have its name again."""
@@ -436,11 +464,7 @@ class DatabaseTarget:
                 lambda session: live.swap_back(session, self._name, self._kept, self._side)
             )
         else:
-            self._server.ask(
-                lambda session: session.execute(
-                    "ALTER DATABASE {a} RENAME TO {b}", a=(self._name,), b=(self._side,)
-                )
-            )
+            self._rename(self._name, self._side)
 
     def discard(self) -> None:
         """Remove the side database and the role that loads."""

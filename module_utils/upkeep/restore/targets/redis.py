@@ -27,7 +27,7 @@ from ...base.folders import Folder
 from ...base.redis_client import RedisClient, RedisError, RedisReplyError
 from ...base.systemd import ACTIVE_STATES, SystemdError
 from ...base.unpacking import move, move_back
-from ..choose import RestoreError
+from ..choose import NotPutBackError, RestoreError
 from ..snapshots import check_snapshot
 from .target import TargetPlan, TargetWork
 
@@ -189,8 +189,10 @@ class RedisTarget:
             self._start(deadline)
         except (RestoreError, OSError) as error:
             text = reason_of(error) if isinstance(error, OSError) else str(error)
-            back = self._tried_back()
-            raise RestoreError(f"'{self._path}' cannot be replaced: {text}{back}") from error
+            text = f"'{self._path}' cannot be replaced: {text}"
+            if back := self._tried_back():
+                raise NotPutBackError(f"{text}{back}") from error
+            raise RestoreError(text) from error
 
         return [f"{self._parent}/{self._kept}"] if self._is_kept else []
 

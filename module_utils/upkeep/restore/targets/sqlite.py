@@ -16,7 +16,7 @@ from ...backup.artefacts.kind import Workplace
 from ...base.files import open_folder, reason_of
 from ...base.folders import Folder
 from ...base.unpacking import move, move_back
-from ..choose import RestoreError
+from ..choose import NotPutBackError, RestoreError
 from .target import TargetPlan, TargetWork
 
 #: What SQLite keeps beside a file: the log of another state would be played into the restored one.
@@ -109,10 +109,13 @@ class SqliteTarget:
                         self._replaced.append(suffix)
                 move(side, self._name, folder, self._name)
         except OSError as error:
-            self._give_back()
-            raise RestoreError(
-                f"'{self._parent}/{self._name}' cannot be replaced: {reason_of(error)}"
-            ) from error
+            text = f"'{self._parent}/{self._name}' cannot be replaced: {reason_of(error)}"
+            try:
+                self._give_back()
+            except OSError as problem:
+                text = f"{text}; it could not be put back: {reason_of(problem)}"
+                raise NotPutBackError(text) from error
+            raise RestoreError(text) from error
 
         return [f"{self._parent}/{self._kept(suffix)}" for suffix in self._replaced]
 

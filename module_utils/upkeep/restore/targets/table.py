@@ -185,7 +185,11 @@ class TableTarget(DatabaseTarget):
 
     def replace(self) -> list[str]:
         """Swap the tables, and remove the database that the table came from."""
-        self._swap(self._side_schema, self._kept_schema)
+        try:
+            self._swap(self._side_schema, self._kept_schema)
+        except (RestoreError, TimeoutError) as error:
+            self._undo(error)
+            raise
 
         return [f"{self._kept_schema}.{self._table[1]}"] if self._there else []
 
@@ -193,6 +197,13 @@ class TableTarget(DatabaseTarget):
         """Swap the tables back."""
         self._server.renew()
         self._swap(self._kept_schema, self._side_schema)
+
+    def _undo_replace(self) -> None:
+        """Swap back where all was done, and only the answer was lost."""
+        query = "SELECT 1 FROM pg_namespace WHERE nspname = %(name)s"
+        name = {"name": self._kept_schema}
+        if self._server.ask(lambda session: bool(session.rows(query, name)), self._name):
+            self.put_back()
 
     def _swap(self, side: str, kept: str) -> None:
         self._server.ask(

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
+import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base import unpacking
 from ansible.module_utils.upkeep.restore.choose import RestoreError
 
 from tests.unit.module_utils.postgresql.server import Server, binaries
@@ -52,6 +56,28 @@ def test_an_archive_that_cannot_be_expanded_replaces_nothing(
     shop.restore()
 
     assert (shop.app / "main.py").read_text().startswith("print")
+
+
+def test_what_could_not_be_put_back_is_not_called_as_before(
+    shop: RestoringShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.backup(artefacts=[shop.files_artefact()])
+    (shop.app / "main.py").write_text(BROKEN)
+    original, calls = os.rename, iter(range(1, 100))
+
+    def rename(*names: t.Any, **folders: t.Any) -> None:
+        if next(calls) > 1:
+            raise OSError(errno.EIO, "Input/output error")
+        original(*names, **folders)
+
+    monkeypatch.setattr(unpacking.os, "rename", rename)
+
+    with pytest.raises(RestoreError, match="not all is as it was before"):
+        shop.restore()
+
+    [kept] = shop.kept(shop.app)
+
+    assert (kept / "main.py").read_text() == BROKEN
 
 
 @pytest.fixture

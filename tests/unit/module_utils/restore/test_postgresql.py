@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import typing as t
 from collections.abc import Iterator
@@ -369,6 +370,39 @@ def test_a_second_failure_puts_the_first_database_back(
 
     assert pg.query(database, "SELECT count(*) FROM orders") == [(100,)]
     assert nothing_is_left(pg)
+
+
+def ends_now(*_: t.Any) -> t.NoReturn:
+    """Stand in for a process that is killed, as when its time is over or memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_swap_that_is_killed_leaves_the_live_database_as_it_was(
+    shop: RestoringShop, pg: Server, database: str, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    shop.backup(artefacts=[dump_artefact(pg, database)])
+    pg.run(database, "DELETE FROM orders WHERE id > 100")
+    original = live.swap
+
+    def swap(session: t.Any, name: str, kept: str, side: str) -> None:
+        """Run in a process of its own, of which there is another one for the way back."""
+        is_forward = "_before_" in kept
+        if is_forward and not is_done:
+            monkeypatch.setattr(live, "end_sessions", ends_now)
+        original(session, name, kept, side)
+        if is_forward:
+            ends_now()
+
+    monkeypatch.setattr(live, "swap", swap)
+
+    with pytest.raises(RestoreError, match="all is as it was before"):
+        restore(shop, pg)
+
+    assert pg.query(database, "SELECT count(*) FROM orders") == [(100,)]
+    assert nothing_is_left(pg)
+    assert not [name for name in databases(pg) if name.startswith(f"{database}_before")]
 
 
 @pytest.mark.parametrize("name", ["a=b user=x", "it's \\ 'odd'", "shop-prod", 'Shop "{}"'])

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import typing as t
 from collections.abc import Iterator
 
@@ -216,6 +218,27 @@ def test_the_table_is_put_back_when_a_later_step_fails(
         original(session, table, "no_such_schema", "upkeep_before_x")
 
     monkeypatch.setattr(table_swap, "swap_table", fail_after)
+
+    with pytest.raises(RestoreError, match="all is as it was before"):
+        restore(shop, pg)
+
+    assert pg.query(database, "SELECT count(*) FROM orders") == [(100,)]
+    assert pg.query(database, SHAPE) == shape
+
+
+def test_a_swap_whose_answer_is_lost_is_undone(
+    shop: RestoringShop, pg: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = pg.query(database, SHAPE)
+    pg.run(database, "DELETE FROM orders WHERE id > 100")
+    original = table_swap.swap_table
+
+    def swap_and_end(session: t.Any, table: tuple[str, str], side: str, kept: str) -> None:
+        original(session, table, side, kept)
+        if side.startswith("upkeep_side"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(table_swap, "swap_table", swap_and_end)
 
     with pytest.raises(RestoreError, match="all is as it was before"):
         restore(shop, pg)
