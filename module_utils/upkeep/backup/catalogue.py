@@ -20,7 +20,7 @@ from ..base.folders import Folder
 from ..base.state_file import StateFileError
 from . import manifest as manifests
 from . import record as records
-from .manifest import BackupManifest, ManifestError, SetFile
+from .manifest import BackupManifest, ManifestError, SetFile, UnknownFormatError
 from .record import SetRecord
 
 _MAKING: t.Final = ".making-"
@@ -36,7 +36,8 @@ class BackupSet:
     """A published set; ``problem`` is why its manifest or record cannot be believed, '' if it can.
 
     ``manifest`` is None then, and ``record`` is None for a set that came without one, as after the
-    catalogue was copied to a new host.
+    catalogue was copied to a new host. ``is_unread`` says that the problem is one of reading, or of
+    our version, and not of the set.
     """
 
     name: str
@@ -44,6 +45,15 @@ class BackupSet:
     manifest: BackupManifest | None
     record: SetRecord | None
     problem: str = ""
+    is_unread: bool = False
+
+    @property
+    def may_expire(self) -> bool:
+        """Whether enough is known of the set to delete it: that it was looked at and is not held.
+
+        A set without a record may be held, and may be the only one of its month.
+        """
+        return self.record is not None and not self.is_unread
 
     @property
     def is_verified(self) -> bool:
@@ -87,7 +97,13 @@ class BackupCatalogue:
 
     def sets(self) -> list[BackupSet]:
         """Return the published sets, the oldest first; raises OSError."""
-        return [self.set(name) for name in self.folder.names() if manifests.is_set_name(name)]
+        found = []
+        for name in self.folder.names():
+            if manifests.is_set_name(name):
+                with contextlib.suppress(KeyError):  # it was just deleted by another run
+                    found.append(self.set(name))
+
+        return found
 
     def set(self, name: str) -> BackupSet:
         """Return one set. What is wrong with it is its ``problem``; raises KeyError for no set."""
@@ -97,15 +113,18 @@ class BackupCatalogue:
         try:
             record = records.load(self.root, name)
         except StateFileError as error:
-            return BackupSet(name, created, None, None, str(error))
+            return BackupSet(name, created, None, None, str(error), is_unread=True)
         try:
             data = self._manifest_bytes(name)
             manifest = manifests.load(data, name)
         except OSError as error:
             problem = f"its manifest cannot be read: {reason_of(error)}"
-            return BackupSet(name, created, None, record, problem)
+            missing = isinstance(error, FileNotFoundError)
+            return BackupSet(name, created, None, record, problem, is_unread=not missing)
         except ManifestError as error:
-            return BackupSet(name, created, None, record, f"its manifest is not usable: {error}")
+            problem = f"its manifest is not usable: {error}"
+            unknown = isinstance(error, UnknownFormatError)
+            return BackupSet(name, created, None, record, problem, is_unread=unknown)
 
         if record and record.manifest_sha256 != hashlib.sha256(data).hexdigest():
             problem = "its manifest is not the one that was published"

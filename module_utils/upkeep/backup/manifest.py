@@ -42,6 +42,10 @@ class ManifestError(ValueError):
     """A manifest that cannot be believed; the message says why."""
 
 
+class UnknownFormatError(ManifestError):
+    """A manifest of another version, which says nothing about the set."""
+
+
 @dataclass(frozen=True)
 class SetFile:
     """One file of a set; ``path`` is ``artefact/name``, ``encryption`` '' or ``age``."""
@@ -155,7 +159,9 @@ def load(data: bytes, name: str) -> BackupManifest:
         content = json.loads(data)
         checksum = content.pop("checksum")
         if content["format"] != FORMAT:
-            raise ManifestError(f"its format is {content['format']!r}; this version knows {FORMAT}")
+            raise UnknownFormatError(
+                f"its format is {content['format']!r}; this version knows {FORMAT}"
+            )
         if checksum != _checksum(content):
             raise ManifestError("its checksum does not fit its content")
         manifest = _manifest(content)

@@ -34,6 +34,10 @@ class KnownSet(t.Protocol):
         """Whether it was found good."""
 
     @property
+    def may_expire(self) -> bool:
+        """Whether enough is known of it to delete it."""
+
+    @property
     def held(self) -> str:
         """Why it must not expire, '' when it may."""
 
@@ -62,6 +66,7 @@ def plan(sets: Sequence[KnownSet], policy: RetentionSettings, now: datetime) -> 
 
     kept = {one.name for one in good[-policy.last :]}
     kept |= {one.name for one in ordered if one.held or one.created >= good[-1].created}
+    kept |= {one.name for one in ordered if not one.may_expire}
     kept |= {one.name for one in ordered if now - one.created <= timedelta(days=policy.days)}
     kept |= _newest_of_each(good, lambda moment: moment.isocalendar()[:2], policy.weekly)
     kept |= _newest_of_each(good, lambda moment: (moment.year, moment.month), policy.monthly)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -26,8 +27,11 @@ from ansible.module_utils.upkeep.backup.manifest import (
 from ansible.module_utils.upkeep.backup.record import SetRecord
 from ansible.module_utils.upkeep.backup.settings import RetentionSettings
 from ansible.module_utils.upkeep.backup.verify import layout_problems
+from ansible.module_utils.upkeep.base.folders import Folder
 from hypothesis import settings, stateful
 from hypothesis import strategies as st
+
+from tests.unit.module_utils.backup.conftest import Shop
 
 START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 CONTENT = b"exported"
@@ -273,3 +277,65 @@ class Catalogues(stateful.RuleBasedStateMachine):
 
 TestCatalogues = Catalogues.TestCase
 TestCatalogues.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+
+
+def keep_two(shop: Shop) -> list[str]:
+    """Make two sets with retention, long after what is there, and return what is left of it."""
+    before = shop.names()
+    for _ in range(2):
+        shop.later(days=60)
+        shop.backup(reason="demand", retention={"last": 1, "days": 7})
+
+    return [name for name in before if name in shop.names()]
+
+
+def test_a_held_set_stays_also_when_its_record_is_damaged(shop: Shop) -> None:
+    name = shop.backup(hold="before the move")["made"]
+    (shop.root / ".records" / f"{name}.json").write_text("{")
+
+    assert keep_two(shop) == [name]
+
+
+def test_sets_that_came_without_records_stay_until_they_were_looked_at(shop: Shop) -> None:
+    """Those that were copied to a new host must not go with its first backup."""
+    name = shop.backup()["made"]
+    shutil.rmtree(shop.root / ".records")
+
+    assert keep_two(shop) == [name]
+
+    shop.verify()
+
+    assert keep_two(shop)[:1] != [name]
+
+
+def test_a_set_whose_manifest_cannot_be_read_now_stays(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = shop.backup()["made"]
+    original = BackupCatalogue._manifest_bytes
+
+    def fails(catalogue: BackupCatalogue, one: str) -> bytes:
+        if one == name:
+            raise OSError(errno.EIO, "Input/output error")
+        return original(catalogue, one)
+
+    monkeypatch.setattr(BackupCatalogue, "_manifest_bytes", fails)
+
+    assert keep_two(shop) == [name]
+
+
+def test_a_set_of_a_later_format_stays(shop: Shop) -> None:
+    name = shop.backup()["made"]
+    path = shop.root / name / "manifest.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+
+    assert keep_two(shop) == [name]
+
+
+def test_a_set_that_vanishes_while_sets_are_listed_is_no_error(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = shop.backup()["made"]
+    monkeypatch.setattr(Folder, "names", lambda _: ["20260101T000000Z", name])
+
+    assert shop.names() == [name]

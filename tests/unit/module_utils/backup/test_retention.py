@@ -25,6 +25,7 @@ class PlainSet:
     created: datetime
     is_verified: bool = True
     held: str = ""
+    may_expire: bool = True
 
     @property
     def name(self) -> str:
@@ -70,6 +71,12 @@ def test_a_held_set_stays() -> None:
     held = PlainSet(NOW - timedelta(days=500), held="before the move")
 
     assert plan([held, *daily(5)], WEEK, NOW).expired == ()
+
+
+def test_a_set_of_which_too_little_is_known_stays() -> None:
+    unknown = PlainSet(NOW - timedelta(days=500), is_verified=False, may_expire=False)
+
+    assert plan([unknown, *daily(5)], WEEK, NOW).expired == ()
 
 
 def test_a_set_from_the_future_stops_everything() -> None:
