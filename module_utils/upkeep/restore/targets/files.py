@@ -31,6 +31,7 @@ from ...base.unpacking import (
     unpack,
 )
 from ..choose import NotPutBackError, RestoreError
+from ..mounts import require_no_mounts
 from .target import TargetPlan, TargetWork
 
 
@@ -61,6 +62,8 @@ class FilesTarget:
         for path in self._paths:
             if os.path.lexists(f"{path}{self._work.kept_suffix}"):
                 raise RestoreError(f"'{path}' was replaced in this very second; try again")
+        if self._work.settings.action == "replace":
+            require_no_mounts(self._paths)
         raw = int(self._facts["raw_bytes"])
         missing = [path for path in self._paths if path not in there]
         notes = (f"not there now: {list_some(missing, 5)}",) if missing else ()
