@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..backup import programs
-from ..backup.artefacts.kind import Workplace
+from ..backup.artefacts.kind import Workplace, is_held, is_stale
 from ..backup.programs import Pipeline, Program, ProgramError
 from ..base import isolated
 from ..base.deadline import Deadline
@@ -41,8 +41,6 @@ LIVE_SOCKETS: t.Final = ("/var/run/postgresql",)
 _ROLE: t.Final = "postgres"
 #: What the name of its folder begins with.
 PREFIX: t.Final = "upkeep-rehearsal-"
-#: A folder that is younger may be one that another rehearsal has not locked yet, s.
-_STALE: t.Final = 60.0
 _PORT: t.Final = 5432
 _START_SECONDS: t.Final = 60.0
 _STOP_SECONDS: t.Final = 20.0
@@ -209,23 +207,12 @@ def _remove_leftovers(
     with Folder(open_folder(place.staging), place.staging) as staging:
         for name in staging.names():
             status = staging.status(name)
-            is_ours = status.st_uid in uids and stat.S_ISDIR(status.st_mode)
-            is_old = status.st_mtime < time.time() - _STALE
-            if name.startswith(PREFIX) and is_ours and is_old:
+            is_ours = name.startswith(PREFIX) and status.st_uid in uids
+            if is_ours and is_stale(status):
                 with staging.enter(name) as folder:
-                    if not _is_held(folder):
+                    if not is_held(folder):
                         end_server(f"{place.staging}/{name}")
                         staging.remove(name)
-
-
-def _is_held(folder: Folder) -> bool:
-    """Return whether another rehearsal works in a folder."""
-    try:
-        fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-
-    return False
 
 
 def _ended(folder: str, account: str | None, chosen: ServerPrograms, place: Workplace) -> None:

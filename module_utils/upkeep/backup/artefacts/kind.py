@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +21,10 @@ from ...base.folders import Folder
 from ...base.owner import Owner
 from ..manifest import Artefact, SetFile, Stage
 
+#: What the name of a folder below the staging folder begins with.
+_PREFIX: t.Final = "upkeep-backup-"
+#: A folder that is younger may be one that another run has not locked yet, s.
+_STALE: t.Final = 60.0
 #: Opens a file of the artefact that is verified.
 OpenFile = Callable[[SetFile], t.BinaryIO]
 
@@ -71,14 +79,48 @@ class ArtefactKind(t.Protocol):
 
 @contextmanager
 def staging_folder(place: Workplace, uid: int | None = None, gid: int = -1) -> Iterator[str]:
-    """Yield a folder of its own below the staging folder, which an account may have."""
-    path = tempfile.mkdtemp(prefix="upkeep-backup-", dir=place.staging)
+    """Yield a folder of its own below the staging folder, which an account may have.
+
+    We hold it locked, and the lock ends with us, however we end: what nobody holds is a leftover,
+    which may be a whole database, and goes.
+    """
+    with Folder(open_folder(place.staging), place.staging) as staging:
+        _remove_leftovers(staging)
+    path = tempfile.mkdtemp(prefix=_PREFIX, dir=place.staging)
+    with Folder(open_folder(path), path) as folder:
+        try:
+            fcntl.flock(folder.descriptor, fcntl.LOCK_EX)
+            if uid is not None and os.geteuid() == 0:
+                os.fchown(folder.descriptor, uid, gid)
+            yield path
+        finally:
+            shutil.rmtree(path)
+
+
+def is_held(folder: Folder) -> bool:
+    """Return whether another run works in a folder; else it is ours until it is closed."""
     try:
-        if uid is not None and os.geteuid() == 0:
-            os.chown(path, uid, gid)
-        yield path
-    finally:
-        shutil.rmtree(path)
+        fcntl.flock(folder.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+
+    return False
+
+
+def is_stale(status: os.stat_result) -> bool:
+    """Return whether something is an old folder, not one that another run has not locked yet."""
+    return stat.S_ISDIR(status.st_mode) and status.st_mtime < time.time() - _STALE
+
+
+def _remove_leftovers(staging: Folder) -> None:
+    """Remove what killed runs left, as far as that can be: it keeps nobody from a backup."""
+    for name in staging.names():
+        if name.startswith(_PREFIX):
+            with contextlib.suppress(OSError):
+                if is_stale(staging.status(name)):
+                    with staging.enter(name) as folder:
+                        if not is_held(folder):
+                            staging.remove(name)
 
 
 def foreign_folder(path: str, owner: Owner | None) -> Folder:

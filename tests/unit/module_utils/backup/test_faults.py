@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +60,28 @@ def test_retention_deletes_sets_and_what_is_known_of_them(shop: Shop) -> None:
     assert len(answer["expired"]) == 3
     assert len(shop.names()) == 2
     assert len(list((shop.root / ".records").iterdir())) == 2
+
+
+def test_what_killed_runs_left_in_staging_is_removed_by_the_next(shop: Shop) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        staging = Path(name)
+        staging.chmod(0o711)
+        for left in ("left", "held", "young"):
+            folder = staging / f"upkeep-backup-{left}"
+            folder.mkdir(0o700)
+            (folder / "database.dump").write_text("a whole database")
+            os.chown(folder, 65534, 65534)
+            if left != "young":
+                os.utime(folder, (1, 1))
+        (staging / "other").mkdir()
+        (staging / "upkeep-backup-link").symlink_to("other")
+        held = os.open(staging / "upkeep-backup-held", os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        answer = shop.backup(artefacts=[shop.sqlite_artefact()], staging=name)
+
+        os.close(held)
+        kept = {path.name for path in staging.iterdir()}
+
+    assert statuses(answer)["backup:orders"] == "ok"
+    assert kept == {"upkeep-backup-held", "upkeep-backup-young", "upkeep-backup-link", "other"}
