@@ -206,6 +206,25 @@ def test_a_size_that_collapses_is_a_warning(shop: Shop) -> None:
     assert statuses(answer)["backup:set"] == "ok"
 
 
+def test_text_that_packs_better_did_not_shrink(shop: Shop) -> None:
+    log = shop.app / "log"
+    log.write_text("".join(f"line {number**7}\n" for number in range(2000)))
+    first = shop.backup()
+    shop.later(days=1)
+    log.write_text("line 7\n" * (log.stat().st_size // 7))
+
+    answer = shop.backup()
+
+    sizes = [
+        found["observed"]
+        for one in (first, answer)
+        for found in one["findings"]
+        if found["check"] == "backup:files"
+    ]
+    assert sizes[1] < sizes[0] / 10
+    assert statuses(answer)["backup:set.size"] == "ok"
+
+
 def test_output_of_a_program_is_kept(shop: Shop) -> None:
     user = "root" if os.geteuid() == 0 else Path("~").expanduser().owner()
     argv = ["printf", "exported"]
