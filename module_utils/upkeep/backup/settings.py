@@ -176,6 +176,15 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
         for one in artefacts
         if one.encrypt and one.kind not in _IN_MEMORY
     ]
+    problems += [
+        f"artefacts '{one.name}'.files.paths has '{path}', in which root lies: each set would hold"
+        f" all sets before it, and a restore would move them away; list what lies beside"
+        f" '{filled['root']}', or keep the sets elsewhere"
+        for one in artefacts
+        if isinstance(one.source, ArchiveSettings)
+        for path in one.source.paths
+        if f"{filled['root']}/".startswith(f"{path.rstrip('/')}/")
+    ]
     if not _RECIPIENT.fullmatch(filled["recipient"]):  # which is not shown: it may be the other one
         problems.append("recipient is not a public key as age-keygen prints it (age1...)")
     if filled["due_hours"] > filled["promised_hours"]:

@@ -34,6 +34,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.upkeep.backup import verify as verifying
 from ansible.module_utils.upkeep.backup.artefacts import postgresql
+from ansible.module_utils.upkeep.backup.settings import SettingsError
 from ansible.module_utils.upkeep.base.reader import ROLE
 from ansible.module_utils.upkeep.base.trees import TreeWalk
 
@@ -435,3 +436,12 @@ def test_two_sets_of_one_second_are_two(shop: Shop) -> None:
     second = shop.backup(reason="demand")["made"]
 
     assert first != second
+
+
+@pytest.mark.parametrize("path", ["", "/..", "/sets"])
+def test_sets_do_not_hold_the_sets_before_them(shop: Shop, path: str) -> None:
+    """Hold borgbackup/community #69 and alike: the backups lay in what was backed up."""
+    around = os.path.normpath(f"{shop.folder}{path}")
+
+    with pytest.raises(SettingsError, match="in which root lies"):
+        shop.backup(artefacts=[{"name": "all", "files": {"paths": [around]}}])

@@ -498,3 +498,17 @@ def test_rows_that_came_back_with_other_values_replace_nothing(
     assert pg.query(name, "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^upkeep_'") == [(0,)]
     databases = {found for (found,) in pg.query("postgres", "SELECT datname FROM pg_database")}
     assert not [found for found in databases if found.startswith(f"{name}_")]
+
+
+def test_a_folder_that_holds_the_sets_is_not_replaced(shop: RestoringShop) -> None:
+    """Hold borgbackup/community #69: a restore of the folder around the backups deleted them."""
+    shop.backup()
+    shop.root.rename(shop.app / "sets")
+    shop.root = shop.app / "sets"
+
+    with pytest.raises(RestoreError, match="the sets lie in"):
+        shop.restore()
+
+    assert len(shop.names()) == 1
+
+    shop.restore(paths=[str(shop.app / "main.py")])
