@@ -63,6 +63,7 @@ def test_retention_deletes_sets_and_what_is_known_of_them(shop: Shop) -> None:
 
 
 def test_what_killed_runs_left_in_staging_is_removed_by_the_next(shop: Shop) -> None:
+    """Hold dokku/dokku-postgres #97 and alike: temporary dumps filled the disk."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         staging = Path(name)
         staging.chmod(0o711)

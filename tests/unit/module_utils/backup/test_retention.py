@@ -67,6 +67,15 @@ def test_a_damaged_set_goes_when_newer_ones_are_good() -> None:
     assert plan([damaged, *daily(5)], WEEK, NOW).expired == (damaged.name,)
 
 
+def test_a_set_that_is_not_verified_is_not_the_last_of_its_month() -> None:
+    """Hold borgbackup/borg #997: what was interrupted was kept, the whole one before it deleted."""
+    good = PlainSet(NOW - timedelta(days=60, hours=2))
+    interrupted = PlainSet(NOW - timedelta(days=60), is_verified=False)
+    policy = RetentionSettings(last=1, days=7, weekly=0, monthly=3)
+
+    assert plan([good, interrupted, *daily(3)], policy, NOW).expired == (interrupted.name,)
+
+
 def test_a_held_set_stays() -> None:
     held = PlainSet(NOW - timedelta(days=500), held="before the move")
 

@@ -382,6 +382,7 @@ def ends_now(*_: t.Any) -> t.NoReturn:
 def test_a_swap_that_is_killed_leaves_the_live_database_as_it_was(
     shop: RestoringShop, pg: Server, database: str, monkeypatch: pytest.MonkeyPatch, is_done: bool
 ) -> None:
+    """Hold faustbrian/noah #18 and alike: connections were forbidden and never allowed again."""
     shop.backup(artefacts=[dump_artefact(pg, database)])
     pg.run(database, "DELETE FROM orders WHERE id > 100")
     original = live.swap
