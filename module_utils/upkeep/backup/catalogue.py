@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import typing as t
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,6 +54,13 @@ class BackupSet:
         A set without a record may be held, and may be the only one of its month.
         """
         return self.record is not None and not self.is_unread
+
+    @property
+    def artefacts(self) -> frozenset[str]:
+        """The names of its artefacts; none when its manifest cannot be believed."""
+        return (
+            frozenset(one.name for one in self.manifest.artefacts) if self.manifest else frozenset()
+        )
 
     @property
     def is_verified(self) -> bool:
@@ -132,9 +139,9 @@ class BackupCatalogue:
 
         return BackupSet(name, created, manifest, record)
 
-    def newest_verified(self) -> BackupSet | None:
-        """Return the newest set that was found good, None without any."""
-        return newest_verified(self.sets())
+    def newest_verified(self, artefacts: Collection[str] = ()) -> BackupSet | None:
+        """Return the newest set that was found good and has these artefacts, None without any."""
+        return newest_verified(self.sets(), artefacts)
 
     def open_file(self, name: str, file: SetFile) -> t.BinaryIO:
         """Return a file of a set, open for reading; raises OSError."""
@@ -217,9 +224,13 @@ class BackupCatalogue:
             return stream.read(manifests.MAX_BYTES)
 
 
-def newest_verified(sets: Sequence[BackupSet]) -> BackupSet | None:
-    """Return the newest set that was found good of sets in their order, None without any."""
-    return next((one for one in reversed(sets) if one.is_verified), None)
+def newest_verified(sets: Sequence[BackupSet], artefacts: Collection[str] = ()) -> BackupSet | None:
+    """Return the newest set that was found good and has these artefacts, None without any."""
+    wanted = frozenset(artefacts)
+
+    return next(
+        (one for one in reversed(sets) if one.is_verified and wanted <= one.artefacts), None
+    )
 
 
 def _write_all(stream: t.BinaryIO, data: bytes) -> None:

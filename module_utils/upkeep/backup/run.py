@@ -125,21 +125,21 @@ def _make_and_expire(
     catalogue: BackupCatalogue, settings: BackupSettings, deadline: Deadline, clock: Clock
 ) -> Answer:
     cleared = catalogue.clear_leftovers()
-    newest = catalogue.newest_verified()
+    previous = _previous(catalogue, settings)
     found: list[Finding] = []
     expired: tuple[str, ...] = ()
     made: BackupManifest | None = None
 
-    if is_due(newest, settings, clock()):
-        if _missing_space(settings, newest):
+    if is_due(catalogue.newest_verified(settings.scheduled), settings, clock()):
+        if _missing_space(settings, previous):
             expired = _expire(catalogue, settings, clock())
-        outcome = _made(catalogue, settings, newest, deadline, clock)
+        outcome = _made(catalogue, settings, previous, deadline, clock)
         if not isinstance(outcome, BackupManifest):
             found += [*outcome, *_kept(catalogue, settings, clock())]
             changed = bool(cleared or expired)
             return _answer(changed, found, settings.root, expired=expired)
         made = outcome
-        before = newest.manifest if newest else None
+        before = previous.manifest if previous else None
         smaller = shrunk(made, before, settings.shrunk_percent) if before else ()
         found += found_by.made_findings(made, smaller, settings.requirements)
 
@@ -189,7 +189,7 @@ def _expire(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime)
 
 def _preview(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> Answer:
     """Return what a run would do; a set that would be made is as good as made."""
-    due = is_due(catalogue.newest_verified(), settings, now)
+    due = is_due(catalogue.newest_verified(settings.scheduled), settings, now)
     plan = _plan(catalogue, settings, now)
     planned = found_by.planned_finding(settings.requirements)
     found = [planned] if due else _kept(catalogue, settings, now)
@@ -213,7 +213,7 @@ def _observe(settings: BackupSettings, now: datetime) -> Answer:
                 False,
                 _kept(catalogue, settings, now),
                 settings.root,
-                due=is_due(catalogue.newest_verified(), settings, now),
+                due=is_due(catalogue.newest_verified(settings.scheduled), settings, now),
                 expired=plan.expired,
                 leftovers=catalogue.leftovers(),
                 moment=now,
@@ -236,19 +236,26 @@ def _progress(settings: BackupSettings) -> Answer:
     return {**_answer(False, [], settings.root), "progress": text}
 
 
+def _previous(catalogue: BackupCatalogue, settings: BackupSettings) -> BackupSet | None:
+    """Return the newest verified set that has all that is to be kept now, else just the newest."""
+    names = [one.name for one in settings.artefacts]
+
+    return catalogue.newest_verified(names) or catalogue.newest_verified()
+
+
 def _plan(
     catalogue: BackupCatalogue, settings: BackupSettings, now: datetime
 ) -> retention.RetentionPlan:
     if settings.retention is None:
         return retention.RetentionPlan(())
 
-    return retention.plan(catalogue.sets(), settings.retention, now)
+    return retention.plan(catalogue.sets(), settings.retention, now, settings.listed)
 
 
 def _kept(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> list[Finding]:
-    """Return the age of the newest verified set, and the sets that are kept."""
+    """Return the age of the newest verified set of the schedule, and the sets that are kept."""
     sets = catalogue.sets()
-    newest = newest_verified(sets)
+    newest = newest_verified(sets, settings.scheduled)
     ids = settings.requirements
 
     return [
@@ -342,11 +349,19 @@ def _verify_each(
     return failures
 
 
+def _artefacts_of_schedule(sets: Sequence[BackupSet]) -> frozenset[str]:
+    """Return what the newest set of the schedule holds, nothing without any."""
+    manifests = [one.manifest for one in reversed(sets) if one.manifest]
+    scheduled = next((one for one in manifests if one.reason == "schedule"), None)
+
+    return frozenset(one.name for one in scheduled.artefacts) if scheduled else frozenset()
+
+
 def _verified_answer(
     catalogue: BackupCatalogue, settings: VerifySettings, now: datetime, failures: list[str]
 ) -> Answer:
     sets = catalogue.sets()
-    newest = newest_verified(sets)
+    newest = newest_verified(sets, _artefacts_of_schedule(sets))
     found = [
         found_by.age_finding(newest, settings.promised_hours, now, settings.requirements),
         *kept_findings(sets, settings.requirements),

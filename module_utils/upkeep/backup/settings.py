@@ -111,12 +111,18 @@ class RetentionSettings:
 
 @dataclass(frozen=True)
 class BackupSettings:
-    """All that one call of ``backup`` is given."""
+    """All that one call of ``backup`` is given.
+
+    ``artefacts`` are those of the set to be made. ``listed`` names all that the profile has, for
+    whatever reason, and ``scheduled`` those that a set of the schedule holds.
+    """
 
     system: str
     root: str
     artefacts: tuple[ArtefactSettings, ...]
     without_key: tuple[ArtefactSettings, ...]
+    listed: tuple[str, ...]
+    scheduled: tuple[str, ...]
     reason: str
     state: str
     set: str
@@ -206,6 +212,12 @@ def parse(values: Mapping[str, t.Any]) -> BackupSettings:
         **values,
         artefacts=tuple(one for one in chosen if has_key or not one.encrypt),
         without_key=tuple(one for one in chosen if one.encrypt and not has_key),
+        listed=tuple(one.name for one in artefacts),
+        scheduled=tuple(
+            one.name
+            for one in artefacts
+            if "schedule" in one.reasons and (has_key or not one.encrypt)
+        ),
         retention=_retention(kept) if kept else None,
         accepted_file=Path(filled["accepted_file"]),
         requirements=tuple(filled["requirements"]),

@@ -39,8 +39,15 @@ class ChosenSet(t.NamedTuple):
     manifest: BackupManifest
 
 
-def choose_set(catalogue: BackupCatalogue, name: str, now: datetime | None = None) -> ChosenSet:
-    """Return the set of this name, or the newest verified one; raises RestoreError.
+def choose_set(
+    catalogue: BackupCatalogue,
+    name: str,
+    now: datetime | None = None,
+    artefacts: Sequence[str] = (),
+) -> ChosenSet:
+    """Return the set of this name, or the newest verified one that has these artefacts.
+
+    Raises RestoreError.
 
     With ``now``, one from the future is not taken unless it is named: where a clock jumped, it may
     be older than others.
@@ -52,7 +59,7 @@ def choose_set(catalogue: BackupCatalogue, name: str, now: datetime | None = Non
             known = list_some([each.name for each in reversed(catalogue.sets())], 5) or "none"
             raise RestoreError(f"there is no set {name}; there are: {known}") from None
     else:
-        newest = catalogue.newest_verified()
+        newest = catalogue.newest_verified(artefacts) or catalogue.newest_verified()
         if newest is None:
             raise RestoreError(
                 f"'{catalogue.root}' has no verified set; verify what is there with"

@@ -102,7 +102,7 @@ def _restore(
 ) -> Answer:
     started = time.monotonic()
     sets = catalogue.sets()
-    chosen = choose_set(catalogue, settings.set, now)
+    chosen = choose_set(catalogue, settings.set, now, settings.artefacts)
     has_key = bool(settings.age_identity)
     artefacts = choose_artefacts(chosen.manifest, settings.artefacts, has_key=has_key)
     steps = _steps(catalogue, chosen, artefacts, settings, deadline, now)

@@ -15,6 +15,7 @@ from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 6, 30, 2, 0, tzinfo=UTC)
+LISTED = ["database", "files"]
 WEEK = RetentionSettings(last=3, days=7, weekly=0, monthly=0)
 
 
@@ -26,6 +27,7 @@ class PlainSet:
     is_verified: bool = True
     held: str = ""
     may_expire: bool = True
+    artefacts: frozenset[str] = frozenset({"database", "files"})
 
     @property
     def name(self) -> str:
@@ -102,6 +104,25 @@ def test_weeks_and_months_keep_their_newest(weekly: int, monthly: int, kept: int
     assert 90 - len(plan(daily(90), policy, NOW).expired) == kept
 
 
+def test_sets_without_an_artefact_make_none_redundant_that_has_it() -> None:
+    """As those before changes, which leave out what only the schedule keeps."""
+    whole = PlainSet(NOW - timedelta(days=40))
+    before_changes = [
+        dataclasses.replace(one, artefacts=frozenset({"database"})) for one in daily(20)
+    ]
+    sets = [whole, *before_changes]
+
+    assert whole.name in plan(sets, WEEK, NOW).expired
+    assert whole.name not in plan(sets, WEEK, NOW, LISTED).expired
+    assert len(plan(sets, WEEK, NOW, LISTED).expired) == 20 - 8
+
+
+def test_what_the_profile_no_longer_lists_holds_nothing() -> None:
+    old = PlainSet(NOW - timedelta(days=40), artefacts=frozenset({"database", "former"}))
+
+    assert plan([old, *daily(5)], WEEK, NOW, ["database"]).expired == (old.name,)
+
+
 class Retaining(stateful.RuleBasedStateMachine):
     """Sets come, are verified, damaged, held and expired, and the clock jumps."""
 
@@ -111,12 +132,14 @@ class Retaining(stateful.RuleBasedStateMachine):
         self.sets: list[PlainSet] = []
         self.policy = RetentionSettings(last=2, days=3, weekly=1, monthly=1)
 
-    @stateful.rule(hours=st.integers(1, 400), good=st.booleans())
-    def make(self, hours: int, good: bool) -> None:
+    @stateful.rule(
+        hours=st.integers(1, 400), good=st.booleans(), artefacts=st.sets(st.sampled_from(LISTED))
+    )
+    def make(self, hours: int, good: bool, artefacts: set[str]) -> None:
         """Make a set some time later."""
         self.now += timedelta(hours=hours)
         if all(one.created != self.now for one in self.sets):
-            self.sets.append(PlainSet(self.now, good))
+            self.sets.append(PlainSet(self.now, good, artefacts=frozenset(artefacts)))
 
     @stateful.rule(days=st.integers(-40, 400))
     def jump(self, days: int) -> None:
@@ -134,16 +157,20 @@ class Retaining(stateful.RuleBasedStateMachine):
     def expire(self) -> None:
         """Delete what is redundant; the promises must hold."""
         good = [one for one in self.sets if one.is_verified]
-        outcome = plan(self.sets, self.policy, self.now)
+        outcome = plan(self.sets, self.policy, self.now, LISTED)
         gone = [one for one in self.sets if one.name in outcome.expired]
         self.sets = [one for one in self.sets if one.name not in outcome.expired]
         left = [one for one in self.sets if one.is_verified]
 
         assert len(left) >= min(len(good), self.policy.last)
+        for name in LISTED:
+            having = [one for one in good if name in one.artefacts]
+            still = [one for one in left if name in one.artefacts]
+            assert len(still) >= min(len(having), self.policy.last)
         assert not any(one.held for one in gone)
         newest = max((one.created for one in left), default=self.now)
         assert all(one.created <= newest for one in gone)
-        assert plan(self.sets, self.policy, self.now).expired == ()
+        assert plan(self.sets, self.policy, self.now, LISTED).expired == ()
 
 
 TestRetaining = Retaining.TestCase
