@@ -25,7 +25,8 @@ LARGEST_ANSWER: t.Final = 4 << 20
 KEPT_BODY: t.Final = 2000
 #: Addresses by which a server listens everywhere.
 _EVERYWHERE: t.Final = ("", "*", "0.0.0.0", "[::]")  # noqa: S104
-_MISSING: t.Final = object()
+#: What ``value_at`` returns where there is nothing.
+MISSING: t.Final = object()
 
 
 @dataclass(frozen=True)
@@ -161,16 +162,16 @@ def problem_of(probe: Probe, answer: ProbeAnswer, before: ProbeAnswer | None = N
     content = answer.content
     for path, wanted in probe.equals.items():
         found = value_at(content, path)
-        if found is _MISSING:
+        if found is MISSING:
             return f"its answer has no '{path}'"
         if difference := differs(found, wanted, probe.tolerance):
             return f"'{path}' of its answer {difference}"
 
     for path in probe.same_as_before if before and not before.problem else ():
         old, new = value_at(before.content if before else None, path), value_at(content, path)
-        if old is _MISSING:
+        if old is MISSING:
             continue
-        if new is _MISSING:
+        if new is MISSING:
             return f"its answer has no '{path}', which there was before"
         if difference := differs(new, old, probe.tolerance):
             return f"'{path}' of its answer {difference} as before"
@@ -179,21 +180,16 @@ def problem_of(probe: Probe, answer: ProbeAnswer, before: ProbeAnswer | None = N
 
 
 def value_at(content: t.Any, path: str) -> t.Any:
-    """Return the value at a dotted path of JSON, a marker of its own when there is none."""
+    """Return the value at a dotted path of JSON, ``MISSING`` when there is none."""
     for part in path.split("."):
         if isinstance(content, dict) and part in content:
             content = content[part]
         elif isinstance(content, list) and part.isdecimal() and int(part) < len(content):
             content = content[int(part)]
         else:
-            return _MISSING
+            return MISSING
 
     return content
-
-
-def is_missing(value: t.Any) -> bool:
-    """Return whether ``value_at`` found nothing."""
-    return value is _MISSING
 
 
 def differs(found: t.Any, wanted: t.Any, tolerance: float) -> str:

@@ -10,8 +10,6 @@ from ..base.options import Options, option, requirements
 
 #: Where releases and models may lie: no character that systemd or a shell would read otherwise.
 PLAIN_PATH: t.Final = r"/[A-Za-z0-9._/-]+"
-#: What a probe's file of a body may have, bytes.
-LARGEST_BODY: t.Final = 4 << 20
 #: How one release takes the place of another.
 RESTART: t.Final = "restart"
 BLUE_GREEN: t.Final = "blue_green"

@@ -16,11 +16,11 @@ import pytest
 from ansible.module_utils.upkeep.base import options
 from ansible.module_utils.upkeep.switching import settings
 from ansible.module_utils.upkeep.switching.asking import (
+    MISSING,
     ProbeAnswer,
     address_of,
     ask,
     differs,
-    is_missing,
     problem_of,
     value_at,
 )
@@ -184,6 +184,6 @@ def test_what_listens_everywhere_is_asked_on_this_host(listen: str, address: str
 
 
 def test_paths_that_lead_nowhere_find_nothing() -> None:
-    assert is_missing(value_at({"a": [1]}, "a.7"))
-    assert is_missing(value_at(None, "a"))
+    assert value_at({"a": [1]}, "a.7") is MISSING
+    assert value_at(None, "a") is MISSING
     assert differs(1, 1.0, 0) == ""
