@@ -47,6 +47,7 @@ WITH_MESSAGES: t.Final = ["docs/deploying.md", "docs/restoring.md"]
 #: Messages of PostgreSQL, which the pages quote.
 OF_OTHERS: t.Final = {
     "foreign key",
+    "is not currently accepting connections",
     "must be owner of",
     "permission denied for",
     "unrecognized configuration parameter",

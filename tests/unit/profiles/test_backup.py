@@ -22,7 +22,7 @@ from ansible.module_utils.upkeep.backup import verify as verifying
 from ansible.module_utils.upkeep.backup.artefacts import KINDS
 from ansible.module_utils.upkeep.backup.artefacts.kind import ArtefactError, MadeArtefact
 from ansible.module_utils.upkeep.backup.catalogue import BackupCatalogue
-from ansible.module_utils.upkeep.backup.manifest import BackupManifest
+from ansible.module_utils.upkeep.backup.manifest import Artefact, BackupManifest, SetFile
 from ansible.module_utils.upkeep.backup.record import SetRecord
 from ansible.module_utils.upkeep.backup.settings import parse, parse_verify
 from ansible.module_utils.upkeep.findings import Finding, complete, finding
@@ -118,7 +118,12 @@ class Host:
             return [one.created for one in catalogue.sets()]
 
     def has_sets_of(self, *moments: datetime) -> None:
-        """Put verified sets of these moments into the catalogue."""
+        """Put verified sets of the schedule of these moments into the catalogue."""
+        artefacts = tuple(
+            Artefact(one["name"], "files", (SetFile(f"{one['name']}/any", 0, "0" * 64),), {})
+            for one in self.artefacts
+            if "schedule" in one.get("reasons", ["schedule"])
+        )
         with BackupCatalogue(str(self.root), make=True) as catalogue:
             for moment in moments:
                 manifest = BackupManifest(
@@ -129,7 +134,7 @@ class Host:
                     created=moment,
                     finished=moment,
                     source={},
-                    artefacts=(),
+                    artefacts=artefacts,
                 )
                 with catalogue.begin(manifest.name) as folder:
                     catalogue.publish(folder, manifest, SetRecord("", {}, (), moment))
