@@ -175,6 +175,16 @@ def test_a_version_that_is_not_there_takes_nothing_away(shop: Shop) -> None:
     assert set(kept) <= set(shop.versions().all())
 
 
+def test_the_way_back_leads_to_what_served_before_although_another_was_kept_later(
+    shop: Shop,
+) -> None:
+    for version in ("one", "two", "one", "three"):
+        assert shop.call("live", shop.make(version))["done"]
+
+    assert shop.call("back")["done"]
+    assert shop.answer() == "one"
+
+
 def test_the_old_model_serves_while_the_new_one_is_measured(shop: Shop) -> None:
     """SeldonIO/seldon-core#4359: the old one was ended before the new one was there."""
     seen = []

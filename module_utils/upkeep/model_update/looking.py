@@ -8,7 +8,7 @@ from ..base.state_file import StateFileError
 from ..findings import Finding
 from .copies import BESIDE, UpdateError, digest_of, serving_folder
 from .settings import UpdatedModel
-from .versions import Versions, newest_other
+from .versions import Versions, way_back
 
 
 def look(model: UpdatedModel, versions: Versions) -> list[Finding]:
@@ -19,7 +19,7 @@ def look(model: UpdatedModel, versions: Versions) -> list[Finding]:
             left = [name for name in folder.names() if name.startswith(BESIDE)]
             with folder.read(model.file) as stream:
                 serving = digest_of(stream).sha256
-        other = newest_other(versions, serving)
+        other = way_back(versions, serving)
         pending = versions.pending()
     except (OSError, StateFileError) as error:
         return [subject.finding("unknown", f"It cannot be read: {error}", aspect="way_back")]

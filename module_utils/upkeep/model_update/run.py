@@ -34,7 +34,7 @@ from .switching_models import (
     switch_model,
 )
 from .training import train
-from .versions import Versions, named, newest_other
+from .versions import Versions, named, way_back
 
 _FAILURES: t.Final = (UpdateError, SystemdError, StateFileError, TimeoutError, OSError)
 _LARGEST_METADATA: t.Final = 1 << 20
@@ -161,7 +161,7 @@ class _Call:
         self._recover()
         serving = _serving_sha256(model)
         name = settings.version
-        wanted = named(versions, name) if name else newest_other(versions, serving)
+        wanted = named(versions, name) if name else way_back(versions, serving)
         if wanted is None:
             raise UpdateError("no other model is kept, so there is no way back")
 

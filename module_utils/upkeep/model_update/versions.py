@@ -24,6 +24,8 @@ _MODEL: t.Final = "model"
 _METADATA: t.Final = "metadata"
 #: An update that is not confirmed yet.
 SWITCHING: t.Final = "switching.json"
+#: Which version served before each model, by the model's checksum.
+SERVED_BEFORE: t.Final = "before.json"
 #: What the unit that goes back makes on its way: a model, and its metadata.
 GOING_BACK: t.Final = ("back.model", "back.metadata")
 #: The candidate of a call, as it was checked.
@@ -35,6 +37,7 @@ SET_ASIDE: t.Final = "training"
 #: What is in the folder and is no version.
 _OTHERS: t.Final = (
     SWITCHING,
+    SERVED_BEFORE,
     "undone.json",
     "refused",
     "candidate",
@@ -167,10 +170,20 @@ class Versions:
         return gone
 
     def begin(self, previous: KeptVersion, sha256: str) -> None:
-        """Note that a model is about to serve that is not confirmed yet."""
+        """Note that a model is about to serve that is not confirmed yet, and what served before."""
+        known = {version.digest.sha256 for version in self.all()}
+        before = {of: name for of, name in self.served_before().items() if of in known}
+        state_file.save(f"{self.path}/{SERVED_BEFORE}", _FORMAT, {**before, sha256: previous.id})
         state_file.save(
             f"{self.path}/{SWITCHING}", _FORMAT, {"previous": previous.id, "sha256": sha256}
         )
+
+    def served_before(self) -> Mapping[str, t.Any]:
+        """Return which version served before each model, nothing where that cannot be read."""
+        try:
+            return state_file.load(f"{self.path}/{SERVED_BEFORE}", _FORMAT) or {}
+        except StateFileError:  # nothing but an order is lost
+            return {}
 
     def pending(self) -> Mapping[str, t.Any] | None:
         """Return the update that was begun and not ended; raises StateFileError."""
@@ -286,11 +299,16 @@ def _free_name(folder: Folder, name: str) -> str:
     return taken
 
 
-def newest_other(versions: Versions, sha256: str) -> KeptVersion | None:
-    """Return the newest version with another checksum, None when there is none."""
-    others = [version for version in versions.all() if version.digest.sha256 != sha256]
+def way_back(versions: Versions, sha256: str) -> KeptVersion | None:
+    """Return the version that served before the model with this checksum.
 
-    return others[-1] if others else None
+    Where that is not known or not kept, the newest with another checksum; None when there is none.
+    """
+    others = [version for version in versions.all() if version.digest.sha256 != sha256]
+    before = versions.served_before().get(sha256)
+    served = [version for version in others if version.id == before]
+
+    return next(iter([*served, *reversed(others)]), None)
 
 
 def named(versions: Versions, name: str) -> KeptVersion:
