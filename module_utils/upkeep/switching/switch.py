@@ -450,7 +450,8 @@ class Switcher:
         timer = self.server.undo_unit.replace(".service", ".timer")
         with contextlib.suppress(SystemdError, TimeoutError, OSError):
             systemd.stop(timer, deadline)
-            systemd.disable(timer, deadline)
+            if self._has_file(timer):  # not where a switch was cut off before it was written
+                systemd.disable(timer, deadline)
             drop_ins.forget(self._units)
             with Folder.owned(unit_files.UNITS) as folder:
                 folder.remove(timer)

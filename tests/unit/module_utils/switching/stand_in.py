@@ -89,6 +89,7 @@ class StandIn:
 
     def disable(self, unit: str, _: t.Any = None) -> None:
         self.calls.append(f"disable {unit}")
+        self._path(unit)  # systemd refuses what has no file
         self.enabled.discard(unit)
 
     def show(
