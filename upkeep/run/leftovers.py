@@ -46,5 +46,7 @@ def _went_with_a_boot(started: Mapping[str, t.Any], log: Path) -> bool:
     booted = process.boot_time()
     if booted is None or started.get("controller") != socket.gethostname():
         return False
+    if (here := process.machine()) and started.get("machine") == here:
+        return False  # of this boot, whose time jumps when the clock is set
 
     return log.stat().st_mtime < booted - _CLOCK_SLACK

@@ -86,6 +86,17 @@ def test_a_run_that_went_with_a_boot_of_its_controller_is_found(
     assert leftovers.killed(tmp_path, "own") == ([cut_off] if is_found else [])
 
 
+@pytest.mark.skipif(not process.machine(), reason="this machine has no identity")
+def test_a_run_that_lives_has_not_gone_with_a_boot_when_the_clock_is_set(
+    tmp_path: Path, booted: float
+) -> None:
+    """A host without a clock of its own begins in the past, and so do its logs."""
+    lives = run(tmp_path, "20260101T000000Z-lives", **process.identity())
+    os.utime(lives / events.LOG_NAME, (booted - 3600,) * 2)
+
+    assert leftovers.killed(tmp_path, "own") == []
+
+
 def test_the_time_of_the_boot_is_that_of_the_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
