@@ -12,6 +12,7 @@ the module runs within the connection, through which they come.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import typing as t
 from collections.abc import Iterator
@@ -29,7 +30,11 @@ SILENT_SECONDS: t.Final = 900.0
 #: Seconds that the host grants a job beyond the module's own deadline.
 GRACE: t.Final = 120
 #: Names a boot of a host; of a container, whose kernel stays, by when its first process began.
-_BOOT: t.Final = "cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat"
+_BOOT: t.Final = (
+    "echo upkeep_boot=$(cat /proc/sys/kernel/random/boot_id):$(cut -d ' ' -f 22 /proc/1/stat)"
+)
+#: What it prints, also below what a shell says as it starts; a part that cannot be read is empty.
+_BOOTED: t.Final = re.compile(r"^upkeep_boot=([0-9a-f-]*):([0-9]*)$", re.MULTILINE)
 _PAUSES: t.Final = (0.5, 1.0, 1.0, 2.0, 3.0, 5.0)
 _LONGEST: t.Final = 300
 #: What Ansible adds to the answer of a job.
@@ -80,7 +85,7 @@ class LongJobAction(ModuleAction):
     def _awaited(
         self,
         job: str,
-        boot: str,
+        boot: tuple[str, ...],
         args: dict[str, t.Any],
         task_vars: dict[str, t.Any],
         seconds: float,
@@ -130,12 +135,17 @@ class LongJobAction(ModuleAction):
 
         return without_controller_keys(answer)
 
-    def _has_booted(self, before: str) -> bool:
-        """Return whether the host has surely booted since; '' is a boot that is not known."""
-        return "" not in (before, now := self._boot()) and now != before
+    def _has_booted(self, before: tuple[str, ...]) -> bool:
+        """Return whether the host has surely booted since; what is not known proves nothing."""
+        pairs = zip(before, self._boot(), strict=False)
 
-    def _boot(self) -> str:
-        return str(self._low_level_execute_command(_BOOT, sudoable=False).get("stdout", "")).strip()
+        return any(one and other and one != other for one, other in pairs)
+
+    def _boot(self) -> tuple[str, ...]:
+        answer = self._low_level_execute_command(_BOOT, sudoable=False)
+        found = _BOOTED.search(str(answer.get("stdout", "")).replace("\r", ""))
+
+        return found.groups() if found else ()
 
     def _show(self, host: str, seconds: float, text: str) -> None:
         minutes = int(seconds // 60)

@@ -22,6 +22,11 @@ DONE = {**RUNNING, "finished": True, "changed": True, "made": "20260301T020000Z"
 Answer = dict[str, t.Any] | Exception
 
 
+def boot(kernel: str, first_process: str = "") -> str:
+    """Return what a host says of its boot."""
+    return f"upkeep_boot={kernel}:{first_process}\n"
+
+
 class FakeJob(LongJobAction):
     """An action with a host that answers what a test says; nothing of Ansible is started."""
 
@@ -41,7 +46,7 @@ class FakeJob(LongJobAction):
         self.calls: list[str] = []
         self.lines: list[str] = []
         self.limits: list[int] = []
-        self.boots: Iterator[str] = itertools.repeat("a\n7\n")
+        self.boots: Iterator[str] = itertools.repeat(boot("a", "7"))
 
     def _low_level_execute_command(self, command: str, sudoable: bool) -> dict[str, t.Any]:
         return {"rc": 0, "stdout": next(self.boots)}
@@ -140,12 +145,17 @@ def test_what_the_host_says_records_nothing_by_itself() -> None:
     [[RUNNING, lost(), RUNNING], [RUNNING] * 20],
     ids=["the connection was lost", "so fast that nothing was lost"],
 )
+@pytest.mark.parametrize(
+    "boots",
+    [(boot("a", "7"), boot("b", "7")), (boot("a", "7"), boot("a", "90"))],
+    ids=["host", "container"],
+)
 def test_a_job_that_ended_with_a_boot_is_not_waited_for(
-    clock: Clock, answers: list[Answer]
+    clock: Clock, boots: tuple[str, str], answers: list[Answer]
 ) -> None:
     """Its file still says that it runs, and the run would hold its lock for hours."""
     job = FakeJob(iter(answers))
-    job.boots = iter(["a\n7\n", "b\n7\n"])
+    job.boots = iter(boots)
 
     answer = job.call_as_job({}, HOST)
 
@@ -153,7 +163,17 @@ def test_a_job_that_ended_with_a_boot_is_not_waited_for(
     assert clock.now - 1000 < 2 * LINE_SECONDS
 
 
-@pytest.mark.parametrize("boots", [("", "b"), ("a", "")])
+@pytest.mark.parametrize(
+    "boots",
+    [
+        ("", boot("b", "7")),
+        (boot("a", "7"), ""),
+        (boot("a", "7"), boot("a")),
+        (boot("a"), boot("a", "7")),
+        (f"It is 02:00\n{boot('a', '7')}", f"It is 03:00\r\n{boot('a', '7')}"),
+    ],
+    ids=["before", "after", "a part after", "a part before", "a shell that says something"],
+)
 def test_a_boot_that_is_not_known_ends_no_job(boots: tuple[str, str]) -> None:
     job = FakeJob(iter([RUNNING, lost(), RUNNING, DONE]))
     job.boots = iter(boots)
