@@ -275,7 +275,9 @@ def _refused(settings: Settings, error: SwitchError, previous: str, place: str) 
         f"release {previous} serves again" if error.touched else "nothing that serves was changed"
     )
     if "way back failed" in str(error):
-        served = f"a person must step in, or start the host anew: it goes back to {previous} then"
+        served = "a person must step in"
+        if "does not serve either" not in str(error):  # else the host has gone back already
+            served += f", or start the host anew: it goes back to {previous} then"
     message = f"release {settings.release} was not confirmed: {error}. {served}; evidence: {place}"
 
     return settings.app.subject.finding(

@@ -96,7 +96,11 @@ def _back(
         try:
             seen = switcher.switch(target).confirmation
         except SwitchError as error:
-            message = f"release {release} was not confirmed: {error}; release {current} serves"
+            served = "may not serve" if "way back failed" in str(error) else "serves"
+            message = (
+                f"release {release} was not confirmed: {error}; release {releases.current()}"
+                f" {served}"
+            )
             return {**told, "done": False, "findings": [_by_hand(settings, message)]}
 
     if current not in (release, FOUND) and releases.get(current):

@@ -178,6 +178,21 @@ def test_a_release_that_cannot_be_left_stays_where_its_unit_starts(
     assert not (service.folder / "shop/releases/2").exists()
 
 
+def test_where_the_host_has_gone_back_it_is_not_started_anew_for_that(
+    service: Service, deploy: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that goes back is left then: a boot would change nothing."""
+    deploy("1")
+
+    def refuse(*_: object) -> t.NoReturn:
+        raise SystemdError("release 1 does not serve either: it is failed (x)")
+
+    monkeypatch.setattr(Switcher, "_undo", refuse)
+    message = deploy("2", log="ERROR no model")["findings"][-1]["message"]
+
+    assert "a person must step in; evidence: " in message
+
+
 def test_a_release_in_quarantine_is_tried_again_only_when_asked_for(
     service: Service, deploy: t.Any
 ) -> None:

@@ -8,8 +8,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.upkeep.base.systemd import SystemdError
 from ansible.module_utils.upkeep.rollback.run import run
 from ansible.module_utils.upkeep.rollback.settings import RollbackError, parse
+from ansible.module_utils.upkeep.switching.switch import Switcher
 
 from tests.unit.module_utils.predictor_deploy.test_run import built, deploy, values
 from tests.unit.module_utils.switching.conftest import Service, service
@@ -75,6 +77,24 @@ def test_a_release_that_does_not_prove_itself_needs_a_person(
     assert answer["done"] is False
     assert answer["findings"][0]["message"].startswith("A person must step in")
     assert service.answer()["version"] == "2"
+
+
+def test_it_is_not_said_that_a_release_serves_where_the_way_back_failed(
+    service: Service, deploy: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy("1")
+    deploy("2")
+    code = Path(service.folder / "shop/releases/1/code/app.json")
+    code.write_text('{"version": "1", "log": "ERROR no model"}')
+
+    def refuse(*_: object) -> t.NoReturn:
+        raise SystemdError("systemctl cannot start shop-api-undo.service: out of luck")
+
+    monkeypatch.setattr(Switcher, "_undo", refuse)
+    answer = back(service)
+
+    assert answer["done"] is False
+    assert answer["findings"][0]["message"].rstrip(".").endswith("; release 1 may not serve")
 
 
 @pytest.mark.parametrize("release", ["", "9"])
