@@ -214,7 +214,7 @@ class _Call:
             self.versions.forget_brought()
         if previous:
             message = (
-                f"an update had been cut off before it was confirmed; model {previous.id} served"
+                f"an update had been cut off before it was confirmed; model {previous} served"
                 " again before this run went on"
             )
             self.findings.append(model.subject.finding("warning", message, aspect="cut_off"))

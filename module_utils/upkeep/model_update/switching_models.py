@@ -79,17 +79,19 @@ def switch_model(
     return SwitchedModel(seen, previous)
 
 
-def recover(model: UpdatedModel, versions: Versions) -> KeptVersion | None:
-    """Go back from an update that was cut off; return to what, None when there was none.
+def recover(model: UpdatedModel, versions: Versions) -> str:
+    """Go back from an update that was cut off, unless the host has; return to which version.
 
-    Raises StuckError.
+    '' when there was none. Raises StuckError, OSError, SystemdError, TimeoutError.
     """
     try:
         pending = versions.pending()
         if pending is None:
             if undo.is_armed(model):  # it would end the next update early
                 undo.disarm(model)
-            return None
+            if undone := versions.undone():
+                versions.end()
+            return undone
         previous = named(versions, str(pending.get("previous")))
     except (StateFileError, UpdateError) as error:
         raise StuckError(f"an update was cut off, and its note cannot be used: {error}") from error
@@ -97,7 +99,7 @@ def recover(model: UpdatedModel, versions: Versions) -> KeptVersion | None:
     if problem := go_back(model, versions, previous):
         raise StuckError(f"an update was cut off, and the way back failed: {problem}")
 
-    return previous
+    return previous.id
 
 
 def go_back(model: UpdatedModel, versions: Versions, previous: KeptVersion) -> str:

@@ -17,7 +17,7 @@ from ..switching.confirming import longest_confirmation
 from ..switching.restarting import restart_seconds
 from .copies import BESIDE
 from .settings import UpdatedModel
-from .versions import GOING_BACK, SWITCHING, KeptVersion, Versions
+from .versions import GOING_BACK, SWITCHING, UNDONE, KeptVersion, Versions
 
 #: Seconds beyond what the steps of an update may take.
 SLACK: t.Final = 120
@@ -55,7 +55,7 @@ def undo_steps(model: UpdatedModel, versions: Versions, previous: KeptVersion) -
         ["-", "/usr/bin/systemctl", "reset-failed", model.server.unit, *model.workers],
         ["/usr/bin/systemctl", "restart", model.server.unit],
         *(["-", "/usr/bin/systemctl", "restart", worker] for worker in model.workers),
-        ["/usr/bin/mv", "-T", f"{versions.path}/{SWITCHING}", f"{versions.path}/undone.json"],
+        ["/usr/bin/mv", "-T", f"{versions.path}/{SWITCHING}", f"{versions.path}/{UNDONE}"],
     ]
 
 

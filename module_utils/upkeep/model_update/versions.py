@@ -24,6 +24,8 @@ _MODEL: t.Final = "model"
 _METADATA: t.Final = "metadata"
 #: An update that is not confirmed yet.
 SWITCHING: t.Final = "switching.json"
+#: The same once the host has taken it back by itself.
+UNDONE: t.Final = "undone.json"
 #: Which version served before each model, by the model's checksum.
 SERVED_BEFORE: t.Final = "before.json"
 #: What the unit that goes back makes on its way: a model, and its metadata.
@@ -38,7 +40,7 @@ SET_ASIDE: t.Final = "training"
 _OTHERS: t.Final = (
     SWITCHING,
     SERVED_BEFORE,
-    "undone.json",
+    UNDONE,
     "refused",
     "candidate",
     SET_ASIDE,
@@ -189,10 +191,18 @@ class Versions:
         """Return the update that was begun and not ended; raises StateFileError."""
         return state_file.load(f"{self.path}/{SWITCHING}", _FORMAT)
 
+    def undone(self) -> str:
+        """Return to which version the host went back by itself, '' when nobody knows of that."""
+        note: Mapping[str, t.Any] | None = None
+        with contextlib.suppress(StateFileError):  # it only tells what is over
+            note = state_file.load(f"{self.path}/{UNDONE}", _FORMAT)
+
+        return str((note or {}).get("previous", ""))
+
     def end(self) -> None:
         """Note that an update is confirmed, or taken back."""
         with self.folder() as folder:
-            for name in (SWITCHING, *GOING_BACK):
+            for name in (SWITCHING, UNDONE, *GOING_BACK):
                 folder.remove(name)
             folder.sync()
 

@@ -295,6 +295,20 @@ def test_the_host_goes_back_by_itself_when_nobody_confirms(shop: Shop, moment: s
     assert shop.versions().pending() is None
 
 
+def test_the_next_run_tells_once_that_the_host_went_back_by_itself(shop: Shop) -> None:
+    """A boot does that before anybody looks, and only the model of before was seen."""
+    with pytest.raises(KilledError):
+        shop.call("live", shop.make("new"), hook=killed_at("swapped"))
+    shop.systemd.start(UNDO)
+
+    answer = shop.call("live", shop.make("new"))
+    again = shop.call("live", shop.make("new"))
+
+    assert statuses(answer)["cut_off"] == "warning"
+    assert "cut_off" not in statuses(again)
+    assert (answer["done"], shop.answer()) == (True, "new")
+
+
 def test_the_way_back_sets_rights_where_no_service_user_may_write(shop: Shop) -> None:
     versions = shop.versions()
     kept = versions.keep(copies.mark_of(versions.model))
