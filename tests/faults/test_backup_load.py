@@ -224,7 +224,7 @@ def test_what_data_hold_is_in_no_answer(shop: Shop, pg: Server) -> None:
 
     staging = [
         path
-        for path in Path("/var/tmp").glob("upkeep-backup-*")  # noqa: S108
+        for path in Path("/var/tmp").glob(".upkeep-staging-*")  # noqa: S108
         if path.stat().st_mtime > begun
     ]
 

@@ -66,7 +66,7 @@ def test_the_set_was_rehearsed_once(runs: t.Any, records: t.Any, server: t.Any) 
     assert "rehearsal:database" not in second
     assert records("converge")[SECOND]["changes"] == []
     assert server.run("pgrep -u upkeep_rehearsal").rc == 1
-    assert server.check_output("find /var/tmp -name 'upkeep-*'") == ""
+    assert server.check_output("find /var/tmp -name '*upkeep-*'") == ""
 
 
 def test_what_a_recovery_test_left_is_reported(runs: t.Any) -> None:

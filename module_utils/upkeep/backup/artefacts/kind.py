@@ -12,7 +12,7 @@ import stat
 import tempfile
 import time
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from ...base.deadline import Deadline
@@ -21,8 +21,9 @@ from ...base.folders import Folder
 from ...base.owner import Owner
 from ..manifest import Artefact, SetFile, Stage
 
-#: What the name of a folder below the staging folder begins with.
-_PREFIX: t.Final = "upkeep-backup-"
+#: What the name of a folder below the staging folder begins with: such as nobody gives to a copy
+#: that he puts there himself.
+_PREFIX: t.Final = ".upkeep-staging-"
 #: A folder that is younger may be one that another run has not locked yet, s.
 _STALE: t.Final = 60.0
 #: Opens a file of the artefact that is verified.
@@ -85,7 +86,7 @@ def staging_folder(place: Workplace, uid: int | None = None, gid: int = -1) -> I
     which may be a whole database, and goes.
     """
     with Folder(open_folder(place.staging), place.staging) as staging:
-        _remove_leftovers(staging)
+        _remove_leftovers(staging, {os.geteuid(), os.geteuid() if uid is None else uid})
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=place.staging)
     with Folder(open_folder(path), path) as folder:
         try:
@@ -112,12 +113,13 @@ def is_stale(status: os.stat_result) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_mtime < time.time() - _STALE
 
 
-def _remove_leftovers(staging: Folder) -> None:
+def _remove_leftovers(staging: Folder, uids: Collection[int]) -> None:
     """Remove what killed runs left, as far as that can be: it keeps nobody from a backup."""
     for name in staging.names():
         if name.startswith(_PREFIX):
-            with contextlib.suppress(OSError):
-                if is_stale(staging.status(name)):
+            with contextlib.suppress(OSError, RecursionError):  # an account may nest without an end
+                status = staging.status(name)
+                if status.st_uid in uids and is_stale(status):
                     with staging.enter(name) as folder:
                         if not is_held(folder):
                             staging.remove(name)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 import tempfile
 import typing as t
 from pathlib import Path
@@ -68,15 +70,19 @@ def test_what_killed_runs_left_in_staging_is_removed_by_the_next(shop: Shop) -> 
         staging = Path(name)
         staging.chmod(0o711)
         for left in ("left", "held", "young"):
-            folder = staging / f"upkeep-backup-{left}"
+            folder = staging / f".upkeep-staging-{left}"
             folder.mkdir(0o700)
             (folder / "database.dump").write_text("a whole database")
             os.chown(folder, 65534, 65534)
             if left != "young":
                 os.utime(folder, (1, 1))
-        (staging / "other").mkdir()
-        (staging / "upkeep-backup-link").symlink_to("other")
-        held = os.open(staging / "upkeep-backup-held", os.O_RDONLY)
+        copies = {"upkeep-backup-20261127", ".upkeep-staging-other", "other"}
+        for copy in copies:  # what somebody put there is none of ours
+            (staging / copy).mkdir(0o700)
+            os.utime(staging / copy, (1, 1))
+        os.chown(staging / ".upkeep-staging-other", 65533, 65533)
+        (staging / ".upkeep-staging-link").symlink_to("other")
+        held = os.open(staging / ".upkeep-staging-held", os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
 
         answer = shop.backup(artefacts=[shop.sqlite_artefact()], staging=name)
@@ -85,4 +91,22 @@ def test_what_killed_runs_left_in_staging_is_removed_by_the_next(shop: Shop) -> 
         kept = {path.name for path in staging.iterdir()}
 
     assert statuses(answer)["backup:orders"] == "ok"
-    assert kept == {"upkeep-backup-held", "upkeep-backup-young", "upkeep-backup-link", "other"}
+    assert kept == copies | {f".upkeep-staging-{left}" for left in ("held", "young", "link")}
+
+
+def test_a_leftover_that_is_nested_without_an_end_keeps_nobody_from_a_backup(shop: Shop) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        staging = Path(folder)
+        staging.chmod(0o711)
+        nested, outer = staging / ".upkeep-staging-nested", staging / "outer"
+        for _ in range(sys.getrecursionlimit()):
+            outer.mkdir()
+            if nested.exists():
+                nested.rename(outer / "inner")
+            outer.rename(nested)
+        os.utime(nested, (1, 1))
+
+        answer = shop.backup(artefacts=[shop.sqlite_artefact()], staging=folder)
+        subprocess.run(["rm", "-rf", nested], check=True)
+
+    assert statuses(answer)["backup:orders"] == "ok"
