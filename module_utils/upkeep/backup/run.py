@@ -253,9 +253,14 @@ def _plan(
 
 
 def _kept(catalogue: BackupCatalogue, settings: BackupSettings, now: datetime) -> list[Finding]:
-    """Return the age of the newest verified set of the schedule, and the sets that are kept."""
+    """Return the age of the newest verified set of the schedule, and the sets that are kept.
+
+    An artefact that came into the profile since the last set of the schedule is in the next one.
+    """
     sets = catalogue.sets()
-    newest = newest_verified(sets, settings.scheduled)
+    asked = _artefacts_of_schedule(sets)
+    wanted = [name for name in settings.scheduled if not asked or name in asked]
+    newest = newest_verified(sets, wanted)
     ids = settings.requirements
 
     return [

@@ -48,6 +48,22 @@ def test_a_set_of_the_schedule_is_due_although_there_are_younger_ones(shop: Rest
     assert statuses(answer)["backup:age"] == "ok"
 
 
+def test_an_artefact_that_is_new_in_the_profile_is_due_and_breaks_no_promise(
+    shop: RestoringShop,
+) -> None:
+    shop.backup(artefacts=[shop.sqlite_artefact()], **HOURS)
+    shop.later(hours=1)
+
+    answer = keep(shop, "schedule", state="observed")
+
+    assert answer["due"]
+    assert statuses(answer)["backup:age"] == "ok"
+
+    shop.later(hours=30)
+
+    assert statuses(keep(shop, "schedule", state="observed"))["backup:age"] == "critical"
+
+
 def test_the_only_set_with_an_artefact_stays(shop: RestoringShop) -> None:
     first = keep(shop, "schedule")["made"]
 
