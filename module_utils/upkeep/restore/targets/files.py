@@ -62,10 +62,13 @@ class FilesTarget:
         for path in self._paths:
             if os.path.lexists(f"{path}{self._work.kept_suffix}"):
                 raise RestoreError(f"'{path}' was replaced in this very second; try again")
-        root = self._work.settings.root
-        if around := [path for path in self._paths if _is_in(root, path)]:
-            raise RestoreError(f"the sets lie in '{around[0]}' and would be moved away with it")
         if self._work.settings.action == "replace":
+            root = self._work.settings.root
+            if around := [path for path in self._paths if _is_in(root, path)]:
+                raise RestoreError(
+                    f"the sets lie in '{around[0]}' and would be moved away with it; restore single"
+                    " paths (restore_paths), or restore beside (restore_action=side) and copy"
+                )
             require_no_mounts(self._paths)
         raw = int(self._facts["raw_bytes"])
         missing = [path for path in self._paths if path not in there]

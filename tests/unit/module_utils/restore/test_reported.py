@@ -512,3 +512,6 @@ def test_a_folder_that_holds_the_sets_is_not_replaced(shop: RestoringShop) -> No
     assert len(shop.names()) == 1
 
     shop.restore(paths=[str(shop.app / "main.py")])
+    shop.restore(action="side")
+
+    assert len([*shop.folder.glob(".upkeep-restoring-files-*/app/main.py")]) == 1
