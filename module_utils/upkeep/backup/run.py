@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from collections.abc import Sequence
@@ -130,7 +131,10 @@ def _make_and_expire(
     expired: tuple[str, ...] = ()
     made: BackupManifest | None = None
 
-    if is_due(catalogue.newest_verified(settings.scheduled), settings, clock()):
+    if there := _made_before(catalogue, settings):
+        made = there
+        found += found_by.made_findings(made, (), settings.requirements)
+    elif is_due(catalogue.newest_verified(settings.scheduled), settings, clock()):
         if _missing_space(settings, previous):
             expired = _expire(catalogue, settings, clock())
         outcome = _made(catalogue, settings, previous, deadline, clock)
@@ -157,6 +161,20 @@ def _make_and_expire(
         made=made.name if made else "",
         expired=expired,
     )
+
+
+def _made_before(catalogue: BackupCatalogue, settings: BackupSettings) -> BackupManifest | None:
+    """Return the manifest of the very set that is asked for, None unless it was made already.
+
+    A connection that is lost while a job is started has Ansible start it once more.
+    """
+    with contextlib.suppress(KeyError):
+        one = catalogue.set(settings.set) if settings.set else None
+        wanted = {artefact.name for artefact in settings.artefacts}
+        if one and one.is_verified and wanted <= one.artefacts:
+            return one.manifest
+
+    return None
 
 
 def _made(

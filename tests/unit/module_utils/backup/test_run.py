@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import tarfile
+import typing as t
 from contextlib import closing
 from pathlib import Path
 
@@ -264,6 +265,22 @@ def test_a_set_of_several_hosts_has_the_name_that_was_given(shop: Shop) -> None:
 
     assert answer["made"] == "20260301T025500Z"
     assert shop.names() == ["20260301T020000Z", "20260301T025500Z"]
+
+
+def test_a_job_that_is_started_once_more_makes_no_second_set(shop: Shop) -> None:
+    """Ansible does so when a connection is lost while a job starts."""
+    asked: dict[str, t.Any] = {"set": "20260301T025500Z", "reason": "change"}
+    shop.backup(**asked)
+
+    again = shop.backup(**asked)
+
+    assert again["made"] == "20260301T025500Z"
+    assert statuses(again)["backup:set"] == "ok"
+    assert shop.names() == ["20260301T025500Z"]
+
+    shop.backup(artefacts=[shop.sqlite_artefact()], **asked)
+
+    assert shop.names() == ["20260301T025500Z", "20260301T025501Z"]
 
 
 def test_observing_changes_nothing_and_names_what_is_due(shop: Shop) -> None:
